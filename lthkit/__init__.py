@@ -1,0 +1,87 @@
+"""lthkit: small, exact, fast tools for the Lottery Ticket Hypothesis. This file is the table of contents."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lthkit import (
+    analysis,
+    data,
+    devices,
+    files,
+    masks,
+    models,
+    optimizers,
+    pruning,
+    records,
+    scores,
+    sweep,
+    tickets,
+    training,
+)
+from lthkit.data import Dataset, load_data
+from lthkit.devices import resolve_device
+from lthkit.masks import Mask, prunable
+from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_to
+from lthkit.scores import magnitude, random
+from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
+from lthkit.tiers import by_tier, tier
+from lthkit.training import Checkpoint, Recipe, TrainingDiverged, TrainResult, evaluate, train
+
+__version__ = "0.1.0"
+__all__ = [
+    "Checkpoint",
+    "Dataset",
+    "LayerCollapse",
+    "Mask",
+    "Recipe",
+    "Round",
+    "TrainResult",
+    "TrainingDiverged",
+    "analysis",
+    "by_tier",
+    "classroom",
+    "data",
+    "derived_seed",
+    "devices",
+    "evaluate",
+    "experiments",
+    "files",
+    "fraction_for",
+    "fresh_start",
+    "imp",
+    "ladder",
+    "load_data",
+    "magnitude",
+    "masks",
+    "models",
+    "one_shot",
+    "optimizers",
+    "plots",
+    "prunable",
+    "prune",
+    "prune_to",
+    "pruning",
+    "random",
+    "records",
+    "resolve_device",
+    "retrain",
+    "scores",
+    "sweep",
+    "tickets",
+    "tier",
+    "train",
+    "training",
+]
+
+if TYPE_CHECKING:
+    from lthkit import classroom, experiments, plots
+
+_LAZY = ("classroom", "experiments", "plots")  # matplotlib is not needed to train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"lthkit.{name}")
+    raise AttributeError(f"module 'lthkit' has no attribute {name!r}")

@@ -1,0 +1,326 @@
+"""The command line: `lthkit run`, `show`, `build`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+EXAMPLES = """\
+examples:
+  lthkit run winning-ticket
+      a winning ticket and its two controls on the embedded data, three seeds; minutes on two cores
+  lthkit run winning-ticket --seeds 0,1,2,3,4
+  lthkit run imp --model smallcnn --data cifar10 --rounds 5 --fraction 0.2 --rewind-step 500 \\
+             --seeds 0,1,2 --device cuda --tier gpu --out runs/c10
+  lthkit run one-shot --model lenet-5 --rounds 8
+  lthkit show
+      the runs there are; lthkit show RUN prints and draws one of them again
+
+A run that was stopped goes on when its command is given again.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it did its work, 2 for a bad value (one line says which), 130 after Ctrl-C."""
+    parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.command(arguments) or 0)
+    except KeyboardInterrupt:
+        _say("\nStopped. Finished rounds are saved: give the same command again to go on.", file=sys.stderr)
+        return 130
+    except (ValueError, ArithmeticError, OSError, RuntimeError, ImportError) as error:
+        if os.environ.get("LTHKIT_DEBUG"):
+            raise
+        _say(f"lthkit: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lthkit",
+        description="Find lottery tickets: small subnetworks that train as well as the whole.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", help="run an experiment and save its table and figure", epilog=EXAMPLES,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    experiments = run.add_subparsers(required=True, metavar="experiment")
+    ticket = experiments.add_parser(
+        "winning-ticket",
+        help="IMP with re-initialised and shuffled controls, LeNet-300-100 on the embedded Fashion-MNIST",
+        description="Iterative magnitude pruning of LeNet-300-100 on the embedded Fashion-MNIST to about 1 % of the "
+        "weights, beside a re-initialised and a shuffled control at four densities.",
+    )
+    imp = experiments.add_parser("imp", help="iterative magnitude pruning of any model on any data set",
+                                 description="Iterative magnitude pruning with rewinding.")  # fmt: skip
+    shot = experiments.add_parser("one-shot", help="one-shot pruning to the densities of the same ladder",
+                                  description="One-shot magnitude pruning with rewinding, to every density of the "
+                                  "ladder that iterative pruning would visit.")  # fmt: skip
+    for sub in (ticket, imp, shot):
+        _common(sub)
+    for sub in (imp, shot):
+        _free(sub)
+    ticket.set_defaults(command=_run_winning_ticket)
+    imp.set_defaults(command=_run_free, method="imp")
+    shot.set_defaults(command=_run_free, method="one-shot")
+
+    show = commands.add_parser("show", help="print and draw a finished run, or list the runs")
+    show.add_argument(
+        "run", nargs="?", help="a run folder, or its name inside runs/; without it, all runs are listed"
+    )
+    show.set_defaults(command=_show)
+
+    build = commands.add_parser("build", help="make both editions of the lessons from solutions/NN_slug.py")
+    build.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
+    build.add_argument(
+        "--check", action="store_true", help="only report what is stale, hand-edited or leaked"
+    )
+    build.add_argument(
+        "--root", type=Path, default=Path(), help="the course folder (default: the current one)"
+    )
+    build.set_defaults(command=_build)
+    return parser
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--seeds", type=_whole_numbers, default=(0, 1, 2), help="such as 0,1,2 (default)")
+    sub.add_argument("--device", default="cpu" if sub.prog.endswith("winning-ticket") else "auto",
+                     help="auto (cuda, else mps, else cpu), cuda, mps or cpu; default %(default)s")  # fmt: skip
+    sub.add_argument("--tier", choices=("smoke", "laptop", "gpu"), default=None,
+                     help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop)")  # fmt: skip
+    sub.add_argument(
+        "--out", type=Path, default=None, help="run folder (default: runs/<name>-<id of the configuration>)"
+    )
+
+
+def _free(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--model", default="lenet-300-100",
+                     help="lenet-300-100 (default), lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16")  # fmt: skip
+    sub.add_argument("--data", default="fashion-mnist",
+                     help="fashion-mnist (embedded subset, default), fashion-mnist-full, mnist, cifar10")  # fmt: skip
+    sub.add_argument(
+        "--rounds", type=int, default=5, help="rounds of pruning after the dense training (default 5)"
+    )
+    sub.add_argument(
+        "--fraction", type=float, default=0.2, help="part of the remaining weights to remove a round (0.2)"
+    )
+    sub.add_argument(
+        "--scope",
+        default="global",
+        choices=("global", "layerwise"),
+        help="rank weights over all layers or in each",
+    )
+    sub.add_argument(
+        "--rewind-step", type=int, default=0, help="step to rewind to; 0 is initialisation (default)"
+    )
+    sub.add_argument(
+        "--controls", type=_words, default=(), help="such as re-initialised,shuffled (default: none)"
+    )
+    sub.add_argument(
+        "--control-rounds",
+        type=_whole_numbers,
+        default=None,
+        help="rounds at which controls are trained (all)",
+    )
+    for name, kind, text in (
+        ("steps", int, "updates a training"),
+        ("lr", float, "learning rate"),
+        ("batch-size", int, "images an update"),
+        ("patience", int, "stop when the validation loss has not fallen for this many updates"),
+    ):
+        sub.add_argument(
+            f"--{name}", type=kind, default=None, help=f"{text} (default: as the model and tier have it)"
+        )
+
+
+def _run_winning_ticket(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import winning_ticket
+
+    return _run(winning_ticket(_tier(arguments), arguments.seeds), "fashion-mnist", arguments)
+
+
+def _run_free(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import Experiment, default_recipe
+    from lthkit.models import model_by_name
+
+    model_by_name(arguments.model)
+    names = ("steps", "lr", "batch_size", "patience")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    experiment = Experiment(
+        name=f"{arguments.method}-{arguments.model}-{arguments.data}",
+        model=arguments.model,
+        recipe=replace(default_recipe(arguments.model, _tier(arguments)), **given),
+        seeds=arguments.seeds,
+        method=arguments.method,
+        rounds=arguments.rounds,
+        fraction=arguments.fraction,
+        scope=arguments.scope,
+        rewind_step=arguments.rewind_step,
+        controls=arguments.controls,
+        control_rounds=_control_rounds(arguments),
+    )
+    return _run(experiment, arguments.data, arguments)
+
+
+def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from lthkit import experiments
+    from lthkit.data import load_data
+    from lthkit.devices import resolve_device
+    from lthkit.models import model_by_name
+
+    begun = perf_counter()
+    device = resolve_device(arguments.device)
+    data = load_data(data_name).to(device)
+    model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
+    folder = arguments.out or Path("runs") / experiments.folder_name(experiment, data)
+    _say(
+        f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {_tier(arguments)}, run {folder}"
+    )
+    with tqdm(total=experiment.budget, unit="step", smoothing=0.05, disable=None, leave=False) as bar:
+
+        def announce(row: dict[str, Any]) -> None:
+            bar.set_postfix_str(
+                f"{row['arm']}, seed {row['seed']}, {100 * row['density']:.1f} % left", refresh=False
+            )
+            if not sys.stderr.isatty():
+                return
+            bar.write(
+                f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
+                f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+                file=sys.stderr,
+            )
+
+        rows = experiments.run(experiment, data, folder, progress=bar.update, announce=announce)
+    _report(folder)
+    wall, updates = perf_counter() - begun, sum(row["steps"] for row in rows)
+    per_epoch = len(data.train) // experiment.recipe.batch_size
+    speed = updates / wall
+    _say(
+        f"{updates:,} updates in {wall:.0f} s: {speed:,.0f} a second, {per_epoch / speed:.2g} s an epoch, evaluation included"
+    )
+    if device.type == "cpu":
+        _compare_with_textbook(model, data, experiment.recipe.batch_size, speed)
+    return 0
+
+
+def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float) -> None:
+    from lthkit.bench import textbook_steps_per_second
+
+    try:
+        textbook = textbook_steps_per_second(model, data, batch_size=batch_size)
+    except ImportError:
+        _say("a textbook loop was not measured: torchvision is not installed")
+        return
+    _say(
+        f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
+        f"the run took {textbook / speed:.0%} of its time"
+    )
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    if arguments.run is None:
+        runs = sorted(path.parent.name for path in Path("runs").glob("*/config.json"))
+        _say(
+            "\n".join(runs) if runs else "There are no runs in runs/ yet. Make one: lthkit run winning-ticket"
+        )
+        return 0
+    folder = next(
+        (p for p in (Path(arguments.run), Path("runs") / arguments.run) if (p / "config.json").exists()), None
+    )
+    if folder is None:
+        raise FileNotFoundError(f"{arguments.run!r} is not a run folder; `lthkit show` lists those in runs/.")
+    _report(folder)
+    return 0
+
+
+def _report(folder: Path) -> None:
+    from lthkit import experiments, plots
+    from lthkit.report import conclusions, stamp, table
+
+    config, summary, rows = experiments.load(folder)
+    _say(table(rows))
+    for line in conclusions(rows):
+        _say(line)
+    alt = plots.describe(rows)
+    figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
+    steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
+    plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
+    _say(f"figure {figure}   table {folder / 'table.csv'}   again: lthkit show {folder}")
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from lthkit.classroom.build import build, check_build
+
+    if arguments.check:
+        problems = check_build(arguments.root)
+        for problem in problems:
+            _say(problem)
+        _say(f"{len(problems)} problems" if problems else "both editions agree with their sources")
+        return 1 if problems else 0
+    build(arguments.root, lessons=arguments.lessons or None)
+    return 0
+
+
+def _tier(arguments: argparse.Namespace) -> str:
+    from lthkit.tiers import tier
+
+    return arguments.tier or tier()
+
+
+def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:
+    if not arguments.controls:
+        return ()
+    chosen = arguments.control_rounds or tuple(range(1, arguments.rounds + 1))
+    if bad := [r for r in chosen if not 1 <= r <= arguments.rounds]:
+        raise ValueError(f"--control-rounds {bad} were given; expected rounds from 1 to {arguments.rounds}.")
+    return tuple(chosen)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} was given; expected whole numbers such as 0,1,2"
+        ) from None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}. Choose another folder with --out."
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+_ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
+
+
+def _say(text: str, file: Any = None) -> None:
+    """Print, spelling out in ASCII what the console's encoding cannot show."""
+    stream = file or sys.stdout
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII)
+    print(text, file=stream, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""From rows of single runs to what may be claimed: medians, intervals over seeds, paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+
+from lthkit.records import Row
+
+# 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom (any statistics textbook; a test integrates the density).
+_T = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over n seeds and its 95 % t-interval; with n = 1 the interval is unknown (NaN)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half(self) -> float:
+        """Half the width: the number after ±."""
+        return (self.high - self.low) / 2
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed."""
+    if not values:
+        raise ValueError("No values were given; expected one for each seed.")
+    n, centre = len(values), mean(values)
+    if n == 1:
+        return Interval(centre, math.nan, math.nan, 1)
+    quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
+    half = quantile * stdev(values) / math.sqrt(n)
+    return Interval(centre, centre - half, centre + half, n)
+
+
+def levels(rows: Sequence[Row], arm: str) -> list[int]:
+    """Rounds at which an arm was trained, in order."""
+    return sorted({row["round"] for row in rows if row["arm"] == arm})
+
+
+def density_of(rows: Sequence[Row], level: int) -> float:
+    """Median fraction of weights kept at a round."""
+    return float(median(row["density"] for row in rows if row["round"] == level))
+
+
+def by_seed(rows: Sequence[Row], arm: str, level: int, column: str = "test_accuracy") -> dict[int, float]:
+    """One value for each seed."""
+    return {row["seed"]: row[column] for row in rows if row["arm"] == arm and row["round"] == level}
+
+
+def paired(
+    rows: Sequence[Row], one: tuple[str, int], other: tuple[str, int], column: str = "test_accuracy"
+) -> Interval:
+    """Interval of the difference one - other over the seeds that both have; each is an (arm, round)."""
+    a, b = by_seed(rows, *one, column), by_seed(rows, *other, column)
+    shared = sorted(a.keys() & b.keys())
+    if not shared:
+        raise ValueError(f"No seed has both {one} and {other}.")
+    return interval([a[seed] - b[seed] for seed in shared])
+
+
+def unfinished(rows: Sequence[Row], arm: str, level: int) -> int:
+    """How many of the arm's trainings had their best step in the last tenth of the budget, and so may still improve."""
+    return sum(row["still_improving"] for row in rows if row["arm"] == arm and row["round"] == level)

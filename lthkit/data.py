@@ -1,0 +1,807 @@
+"""Data sets as tensors that stay on one device: splits, batches, augmentation, and where the files come from.
+
+`load_data("fashion-mnist")` reads the subset that comes with the package. The complete sets are fetched only when asked
+for by name, looked for first in `$LTHKIT_DATA`, and kept as plain arrays with a checksum in the cache folder. A file
+that is damaged is named in a `DataError` and never used. The readers are at the end of the module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import hashlib
+import io
+import math
+import os
+import pickle
+import socket
+import struct
+import sys
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lthkit import files
+
+
+class DataError(RuntimeError):
+    """A data set is missing, incomplete or damaged; the text says which file, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels.
+
+    images: uint8 [n, channels, height, width].
+    labels: int64 [n], on the same device.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.ndim != 4 or labels.dtype != torch.int64 or labels.ndim != 1:
+            raise ValueError(
+                f"A split was given images {images.dtype} {list(images.shape)} and labels {labels.dtype} "
+                f"{list(labels.shape)}; expected images uint8 [n, c, h, w] and labels int64 [n]."
+            )
+        if len(images) != len(labels) or images.device != labels.device or len(images) == 0:
+            raise ValueError(
+                f"A split was given {len(images)} images on {images.device} and {len(labels)} labels on "
+                f"{labels.device}; expected equally many, at least one, on one device."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split on another device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three splits of one data set, whole, on one device. `Dataset.of` makes one from tensors.
+
+    mean, std: of the training pixels, one number a channel, on the scale from 0 (black) to 1.
+    origin: where the images came from ("embedded", "torchvision", "raw files", "image folder, JPEG", "tensors").
+    fingerprint: sha256, in hex, of the origin and of all three splits; equal fingerprints mean equal data.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    origin: str
+    fingerprint: str
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        *,
+        train: Split,
+        validation: Split,
+        test: Split,
+        classes: Iterable[str],
+        origin: str = "tensors",
+    ) -> Dataset:
+        """A data set from three splits; mean, std and fingerprint are computed. ValueError if the splits disagree."""
+        splits, classes = {"train": train, "validation": validation, "test": test}, tuple(classes)
+        for part, split in splits.items():
+            if split.images.shape[1:] != train.images.shape[1:] or split.images.device != train.images.device:
+                raise ValueError(
+                    f"{part} has images {list(split.images.shape[1:])} on {split.images.device}, train has "
+                    f"{list(train.images.shape[1:])} on {train.images.device}; expected the same."
+                )
+            low, high = int(split.labels.min()), int(split.labels.max())
+            if low < 0 or high >= len(classes):
+                raise ValueError(f"{part} has labels from {low} to {high}; expected 0 to {len(classes) - 1}.")
+        mean, std = _moments(train.images)
+        return cls(
+            name, train, validation, test, classes, mean, std, origin, _fingerprint(origin, splits.values())
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of an image."""
+        c, h, w = self.train.images.shape[1:]
+        return c, h, w
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.train.images.device
+
+    @property
+    def label(self) -> str:
+        """Name and origin for a figure, with the number of training images unless the set is complete."""
+        spec = _SPECS.get(self.name)
+        sizes = (len(self.train) + len(self.validation), len(self.test))
+        size = "" if spec and sizes == (spec.train, spec.test) else f", {len(self.train):,} images"
+        return f"{spec.title if spec else self.name} ({self.origin}{size})"
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data set on another device; the fingerprint stays."""
+        parts = {part: getattr(self, part).to(device) for part in ("train", "validation", "test")}
+        return replace(self, **parts)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 images [..., c, h, w] -> float32 (images / 255 - mean) / std, a new tensor on the same device."""
+        if images.dtype != torch.uint8:
+            raise ValueError(
+                f"normalise was given {images.dtype} images; expected uint8, as in `data.train.images`."
+            )
+        scale, shift = self._affine
+        return torch.addcmul(shift, images.to(torch.float32), scale)
+
+    def inputs(self, split: Split, index: Tensor | None = None) -> Tensor:
+        """What a network takes: the normalised images of `split`, all of them or those at `index` (int64 [m])."""
+        return self.normalise(split.images if index is None else split.images.index_select(0, index))
+
+    def head(
+        self, *, train: int | None = None, validation: int | None = None, test: int | None = None
+    ) -> Dataset:
+        """A smaller data set: the first images of each class in each split, classes in their old proportions.
+
+        Split sizes left out stay as they are. Mean, std and fingerprint are those of the smaller set.
+        """
+        smaller = {}
+        for part, n in (("train", train), ("validation", validation), ("test", test)):
+            split: Split = getattr(self, part)
+            if n is not None:
+                if not 1 <= n <= len(split):
+                    raise ValueError(
+                        f"{part}={n} was given; expected 1 to {len(split)}, the size of the split."
+                    )
+                rows = _stratified(split.labels.cpu(), n).to(self.device)
+                split = Split(split.images[rows], split.labels[rows])
+            smaller[part] = split
+        return Dataset.of(self.name, **smaller, classes=self.classes, origin=self.origin)
+
+    @cached_property
+    def _affine(self) -> tuple[Tensor, Tensor]:
+        mean = torch.tensor(self.mean, dtype=torch.float64).view(-1, 1, 1)
+        std = torch.tensor(self.std, dtype=torch.float64).view(-1, 1, 1)
+        return (1 / (255 * std)).to(self.device, torch.float32), (-mean / std).to(self.device, torch.float32)
+
+
+def batches(n: int, *, seed: int, epoch: int, batch_size: int) -> Tensor:
+    """The order of one epoch: row numbers, int64 [n // batch_size, batch_size], on the CPU.
+
+    A random permutation of range(n), cut into batches; what does not fill a batch is left out. It depends on the four
+    arguments and on nothing else, so a training that goes on at any epoch sees the same batches.
+
+    Raises:
+        ValueError: batch_size is not between 1 and n.
+    """
+    if not 1 <= batch_size <= n:
+        raise ValueError(f"batch_size={batch_size} was given for {n} images; expected 1 to {n}.")
+    order = torch.randperm(n, generator=_generator("batches", seed, epoch), device="cpu")
+    return order[: n - n % batch_size].view(-1, batch_size)
+
+
+def augment(images: Tensor, *, seed: int, step: int, padding: int = 4) -> Tensor:
+    """Crop at random and flip left to right at random: [n, c, h, w] of any dtype -> the same shape, dtype and device.
+
+    Each image is framed by `padding` pixels of 0, cut back to h×w at one of (2 padding + 1)² equally likely places, and
+    mirrored with probability 1/2 (He et al. 2016, section 4.2). On uint8 images, before `normalise`, the frame is
+    black. The draws depend on (seed, step) and the number of images, and are the same on every device.
+    """
+    n, _, h, w = images.shape
+    generator = _generator("augment", seed, step)
+    places = torch.randint(2 * padding + 1, (2, n), generator=generator, device="cpu")
+    flips = torch.randint(2, (1, n), generator=generator, device="cpu")
+    top, left, flip = torch.cat([places, flips]).to(images.device).unsqueeze(2)  # each [n, 1]
+    column = torch.arange(w, device=images.device)
+    rows = top + torch.arange(h, device=images.device)  # [n, h]
+    columns = left + torch.where(flip == 1, w - 1 - column, column)  # [n, w]
+    framed = torch.nn.functional.pad(images, (padding,) * 4)
+    image = torch.arange(n, device=images.device)[:, None, None]
+    cut = framed.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]]  # [n, h, w, c]
+    return cut.permute(0, 3, 1, 2).contiguous()
+
+
+def load_data(
+    name: str = "fashion-mnist",
+    *,
+    validation: int | None = None,
+    device: torch.device | str = "cpu",
+    download: bool = True,
+) -> Dataset:
+    """A data set by name, whole, with a validation split held out of the training images.
+
+    "fashion-mnist" is the embedded subset: 10,000 training, 2,000 validation and 5,000 test images; it needs no
+    network. "fashion-mnist-full", "mnist" and "cifar10" are the complete sets with 5,000 validation images. These are
+    looked for in `$LTHKIT_DATA/<name>/`, then in the cache, then fetched by torchvision.
+
+    Args:
+        name: one of `DATA_NAMES`.
+        validation: number of validation images, stratified, always the same ones; None takes the numbers above.
+        device: where the tensors go.
+        download: False never asks the network.
+
+    Raises:
+        ValueError: unknown name, or more validation images than there are.
+        DataError: no copy and no network, or a file that is damaged.
+    """
+    if name not in _SPECS:
+        close = difflib.get_close_matches(str(name).lower().replace("_", "-"), DATA_NAMES, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"Unknown data set {name!r}; expected one of {', '.join(DATA_NAMES)}.{guess}")
+    spec = _SPECS[name]
+    if name == EMBEDDED:
+        train, held_out, test = _read_embedded()
+        if validation is not None and validation != len(held_out):
+            images = torch.cat([train.images, held_out.images])
+            train, held_out = _hold_out(Split(images, torch.cat([train.labels, held_out.labels])), validation)
+        classes, origin = spec.classes, "embedded"
+    else:
+        copy = _find_copy(name, spec, download)
+        if validation is None:
+            validation = min(spec.validation, math.ceil(len(copy.train_labels) / 10))
+        train, held_out = _hold_out(copy.split("train"), validation)
+        test, classes, origin = copy.split("test"), copy.classes, copy.origin
+    data = Dataset.of(name, train=train, validation=held_out, test=test, classes=classes, origin=origin)
+    return data.to(device)
+
+
+def data_folder() -> Path:
+    """The folder of data that comes with lthkit: inside the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    places = (package / "_data", package.parent / "data")
+    for folder in places:
+        if (folder / "SHA256SUMS").is_file():
+            return folder
+    raise DataError(
+        f"lthkit's own data is missing: no SHA256SUMS in {places[0]} or {places[1]}. Install lthkit again."
+    )
+
+
+def cache_folder() -> Path:
+    """Where complete data sets are kept: `$LTHKIT_CACHE`, else the user's cache folder on this system."""
+    if chosen := os.environ.get("LTHKIT_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "lthkit" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lthkit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lthkit"
+
+
+# What is known about each data set
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """A published data set: sizes, classes, and the md5 of its uncompressed files in torchvision's layout."""
+
+    title: str
+    torchvision: str
+    shape: tuple[int, int, int]
+    train: int
+    test: int
+    validation: int
+    classes: tuple[str, ...]
+    md5: dict[str, str]
+
+    @property
+    def is_cifar(self) -> bool:
+        return "test_batch" in self.md5
+
+
+_FASHION = _Spec(
+    title="Fashion-MNIST",
+    torchvision="FashionMNIST",
+    shape=(1, 28, 28),
+    train=60_000,
+    test=10_000,
+    validation=5_000,
+    classes=(
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ),
+    md5={
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+)  # fmt: skip
+_MNIST = _Spec(
+    title="MNIST",
+    torchvision="MNIST",
+    shape=(1, 28, 28),
+    train=60_000,
+    test=10_000,
+    validation=5_000,
+    classes=tuple("0123456789"),
+    md5={
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+)
+_CIFAR10 = _Spec(
+    title="CIFAR-10",
+    torchvision="CIFAR10",
+    shape=(3, 32, 32),
+    train=50_000,
+    test=10_000,
+    validation=5_000,
+    classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    md5={
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+    },
+)
+EMBEDDED = "fashion-mnist"
+_SPECS = {EMBEDDED: _FASHION, "fashion-mnist-full": _FASHION, "mnist": _MNIST, "cifar10": _CIFAR10}
+DATA_NAMES = tuple(_SPECS)
+
+
+# Seeds, splits, statistics
+
+
+def _generator(purpose: str, seed: int, index: int) -> torch.Generator:
+    """A generator for one purpose; neighbouring seeds and indices give unrelated streams (seed + index would not)."""
+    digest = hashlib.sha256(f"lthkit:{purpose}:{int(seed)}:{int(index)}".encode()).digest()
+    return torch.Generator(device="cpu").manual_seed(
+        int.from_bytes(digest[:4], "big")
+    )  # torch uses 32 bits of it
+
+
+def _stratified(labels: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
+    """Rising row numbers of n labels, each class in its share (largest remainders); random, or else the first ones."""
+    counts = torch.bincount(labels)
+    share, remainder = n * counts // len(labels), n * counts % len(labels)
+    share[torch.argsort(remainder, descending=True, stable=True)[: n - int(share.sum())]] += 1
+    if generator is None:
+        order = torch.arange(len(labels))
+    else:
+        order = torch.randperm(len(labels), generator=generator, device="cpu")
+    chosen = [order[labels[order] == c][:k] for c, k in enumerate(share.tolist())]
+    return torch.cat(chosen).sort().values
+
+
+def _hold_out(pool: Split, n: int) -> tuple[Split, Split]:
+    """The pool without n images, and those n: stratified, chosen at random once and for all."""
+    if not 1 <= n < len(pool):
+        raise ValueError(
+            f"validation={n} was given for {len(pool)} training images; expected 1 to {len(pool) - 1}."
+        )
+    held_out = torch.zeros(len(pool), dtype=torch.bool)
+    held_out[_stratified(pool.labels, n, _generator("validation", 0, n))] = True
+    return (
+        Split(pool.images[~held_out], pool.labels[~held_out]),
+        Split(pool.images[held_out], pool.labels[held_out]),
+    )
+
+
+def _moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Exact mean and standard deviation per channel of uint8 images, on the scale 0 to 1; a constant has std 1."""
+    total = torch.zeros(images.shape[1], dtype=torch.int64, device=images.device)
+    squares = torch.zeros_like(total)
+    for part in images.split(4096):
+        total += part.sum(dim=(0, 2, 3), dtype=torch.int64)
+        squares += part.to(torch.int32).square_().sum(dim=(0, 2, 3), dtype=torch.int64)
+    n = images[:, 0].numel()
+    mean = [t / n for t in total.tolist()]
+    std = [math.sqrt(max(s / n - m * m, 0.0)) or 255.0 for s, m in zip(squares.tolist(), mean, strict=True)]
+    return tuple(m / 255 for m in mean), tuple(s / 255 for s in std)
+
+
+def _fingerprint(origin: str, splits: Iterable[Split]) -> str:
+    digest = hashlib.sha256(origin.encode())
+    for split in splits:
+        digest.update(str(tuple(split.images.shape)).encode())
+        digest.update(memoryview(split.images.cpu().contiguous().numpy()).cast("B"))
+        digest.update(split.labels.cpu().numpy().astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+# Finding a data set: the package, $LTHKIT_DATA, the cache, the network
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A complete data set as read: images uint8 [n, c, h, w], labels uint8 [n]."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple[str, ...]
+    origin: str
+
+    def split(self, part: str) -> Split:
+        images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+        return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
+
+
+def _read_embedded() -> tuple[Split, Split, Split]:
+    """Train, validation and test of the subset in the package, its checksum checked."""
+    path = data_folder() / "fashion-mnist-subset.npz"
+    remedy = "Restore it with `git checkout -- data`, or install lthkit again."
+    sums = [line.split() for line in (path.parent / "SHA256SUMS").read_text(encoding="ascii").splitlines()]
+    expected = {words[1]: words[0] for words in sums if len(words) == 2}.get(path.name)
+    if expected is None:
+        raise DataError(
+            f"{path.parent / 'SHA256SUMS'} has no line for {path.name}, so it cannot be checked. {remedy}"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}). {remedy}") from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise DataError(f"{path} is damaged: its sha256 is not {expected}, which SHA256SUMS gives. {remedy}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        train, validation, test = (
+            Split(
+                torch.from_numpy(arrays[f"{part}_images"]).unsqueeze(1),
+                torch.from_numpy(arrays[f"{part}_labels"].astype(np.int64)),
+            )
+            for part in ("train", "validation", "test")
+        )
+    return train, validation, test
+
+
+def _find_copy(name: str, spec: _Spec, download: bool) -> _Copy:
+    """The complete set from the first place that has it."""
+    folder = _local_folder(name, spec)
+    if folder is not None:
+        layout = _layout(folder, name, spec)
+        key = hashlib.sha256(str(layout.folder.resolve()).encode()).hexdigest()[:8]
+        cached = cache_folder() / f"{name}-{key}.npz"
+        copy = _through_cache(cached, _listing(layout.folder), layout.read)
+    else:
+        cached = cache_folder() / f"{name}-torchvision.npz"
+        copy = _through_cache(cached, "torchvision", partial(_fetch, name, spec, cached, download))
+    if (len(copy.train_labels), len(copy.test_labels)) != (spec.train, spec.test):
+        warnings.warn(
+            f"This copy of {spec.title} has {len(copy.train_labels):,} training and {len(copy.test_labels):,} test "
+            f"images, the published set {spec.train:,} and {spec.test:,}; figures are labelled with the number.",
+            stacklevel=3,
+        )
+    return copy
+
+
+def _local_folder(name: str, spec: _Spec) -> Path | None:
+    """The folder in `$LTHKIT_DATA` whose name means this data set, whatever its case and punctuation."""
+    if not (given := os.environ.get("LTHKIT_DATA")):
+        return None
+    root = Path(given).expanduser()
+    if not root.is_dir():
+        raise DataError(f"LTHKIT_DATA is {given!r}, which is not a folder. Correct it, or unset it.")
+    wanted = [_letters(name), _letters(spec.torchvision)] + ["cifar10batchespy"] * spec.is_cifar
+    found = [f for f in root.iterdir() if _letters(f.name) in wanted and f.is_dir()]
+    return min(found, key=lambda f: (wanted.index(_letters(f.name)), f.name), default=None)
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _listing(folder: Path) -> str:
+    """A digest of the names, sizes and times of all files below `folder`: it changes when the copy does."""
+    entries = []
+    todo = [str(folder)]
+    while todo:
+        with os.scandir(todo.pop()) as found:
+            for entry in found:
+                if entry.is_dir():
+                    todo.append(entry.path)
+                else:
+                    status = entry.stat()
+                    entries.append((os.path.relpath(entry.path, folder), status.st_size, status.st_mtime_ns))
+    return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
+
+
+def _through_cache(path: Path, source: str, read: Callable[[], _Copy]) -> _Copy:
+    """What the cache holds for this source, else what `read` gives, kept for the next time."""
+    try:
+        arrays, meta = files.load_arrays(path)
+        if meta.get("source") == source:
+            return _Copy(**arrays, classes=tuple(meta["classes"]), origin=meta["origin"])
+    except FileNotFoundError:
+        pass
+    except files.DamagedFile as error:
+        warnings.warn(f"{error} It is not used and is made again.", stacklevel=4)
+    copy = read()
+    arrays = {
+        key: getattr(copy, key) for key in ("train_images", "train_labels", "test_images", "test_labels")
+    }
+    try:
+        files.save_arrays(path, arrays, {"source": source, "classes": copy.classes, "origin": copy.origin})
+    except OSError as error:
+        warnings.warn(
+            f"The data set could not be kept for the next time: {error}. Set LTHKIT_CACHE.", stacklevel=4
+        )
+    return copy
+
+
+def _fetch(name: str, spec: _Spec, cached: Path, download: bool) -> _Copy:
+    """Download through torchvision into a temporary folder and read it."""
+    if not download:
+        raise _nowhere(name, spec, cached, "download=False was given")
+    try:
+        import torchvision.datasets
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torch and torchvision of different builds
+        reason = f"torchvision cannot be imported ({error}): pip install torchvision"
+        raise _nowhere(name, spec, cached, reason) from error
+    with tempfile.TemporaryDirectory(prefix="lthkit-", ignore_cleanup_errors=True) as folder:
+        patience = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(30)  # seconds without a byte; a dead host must not hang a lesson
+        try:
+            getattr(torchvision.datasets, spec.torchvision)(root=folder, train=True, download=True)
+        except Exception as error:  # whatever a network, a proxy or a full disk may raise
+            reason = f"the download failed ({type(error).__name__}: {' '.join(str(error).split())})"
+            raise _nowhere(name, spec, cached, reason) from error
+        finally:
+            socket.setdefaulttimeout(patience)
+        return replace(_layout(Path(folder), name, spec).read(), origin="torchvision")
+
+
+def _nowhere(name: str, spec: _Spec, cached: Path, reason: str) -> DataError:
+    local = os.environ.get("LTHKIT_DATA")
+    first = next(iter(spec.md5))
+    raw = f"{name}/cifar-10-batches-py/{first}" if spec.is_cifar else f"{name}/raw/{first}.gz"
+    return DataError(
+        f"{spec.title} was not found, and {reason}.\n"
+        f"Looked for:\n"
+        f"  a folder {name!r} in LTHKIT_DATA ({local or 'not set'})\n"
+        f"  {cached}\n"
+        f"Three ways on:\n"
+        f"  1. Set LTHKIT_DATA to a folder that holds {raw} and its companions,\n"
+        f"     or images as {name}/train/<class>/*.png and {name}/test/<class>/*.png.\n"
+        f"  2. Run load_data({name!r}) once where there is a network, and copy {cached.name} to\n"
+        f"     {cached.parent} (LTHKIT_CACHE moves that folder).\n"
+        f"  3. Take the set that comes with lthkit: load_data({EMBEDDED!r})."
+    )
+
+
+# Reading copies: idx files, CIFAR batches, image folders
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A folder in which a known layout was recognised, and how to read it."""
+
+    folder: Path
+    read: Callable[[], _Copy]
+
+
+def _layout(folder: Path, name: str, spec: _Spec) -> _Layout:
+    """Recognise torchvision's raw files, in `folder` or at most two levels down, or an image folder."""
+    for place in _folders(folder, levels=2):
+        found = [f for f in spec.md5 if _raw_file(place, f)]
+        if found:
+            if missing := [f for f in spec.md5 if f not in found]:
+                raise DataError(
+                    f"{place} has {', '.join(found)} but lacks {', '.join(missing)}. Copy the rest too."
+                )
+            return _Layout(place, partial(_read_raw, place, spec))
+    if (folder / "train").is_dir() and (folder / "test").is_dir():
+        return _Layout(folder, partial(_read_image_folder, folder, spec))
+    raise DataError(
+        f"{folder} holds no copy of {spec.title} in a known layout; expected {', '.join(spec.md5)} "
+        f"(.gz or not) in it, or images in train/<class>/ and test/<class>/. Complete it, or rename the folder."
+    )
+
+
+def _folders(folder: Path, *, levels: int) -> Iterator[Path]:
+    """`folder` and what is below it, nearest first; train/ and test/ hold images and are left out."""
+    yield folder
+    if levels:
+        below = sorted(f for f in folder.iterdir() if f.is_dir() and f.name not in ("train", "test"))
+        yield from below
+        for f in below:
+            yield from list(_folders(f, levels=levels - 1))[1:]
+
+
+def _raw_file(folder: Path, name: str) -> Path | None:
+    return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+
+
+def _read_raw(folder: Path, spec: _Spec) -> _Copy:
+    arrays = {}
+    for part, whole in (("train", spec.train), ("test", spec.test)):
+        if spec.is_cifar:
+            names = [n for n in spec.md5 if n.startswith("data_batch" if part == "train" else "test")]
+            pairs = [_read_cifar_batch(folder, n, spec, whole // len(names)) for n in names]
+            images, labels = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        else:
+            prefix = "train" if part == "train" else "t10k"
+            images = _read_idx(folder, f"{prefix}-images-idx3-ubyte", spec, whole)[:, None]
+            labels = _read_idx(folder, f"{prefix}-labels-idx1-ubyte", spec, whole)
+            if len(images) != len(labels):
+                raise DataError(
+                    f"{folder} has {len(images)} {prefix} images but {len(labels)} labels. Copy it again."
+                )
+        arrays |= {f"{part}_images": images, f"{part}_labels": labels}
+    return _Copy(**arrays, classes=spec.classes, origin="raw files")
+
+
+def _content(folder: Path, name: str) -> tuple[Path, bytes]:
+    path = _raw_file(folder, name)
+    assert path is not None  # _layout has seen it
+    try:
+        content = path.read_bytes()
+        return path, gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is damaged or cannot be read ({error}). Copy it again.") from error
+
+
+def _check_published(path: Path, content: bytes, md5: str) -> None:
+    """A file of the published size must be the published file."""
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(f"{path} has the size of the published file but another md5 (published: {md5}). It is damaged, "
+                        "or another data set. Copy it again.")  # fmt: skip
+
+
+def _check_labels(path: Path, labels: np.ndarray, spec: _Spec) -> None:
+    if labels.size == 0 or labels.min() < 0 or labels.max() >= len(spec.classes):
+        found = f"labels from {labels.min()} to {labels.max()}" if labels.size else "no labels"
+        raise DataError(f"{path} has {found}; expected 0 to {len(spec.classes) - 1}. Copy it again.")
+
+
+def _read_idx(folder: Path, name: str, spec: _Spec, whole: int) -> np.ndarray:
+    """One idx file of unsigned bytes (LeCun's format): [n, 28, 28] for images, [n] for labels."""
+    path, content = _content(folder, name)
+    shape = spec.shape[1:] if "images" in name else ()
+    start = 4 * (2 + len(shape))
+    try:
+        magic, n, *dims = struct.unpack(f">{start // 4}I", content[:start])
+    except struct.error as error:
+        raise DataError(f"{path} is truncated: it has {len(content)} bytes. Copy it again.") from error
+    size = n * math.prod(shape)
+    if magic != 0x801 + len(shape) or tuple(dims) != shape or len(content) != start + size or n == 0:
+        raise DataError(
+            f"{path} is truncated or not what its name says: its header announces {'x'.join(map(str, [n, *dims]))} "
+            f"(magic number {magic:#x}), expected n{''.join(f'x{d}' for d in shape)} (magic number "
+            f"{0x801 + len(shape):#x}), and {len(content) - start} bytes follow. Copy it again."
+        )
+    if n == whole:
+        _check_published(path, content, spec.md5[name])
+    values = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(n, *shape).copy()
+    if not shape:
+        _check_labels(path, values, spec)
+    return values
+
+
+def _read_cifar_batch(folder: Path, name: str, spec: _Spec, whole: int) -> tuple[np.ndarray, np.ndarray]:
+    """One pickled CIFAR batch: images uint8 [n, 3, 32, 32], labels uint8 [n]. Code in the pickle does not run."""
+    path, content = _content(folder, name)
+    try:
+        batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+        pixels, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
+    except DataError as error:
+        raise DataError(f"{path} {error}") from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise DataError(
+            f"{path} is damaged or no CIFAR batch ({type(error).__name__}: {error}). Copy it again."
+        ) from error
+    if (
+        pixels.dtype != np.uint8
+        or labels.dtype.kind != "i"
+        or pixels.shape != (len(labels), math.prod(spec.shape))
+    ):
+        raise DataError(
+            f"{path} holds {pixels.dtype} {pixels.shape} and {labels.dtype} labels {labels.shape}; expected uint8 "
+            f"(n, {math.prod(spec.shape)}) and n whole numbers. Copy it again."
+        )
+    _check_labels(path, labels, spec)
+    if len(labels) == whole:
+        _check_published(path, content, spec.md5[name])
+    return pixels.reshape(-1, *spec.shape), labels.astype(np.uint8)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads dictionaries, lists, numbers, text and numpy arrays, and refuses to name anything else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _empty_array
+        if (module, name) == ("_codecs", "encode"):
+            return _encode_latin1
+        raise DataError(
+            f"wants to run {module}.{name}, which no CIFAR batch does. It was not run; do not trust the file."
+        )
+
+
+def _empty_array(kind: type, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """What pickled arrays start from; their content follows."""
+    return np.ndarray.__new__(np.ndarray, shape, dtype)
+
+
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    """How pickles of protocol 2 spell bytes."""
+    return text.encode("latin1")
+
+
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp")
+
+
+def _read_image_folder(folder: Path, spec: _Spec) -> _Copy:
+    """Images in train/<class>/ and test/<class>/, in the order of their paths, read with Pillow."""
+    names = {
+        part: sorted(f.name for f in (folder / part).iterdir() if f.is_dir()) for part in ("train", "test")
+    }
+    classes = _class_order(folder, spec, names)
+    arrays: dict[str, np.ndarray] = {}
+    formats: set[str] = set()
+    for part in ("train", "test"):
+        paths, labels = [], []
+        for label, name in enumerate(classes):
+            found = sorted(f for f in (folder / part / name).iterdir() if f.suffix.lower() in _IMAGE_SUFFIXES)
+            if not found:
+                raise DataError(
+                    f"{folder / part / name} holds no images ({', '.join(_IMAGE_SUFFIXES)}). Copy it again."
+                )
+            paths += found
+            labels += [label] * len(found)
+        arrays[f"{part}_images"] = _read_images(paths, spec, formats)
+        arrays[f"{part}_labels"] = np.array(labels, dtype=np.uint8)
+    origin = f"image folder, {' and '.join(sorted(formats))}"
+    return _Copy(**arrays, classes=tuple(classes.values()), origin=origin)
+
+
+def _class_order(folder: Path, spec: _Spec, names: dict[str, list[str]]) -> dict[str, str]:
+    """Class folder -> class name, in the order of the labels: the published order where the names allow, else sorted."""
+    if names["train"] != names["test"] or len(names["train"]) != len(spec.classes):
+        raise DataError(
+            f"{folder} has the class folders {names['train']} in train and {names['test']} in test; expected the same "
+            f"{len(spec.classes)} in both."
+        )
+    for published in (spec.classes, tuple(str(i) for i in range(len(spec.classes)))):
+        keys = {_letters(name): name for name in names["train"]}
+        if set(keys) == {_letters(p) for p in published}:
+            return {keys[_letters(p)]: c for p, c in zip(published, spec.classes, strict=True)}
+    if spec.is_cifar:
+        raise DataError(f"{folder} has the class folders {names['train']}; expected {list(spec.classes)}.")
+    return {name: name for name in names["train"]}
+
+
+def _read_images(paths: list[Path], spec: _Spec, formats: set[str]) -> np.ndarray:
+    """uint8 [n, c, h, w]; the file formats met are added to `formats`."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DataError("Reading an image folder needs Pillow: pip install pillow") from error
+    from tqdm import tqdm
+
+    c, h, w = spec.shape
+    images = np.empty((len(paths), h, w, c), dtype=np.uint8)
+    for i, path in enumerate(tqdm(paths, desc="reading images, once", unit="", disable=None, leave=False)):
+        try:
+            with Image.open(path) as image:
+                if image.size != (w, h):
+                    raise DataError(f"{path} is {image.size[0]}x{image.size[1]} pixels; expected {w}x{h}.")
+                formats.add(str(image.format))
+                images[i] = np.asarray(image.convert("L" if c == 1 else "RGB")).reshape(h, w, c)
+        except DataError:
+            raise
+        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError and more
+            raise DataError(
+                f"{path} is damaged or no image ({type(error).__name__}: {error}). Copy it again."
+            ) from error
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))

@@ -1,0 +1,294 @@
+"""The named experiments of `lthkit run`: a configuration goes in, a run folder with a table comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import Any
+
+from lthkit import files
+from lthkit.data import Dataset
+from lthkit.models import model_by_name, output_layer
+from lthkit.pruning import ladder
+from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
+from lthkit.sweep import Pool
+from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
+from lthkit.training import Recipe, TrainResult
+
+METHODS = ("imp", "one-shot")
+CONTROLS = ("re-initialised", "shuffled")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that decides the numbers of a run, but for the data itself.
+
+    controls: which of `CONTROLS` to train, at the rounds in `control_rounds`.
+    output_fraction: for scope "layerwise", the fraction of the output layer (half the others' in the paper).
+    """
+
+    name: str
+    model: str
+    recipe: Recipe
+    seeds: tuple[int, ...] = (0, 1, 2)
+    method: str = "imp"
+    rounds: int = 5
+    fraction: float = 0.2
+    output_fraction: float | None = None
+    scope: str = "global"
+    rewind_step: int = 0
+    momentum: str = "restore"
+    controls: tuple[str, ...] = ()
+    control_rounds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method={self.method!r} was given; expected one of {', '.join(METHODS)}.")
+        if not 0 < self.fraction < 1:
+            raise ValueError(
+                f"fraction={self.fraction} was given; expected a number between 0 and 1, such as 0.2."
+            )
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds={self.seeds} were given; expected different whole numbers, 0 or more.")
+        if not 0 <= self.rewind_step < self.recipe.steps:
+            raise ValueError(
+                f"rewind_step={self.rewind_step} was given, but a training has {self.recipe.steps} steps; expected 0 to "
+                f"{self.recipe.steps - 1}."
+            )
+        if self.rounds < 1:
+            raise ValueError(f"rounds={self.rounds} was given; expected 1 or more.")
+        if unknown := [c for c in self.controls if c not in CONTROLS]:
+            raise ValueError(f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.")
+        model_by_name(self.model)
+
+    def config(self, data: Dataset, device: str) -> dict[str, Any]:
+        """The canonical configuration, from which the run id is made."""
+        return asdict(self) | {"data": data.name, "data_fingerprint": data.fingerprint, "device": device}
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings the experiment takes."""
+        return len(self.seeds) * (1 + self.rounds + len(self.controls) * len(self.control_rounds))
+
+    @property
+    def budget(self) -> int:
+        """Updates of all trainings together, if none stops early."""
+        late = self.recipe.steps - self.rewind_step
+        controls = len(self.controls) * len(self.control_rounds)
+        return len(self.seeds) * (self.recipe.steps + late * self.rounds + self.recipe.steps * controls)
+
+
+def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
+    """LeNet-300-100 on the embedded data: IMP to about 1 % of the weights with both controls at four densities.
+
+    Layerwise 20 % a round, the output layer at half that rate, rewinding to initialisation: the recipe of Frankle &
+    Carbin 2019, section 2, with a budget for 10,000 images and early stopping by patience in every arm.
+    """
+    recipe = {
+        "smoke": Recipe(steps=60, evaluate_every=20),
+        "laptop": Recipe(steps=3000, patience=400),
+        "gpu": Recipe(steps=10_000, patience=2000),
+    }[tier]
+    rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (7, 11, 15, 20)))
+    return Experiment(
+        "winning-ticket",
+        "lenet-300-100",
+        recipe,
+        seeds,
+        rounds=rounds,
+        output_fraction=0.1,
+        scope="layerwise",
+        controls=CONTROLS,
+        control_rounds=controls,
+    )
+
+
+def default_recipe(model: str, tier: str) -> Recipe:
+    """How each network is trained unless said otherwise.
+
+    Tier "gpu" has the length of the papers: LeNet and Conv-2/4/6 as in Frankle & Carbin 2019 (figure 2), ResNet-20
+    and VGG-16 with the learning rates of its section 4 (low rate). SmallCNN is this project's own. The tiers "smoke"
+    and "laptop" are shorter; nothing else changes.
+    """
+    sgd = Recipe(
+        optimizer="sgd",
+        momentum=0.9,
+        weight_decay=1e-4,
+        lr=0.01,
+        batch_size=128,
+        schedule="step",
+        augment=True,
+    )
+    full = {
+        "lenet-300-100": Recipe(steps=10_000),
+        "lenet-5": Recipe(steps=10_000),
+        "smallcnn": Recipe(steps=7000, batch_size=128, lr=1e-3, schedule="cosine", augment=True),
+        "conv-2": Recipe(steps=20_000, lr=2e-4),
+        "conv-4": Recipe(steps=25_000, lr=3e-4),
+        "conv-6": Recipe(steps=30_000, lr=3e-4),
+        "resnet-20": replace(sgd, steps=30_000, milestones=(20_000, 25_000)),
+        "vgg-16": replace(sgd, steps=112_480, batch_size=64, milestones=(56_240, 84_360)),
+    }[model]
+    if tier == "gpu":
+        return replace(full, precision="auto")
+    steps = {"smoke": 40, "laptop": 2000 if model.startswith("lenet") else 1000}[tier]
+    milestones = tuple(m * steps // full.steps for m in full.milestones)
+    return replace(full, steps=steps, milestones=milestones, evaluate_every=20 if tier == "smoke" else 100)
+
+
+def run(
+    experiment: Experiment,
+    data: Dataset,
+    folder: Path | str,
+    *,
+    progress: Callable[[int], object] = lambda steps: None,
+    announce: Callable[[Row], object] = lambda row: None,
+) -> list[Row]:
+    """Run the experiment, or go on with it, and return its rows; they are in `folder/table.csv` too.
+
+    Seeds and controls run side by side (see `sweep`). Everything that has ended is in the folder at once, so a run
+    that was stopped goes on where it was when it is called again with the same configuration.
+    """
+    folder = open_run(folder, experiment.config(data, str(data.device)))
+    pool, lock, rows, begun = Pool(data.device), Lock(), [], perf_counter()
+
+    def tick(steps: int) -> None:
+        pool.check()
+        with lock:
+            progress(steps)
+
+    def add(row: Row) -> None:
+        with lock:
+            rows.append(row)
+            announce(row)
+
+    def chain(seed: int) -> None:
+        for this in _rounds(experiment, data, folder, seed, tick):
+            add(_row("dense" if this.round == 0 else "ticket", seed, this.round, this.density, this.result))
+            if this.round in experiment.control_rounds:
+                for arm in experiment.controls:
+                    pool.submit(control, arm, seed, this)
+
+    def control(arm: str, seed: int, this: Round) -> None:
+        path = folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
+        if path.exists():
+            row = files.read_json(path)
+            tick(experiment.recipe.steps)
+        else:
+            row = _row(arm, seed, this.round, this.density, _control(experiment, data, arm, seed, this, tick))
+            files.write_json(path, row)
+        add(row)
+
+    for seed in experiment.seeds:
+        pool.submit(chain, seed)
+    pool.run()
+    rows.sort(key=lambda row: (row["round"], ("dense", "ticket", *CONTROLS).index(row["arm"]), row["seed"]))
+    write_table(folder / "table.csv", rows)
+    if not (folder / "summary.json").exists():
+        wall = perf_counter() - begun
+        files.write_json(
+            folder / "summary.json",
+            {
+                "name": experiment.name,
+                "data": data.label,
+                "device": str(data.device),
+                "workers": pool.workers,
+                "wall_seconds": round(wall, 1),
+                "updates": sum(row["steps"] for row in rows),
+                "environment": environment(),
+            },
+        )
+    return rows
+
+
+def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]:
+    """A finished run: its configuration, its summary and its rows."""
+    folder = Path(folder)
+    if not (folder / "config.json").exists():
+        raise FileNotFoundError(
+            f"{folder} is not a run folder: it has no config.json. `lthkit show` lists the runs."
+        )
+    if not (folder / "summary.json").exists():
+        raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
+    return (
+        files.read_json(folder / "config.json"),
+        files.read_json(folder / "summary.json"),
+        read_table(folder / "table.csv"),
+    )
+
+
+def folder_name(experiment: Experiment, data: Dataset) -> str:
+    """Name and six digits of the configuration, such as winning-ticket-3f9c1a."""
+    return run_id(experiment.name, experiment.config(data, str(data.device)))
+
+
+def _rounds(
+    experiment: Experiment, data: Dataset, folder: Path, seed: int, progress: Callable[[int], object]
+) -> Iterator[Round]:
+    model_fn = _model_fn(experiment, data)
+    common: dict[str, Any] = {
+        "rewind_step": experiment.rewind_step,
+        "seed": seed,
+        "order_seed": derived_seed(seed, "order"),
+        "recipe": experiment.recipe,
+        "scope": experiment.scope,
+        "momentum": experiment.momentum,
+        "folder": folder / f"seed-{seed}",
+        "progress": progress,
+    }
+    if experiment.method == "one-shot":
+        return one_shot(
+            model_fn, data, densities=ladder(experiment.fraction, experiment.rounds)[1:], **common
+        )
+    overrides = {}
+    if experiment.output_fraction is not None:
+        overrides = {output_layer(model_fn(seed=0)): experiment.output_fraction}
+    return imp(
+        model_fn, data, rounds=experiment.rounds, fraction=experiment.fraction, overrides=overrides, **common
+    )
+
+
+def _control(
+    experiment: Experiment, data: Dataset, arm: str, seed: int, this: Round, progress: Callable[[int], object]
+) -> TrainResult:
+    """The ticket's mask with new weights, or a shuffled mask with the ticket's weights; all else as for the ticket."""
+    model_fn = _model_fn(experiment, data)
+    mask, start = this.mask, this.rewind
+    if arm == "re-initialised":
+        start = fresh_start(model_fn, seed=seed, device=data.device)
+    else:
+        mask = mask.shuffled(derived_seed(seed, f"shuffled round {this.round}"))
+    return retrain(
+        model_fn,
+        data,
+        mask=mask,
+        weights_from=start,
+        seed=derived_seed(seed, "order"),
+        recipe=experiment.recipe,
+        momentum=experiment.momentum,
+        progress=progress,
+    )
+
+
+def _model_fn(experiment: Experiment, data: Dataset) -> Callable[..., Any]:
+    return partial(model_by_name(experiment.model), input_shape=data.shape, classes=len(data.classes))
+
+
+def _row(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
+    return {
+        "arm": arm,
+        "seed": seed,
+        "round": level,
+        "density": density,
+        "test_accuracy": result.test_accuracy,
+        "validation_accuracy": result.validation_accuracy,
+        "validation_loss": result.validation_loss,
+        "best_step": result.best_step,
+        "still_improving": result.still_improving,
+        "steps": result.steps,
+        "seconds": round(result.seconds, 3),
+    }

@@ -1,0 +1,110 @@
+"""Files that are either whole or absent: atomic writes, and arrays with a checksum that are read without running code."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+_META = "__meta__"
+
+
+class DamagedFile(ValueError):
+    """A file is truncated, altered, or was not written by lthkit."""
+
+
+def write_bytes(path: Path | str, content: bytes) -> Path:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
+
+    The bytes go to a temporary file in the same folder, are forced to disk and then renamed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text(path: Path | str, text: str) -> Path:
+    """Write `text` atomically, as UTF-8 with newlines as they are."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path | str, value: Any) -> Path:
+    """Write `value` atomically as indented JSON; NaN and infinity are refused, because JSON has no word for them."""
+    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file; `DamagedFile` names the file when it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DamagedFile(f"{path} is not a whole JSON file ({error}). Delete it and run again.") from error
+
+
+def save_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
+    """Write named arrays and a JSON description to one `.npz` file, atomically, with a checksum over both."""
+    body = {f"a{i}": np.asarray(a) for i, a in enumerate(arrays.values())}
+    header = {"names": list(arrays), "meta": dict(meta)}
+    header["sha256"] = _digest(header, list(body.values()))
+    buffer = io.BytesIO()
+    np.savez(buffer, **{_META: np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}, **body)  # type: ignore[arg-type]
+    return write_bytes(path, buffer.getvalue())
+
+
+def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_arrays` wrote: the arrays and the description. Nothing in the file is ever executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFile: it is truncated, altered or foreign.
+    """
+    try:
+        content = Path(path).read_bytes()
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            header = json.loads(file[_META].tobytes().decode())
+            body = [file[f"a{i}"] for i in range(len(header["names"]))]
+        whole = header.pop("sha256") == _digest(header, body)
+        names, meta = header["names"], header["meta"]
+    except FileNotFoundError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        AttributeError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DamagedFile(
+            f"{path} is damaged or was not written by lthkit ({type(error).__name__}: {error})."
+        ) from error
+    if not whole:
+        raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
+    return dict(zip(names, body, strict=True)), meta
+
+
+def _digest(header: Mapping[str, Any], arrays: list[np.ndarray]) -> str:
+    digest = hashlib.sha256(json.dumps({k: header[k] for k in ("names", "meta")}, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

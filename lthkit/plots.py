@@ -1,0 +1,296 @@
+"""Every figure of the project, drawn from tables and masks only, in one style that survives print and colour blindness.
+
+Lines differ by marker and dash as well as colour (the palette is Okabe and Ito's). A figure leaves this module only
+with a text alternative: `save` and `show` ask for it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from lthkit import analysis, files
+from lthkit.masks import Mask
+from lthkit.records import Row
+
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "lthkit",
+    "svg.fonttype": "none",
+}
+WIDTH, HEIGHT, DPI = 7.2, 4.4, 150
+
+
+class _Look(NamedTuple):
+    color: str
+    marker: str
+    dash: str
+
+
+LOOKS = {
+    "ticket": _Look("#0072B2", "o", "-"),
+    "re-initialised": _Look("#D55E00", "^", "--"),
+    "shuffled": _Look("#009E73", "s", ":"),
+    "dense": _Look("#555555", "", "-."),
+}
+
+
+def trade_off(
+    rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy", ylabel: str = "test accuracy (%)"
+) -> Figure:
+    """Accuracy against the weights that remain: a thin line a seed, the median, and the 95 % interval of the mean.
+
+    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). An open marker says that some
+    seed's best step lay in the last tenth of its budget. `stamp` is the small print: data, seeds, tier, device.
+    """
+    return _arms(rows, column, 100.0, ylabel, "Accuracy of tickets and their controls", stamp)
+
+
+def early_stop(rows: Sequence[Row], *, stamp: str = "") -> Figure:
+    """Step of least validation loss against the weights that remain; drawn as `trade_off`."""
+    return _arms(rows, "best_step", 1.0, "early-stop step", "When the validation loss is least", stamp)
+
+
+def layer_density(masks: Mapping[str, Mask], *, stamp: str = "") -> Figure:
+    """Density of each layer, one group of bars a layer and one bar a mask; `masks` maps a label to a mask."""
+    with matplotlib.rc_context(STYLE):
+        figure, ax = _new()
+        looks = [
+            LOOKS["ticket"].color,
+            LOOKS["re-initialised"].color,
+            LOOKS["shuffled"].color,
+            "#CC79A7",
+            "#E69F00",
+        ]
+        hatches = ["", "///", "...", "xx", "--"]
+        width = 0.8 / len(masks)
+        names: list[str] = []
+        for i, (label, mask) in enumerate(masks.items()):
+            densities = mask.per_layer()
+            names = list(densities)
+            at = [x + (i - (len(masks) - 1) / 2) * width for x in range(len(names))]
+            bars = ax.bar(
+                at,
+                [100 * d for d in densities.values()],
+                width * 0.92,
+                label=label,
+                color=looks[i % 5],
+                hatch=hatches[i % 5],
+                edgecolor="white",
+                linewidth=0.5,
+            )
+            if len(masks) * len(names) <= 12:
+                ax.bar_label(bars, fmt="%.1f", fontsize=8, padding=1)
+        ax.set_xticks(
+            range(len(names)),
+            [n.removesuffix(".weight") for n in names],
+            rotation=30 if len(names) > 6 else 0,
+        )
+        ax.set_ylabel("weights remaining (%)")
+        ax.grid(axis="x", visible=False)
+        ax.set_ylim(0, ax.get_ylim()[1] * 1.06)
+        _finish(figure, ax, "Density of each layer", stamp)
+    return figure
+
+
+def first_layer(
+    masks: Mapping[str, Mask], *, name: str = "fc1.weight", shape: tuple[int, int] = (28, 28), stamp: str = ""
+) -> Figure:
+    """For each mask, the number of surviving connections of every input pixel, as a picture; one panel a mask.
+
+    `name` is a linear layer whose inputs are the pixels, row by row. All panels share one scale.
+    """
+    counts = {label: mask[name].sum(0).reshape(shape).cpu().numpy() for label, mask in masks.items()}
+    top = max(int(c.max()) for c in counts.values())
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2.5 * len(counts) + 1.0, 3.1), layout="constrained")
+        axes = figure.subplots(1, len(counts), squeeze=False)[0]
+        for ax, (label, count) in zip(axes, counts.items(), strict=True):
+            picture = ax.imshow(count, cmap="cividis", vmin=0, vmax=top, interpolation="nearest")
+            ax.set_title(label, fontsize=10)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.grid(False)
+        figure.colorbar(picture, ax=list(axes), label="connections per pixel", shrink=0.8)
+        if stamp:
+            figure.supxlabel(stamp, fontsize=7, color="#555555")
+    return figure
+
+
+def describe(
+    rows: Sequence[Row], *, column: str = "test_accuracy", scale: float = 100.0, unit: str = " %"
+) -> str:
+    """A text alternative for `trade_off` or `early_stop`, made from the numbers themselves."""
+    parts = []
+    for arm in ("dense", "ticket", "re-initialised", "shuffled"):
+        points = [
+            f"{scale * analysis.interval(list(analysis.by_seed(rows, arm, r, column).values())).mean:.4g}{unit} at "
+            f"{100 * analysis.density_of(rows, r):.3g} %"
+            for r in _few(analysis.levels(rows, arm))
+        ]
+        if points:
+            parts.append(f"{arm}: " + ", ".join(points))
+    seeds = len({row["seed"] for row in rows})
+    return (
+        f"Line chart of {column.replace('_', ' ')} against weights remaining, means of {seeds} seeds. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:
+    """Write `path`.png and `path`.svg, with `alt` stored inside both as their description.
+
+    Raises:
+        ValueError: `alt` is empty; a reader who cannot see the figure would get nothing.
+    """
+    _require(alt)
+    written = []
+    for kind in ("png", "svg"):
+        target = Path(f"{path}.{kind}")
+        written.append(files.write_bytes(target, _render(figure, kind, alt)))
+    return written
+
+
+def show(figure: Figure, *, alt: str) -> Any:
+    """The figure as a notebook output with a text alternative; the last line of a cell."""
+    from IPython.display import Image
+
+    _require(alt)
+    return Image(
+        data=_render(figure, "png", alt), format="png", width=int(figure.get_figwidth() * 100), alt=alt
+    )
+
+
+def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: str, stamp: str) -> Figure:
+    with matplotlib.rc_context(STYLE):
+        figure, ax = _new()
+        dense = [scale * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
+        if dense:
+            band = analysis.interval(dense)
+            look = LOOKS["dense"]
+            ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
+        open_seen = False
+        for arm in ("shuffled", "re-initialised", "ticket"):
+            at = analysis.levels(rows, arm)
+            if not at:
+                continue
+            look, x = LOOKS[arm], [100 * analysis.density_of(rows, r) for r in at]
+            table = [analysis.by_seed(rows, arm, r, column) for r in at]
+            for seed in sorted({row["seed"] for row in rows}):
+                line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
+                ax.plot(
+                    *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.45
+                )
+            bands = [analysis.interval([scale * v for v in cell.values()]) for cell in table]
+            middle = [median([scale * v for v in cell.values()]) for cell in table]
+            ax.fill_between(
+                x, [b.low for b in bands], [b.high for b in bands], color=look.color, alpha=0.13, linewidth=0
+            )
+            ax.plot(x, middle, color=look.color, linestyle=look.dash, linewidth=1.8, zorder=3)
+            for closed in (True, False):
+                spots = [
+                    (d, m)
+                    for d, m, r in zip(x, middle, at, strict=True)
+                    if (not analysis.unfinished(rows, arm, r)) == closed
+                ]
+                open_seen |= bool(spots) and not closed
+                if spots:
+                    ax.plot(
+                        *zip(*spots, strict=True),
+                        linestyle="none",
+                        marker=look.marker,
+                        markersize=5,
+                        color=look.color,
+                        markerfacecolor=look.color if closed else "white",
+                        zorder=4,
+                    )
+            ax.plot(
+                [], [], color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
+            )
+        if open_seen:
+            ax.plot(
+                [],
+                [],
+                "o",
+                color="#333333",
+                markerfacecolor="white",
+                markersize=5,
+                label="still improving at the end",
+            )
+        _density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        ax.set_ylabel(ylabel)
+        _fit(ax, rows, column, scale)
+        _finish(figure, ax, title, stamp)
+    return figure
+
+
+def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:
+    """Limits from the measured points: a 95 % interval of three seeds may be far wider, and is cut by the frame."""
+    values = [scale * row[column] for row in rows]
+    margin = 0.06 * (max(values) - min(values) or 1.0)
+    ax.set_ylim(min(values) - margin, max(values) + margin)
+
+
+def _density_axis(ax: Axes, densities: Sequence[float]) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(max(densities) * 1.08, min(densities) / 1.12)
+    candidates = [100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05]
+    ticks = [t for t in candidates if min(densities) / 1.12 <= t <= max(densities) * 1.08]
+    if len(ticks) < 3:
+        ticks = list(densities)
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    ax.set_xlabel("weights remaining (%), logarithmic")
+
+
+def _new() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _finish(figure: Figure, ax: Axes, title: str, stamp: str) -> None:
+    ax.set_title(title, loc="left", fontsize=11)
+    if ax.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
+    if stamp:
+        figure.text(0.995, 0.995, stamp, fontsize=7, color="#555555", ha="right", va="top")
+        ax.set_title(title + "\n", loc="left", fontsize=11)
+
+
+def _render(figure: Figure, kind: str, alt: str) -> bytes:
+    out = io.BytesIO()
+    metadata = {"Description": alt} | ({"Date": None} if kind == "svg" else {"Software": None})
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
+    return out.getvalue()
+
+
+def _few(items: Sequence[int], most: int = 5) -> list[int]:
+    """At most `most` items, evenly spread, first and last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def _require(alt: str) -> None:
+    if not alt.strip():
+        raise ValueError(
+            "alt is empty; say in a sentence what the figure shows, for readers who cannot see it."
+        )
