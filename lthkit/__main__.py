@@ -181,6 +181,7 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data import load_data
     from lthkit.devices import resolve_device
     from lthkit.models import model_by_name
+    from lthkit.sweep import Pool
 
     begun = perf_counter()
     device = resolve_device(arguments.device)
@@ -196,8 +197,6 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
             bar.set_postfix_str(
                 f"{row['arm']}, seed {row['seed']}, {100 * row['density']:.1f} % left", refresh=False
             )
-            if not sys.stderr.isatty():
-                return
             bar.write(
                 f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
                 f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
@@ -206,11 +205,13 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
 
         rows = experiments.run(experiment, data, folder, progress=bar.update, announce=announce)
     _report(folder)
-    wall, updates = perf_counter() - begun, sum(row["steps"] for row in rows)
-    per_epoch = len(data.train) // experiment.recipe.batch_size
-    speed = updates / wall
+    updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
+    workers = Pool(device).workers
+    speed = workers * updates / seconds
+    epoch = seconds / updates * (len(data.train) // experiment.recipe.batch_size)
     _say(
-        f"{updates:,} updates in {wall:.0f} s: {speed:,.0f} a second, {per_epoch / speed:.2g} s an epoch, evaluation included"
+        f"{updates:,} updates, {speed:,.0f} a second over {workers} {'worker' if workers == 1 else 'workers'} with "
+        f"evaluation, {epoch:.2g} s an epoch; {perf_counter() - begun:.0f} s in all"
     )
     if device.type == "cpu":
         _compare_with_textbook(model, data, experiment.recipe.batch_size, speed)

@@ -1,8 +1,9 @@
 """Data sets as tensors that stay on one device: splits, batches, augmentation, and where the files come from.
 
-`load_data("fashion-mnist")` reads the subset that comes with the package. The complete sets are fetched only when asked
-for by name, looked for first in `$LTHKIT_DATA`, and kept as plain arrays with a checksum in the cache folder. A file
-that is damaged is named in a `DataError` and never used. The readers are at the end of the module.
+`load_data("fashion-mnist")` reads the subset that comes with the package. The complete sets are fetched only
+when asked for by name, looked for first in `$LTHKIT_DATA`, and kept as plain arrays with a checksum in the
+cache folder. A file that is damaged is named in a `DataError` and never used. The readers are at the end of
+the module.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Dataset:
     """Three splits of one data set, whole, on one device. `Dataset.of` makes one from tensors.
 
     mean, std: of the training pixels, one number a channel, on the scale from 0 (black) to 1.
-    origin: where the images came from ("embedded", "torchvision", "raw files", "image folder, JPEG", "tensors").
+    origin: "embedded", "torchvision", "raw files", "image folder, JPEG" (or another format) or "tensors".
     fingerprint: sha256, in hex, of the origin and of all three splits; equal fingerprints mean equal data.
     """
 
@@ -99,7 +100,7 @@ class Dataset:
         classes: Iterable[str],
         origin: str = "tensors",
     ) -> Dataset:
-        """A data set from three splits; mean, std and fingerprint are computed. ValueError if the splits disagree."""
+        """A data set from splits; mean, std, fingerprint are computed. ValueError if the splits disagree."""
         splits, classes = {"train": train, "validation": validation, "test": test}, tuple(classes)
         for part, split in splits.items():
             if split.images.shape[1:] != train.images.shape[1:] or split.images.device != train.images.device:
@@ -140,7 +141,7 @@ class Dataset:
         return replace(self, **parts)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 images [..., c, h, w] -> float32 (images / 255 - mean) / std, a new tensor on the same device."""
+        """uint8 images [..., c, h, w] -> float32 (images / 255 - mean) / std, on the same device."""
         if images.dtype != torch.uint8:
             raise ValueError(
                 f"normalise was given {images.dtype} images; expected uint8, as in `data.train.images`."
@@ -149,7 +150,7 @@ class Dataset:
         return torch.addcmul(shift, images.to(torch.float32), scale)
 
     def inputs(self, split: Split, index: Tensor | None = None) -> Tensor:
-        """What a network takes: the normalised images of `split`, all of them or those at `index` (int64 [m])."""
+        """What a network takes: the normalised images of `split`, all or those at `index` (int64 [m])."""
         return self.normalise(split.images if index is None else split.images.index_select(0, index))
 
     def head(
@@ -182,8 +183,8 @@ class Dataset:
 def batches(n: int, *, seed: int, epoch: int, batch_size: int) -> Tensor:
     """The order of one epoch: row numbers, int64 [n // batch_size, batch_size], on the CPU.
 
-    A random permutation of range(n), cut into batches; what does not fill a batch is left out. It depends on the four
-    arguments and on nothing else, so a training that goes on at any epoch sees the same batches.
+    A random permutation of range(n), cut into batches; what does not fill a batch is left out. It depends on
+    the four arguments and on nothing else, so a training that goes on at any epoch sees the same batches.
 
     Raises:
         ValueError: batch_size is not between 1 and n.
@@ -195,11 +196,12 @@ def batches(n: int, *, seed: int, epoch: int, batch_size: int) -> Tensor:
 
 
 def augment(images: Tensor, *, seed: int, step: int, padding: int = 4) -> Tensor:
-    """Crop at random and flip left to right at random: [n, c, h, w] of any dtype -> the same shape, dtype and device.
+    """Random crop and left-right flip: [n, c, h, w] of any dtype -> the same shape, dtype and device.
 
-    Each image is framed by `padding` pixels of 0, cut back to h×w at one of (2 padding + 1)² equally likely places, and
-    mirrored with probability 1/2 (He et al. 2016, section 4.2). On uint8 images, before `normalise`, the frame is
-    black. The draws depend on (seed, step) and the number of images, and are the same on every device.
+    Each image is framed by `padding` pixels of 0, cut back to h×w at one of (2 padding + 1)² equally likely
+    places, and mirrored with probability 1/2 (He et al. 2016, section 4.2). On uint8 images, before
+    `normalise`, the frame is black. The draws depend on (seed, step) and the number of images, and are the
+    same on every device.
     """
     n, _, h, w = images.shape
     generator = _generator("augment", seed, step)
@@ -224,13 +226,13 @@ def load_data(
 ) -> Dataset:
     """A data set by name, whole, with a validation split held out of the training images.
 
-    "fashion-mnist" is the embedded subset: 10,000 training, 2,000 validation and 5,000 test images; it needs no
-    network. "fashion-mnist-full", "mnist" and "cifar10" are the complete sets with 5,000 validation images. These are
-    looked for in `$LTHKIT_DATA/<name>/`, then in the cache, then fetched by torchvision.
+    "fashion-mnist" is the embedded subset: 10,000 training, 2,000 validation and 5,000 test images; it needs
+    no network. "fashion-mnist-full", "mnist" and "cifar10" are the complete sets with 5,000 validation
+    images. These are looked for in `$LTHKIT_DATA/<name>/`, then in the cache, then fetched by torchvision.
 
     Args:
         name: one of `DATA_NAMES`.
-        validation: number of validation images, stratified, always the same ones; None takes the numbers above.
+        validation: number of validation images, stratified, always the same; None takes the numbers above.
         device: where the tensors go.
         download: False never asks the network.
 
@@ -260,7 +262,7 @@ def load_data(
 
 
 def data_folder() -> Path:
-    """The folder of data that comes with lthkit: inside the package once installed, beside it in a checkout."""
+    """The data that comes with lthkit: inside the package once installed, beside it in a checkout."""
     package = Path(__file__).resolve().parent
     places = (package / "_data", package.parent / "data")
     for folder in places:
@@ -311,7 +313,8 @@ _FASHION = _Spec(
     test=10_000,
     validation=5_000,
     classes=(
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ),
     md5={
         "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
@@ -361,7 +364,7 @@ DATA_NAMES = tuple(_SPECS)
 
 
 def _generator(purpose: str, seed: int, index: int) -> torch.Generator:
-    """A generator for one purpose; neighbouring seeds and indices give unrelated streams (seed + index would not)."""
+    """A generator for one purpose; neighbouring seeds and indices, unlike their sum, are unrelated."""
     digest = hashlib.sha256(f"lthkit:{purpose}:{int(seed)}:{int(index)}".encode()).digest()
     return torch.Generator(device="cpu").manual_seed(
         int.from_bytes(digest[:4], "big")
@@ -369,7 +372,7 @@ def _generator(purpose: str, seed: int, index: int) -> torch.Generator:
 
 
 def _stratified(labels: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
-    """Rising row numbers of n labels, each class in its share (largest remainders); random, or else the first ones."""
+    """Rising rows of n labels, each class in its share (largest remainders): random ones, else the first."""
     counts = torch.bincount(labels)
     share, remainder = n * counts // len(labels), n * counts % len(labels)
     share[torch.argsort(remainder, descending=True, stable=True)[: n - int(share.sum())]] += 1
@@ -377,7 +380,8 @@ def _stratified(labels: Tensor, n: int, generator: torch.Generator | None = None
         order = torch.arange(len(labels))
     else:
         order = torch.randperm(len(labels), generator=generator, device="cpu")
-    chosen = [order[labels[order] == c][:k] for c, k in enumerate(share.tolist())]
+    ordered = labels[order]
+    chosen = [order[ordered == c][:k] for c, k in enumerate(share.tolist())]
     return torch.cat(chosen).sort().values
 
 
@@ -396,23 +400,25 @@ def _hold_out(pool: Split, n: int) -> tuple[Split, Split]:
 
 
 def _moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Exact mean and standard deviation per channel of uint8 images, on the scale 0 to 1; a constant has std 1."""
-    total = torch.zeros(images.shape[1], dtype=torch.int64, device=images.device)
-    squares = torch.zeros_like(total)
-    for part in images.split(4096):
-        total += part.sum(dim=(0, 2, 3), dtype=torch.int64)
-        squares += part.to(torch.int32).square_().sum(dim=(0, 2, 3), dtype=torch.int64)
-    n = images[:, 0].numel()
-    mean = [t / n for t in total.tolist()]
-    std = [math.sqrt(max(s / n - m * m, 0.0)) or 255.0 for s, m in zip(squares.tolist(), mean, strict=True)]
-    return tuple(m / 255 for m in mean), tuple(s / 255 for s in std)
+    """Mean and standard deviation per channel of uint8 images, scale 0 to 1; a constant channel has std 1.
+
+    Counted, not summed in floats: the result is exact, whatever the number of threads.
+    """
+    moments = []
+    for channel in images.cpu().unbind(1):
+        counts = torch.bincount(channel.flatten(), minlength=256).tolist()
+        n, total = channel.numel(), sum(v * k for v, k in enumerate(counts))
+        squares = sum(v * v * k for v, k in enumerate(counts))
+        moments.append((total / n / 255, math.sqrt(n * squares - total * total) / n / 255 or 1.0))
+    mean, std = zip(*moments, strict=True)
+    return mean, std
 
 
 def _fingerprint(origin: str, splits: Iterable[Split]) -> str:
     digest = hashlib.sha256(origin.encode())
     for split in splits:
         digest.update(str(tuple(split.images.shape)).encode())
-        digest.update(memoryview(split.images.cpu().contiguous().numpy()).cast("B"))
+        digest.update(split.images.cpu().contiguous().numpy().reshape(-1).data)
         digest.update(split.labels.cpu().numpy().astype("<i8").tobytes())
     return digest.hexdigest()
 
@@ -467,7 +473,7 @@ def _find_copy(name: str, spec: _Spec, download: bool) -> _Copy:
     """The complete set from the first place that has it."""
     folder = _local_folder(name, spec)
     if folder is not None:
-        layout = _layout(folder, name, spec)
+        layout = _layout(folder, spec)
         key = hashlib.sha256(str(layout.folder.resolve()).encode()).hexdigest()[:8]
         cached = cache_folder() / f"{name}-{key}.npz"
         copy = _through_cache(cached, _listing(layout.folder), layout.read)
@@ -476,8 +482,9 @@ def _find_copy(name: str, spec: _Spec, download: bool) -> _Copy:
         copy = _through_cache(cached, "torchvision", partial(_fetch, name, spec, cached, download))
     if (len(copy.train_labels), len(copy.test_labels)) != (spec.train, spec.test):
         warnings.warn(
-            f"This copy of {spec.title} has {len(copy.train_labels):,} training and {len(copy.test_labels):,} test "
-            f"images, the published set {spec.train:,} and {spec.test:,}; figures are labelled with the number.",
+            f"This copy of {spec.title} has {len(copy.train_labels):,} training and "
+            f"{len(copy.test_labels):,} test images, the published set {spec.train:,} and {spec.test:,}. "
+            "Figures will say so.",
             stacklevel=3,
         )
     return copy
@@ -501,16 +508,17 @@ def _letters(name: str) -> str:
 
 def _listing(folder: Path) -> str:
     """A digest of the names, sizes and times of all files below `folder`: it changes when the copy does."""
-    entries = []
-    todo = [str(folder)]
+    entries, todo = [], [""]
     while todo:
-        with os.scandir(todo.pop()) as found:
+        inside = todo.pop()
+        with os.scandir(folder / inside) as found:
             for entry in found:
+                name = f"{inside}/{entry.name}" if inside else entry.name
                 if entry.is_dir():
-                    todo.append(entry.path)
+                    todo.append(name)
                 else:
                     status = entry.stat()
-                    entries.append((os.path.relpath(entry.path, folder), status.st_size, status.st_mtime_ns))
+                    entries.append((name, status.st_size, status.st_mtime_ns))
     return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
 
 
@@ -556,7 +564,7 @@ def _fetch(name: str, spec: _Spec, cached: Path, download: bool) -> _Copy:
             raise _nowhere(name, spec, cached, reason) from error
         finally:
             socket.setdefaulttimeout(patience)
-        return replace(_layout(Path(folder), name, spec).read(), origin="torchvision")
+        return replace(_layout(Path(folder), spec).read(), origin="torchvision")
 
 
 def _nowhere(name: str, spec: _Spec, cached: Path, reason: str) -> DataError:
@@ -588,7 +596,7 @@ class _Layout:
     read: Callable[[], _Copy]
 
 
-def _layout(folder: Path, name: str, spec: _Spec) -> _Layout:
+def _layout(folder: Path, spec: _Spec) -> _Layout:
     """Recognise torchvision's raw files, in `folder` or at most two levels down, or an image folder."""
     for place in _folders(folder, levels=2):
         found = [f for f in spec.md5 if _raw_file(place, f)]
@@ -602,7 +610,7 @@ def _layout(folder: Path, name: str, spec: _Spec) -> _Layout:
         return _Layout(folder, partial(_read_image_folder, folder, spec))
     raise DataError(
         f"{folder} holds no copy of {spec.title} in a known layout; expected {', '.join(spec.md5)} "
-        f"(.gz or not) in it, or images in train/<class>/ and test/<class>/. Complete it, or rename the folder."
+        f"(.gz or not) in it, or images in train/<class>/ and test/<class>/. Complete or rename the folder."
     )
 
 
@@ -621,12 +629,12 @@ def _raw_file(folder: Path, name: str) -> Path | None:
 
 
 def _read_raw(folder: Path, spec: _Spec) -> _Copy:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for part, whole in (("train", spec.train), ("test", spec.test)):
         if spec.is_cifar:
             names = [n for n in spec.md5 if n.startswith("data_batch" if part == "train" else "test")]
             pairs = [_read_cifar_batch(folder, n, spec, whole // len(names)) for n in names]
-            images, labels = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+            images, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         else:
             prefix = "train" if part == "train" else "t10k"
             images = _read_idx(folder, f"{prefix}-images-idx3-ubyte", spec, whole)[:, None]
@@ -652,8 +660,10 @@ def _content(folder: Path, name: str) -> tuple[Path, bytes]:
 def _check_published(path: Path, content: bytes, md5: str) -> None:
     """A file of the published size must be the published file."""
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise DataError(f"{path} has the size of the published file but another md5 (published: {md5}). It is damaged, "
-                        "or another data set. Copy it again.")  # fmt: skip
+        raise DataError(
+            f"{path} has the size of the published file but not its md5, {md5}: it is damaged, or another "
+            "data set. Copy it again."
+        )
 
 
 def _check_labels(path: Path, labels: np.ndarray, spec: _Spec) -> None:
@@ -674,9 +684,9 @@ def _read_idx(folder: Path, name: str, spec: _Spec, whole: int) -> np.ndarray:
     size = n * math.prod(shape)
     if magic != 0x801 + len(shape) or tuple(dims) != shape or len(content) != start + size or n == 0:
         raise DataError(
-            f"{path} is truncated or not what its name says: its header announces {'x'.join(map(str, [n, *dims]))} "
-            f"(magic number {magic:#x}), expected n{''.join(f'x{d}' for d in shape)} (magic number "
-            f"{0x801 + len(shape):#x}), and {len(content) - start} bytes follow. Copy it again."
+            f"{path} is truncated or not what its name says: magic number {magic:#x}, sizes {[n, *dims]}, then "
+            f"{len(content) - start} bytes; expected magic number {0x801 + len(shape):#x}, sizes "
+            f"{['n', *shape]}, then their product. Copy it again."
         )
     if n == whole:
         _check_published(path, content, spec.md5[name])
@@ -687,25 +697,21 @@ def _read_idx(folder: Path, name: str, spec: _Spec, whole: int) -> np.ndarray:
 
 
 def _read_cifar_batch(folder: Path, name: str, spec: _Spec, whole: int) -> tuple[np.ndarray, np.ndarray]:
-    """One pickled CIFAR batch: images uint8 [n, 3, 32, 32], labels uint8 [n]. Code in the pickle does not run."""
+    """One pickled CIFAR batch: images uint8 [n, 3, 32, 32], labels uint8 [n]. No code in it is run."""
     path, content = _content(folder, name)
     try:
-        batch = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
-        pixels, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
+        batch = _CifarUnpickler(io.BytesIO(content), encoding="latin1").load()
+        pixels, labels = batch["data"].pixels(), np.asarray(batch["labels"])
     except DataError as error:
         raise DataError(f"{path} {error}") from error
     except Exception as error:  # a damaged pickle can raise anything
         raise DataError(
             f"{path} is damaged or no CIFAR batch ({type(error).__name__}: {error}). Copy it again."
         ) from error
-    if (
-        pixels.dtype != np.uint8
-        or labels.dtype.kind != "i"
-        or pixels.shape != (len(labels), math.prod(spec.shape))
-    ):
+    if labels.dtype.kind != "i" or pixels.shape != (*labels.shape, math.prod(spec.shape)):
         raise DataError(
-            f"{path} holds {pixels.dtype} {pixels.shape} and {labels.dtype} labels {labels.shape}; expected uint8 "
-            f"(n, {math.prod(spec.shape)}) and n whole numbers. Copy it again."
+            f"{path} holds pixels {list(pixels.shape)} and {labels.dtype} labels {list(labels.shape)}; "
+            f"expected [n, {math.prod(spec.shape)}] and n whole numbers. Copy it again."
         )
     _check_labels(path, labels, spec)
     if len(labels) == whole:
@@ -713,29 +719,35 @@ def _read_cifar_batch(folder: Path, name: str, spec: _Spec, whole: int) -> tuple
     return pixels.reshape(-1, *spec.shape), labels.astype(np.uint8)
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads dictionaries, lists, numbers, text and numpy arrays, and refuses to name anything else."""
+class _PickledArray:
+    """Stands for numpy's array and dtype while a pickle is read: keeps what it is given and does nothing."""
+
+    def __init__(self, *given: Any) -> None:
+        self.given = given
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def pixels(self) -> np.ndarray:
+        """The array, if it is one of unsigned bytes in row order."""
+        _, shape, dtype, in_columns, content = self.state
+        if dtype.given[0] not in ("u1", "|u1") or in_columns:
+            raise ValueError("its pixels are not unsigned bytes in row order")
+        content = content.encode("latin1") if isinstance(content, str) else content
+        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+
+
+class _CifarUnpickler(pickle.Unpickler):
+    """Reads dictionaries, lists, numbers, text and arrays. No function that a pickle names is called."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _empty_array
-        if (module, name) == ("_codecs", "encode"):
-            return _encode_latin1
+        if (module, name) == ("_codecs", "encode"):  # how pickles of protocol 2 spell bytes
+            return lambda text, encoding: text.encode("latin1")
+        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype"):
+            return _PickledArray
         raise DataError(
             f"wants to run {module}.{name}, which no CIFAR batch does. It was not run; do not trust the file."
         )
-
-
-def _empty_array(kind: type, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """What pickled arrays start from; their content follows."""
-    return np.ndarray.__new__(np.ndarray, shape, dtype)
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    """How pickles of protocol 2 spell bytes."""
-    return text.encode("latin1")
 
 
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp")
@@ -766,11 +778,11 @@ def _read_image_folder(folder: Path, spec: _Spec) -> _Copy:
 
 
 def _class_order(folder: Path, spec: _Spec, names: dict[str, list[str]]) -> dict[str, str]:
-    """Class folder -> class name, in the order of the labels: the published order where the names allow, else sorted."""
+    """Class folder -> class name, in label order: the published order where the names allow, else sorted."""
     if names["train"] != names["test"] or len(names["train"]) != len(spec.classes):
         raise DataError(
-            f"{folder} has the class folders {names['train']} in train and {names['test']} in test; expected the same "
-            f"{len(spec.classes)} in both."
+            f"{folder} has the class folders {names['train']} in train and {names['test']} in test; expected "
+            f"the same {len(spec.classes)} in both."
         )
     for published in (spec.classes, tuple(str(i) for i in range(len(spec.classes)))):
         keys = {_letters(name): name for name in names["train"]}

@@ -90,7 +90,7 @@ def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
     """
     recipe = {
         "smoke": Recipe(steps=60, evaluate_every=20),
-        "laptop": Recipe(steps=3000, patience=400),
+        "laptop": Recipe(steps=3000, patience=300),
         "gpu": Recipe(steps=10_000, patience=2000),
     }[tier]
     rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (7, 11, 15, 20)))
@@ -198,7 +198,6 @@ def run(
                 "device": str(data.device),
                 "workers": pool.workers,
                 "wall_seconds": round(wall, 1),
-                "updates": sum(row["steps"] for row in rows),
                 "environment": environment(),
             },
         )

@@ -1,7 +1,8 @@
 """The course's networks for 28×28 and 32×32 images, their seeded initialisation, and counts of their weights.
 
-A seed decides every weight: it feeds a private generator on the CPU, so a seed means the same network on every device
-and the global random state stays as it was. `reinitialize` draws again what the constructor drew.
+A seed decides every weight: it feeds a private generator on the CPU, so a seed means the same network on
+every device and the global random state stays as it was. `reinitialize` draws again what the constructor
+drew.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Network(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions with batch norm, added to their input (He et al. 2016, section 3.3).
 
-    Where the block halves the image and widens it, the shortcut is a 1×1 convolution of stride 2 with batch norm.
+    Where the block halves the image and widens it, the shortcut is a 1×1 convolution of stride 2 with batch
+    norm.
     """
 
     def __init__(self, before: int, after: int) -> None:
@@ -46,7 +48,7 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Sequential(OrderedDict(layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tensor [n, before, h, w] -> [n, after, h, w], or [n, after, ⌈h/2⌉, ⌈w/2⌉] where the block halves."""
+        """[n, before, h, w] -> [n, after, h, w], or half of h and w (rounded up) where the block halves."""
         y = torch.relu(self.bn1(self.conv1(x)))
         return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
@@ -70,10 +72,10 @@ def lenet_300_100(*, seed: int, input_shape: Shape = MNIST_SHAPE, classes: int =
 
 
 def lenet_5(*, seed: int, input_shape: Shape = MNIST_SHAPE, classes: int = 10) -> nn.Module:
-    """LeNet-5 in its Caffe variant: 20 and 50 5×5 convolutions, 500 hidden units; 430,500 weights for 28×28×1.
+    """LeNet-5, Caffe variant: 20 and 50 5×5 convolutions, 500 hidden units; 430,500 weights for 28×28×1.
 
-    The network that Lee et al. 2019 (SNIP) prune in their table 1. Convolutions are unpadded and each is followed by
-    ReLU and a 2×2 max-pool. Arguments as in `lenet_300_100`.
+    The network that Lee et al. 2019 (SNIP) prune in their table 1. Convolutions are unpadded and each is
+    followed by ReLU and a 2×2 max-pool. Arguments as in `lenet_300_100`.
     """
     c, h, w = _image_shape("lenet-5", input_shape, smallest=16)
     layers: dict[str, nn.Module] = {}
@@ -90,9 +92,10 @@ def lenet_5(*, seed: int, input_shape: Shape = MNIST_SHAPE, classes: int = 10) -
 
 
 def smallcnn(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10) -> nn.Module:
-    """Two 3×3 convolutions of 32 and 64 channels at full resolution, two 2×2 max-pools, 256 hidden units, no batch norm.
+    """SmallCNN: two 3×3 convolutions of 32 and 64 channels, 256 hidden units; 1,070,432 weights for 32×32×3.
 
-    1,070,432 weights for 32×32×3. Arguments as in `lenet_300_100`.
+    Both convolutions (padding 1, ReLU) work at full resolution; two 2×2 max-pools follow. No batch norm.
+    Arguments as in `lenet_300_100`.
     """
     c, h, w = _image_shape("smallcnn", input_shape, smallest=4)
     layers: dict[str, nn.Module] = {}
@@ -107,7 +110,8 @@ def smallcnn(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10) 
 def conv_2(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10, width: int = 64) -> nn.Module:
     """Conv-2: two 3×3 convolutions of 64 channels, a pool, then 256, 256; 4,300,992 weights for 32×32×3.
 
-    Frankle & Carbin 2019, figure 2: VGG scaled down. Each pair of convolutions (padding 1) ends in a 2×2 max-pool.
+    Frankle & Carbin 2019, figure 2: VGG scaled down. Each pair of convolutions (padding 1) ends in a 2×2
+    max-pool.
 
     Args:
         seed: of the initialisation.
@@ -136,8 +140,8 @@ def resnet_20(
 ) -> nn.Module:
     """ResNet-20 for CIFAR: nine residual blocks of 16, 32 and 64 channels; 270,896 weights for 32×32×3.
 
-    He et al. 2016, section 4.2, with 1×1 projections as the two shortcuts that widen (their option B), as in the
-    270K-weight network that Frankle & Carbin 2019 call ResNet-18.
+    He et al. 2016, section 4.2, with 1×1 projections as the two shortcuts that widen (their option B), as in
+    the 270K-weight network that Frankle & Carbin 2019 call ResNet-18.
 
     Args:
         seed: of the initialisation.
@@ -161,10 +165,10 @@ def resnet_20(
 
 
 def vgg_16(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10, width: int = 64) -> nn.Module:
-    """VGG-16 for CIFAR: thirteen 3×3 convolutions with batch norm, one linear layer; 14,715,584 weights for 32×32×3.
+    """VGG-16 for CIFAR: thirteen 3×3 convolutions with batch norm; 14,715,584 weights for 32×32×3.
 
-    Simonyan & Zisserman 2015, configuration D, in the form of Frankle & Carbin 2019, figure 2: max-pools between the
-    five stages, a global average pool and one linear layer at the end.
+    Simonyan & Zisserman 2015, configuration D, in the form of Frankle & Carbin 2019, figure 2: max-pools
+    between the five stages, a global average pool and one linear layer at the end.
 
     Args:
         seed: of the initialisation.
@@ -202,7 +206,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def model_by_name(name: str) -> Callable[..., nn.Module]:
-    """The function behind a name in `MODELS`; a ValueError lists the names and guesses which one was meant."""
+    """The function behind a name in `MODELS`. ValueError lists the names and guesses which was meant."""
     if name not in MODELS:
         close = difflib.get_close_matches(str(name).lower().replace("_", "-"), MODELS, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
@@ -211,12 +215,12 @@ def model_by_name(name: str) -> Callable[..., nn.Module]:
 
 
 def count_weights(model: nn.Module) -> int:
-    """Number of weights in linear and convolutional layers: no biases, no batch norm. The course's "100 %"."""
+    """Weights in linear and convolutional layers, the course's "100 %": no biases, no batch norm."""
     return sum(m.weight.numel() for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d)))
 
 
 def output_layer(model: nn.Module) -> str:
-    """Parameter name of the last linear layer's weight, such as "fc3.weight". ValueError if there is no linear layer."""
+    """Parameter name of the last linear layer's weight, such as "fc3.weight". ValueError if there is none."""
     names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not names:
         raise ValueError(f"{type(model).__name__} has no linear layer; expected a network that ends in one.")
@@ -239,11 +243,11 @@ INITS: dict[str, Callable[[Tensor], float]] = {"glorot": _glorot_std, "kaiming":
 
 @torch.no_grad()
 def reinitialize(model: nn.Module, *, seed: int) -> None:
-    """Draw all of `model` again, in place: afterwards it equals a model that its constructor made with `seed`.
+    """Draw all of `model` again, in place: afterwards it equals what its constructor makes with `seed`.
 
-    Weights come from the network's own distribution (Gaussian Glorot for the LeNets, SmallCNN and Conv nets, as in
-    Frankle & Carbin 2019, section 2; Kaiming normal for ResNet and VGG), biases are 0, and batch norm starts anew:
-    gain 1, bias 0, running statistics forgotten. The values do not depend on the model's device.
+    Weights come from the network's own distribution (Gaussian Glorot for the LeNets, SmallCNN and Conv nets,
+    as in Frankle & Carbin 2019, section 2; Kaiming normal for ResNet and VGG), biases are 0, and batch norm
+    starts anew: gain 1, bias 0, running statistics forgotten. The values do not depend on the model's device.
 
     Raises:
         ValueError: the model was not made by this module, so its distribution is not known.
@@ -251,8 +255,8 @@ def reinitialize(model: nn.Module, *, seed: int) -> None:
     std = INITS.get(getattr(model, "init", ""))
     if std is None:
         raise ValueError(
-            f"How {type(model).__name__} was initialised is not known; expected a network made by lthkit.models. "
-            "For a network of your own, call the function that makes it with another seed."
+            f"How {type(model).__name__} was initialised is not known; expected a network made by "
+            "lthkit.models. For a network of your own, call the function that makes it with another seed."
         )
     generator = torch.Generator().manual_seed(seed)
     for name, module in model.named_modules():
@@ -314,8 +318,8 @@ def _image_shape(name: str, shape: Shape, *, smallest: int) -> Shape:
         )
     if min(h, w) < smallest:
         raise ValueError(
-            f"{name} cannot take images of {h}×{w} (input_shape={shape!r}): its pooling needs at least "
-            f"{smallest}×{smallest}. Enlarge the images or take lenet-300-100, which takes any size."
+            f"{name} cannot take images of {h}x{w} (input_shape={shape!r}): its pooling needs at least "
+            f"{smallest}x{smallest}. Enlarge the images or take lenet-300-100, which takes any size."
         )
     return c, h, w
 

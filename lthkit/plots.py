@@ -249,9 +249,9 @@ def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:
 
 def _density_axis(ax: Axes, densities: Sequence[float]) -> None:
     ax.set_xscale("log")
-    ax.set_xlim(max(densities) * 1.08, min(densities) / 1.12)
+    ax.set_xlim(max(densities) * 1.08, min(densities) / 1.25)
     candidates = [100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05]
-    ticks = [t for t in candidates if min(densities) / 1.12 <= t <= max(densities) * 1.08]
+    ticks = [t for t in candidates if min(densities) / 1.25 <= t <= max(densities) * 1.08]
     if len(ticks) < 3:
         ticks = list(densities)
     ax.xaxis.set_major_locator(FixedLocator(ticks))
@@ -270,8 +270,8 @@ def _finish(figure: Figure, ax: Axes, title: str, stamp: str) -> None:
     if ax.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
     if stamp:
-        figure.text(0.995, 0.995, stamp, fontsize=7, color="#555555", ha="right", va="top")
-        ax.set_title(title + "\n", loc="left", fontsize=11)
+        ax.set_title(title, loc="left", fontsize=11, pad=18)
+        ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
 
 
 def _render(figure: Figure, kind: str, alt: str) -> bytes:

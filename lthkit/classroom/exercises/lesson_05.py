@@ -1,0 +1,167 @@
+"""Exercises of lesson 05, winning tickets: read the matching density off a curve, and draw a control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from lthkit.classroom.exercises import Case, Exercise
+
+
+def matching_density(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    """The smallest density down to which the ticket matches the dense network without a gap.
+
+    A ticket *matches* where its accuracy is at least `dense` - 0.005, half a percentage point below the dense network.
+
+    Args:
+        densities: fractions of weights kept, in falling order.
+        ticket: the ticket's accuracy at each of them, in [0, 1].
+        dense: accuracy of the dense network, in [0, 1].
+
+    Returns:
+        The smallest of `densities` such that the ticket matches there and at every larger one; 1.0 if it does not
+        match even at the largest.
+    """
+    smallest = 1.0
+    for density, accuracy in zip(densities, ticket, strict=True):
+        if accuracy < dense - 0.005:
+            break
+        smallest = density
+    return smallest
+
+
+def reinitialised_weights(
+    theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int
+) -> dict[str, Tensor]:
+    """The ticket's mask on new random weights: the control that takes the initialisation away and keeps the structure.
+
+    Args:
+        theta_0: initial weights by parameter name (float32), left as they are.
+        mask: bool tensors by parameter name, True = kept; a parameter without a mask is kept whole.
+        seed: seeds one `torch.Generator`, once.
+
+    Returns:
+        A new dict with the names of `theta_0`, in that order. Each tensor is drawn afresh from a Gaussian with mean 0
+        and the standard deviation of that tensor in `theta_0`: `torch.randn(shape, generator=generator) * std`.
+        Entries that the mask removes are exactly 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    fresh = {name: torch.randn(w.shape, generator=generator) * w.std() for name, w in theta_0.items()}
+    return {name: w * mask[name] if name in mask else w for name, w in fresh.items()}
+
+
+def _normal(*shape: int, std: float, seed: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * std
+
+
+def _network() -> dict[str, Tensor]:
+    return {
+        "fc1.weight": _normal(4, 5, std=0.5, seed=1),
+        "fc1.bias": torch.tensor([0.1, -0.2, 0.3, 0.0]),
+        "fc2.weight": _normal(2, 4, std=0.05, seed=2),
+    }
+
+
+def _masks() -> dict[str, Tensor]:
+    return {
+        "fc1.weight": _normal(4, 5, std=1, seed=3) > 0.3,
+        "fc2.weight": _normal(2, 4, std=1, seed=4) > -0.5,
+    }
+
+
+EXERCISES = (
+    Exercise(
+        id="05.1",
+        reference=matching_density,
+        cases=(
+            Case(([1.0, 0.5], [0.85, 0.80], 0.85), "It matches at 1.0 and falls short at 0.5."),
+            Case(
+                ([1.0, 0.5], [0.847, 0.80], 0.85),
+                "0.847 is below 0.85, but by less than 0.005: that still matches.",
+            ),
+            Case(([1.0, 0.5], [0.844, 0.80], 0.85), "It does not match even at the largest density."),
+            Case(
+                ([0.8, 0.4], [0.70, 0.60], 0.85),
+                "It does not match even at the largest density: the answer is 1.0.",
+            ),
+            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
+            Case(
+                ([1.0, 0.5, 0.2], [0.85, 0.87, 0.846], 0.85),
+                "Compare with the dense network, not with the ticket's best.",
+            ),
+            Case(
+                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.82, 0.86, 0.80], 0.85),
+                "It falls short at 0.5 and recovers at 0.2: a gap ends it.",
+            ),
+            Case(
+                ([0.8, 0.4, 0.1], [0.70, 0.86, 0.86], 0.85),
+                "It falls short at the largest density: whatever comes after, the answer is 1.0.",
+            ),
+            Case(
+                ([1.0, 0.51, 0.21, 0.087, 0.036, 0.015], [0.885, 0.889, 0.891, 0.890, 0.884, 0.869], 0.886),
+                "A hill, then the cliff.",
+            ),
+        ),
+        hints=(
+            "Walk along the curve from the largest density to smaller ones. When do you stop?",
+            "Stop at the first accuracy below dense - 0.005. The answer is the density before it.",
+            "What do you return when you stop at the very first point? Start with that value, 1.0, before the loop.",
+        ),
+    ),
+    Exercise(
+        id="05.2",
+        reference=reinitialised_weights,
+        cases=(
+            Case(
+                (
+                    {"w": torch.tensor([0.5, -0.5, 1.0, -1.0])},
+                    {"w": torch.tensor([True, False, True, False])},
+                    0,
+                ),
+                "One tensor, half of it kept.",
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([0.5, -0.5, 1.0, -1.0])},
+                    {"w": torch.tensor([True, False, True, False])},
+                    7,
+                ),
+                "The same with another seed.",
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([2.0, 2.2, 1.8, 2.4])},
+                    {"w": torch.tensor([True, True, True, False])},
+                    1,
+                ),
+                "The mean of the new weights is 0 whatever the old mean was.",
+            ),
+            Case(
+                (
+                    {"a": torch.tensor([[0.3, -0.3], [0.1, 0.2]]), "b": torch.tensor([3.0, -3.0])},
+                    {"a": torch.ones(2, 2, dtype=torch.bool), "b": torch.tensor([True, True])},
+                    0,
+                ),
+                "Two tensors: one generator for both, and each has a standard deviation of its own.",
+            ),
+            Case(
+                (
+                    {"b": torch.tensor([3.0, -3.0]), "a": torch.tensor([0.3, -0.3])},
+                    {"a": torch.tensor([True, False]), "b": torch.tensor([False, False])},
+                    0,
+                ),
+                "Numbers are drawn in the order of theta_0, and for removed entries too.",
+            ),
+            Case((_network(), _masks(), 3), "A small network; the bias has no mask and is kept whole."),
+        ),
+        hints=(
+            "Nothing of theta_0 is used but its shapes and the standard deviation of each tensor.",
+            "Make one torch.Generator().manual_seed(seed) before the loop, then torch.randn(w.shape, generator=generator) * w.std().",
+            "Multiply by mask[name] where there is one: True is 1 and False is 0. Put the results into a new dict.",
+        ),
+        atol=0.0,
+        fresh=True,
+    ),
+)

@@ -1,0 +1,43 @@
+"""Small things that many tests share: a learnable data set of 8×8 images, and two small networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lthkit.data import Dataset, Split
+
+
+def _split(n: int, seed: int) -> Split:
+    """Three classes: a bright band at the top, in the middle or at the bottom, under noise."""
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 3
+    images = torch.randint(0, 120, (n, 1, 8, 8), generator=g, dtype=torch.uint8)
+    for label, rows in enumerate(((0, 2), (3, 5), (6, 8))):
+        images[labels == label, :, rows[0] : rows[1]] += 60
+    return Split(images, labels)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Dataset:
+    """300 training, 90 validation and 90 test images of 1×8×8 in three classes."""
+    return Dataset.of(
+        "tiny", train=_split(300, 1), validation=_split(90, 2), test=_split(90, 3), classes=("top", "middle", "bottom")
+    )
+
+
+def small_net(*, seed: int) -> nn.Module:
+    """64-20-10-3 with random biases: three linear layers, 1,510 weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10), nn.ReLU(), nn.Linear(10, 3))
+
+
+def small_conv(*, seed: int) -> nn.Module:
+    """A convolution with batch norm and a linear layer: 72 + 24 weights, and buffers that training moves."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+        )

@@ -1,0 +1,92 @@
+"""Figures: drawn from tables, never without a text alternative, and the same bytes for the same table."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib.image
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+import lthkit as lth
+from lthkit import plots
+
+ROWS = [
+    {
+        "arm": arm,
+        "seed": seed,
+        "round": r,
+        "density": 0.8**r,
+        "test_accuracy": 0.8 + 0.01 * seed - 0.002 * r,
+        "best_step": 100 * r + 100,
+        "still_improving": arm == "shuffled" and r == 15,
+    }
+    for arm, rounds in (("dense", [0]), ("ticket", range(1, 21)), ("re-initialised", [7, 15]), ("shuffled", [7, 15]))
+    for r in rounds
+    for seed in range(3)
+]
+
+
+@pytest.mark.parametrize("draw", [plots.trade_off, plots.early_stop])
+def test_curves_are_written_as_png_and_svg_with_their_description(tmp_path, draw):
+    png, svg = plots.save(draw(ROWS, stamp="three seeds"), tmp_path / "figure", alt="Ticket above controls.")
+    assert matplotlib.image.imread(png).shape[:2] == (660, 1080)
+    assert b"Ticket above controls." in png.read_bytes()
+    assert "Ticket above controls." in "".join(ElementTree.parse(svg).getroot().itertext())
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path):
+    one = plots.save(plots.trade_off(ROWS), tmp_path / "1", alt="a")
+    two = plots.save(plots.trade_off(ROWS), tmp_path / "2", alt="a")
+    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
+
+
+def test_a_figure_without_a_text_alternative_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="alt is empty"):
+        plots.save(plots.trade_off(ROWS), tmp_path / "x", alt=" ")
+    with pytest.raises(ValueError, match="alt is empty"):
+        plots.show(plots.trade_off(ROWS), alt="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_arms_differ_by_marker_and_dash_as_well_as_colour():
+    looks = list(plots.LOOKS.values())
+    assert len({look.marker for look in looks}) == len({look.dash for look in looks}) == len({look.color for look in looks}) == 4
+
+
+def test_no_text_is_cut_and_none_overlaps_the_title():
+    figure = plots.trade_off(ROWS, stamp="lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 3 seeds, cpu, lthkit 0.1.0")
+    FigureCanvasAgg(figure).draw()  # lays the figure out
+    axes = figure.axes[0]
+    frame = figure.bbox
+    renderer = figure.canvas.get_renderer()
+    texts = [t for t in (*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label) if t.get_text()]
+    boxes = [t.get_window_extent(renderer) for t in texts]
+    for box in boxes:
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+    for i, a in enumerate(boxes):
+        assert not any(a.overlaps(b) for b in boxes[i + 1 :])
+
+
+def test_still_improving_points_are_open():
+    lines = plots.trade_off(ROWS).axes[0].get_lines()
+    opened = [line for line in lines if line.get_marker() == "s" and line.get_markerfacecolor() == "white"]
+    assert len(opened) == 1 and opened[0].get_xdata() == pytest.approx([100 * 0.8**15])
+
+
+def test_first_layer_counts_the_surviving_connections_of_each_pixel():
+    kept = torch.zeros(300, 784, dtype=torch.bool)
+    kept[:7, 28 * 3 + 5] = True
+    figure = plots.first_layer({"ticket": lth.Mask({"fc1.weight": kept})})
+    picture = figure.axes[0].get_images()[0].get_array()
+    assert picture[3, 5] == 7 and picture.sum() == 7
+
+
+def test_layer_density_and_description():
+    model = lth.models.lenet_300_100(seed=0)
+    mask = lth.prune(lth.Mask.ones(model), lth.random(model, seed=0), 0.5)
+    axes = plots.layer_density({"random": mask, "whole": lth.Mask.ones(model)}).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["fc1", "fc2", "fc3"]
+    text = plots.describe(ROWS)
+    assert "3 seeds" in text and "ticket: " in text and "81 % at 100 %" in text

@@ -1,0 +1,146 @@
+"""Selection: exact counts, ties by index, nesting, scopes, the guard, and agreement with torch."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.utils import prune as torch_prune
+
+import lthkit as lth
+from tests.conftest import small_net
+
+scores_of = st.lists(
+    st.one_of(st.integers(0, 3).map(float), st.floats(-1e3, 1e3, width=32, allow_subnormal=True)), min_size=2, max_size=60
+)
+fractions = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9, 1.0]))
+
+
+def two_layers(values: list[float]) -> tuple[lth.Mask, dict[str, torch.Tensor]]:
+    half = len(values) // 2
+    scores = {"a": torch.tensor(values[:half]), "b": torch.tensor(values[half:])}
+    return lth.Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()}), scores
+
+
+@given(scores_of, fractions)
+def test_exactly_round_fraction_times_remaining_go_the_lowest_first(values, fraction):
+    """Catches: n+1 pruned (open_lth), all ties pruned (kthvalue with >), int() truncation."""
+    mask, scores = two_layers(values)
+    smaller = lth.prune(mask, scores, fraction, min_kept=0)
+    count = round(fraction * len(values))
+    order = sorted(range(len(values)), key=lambda i: (torch.tensor(values[i]).item(), i))
+    expected = [i not in order[:count] for i in range(len(values))]
+    assert torch.cat([smaller["a"], smaller["b"]]).tolist() == expected
+    again = lth.prune(smaller, scores, fraction, min_kept=0)
+    assert smaller.kept - again.kept == round(fraction * smaller.kept)
+    assert again.issubset(smaller)
+
+
+@given(scores_of, fractions)
+def test_layerwise_counts_each_layer_by_itself(values, fraction):
+    mask, scores = two_layers(values)
+    smaller = lth.prune(mask, scores, fraction, scope="layerwise", overrides={"b": 0.5}, min_kept=0)
+    assert int(smaller["a"].sum()) == len(scores["a"]) - round(fraction * len(scores["a"]))
+    assert int(smaller["b"].sum()) == len(scores["b"]) - round(0.5 * len(scores["b"]))
+
+
+def test_the_issue_of_ten_weights():
+    """int((1 - 0.8) * 10) is 1; 20 % of 10 weights are 2."""
+    mask, scores = two_layers([float(i) for i in range(10)])
+    assert lth.prune(mask, scores, 0.2).kept == 8
+    assert lth.prune(mask, scores, 1 - 0.8).kept == 8
+
+
+def test_all_equal_scores_go_by_flat_index():
+    mask, scores = two_layers([1.0] * 10)
+    smaller = lth.prune(mask, scores, 0.3)
+    assert torch.cat([smaller["a"], smaller["b"]]).tolist() == [False] * 3 + [True] * 7
+
+
+def test_masks_nest_over_25_rounds_without_the_output_layer():
+    """Catches: revived weights (Synaptic-Flow), an error with an ignored layer (open_lth), a count of ignored weights."""
+    model = lth.models.lenet_300_100(seed=0)
+    mask = lth.Mask.ones(model, exclude=["fc3.weight"])
+    for r in range(25):
+        smaller = lth.prune(mask, lth.random(model, seed=r), 0.2)
+        assert smaller.issubset(mask) and mask.kept - smaller.kept == round(0.2 * mask.kept)
+        mask = smaller
+    assert "fc3.weight" not in mask and mask.density == pytest.approx(0.8**25, rel=0.01)
+
+
+def test_removed_weights_stay_out_whatever_their_score():
+    mask, scores = two_layers([1.0, 2.0, 3.0, 4.0])
+    smaller = lth.prune(mask, scores, 0.5, min_kept=0)
+    scores["a"] += 100
+    again = lth.prune(smaller, scores, 0.5, min_kept=0)
+    assert torch.cat([again["a"], again["b"]]).tolist() == [False, False, False, True]
+    scores["a"][:] = float("nan")  # scores of removed weights are never looked at
+    assert lth.prune(smaller, scores, 0.5, min_kept=0) == again
+
+
+def test_global_magnitude_equals_torch():
+    model = small_net(seed=3)
+    mask = lth.prune(lth.Mask.ones(model), lth.magnitude(model), 0.37)
+    theirs = deepcopy(model)
+    targets = [(m, "weight") for m in theirs if hasattr(m, "weight")]
+    torch_prune.global_unstructured(targets, torch_prune.L1Unstructured, amount=mask.total - mask.kept)
+    for name, (module, _) in zip(mask, targets, strict=True):
+        assert torch.equal(mask[name], module.weight_mask.bool())
+
+
+def test_the_guard_keeps_the_best_of_a_layer_and_the_count_exact():
+    mask, scores = two_layers([0.1, 0.3, 0.2, 5.0, 6.0, 7.0])
+    smaller = lth.prune(mask, scores, 0.5)
+    assert smaller["a"].tolist() == [False, True, False] and smaller["b"].tolist() == [False, True, True]
+    assert lth.prune(mask, scores, 0.5, min_kept=0)["a"].sum() == 0
+    with pytest.raises(lth.LayerCollapse, match="min_kept=1"):
+        lth.prune(mask, scores, 1.0)
+    with pytest.raises(lth.LayerCollapse, match="a,? ?"):
+        lth.prune(mask, scores, 0.9, scope="layerwise")
+
+
+def test_float16_scores_are_ranked_as_they_are():
+    mask, scores = two_layers([0.5, 0.25, 1.0, 2.0])
+    half = {n: s.half() for n, s in scores.items()}
+    assert lth.prune(mask, half, 0.5) == lth.prune(mask, scores, 0.5)
+
+
+@given(st.integers(1, 400), st.floats(0, 1))
+def test_prune_to_keeps_exactly_round_density_times_total(n, density):
+    mask = lth.Mask({"w": torch.ones(n, dtype=torch.bool)})
+    scores = {"w": torch.rand(n, generator=torch.Generator().manual_seed(n))}
+    for scope in ("global", "layerwise"):
+        assert lth.prune_to(mask, scores, density, scope=scope, min_kept=0).kept == round(density * n)
+
+
+def test_one_shot_to_the_ladder_reaches_the_same_densities():
+    assert lth.ladder(0.2, 3) == pytest.approx([1, 0.8, 0.64, 0.512])
+    assert lth.fraction_for(0.512, 3) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "fragment"),
+    [
+        ({"fraction": 1.2}, "1.2"),
+        ({"fraction": -0.1}, "-0.1"),
+        ({"fraction": float("nan")}, "nan"),
+        ({"fraction": "0.2"}, "'0.2'"),
+        ({"scope": "local"}, "layerwise"),
+        ({"overrides": {"b": 0.1}}, "scope='layerwise'"),
+        ({"overrides": {"c": 0.1}, "scope": "layerwise"}, "'c'"),
+        ({"overrides": {"b": 2}, "scope": "layerwise"}, "overrides\\['b'\\]"),
+        ({"min_kept": -1}, "min_kept"),
+        ({"scores": {"a": torch.ones(2)}}, "no entry for 'b'"),
+        ({"scores": {"a": torch.ones(2), "b": torch.ones(3)}}, r"\(3,\)"),
+        ({"scores": {"a": torch.ones(2), "b": torch.tensor([1.0, float("nan")])}}, "NaN"),
+        ({"scores": {"a": torch.ones(2), "b": torch.tensor([1.0, float("inf")])}}, "infinite"),
+        ({"scores": {"a": torch.ones(2), "b": torch.tensor([1, 2])}}, "floating"),
+    ],
+)
+def test_bad_input_is_named(kwargs, fragment):
+    mask, scores = two_layers([1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(ValueError, match=fragment):
+        lth.prune(mask, kwargs.pop("scores", scores), kwargs.pop("fraction", 0.5), **kwargs)

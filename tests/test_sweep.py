@@ -1,0 +1,62 @@
+"""The pool runs jobs that add jobs, stops on the first error, and fixes the thread count."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from lthkit.sweep import Pool, Stopped, default_workers
+
+
+def test_jobs_may_add_jobs_and_all_are_done():
+    pool, done = Pool(workers=2), []
+
+    def job(depth: int) -> None:
+        done.append(depth)
+        if depth:
+            pool.submit(job, depth - 1)
+            pool.submit(job, depth - 1)
+
+    pool.submit(job, 4)
+    pool.run()
+    assert sorted(done) == sorted([4] + [3] * 2 + [2] * 4 + [1] * 8 + [0] * 16)
+
+
+def test_an_error_stops_the_others_and_is_raised():
+    """Catches: an error that is swallowed, or a pool that works on for minutes after it."""
+    pool, steps = Pool(workers=2), []
+
+    def endless() -> None:
+        while True:
+            pool.check()
+            steps.append(1)
+            time.sleep(0.01)
+
+    def fail() -> None:
+        raise ValueError("bad mask")
+
+    pool.submit(endless)
+    pool.submit(fail)
+    with pytest.raises(ValueError, match="bad mask"):
+        pool.run()
+    with pytest.raises(Stopped):
+        pool.check()
+
+
+def test_operators_get_one_thread_whatever_the_number_of_workers():
+    for workers in (1, 3):
+        pool, seen = Pool(workers=workers), list[int]()
+
+        def note(threads: list[int] = seen) -> None:
+            threads.append(torch.get_num_threads())
+
+        for _ in range(4):
+            pool.submit(note)
+        pool.run()
+        assert seen == [1] * 4
+
+
+def test_default_workers():
+    assert 1 <= default_workers() <= 8
