@@ -65,6 +65,7 @@ __all__ = [
     "pruning",
     "random",
     "records",
+    "report",
     "resolve_device",
     "retrain",
     "scores",
@@ -76,9 +77,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lthkit import classroom, experiments, plots
+    from lthkit import classroom, experiments, plots, report
 
-_LAZY = ("classroom", "experiments", "plots")  # matplotlib is not needed to train
+_LAZY = ("classroom", "experiments", "plots", "report")  # matplotlib is not needed to train
 
 
 def __getattr__(name: str) -> Any:

@@ -162,6 +162,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
         name=f"{arguments.method}-{arguments.model}-{arguments.data}",
         model=arguments.model,
         recipe=replace(default_recipe(arguments.model, _tier(arguments)), **given),
+        tier=_tier(arguments),
         seeds=arguments.seeds,
         method=arguments.method,
         rounds=arguments.rounds,
@@ -181,15 +182,16 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data import load_data
     from lthkit.devices import resolve_device
     from lthkit.models import model_by_name
+    from lthkit.records import runs_folder
     from lthkit.sweep import Pool
 
     begun = perf_counter()
     device = resolve_device(arguments.device)
     data = load_data(data_name).to(device)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
-    folder = arguments.out or Path("runs") / experiments.folder_name(experiment, data)
+    folder = arguments.out or runs_folder() / experiments.folder_name(experiment, data)
     _say(
-        f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {_tier(arguments)}, run {folder}"
+        f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {experiment.tier}, run {folder}"
     )
     with tqdm(total=experiment.budget, unit="step", smoothing=0.05, disable=None, leave=False) as bar:
 
@@ -233,17 +235,22 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from lthkit.records import runs_folder
+
     if arguments.run is None:
-        runs = sorted(path.parent.name for path in Path("runs").glob("*/config.json"))
+        runs = sorted(path.parent.name for path in runs_folder().glob("*/config.json"))
         _say(
             "\n".join(runs) if runs else "There are no runs in runs/ yet. Make one: lthkit run winning-ticket"
         )
         return 0
     folder = next(
-        (p for p in (Path(arguments.run), Path("runs") / arguments.run) if (p / "config.json").exists()), None
+        (p for p in (Path(arguments.run), runs_folder() / arguments.run) if (p / "config.json").exists()),
+        None,
     )
     if folder is None:
-        raise FileNotFoundError(f"{arguments.run!r} is not a run folder; `lthkit show` lists those in runs/.")
+        raise FileNotFoundError(
+            f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are."
+        )
     _report(folder)
     return 0
 

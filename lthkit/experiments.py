@@ -12,11 +12,12 @@ from typing import Any
 
 from lthkit import files
 from lthkit.data import Dataset
+from lthkit.masks import Mask
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning import ladder
 from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
 from lthkit.sweep import Pool
-from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
+from lthkit.tickets import Round, derived_seed, fresh_start, imp, load_round, one_shot, retrain
 from lthkit.training import Recipe, TrainResult
 
 METHODS = ("imp", "one-shot")
@@ -27,13 +28,14 @@ CONTROLS = ("re-initialised", "shuffled")
 class Experiment:
     """All that decides the numbers of a run, but for the data itself.
 
-    controls: which of `CONTROLS` to train, at the rounds in `control_rounds`.
+    tier: the size that `recipe` was made for; figures say it. controls: which of `CONTROLS` to train, at the rounds in `control_rounds`.
     output_fraction: for scope "layerwise", the fraction of the output layer (half the others' in the paper).
     """
 
     name: str
     model: str
     recipe: Recipe
+    tier: str = "laptop"
     seeds: tuple[int, ...] = (0, 1, 2)
     method: str = "imp"
     rounds: int = 5
@@ -90,7 +92,7 @@ def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
     """
     recipe = {
         "smoke": Recipe(steps=60, evaluate_every=20),
-        "laptop": Recipe(steps=3000, patience=300),
+        "laptop": Recipe(steps=3000, patience=400),
         "gpu": Recipe(steps=10_000, patience=2000),
     }[tier]
     rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (7, 11, 15, 20)))
@@ -98,6 +100,7 @@ def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
         "winning-ticket",
         "lenet-300-100",
         recipe,
+        tier,
         seeds,
         rounds=rounds,
         output_fraction=0.1,
@@ -218,6 +221,14 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
         files.read_json(folder / "summary.json"),
         read_table(folder / "table.csv"),
     )
+
+
+def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
+    """The mask that one seed had at a round (0 is dense) of a run in `folder`."""
+    found = load_round(Path(folder) / f"seed-{seed}", level)
+    if found is None:
+        raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")
+    return found.mask
 
 
 def folder_name(experiment: Experiment, data: Dataset) -> str:

@@ -105,13 +105,14 @@ class Adam(Optimizer):
         self.weight_decay, self.betas, self.eps = weight_decay, betas, eps
         device = self.parameters[0].device
         self.fused = hasattr(torch, "_fused_adam_") and device.type in ("cpu", "cuda")
-        self._steps = [torch.zeros((), dtype=torch.float32, device=device) for _ in self.parameters]
+        self._step = torch.zeros(
+            (), dtype=torch.float32, device=device
+        )  # one count, shared by all parameters
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy a state, its step count included."""
         super().load_state(state)
-        for step in self._steps:
-            step.fill_(self.updates)
+        self._step.fill_(self.updates)
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor], lr: float) -> None:
@@ -120,14 +121,14 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         means, squares = self.buffers["mean"], self.buffers["square"]
         if self.fused:
-            torch._foreach_add_(self._steps, 1)
+            self._step.add_(1)
             torch._fused_adam_(
                 self.parameters,
                 gradients,
                 means,
                 squares,
                 [],
-                self._steps,
+                [self._step] * len(self.parameters),
                 lr=lr,
                 beta1=beta1,
                 beta2=beta2,

@@ -7,6 +7,7 @@ with a text alternative: `save` and `show` ask for it.
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import analysis, files
+from lthkit.data import Dataset
 from lthkit.masks import Mask
 from lthkit.records import Row
 
@@ -128,7 +130,29 @@ def first_layer(
             ax.grid(False)
         figure.colorbar(picture, ax=list(axes), label="connections per pixel", shrink=0.8)
         if stamp:
-            figure.supxlabel(stamp, fontsize=7, color="#555555")
+            lines = textwrap.fill(stamp, round(16 * figure.get_figwidth()))
+            figure.supxlabel(lines, fontsize=7, color="#555555")
+    return figure
+
+
+def samples(data: Dataset, *, each: int = 6) -> Figure:
+    """The first `each` training images of every class, one column a class."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.75 * each + 0.5), layout="constrained")
+        axes = figure.subplots(each, len(data.classes), squeeze=False)
+        for column, name in enumerate(data.classes):
+            images = data.train.images[data.train.labels == column][:each].cpu()
+            for row in range(each):
+                ax = axes[row, column]
+                ax.axis("off")
+                if row < len(images):
+                    picture = images[row].permute(1, 2, 0)
+                    ax.imshow(
+                        picture.squeeze(2) if picture.shape[2] == 1 else picture,
+                        cmap="gray_r",
+                        interpolation="nearest",
+                    )
+            axes[0, column].set_title(name.replace("/", "/\n").replace(" ", "\n"), fontsize=8)
     return figure
 
 

@@ -91,6 +91,11 @@ def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
     return folder
 
 
+def runs_folder() -> Path:
+    """Where runs go unless told otherwise: $LTHKIT_RUNS, else `runs` in the current folder."""
+    return Path(os.environ.get("LTHKIT_RUNS") or "runs")
+
+
 def write_table(path: Path | str, rows: Sequence[Row]) -> Path:
     """Write rows with equal keys as CSV, atomically. None becomes an empty cell; floats keep all their digits."""
     out = io.StringIO()

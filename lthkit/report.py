@@ -66,12 +66,12 @@ def conclusions(rows: Sequence[Row], *, target: float = 0.036) -> Iterator[str]:
 
 
 def stamp(config: dict[str, Any], summary: dict[str, Any]) -> str:
-    """Small print of a figure: model, data, seeds, tier or budget, device."""
+    """Small print of a figure: model, data, seeds, budget of a training, tier, device."""
     seeds, recipe = config["seeds"], config["recipe"]
     noun = "seed" if len(seeds) == 1 else "seeds"
     return (
-        f"{config['model']}, {summary['data']}, {len(seeds)} {noun}, at most {recipe['steps']:,} steps a training, "
-        f"{summary['device']}, lthkit {summary['environment']['lthkit']}"
+        f"{config['model']}, {summary['data']}, {len(seeds)} {noun}, at most {recipe['steps']:,} steps, "
+        f"tier {config['tier']}, {summary['device']}, lthkit {summary['environment']['lthkit']}"
     )
 
 

@@ -109,7 +109,7 @@ def imp(
     )
     mask, start = Mask.ones(model, exclude), None
     for r in range(rounds + 1):
-        this = _load_round(folder, r, start, data.device)
+        this = load_round(folder, r, start, data.device)
         if this is None:
             if r > 0:
                 mask = prune(mask, score(model), fraction, scope=scope, overrides=overrides)
@@ -162,7 +162,7 @@ def one_shot(
     model, order = model_fn(seed=seed).to(data.device), seed if order_seed is None else order_seed
     config = {"densities": list(densities), "scope": scope, "momentum": momentum, "rewind_step": rewind_step}
     _open(folder, model_fn, data, score, config | {"seed": seed, "order": order}, recipe)
-    dense = _load_round(folder, 0, None, data.device)
+    dense = load_round(folder, 0, None, data.device)
     if dense is None:
         mask = Mask.ones(model, exclude)
         result = train(
@@ -176,7 +176,7 @@ def one_shot(
     dense.trained.restore(model)
     scores = {name: s.clone() for name, s in score(model).items()}
     for r, density in enumerate(densities, start=1):
-        this = _load_round(folder, r, dense.rewind, data.device)
+        this = load_round(folder, r, dense.rewind, data.device)
         if this is None:
             mask = prune_to(dense.mask, scores, density, scope=scope)
             result = train(
@@ -297,10 +297,13 @@ def _save_round(folder: Path | str | None, this: Round) -> None:
     files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
 
 
-def _load_round(
-    folder: Path | str | None, r: int, start: Checkpoint | None, device: torch.device
+def load_round(
+    folder: Path | str | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
 ) -> Round | None:
-    """The saved round, or None if it has not been saved."""
+    """Round r as `imp` or `one_shot` saved it in `folder`, or None if it has not been saved.
+
+    `start` is the rewind point, if it is at hand already. `files.DamagedFile` if the file is not whole.
+    """
     if folder is None or not (path := Path(folder) / f"round-{r:02d}.npz").exists():
         return None
     arrays, meta = files.load_arrays(path)

@@ -237,16 +237,17 @@ def train(
     history: list[Point] = []
     best, best_state = Point(first, math.inf, math.inf, 0.0), Checkpoint.of(model, step=first)
     kept: dict[int, Checkpoint] = {}
-    loss_sum, counted = torch.zeros((), device=data.device), 0
+    losses: list[Tensor] = []
     for step in range(first, recipe.steps):
         if step in keep:
             kept[step] = Checkpoint.of(model, step=step, optimizer=optimizer)
-        loss_sum += update(step)
-        counted += 1
+        losses.append(update(step))
         done = step + 1
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
-        point = Point(done, float(loss_sum) / counted, *evaluate(model, data, precision=recipe.precision))
+        point = Point(
+            done, float(torch.stack(losses).mean()), *evaluate(model, data, precision=recipe.precision)
+        )
         if not (math.isfinite(point.train_loss) and math.isfinite(point.validation_loss)):
             raise TrainingDiverged(
                 f"The loss is no longer finite after step {done} (training {point.train_loss}, validation "
@@ -256,9 +257,8 @@ def train(
         if point.validation_loss < best.validation_loss:
             best, best_state = point, Checkpoint.of(model, step=done)
         if progress:
-            progress(counted)
-        loss_sum.zero_()
-        counted = 0
+            progress(len(losses))
+        losses.clear()
         if recipe.patience and done - best.step >= recipe.patience:
             break
     if recipe.steps in keep and done == recipe.steps:

@@ -23,7 +23,11 @@ def _split(n: int, seed: int) -> Split:
 def tiny() -> Dataset:
     """300 training, 90 validation and 90 test images of 1×8×8 in three classes."""
     return Dataset.of(
-        "tiny", train=_split(300, 1), validation=_split(90, 2), test=_split(90, 3), classes=("top", "middle", "bottom")
+        "tiny",
+        train=_split(300, 1),
+        validation=_split(90, 2),
+        test=_split(90, 3),
+        classes=("top", "middle", "bottom"),
     )
 
 
@@ -31,7 +35,9 @@ def small_net(*, seed: int) -> nn.Module:
     """64-20-10-3 with random biases: three linear layers, 1,510 weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10), nn.ReLU(), nn.Linear(10, 3))
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10), nn.ReLU(), nn.Linear(10, 3)
+        )
 
 
 def small_conv(*, seed: int) -> nn.Module:
@@ -39,5 +45,10 @@ def small_conv(*, seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+            nn.Conv2d(1, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 3),
         )

@@ -40,7 +40,14 @@ def test_one_seed_has_no_interval():
 
 
 ROWS = [
-    {"arm": arm, "seed": seed, "round": r, "density": 0.8**r, "test_accuracy": accuracy, "still_improving": seed == 2}
+    {
+        "arm": arm,
+        "seed": seed,
+        "round": r,
+        "density": 0.8**r,
+        "test_accuracy": accuracy,
+        "still_improving": seed == 2,
+    }
     for arm, r, accuracies in (
         ("dense", 0, (0.80, 0.82, 0.84)),
         ("ticket", 1, (0.81, 0.84, 0.85)),

@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -55,6 +55,14 @@ print("after")
 # %% tags=["solution-only"]
 print("what the teacher says")
 '''
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_patience() -> Iterator[None]:
+    """A kernel that hangs fails a test within a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lthkit.classroom.build.CELL_TIMEOUT", 60)
+        yield
 
 
 @pytest.fixture
@@ -165,8 +173,21 @@ def test_building_again_changes_no_byte_and_executes_nothing(
     assert check_build(built) == []
 
 
-def test_executing_again_gives_the_same_bytes(built: Path) -> None:
+def test_executing_again_gives_the_same_bytes_and_ends_its_kernel(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jupyter_client.manager import AsyncKernelManager
+
+    managers: list[AsyncKernelManager] = []
+    start = AsyncKernelManager.start_kernel
+
+    def spy(self: AsyncKernelManager, **options: object) -> object:
+        managers.append(self)
+        return start(self, **options)
+
+    monkeypatch.setattr(AsyncKernelManager, "start_kernel", spy)
     assert quiet(built, force=True) == []
+    assert len(managers) == 1 and not managers[0].has_kernel
 
 
 def test_new_prose_keeps_the_outputs_and_new_code_does_not(
@@ -320,7 +341,7 @@ MALFORMED = {
     "outside a function": (
         'print("after")\n\n# %% tags',
         '# BEGIN SOLUTION\nprint("after")\n# END SOLUTION\n\n# %% tags',
-        r":32: a cell with a solution needs",
+        r":33: a solution stands inside the body of a function",
     ),
     "top level in an exercise": (
         "    # BEGIN SOLUTION\n",

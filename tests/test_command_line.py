@@ -17,6 +17,7 @@ FAST = ["--rounds", "2", "--seeds", "0,1", "--steps", "20", "--device", "cpu", "
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LTHKIT_RUNS", raising=False)
     monkeypatch.setattr("lthkit.bench.textbook_steps_per_second", lambda *a, **k: 100.0)
 
 
@@ -26,7 +27,14 @@ def test_winning_ticket_writes_table_and_figures(tmp_path, capsys):
     assert "weights left" in out and "against re-initialised" in out and "textbook loop" in out
     folder = next((tmp_path / "runs").iterdir())
     assert folder.name.startswith("winning-ticket-")
-    for name in ("config.json", "summary.json", "table.csv", "trade_off.png", "trade_off.svg", "early_stop.png"):
+    for name in (
+        "config.json",
+        "summary.json",
+        "table.csv",
+        "trade_off.png",
+        "trade_off.svg",
+        "early_stop.png",
+    ):
         assert (folder / name).stat().st_size > 0
     rows = records.read_table(folder / "table.csv")
     assert {row["arm"] for row in rows} == {"dense", "ticket", "re-initialised", "shuffled"}
@@ -68,8 +76,12 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
     assert "give the same command again" in capsys.readouterr().err
     monkeypatch.setattr(experiments, "_row", original)
     assert main([*whole[:-1], "part"]) == 0
-    strip = lambda name: [{k: v for k, v in r.items() if k != "seconds"} for r in records.read_table(tmp_path / name / "table.csv")]  # noqa: E731
-    assert strip("part") == strip("whole")
+
+    def numbers(name):
+        rows = records.read_table(tmp_path / name / "table.csv")
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    assert numbers("part") == numbers("whole")
 
 
 def test_one_shot_runs_and_its_ladder_is_that_of_imp(tmp_path):
@@ -114,7 +126,9 @@ def test_a_bad_value_is_one_clear_line_and_exit_code_2(arguments, fragment, caps
     assert len(lines) == 1 and fragment in lines[0] and "Traceback" not in err
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "imp", "--seeds", "a,b"], ["run", "imp", "--tier", "huge"], ["fly"]])
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["run", "imp", "--seeds", "a,b"], ["run", "imp", "--tier", "huge"], ["fly"]]
+)
 def test_a_bad_command_line_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)

@@ -13,7 +13,11 @@ from lthkit import files
 
 
 def test_arrays_come_back_with_their_description(tmp_path):
-    arrays = {"a/b": np.arange(6, dtype=np.float32).reshape(2, 3), "empty": np.zeros((0, 4)), "flag": np.array(True)}
+    arrays = {
+        "a/b": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "empty": np.zeros((0, 4)),
+        "flag": np.array(True),
+    }
     files.save_arrays(tmp_path / "x.npz", arrays, {"kind": "test", "n": 3})
     back, meta = files.load_arrays(tmp_path / "x.npz")
     assert meta == {"kind": "test", "n": 3}

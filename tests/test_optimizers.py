@@ -29,7 +29,12 @@ def _race(ours, theirs_class, steps=12, **theirs_kwargs):
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("decay", [0.0, 1e-2])
 def test_sgd_equals_torch(momentum, decay):
-    _race(lambda p: SGD(p, momentum=momentum, weight_decay=decay), torch.optim.SGD, momentum=momentum, weight_decay=decay)
+    _race(
+        lambda p: SGD(p, momentum=momentum, weight_decay=decay),
+        torch.optim.SGD,
+        momentum=momentum,
+        weight_decay=decay,
+    )
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -71,8 +76,13 @@ def test_a_state_of_another_optimizer_is_refused():
 
 
 def test_schedules():
-    rates = [learning_rate(s, base=1.0, steps=100, schedule="step", milestones=(50, 80)) for s in (0, 49, 50, 79, 80, 99)]
+    rates = [
+        learning_rate(s, base=1.0, steps=100, schedule="step", milestones=(50, 80))
+        for s in (0, 49, 50, 79, 80, 99)
+    ]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
-    assert [learning_rate(s, base=1.0, steps=100, warmup=4) for s in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+    assert [learning_rate(s, base=1.0, steps=100, warmup=4) for s in range(5)] == pytest.approx(
+        [0.25, 0.5, 0.75, 1, 1]
+    )
     cosine = [learning_rate(s, base=2.0, steps=100, schedule="cosine") for s in (0, 50, 100)]
     assert cosine == pytest.approx([2, 1, 0])

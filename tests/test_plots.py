@@ -22,7 +22,12 @@ ROWS = [
         "best_step": 100 * r + 100,
         "still_improving": arm == "shuffled" and r == 15,
     }
-    for arm, rounds in (("dense", [0]), ("ticket", range(1, 21)), ("re-initialised", [7, 15]), ("shuffled", [7, 15]))
+    for arm, rounds in (
+        ("dense", [0]),
+        ("ticket", range(1, 21)),
+        ("re-initialised", [7, 15]),
+        ("shuffled", [7, 15]),
+    )
     for r in rounds
     for seed in range(3)
 ]
@@ -52,16 +57,27 @@ def test_a_figure_without_a_text_alternative_is_refused(tmp_path):
 
 def test_arms_differ_by_marker_and_dash_as_well_as_colour():
     looks = list(plots.LOOKS.values())
-    assert len({look.marker for look in looks}) == len({look.dash for look in looks}) == len({look.color for look in looks}) == 4
+    assert (
+        len({look.marker for look in looks})
+        == len({look.dash for look in looks})
+        == len({look.color for look in looks})
+        == 4
+    )
 
 
 def test_no_text_is_cut_and_none_overlaps_the_title():
-    figure = plots.trade_off(ROWS, stamp="lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 3 seeds, cpu, lthkit 0.1.0")
+    figure = plots.trade_off(
+        ROWS, stamp="lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 3 seeds, cpu, lthkit 0.1.0"
+    )
     FigureCanvasAgg(figure).draw()  # lays the figure out
     axes = figure.axes[0]
     frame = figure.bbox
     renderer = figure.canvas.get_renderer()
-    texts = [t for t in (*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label) if t.get_text()]
+    texts = [
+        t
+        for t in (*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label)
+        if t.get_text()
+    ]
     boxes = [t.get_window_extent(renderer) for t in texts]
     for box in boxes:
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1

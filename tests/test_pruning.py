@@ -14,7 +14,9 @@ import lthkit as lth
 from tests.conftest import small_net
 
 scores_of = st.lists(
-    st.one_of(st.integers(0, 3).map(float), st.floats(-1e3, 1e3, width=32, allow_subnormal=True)), min_size=2, max_size=60
+    st.one_of(st.integers(0, 3).map(float), st.floats(-1e3, 1e3, width=32, allow_subnormal=True)),
+    min_size=2,
+    max_size=60,
 )
 fractions = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9, 1.0]))
 

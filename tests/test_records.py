@@ -25,7 +25,7 @@ def test_a_folder_belongs_to_one_configuration(tmp_path):
 def test_a_table_comes_back_with_its_types(tmp_path):
     rows = [
         {"arm": "ticket", "seed": 0, "density": 1 / 3, "still_improving": True, "note": None},
-        {"arm": "dense, \"whole\"", "seed": 12, "density": 1.0, "still_improving": False, "note": "é"},
+        {"arm": 'dense, "whole"', "seed": 12, "density": 1.0, "still_improving": False, "note": "é"},
     ]
     records.write_table(tmp_path / "t.csv", rows)
     assert records.read_table(tmp_path / "t.csv") == rows
@@ -41,4 +41,6 @@ def test_a_truncated_table_is_noticed(tmp_path):
 def test_the_environment_stamp_names_what_numbers_depend_on():
     stamp = records.environment()
     assert {"python", "torch", "lthkit", "processor", "cores", "gpu", "date"} <= stamp.keys()
-    assert all("/" not in str(v) for k, v in stamp.items() if k != "processor"), "no paths of the machine in a record"
+    assert all("/" not in str(v) for k, v in stamp.items() if k != "processor"), (
+        "no paths of the machine in a record"
+    )

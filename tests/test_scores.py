@@ -9,7 +9,9 @@ import lthkit as lth
 from tests.conftest import small_conv
 
 
-@pytest.mark.parametrize("score", [lth.magnitude, lambda m: lth.random(m, seed=1)], ids=["magnitude", "random"])
+@pytest.mark.parametrize(
+    "score", [lth.magnitude, lambda m: lth.random(m, seed=1)], ids=["magnitude", "random"]
+)
 def test_scoring_leaves_the_model_bit_equal(score):
     """Catches: scores that share memory with weights, touch gradients, the mode or the global random state."""
     model = small_conv(seed=0)
@@ -34,5 +36,7 @@ def test_magnitude_is_the_absolute_value():
 
 def test_random_depends_on_the_seed_alone():
     model = small_conv(seed=0)
-    a, b, c = (lth.random(m, seed=s)["0.weight"] for m, s in ((model, 1), (small_conv(seed=9), 1), (model, 2)))
+    a, b, c = (
+        lth.random(m, seed=s)["0.weight"] for m, s in ((model, 1), (small_conv(seed=9), 1), (model, 2))
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)

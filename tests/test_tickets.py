@@ -59,7 +59,9 @@ def test_every_round_starts_from_the_rewind_point(tiny, k, net, monkeypatch):
 
     def spy(model, data, **kwargs):
         result = original(model, data, **kwargs)
-        starts.append((kwargs["start"], {n: t.clone() for n, t in (kwargs["start"] or result.kept[k]).model.items()}))
+        starts.append(
+            (kwargs["start"], {n: t.clone() for n, t in (kwargs["start"] or result.kept[k]).model.items()})
+        )
         return result
 
     monkeypatch.setattr(tickets, "train", spy)
@@ -86,7 +88,9 @@ def test_a_rewound_round_is_the_same_training_as_retrain(tiny):
 def test_retrain_takes_weights_and_learning_rate_from_different_times(tiny):
     recipe = replace(RECIPE, schedule="step", milestones=(20,))
     last = imp(tiny, rounds=1, recipe=recipe)[-1]
-    rewound = lth.retrain(small_net, tiny, mask=last.mask, weights_from=last.trained, lr_from=0, recipe=recipe)
+    rewound = lth.retrain(
+        small_net, tiny, mask=last.mask, weights_from=last.trained, lr_from=0, recipe=recipe
+    )
     tuned = lth.retrain(small_net, tiny, mask=last.mask, weights_from=last.trained, lr_from=20, recipe=recipe)
     assert (rewound.steps, tuned.steps) == (30, 10)
     assert rewound.history[0].validation_loss != tuned.history[0].validation_loss
@@ -121,13 +125,17 @@ def test_seeds_of_initialisation_and_order_are_separate(tiny):
 
 def test_layerwise_with_the_output_layer_at_half_rate(tiny):
     rounds = imp(tiny, rounds=1, scope="layerwise", overrides={"5.weight": 0.15})
-    assert rounds[1].mask.per_layer() == pytest.approx({"1.weight": 0.7, "3.weight": 0.7, "5.weight": 26 / 30})
+    assert rounds[1].mask.per_layer() == pytest.approx(
+        {"1.weight": 0.7, "3.weight": 0.7, "5.weight": 26 / 30}
+    )
 
 
 def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
     """Catches: rounds that are repeated, and a continuation that prunes other weights."""
     whole = imp(tiny, rewind_step=12, model_fn=small_conv)
-    generator = lth.imp(small_conv, tiny, rounds=3, fraction=0.3, recipe=RECIPE, rewind_step=12, folder=tmp_path)
+    generator = lth.imp(
+        small_conv, tiny, rounds=3, fraction=0.3, recipe=RECIPE, rewind_step=12, folder=tmp_path
+    )
     first = [next(generator), next(generator)]
     generator.close()
     trained = []
@@ -144,7 +152,13 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path, monke
 
 def test_a_folder_of_other_arguments_is_refused(tiny, tmp_path):
     imp(tiny, rounds=1, folder=tmp_path)
-    for change in ({"fraction": 0.2}, {"seed": 1}, {"rewind_step": 3}, {"recipe": replace(RECIPE, lr=0.2)}, {"model_fn": small_conv}):
+    for change in (
+        {"fraction": 0.2},
+        {"seed": 1},
+        {"rewind_step": 3},
+        {"recipe": replace(RECIPE, lr=0.2)},
+        {"model_fn": small_conv},
+    ):
         with pytest.raises(RunMismatch, match="holds another run"):
             imp(tiny, rounds=1, folder=tmp_path, **change)
     imp(tiny, rounds=2, folder=tmp_path)
@@ -165,7 +179,11 @@ def test_derived_seeds_do_not_collide():
 
 @pytest.mark.parametrize(
     ("kwargs", "fragment"),
-    [({"rounds": -1}, "rounds=-1"), ({"rewind_step": 30}, "rewind_step=30"), ({"fraction": 2.0}, "fraction=2.0")],
+    [
+        ({"rounds": -1}, "rounds=-1"),
+        ({"rewind_step": 30}, "rewind_step=30"),
+        ({"fraction": 2.0}, "fraction=2.0"),
+    ],
 )
 def test_bad_arguments_are_named(tiny, kwargs, fragment):
     with pytest.raises(ValueError, match=fragment):

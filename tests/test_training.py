@@ -13,7 +13,9 @@ import lthkit as lth
 from lthkit import training
 from tests.conftest import small_conv, small_net
 
-SGD = lth.Recipe(steps=30, batch_size=20, optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=1e-2, evaluate_every=10)
+SGD = lth.Recipe(
+    steps=30, batch_size=20, optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=1e-2, evaluate_every=10
+)
 ADAM = lth.Recipe(steps=30, batch_size=20, lr=1e-2, evaluate_every=10, weight_decay=1e-2)
 
 
@@ -84,7 +86,9 @@ def test_equal_seeds_give_equal_bits_and_each_seed_matters(tiny):
     assert torch.equal(torch.get_rng_state(), rng), "training used the global random state"
 
 
-@pytest.mark.parametrize("recipe", [SGD, ADAM, replace(SGD, schedule="cosine", warmup=5)], ids=["sgd", "adam", "cosine"])
+@pytest.mark.parametrize(
+    "recipe", [SGD, ADAM, replace(SGD, schedule="cosine", warmup=5)], ids=["sgd", "adam", "cosine"]
+)
 def test_going_on_from_a_checkpoint_ends_bit_identically(tiny, recipe, tmp_path):
     """Catches: a checkpoint without momentum, step count, batch-norm buffers, or a data order that starts over."""
     whole, rest = small_conv(seed=0), small_conv(seed=5)

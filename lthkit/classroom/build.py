@@ -34,7 +34,7 @@ from lthkit.classroom.editions import (
     tool,
 )
 
-CELL_TIMEOUT = 1800  # seconds
+CELL_TIMEOUT = 900  # seconds
 
 _NAME = re.compile(r"(\d\d)_[a-z0-9_]+")
 
@@ -160,15 +160,20 @@ def _execute(root: Path, source: Path, notebook: Any) -> None:
         def get_kernel_spec(self, kernel_name: str) -> Any:
             return specs.KernelSpec(resource_dir=kernelspec.RESOURCES, **kernelspec.get_kernel_dict())
 
+    class Manager(manager.AsyncKernelManager):  # type: ignore[misc, name-defined]
+        def _kernel_spec_manager_default(self) -> Any:
+            return ThisPython()
+
     lines = _lines_by_id(source, notebook)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
         (scratch / "lesson").mkdir()
         client = nbclient.NotebookClient(
             notebook,
-            km=manager.AsyncKernelManager(kernel_spec_manager=ThisPython()),
+            kernel_manager_class=Manager,  # a class, so that the client owns the kernel and ends it
             timeout=CELL_TIMEOUT,
             record_timing=False,
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(scratch / "lesson")}},
         )
         try:

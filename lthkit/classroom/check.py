@@ -127,7 +127,8 @@ def _judge_result(
         return _failed(exercise, case, "It returned None: is a `return` missing?", values)
     wrong = difference(expected, got, rtol=exercise.rtol, atol=exercise.atol)
     if wrong:
-        return _failed(exercise, case, wrong, values)
+        sentences = [values] if wrong.startswith("expected ") else [wrong, values]
+        return _failed(exercise, case, *sentences)
     if exercise.fresh and not _memory(got).isdisjoint(_memory(arguments)):
         return _failed(
             exercise,
@@ -234,7 +235,8 @@ def show(value: Any) -> str:
         if isinstance(value, bool):
             return str(value)
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-            return f"{float(value):.6g}" if float(value) % 1 else f"{float(value):.1f}"
+            number = float(value) + 0.0  # without the sign of a zero
+            return f"{number:.1f}" if number % 1 == 0 else f"{number:.6g}"
         if isinstance(value, Mapping):
             return "{" + ", ".join(f"{key!r}: {show(item)}" for key, item in value.items()) + "}"
         if isinstance(value, (list, tuple)):

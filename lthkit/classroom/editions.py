@@ -120,8 +120,8 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
 
 
 def read_source(source: Path) -> str:
-    """The text of a source with plain newlines, so that its hash is the same on every system."""
-    return source.read_text(encoding="utf-8").replace("\r\n", "\n")
+    """The text of a source with plain newlines, as `read_text` gives it, so that its hash is the same on every system."""
+    return source.read_text(encoding="utf-8")
 
 
 def parse(source: Path, text: str) -> list[Cell]:

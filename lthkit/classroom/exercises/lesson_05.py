@@ -78,19 +78,22 @@ EXERCISES = (
         cases=(
             Case(([1.0, 0.5], [0.85, 0.80], 0.85), "It matches at 1.0 and falls short at 0.5."),
             Case(
-                ([1.0, 0.5], [0.847, 0.80], 0.85),
+                ([1.0, 0.5, 0.2], [0.85, 0.847, 0.80], 0.85),
                 "0.847 is below 0.85, but by less than 0.005: that still matches.",
             ),
-            Case(([1.0, 0.5], [0.844, 0.80], 0.85), "It does not match even at the largest density."),
+            Case(
+                ([1.0, 0.5], [0.85, 0.844], 0.85),
+                "0.844 is below 0.85 by more than 0.005: that does not match.",
+            ),
             Case(
                 ([0.8, 0.4], [0.70, 0.60], 0.85),
                 "It does not match even at the largest density: the answer is 1.0.",
             ),
-            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
-                ([1.0, 0.5, 0.2], [0.85, 0.87, 0.846], 0.85),
+                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.87, 0.846, 0.80], 0.85),
                 "Compare with the dense network, not with the ticket's best.",
             ),
+            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
                 ([1.0, 0.5, 0.2, 0.1], [0.85, 0.82, 0.86, 0.80], 0.85),
                 "It falls short at 0.5 and recovers at 0.2: a gap ends it.",

@@ -1,0 +1,171 @@
+# %% [markdown]
+# # 00 · Start here
+#
+# **You will** check that this machine can do the course, meet the data, train a first network, and solve a first
+# exercise. **Time:** about 15 minutes, of which the computer works one.
+#
+# You need Python and some calculus. You do not need a GPU, and after the installation you do not need a network.
+
+# %% tags=["setup"]
+
+# %% [markdown]
+# ## Is the machine ready?
+#
+# The course stands on one small package, `lthkit`. We import it as `lth`. The cell below says what it found. A GPU is
+# welcome but not needed: `device` may well be `cpu`.
+
+# %%
+import platform
+
+import torch
+
+import lthkit as lth
+
+print("Python", platform.python_version(), "· torch", torch.__version__, "· lthkit", lth.__version__)
+print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
+
+# %% [markdown]
+# The **tier** is the size of the experiments. `laptop` fits two processor cores: minutes a lesson. `smoke` runs a lesson
+# in seconds and shows only that it runs; its numbers mean nothing. `gpu` has the size of the published experiments. The
+# environment variable `LTHKIT_TIER` chooses. The code is the same in all three.
+
+# %% [markdown]
+# ## The data
+#
+# We work with a part of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): small grey pictures of clothes, in ten classes.
+# It comes with the package, so nothing is fetched. Watch the three sizes that the cell prints.
+
+# %%
+data = lth.load_data("fashion-mnist")
+print(data.label, data.shape)
+for part in ("train", "validation", "test"):
+    split = getattr(data, part)
+    print(f"{part:10} {len(split):6,} images, {split.images.dtype}, labels {split.labels[:5].tolist()} ...")
+
+# %% [markdown]
+# There are three splits, and each has one purpose. We fit the weights on **train**. We make choices, such as when to stop,
+# on **validation**. We read **test** once, when a training is over, and report that number. If a choice looks at the test
+# split, the reported number is too good. Many public programs for this subject make that mistake.
+#
+# Here are some training images. Which two classes would you confuse?
+
+# %%
+lth.plots.show(
+    lth.plots.samples(data),
+    alt="Six small grey pictures for each of the ten classes of Fashion-MNIST: T-shirts, trousers, pullovers, dresses, "
+    "coats, sandals, shirts, sneakers, bags and ankle boots.",
+)
+
+# %% [markdown]
+# A shirt, a pullover and a coat look much alike at this size. Remember that when an accuracy stops below 90 %.
+#
+# ## A first network
+#
+# LeNet-300-100 is the oldest network in this field: 784 inputs, one for each pixel, then 300 units, 100 units and 10
+# outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+model = lth.models.lenet_300_100(seed=0)
+for name, weight in lth.prunable(model).items():
+    print(f"{name:12} {tuple(weight.shape)!s:12} {weight.numel():8,}")
+print("together", f"{sum(w.numel() for w in lth.prunable(model).values()):,}")
+
+# %% [markdown]
+# The first layer has 88 % of all weights: 235,200 of 266,200. When we remove weights later, most come from there. Biases are
+# not counted and never removed, because there are few of them.
+#
+# Now train it. An *update*, or *step*, takes one batch of 60 images. The validation loss is measured now and then; the
+# *early-stop step* is the step at which it was least.
+
+# %%
+result = lth.train(model, data, steps=lth.by_tier(smoke=40, laptop=1500, gpu=1500), seed=0)
+for point in result.history[:: max(1, len(result.history) // 5)]:
+    print(
+        f"step {point.step:5}   training loss {point.train_loss:.3f}   validation loss {point.validation_loss:.3f}"
+    )
+print(f"early-stop step {result.best_step}, test accuracy there {100 * result.test_accuracy:.1f} %")
+
+# %% [markdown]
+# The training loss goes on falling. The validation loss falls, then rises: from there the network learns the training
+# images by heart. So we report the accuracy at the early-stop step, not at the end.
+#
+# ## Run it again
+#
+# A result that you cannot repeat is a rumour. Initialisation and data order have seeds of their own. With the same seeds, on
+# the same machine, a CPU gives the same numbers to the last bit. The next cell trains twice, briefly.
+
+
+# %%
+# NBVAL_CHECK_OUTPUT
+def losses(init_seed, order_seed):
+    network = lth.models.lenet_300_100(seed=init_seed)
+    recipe = lth.Recipe(steps=40, evaluate_every=20)
+    return [p.validation_loss for p in lth.train(network, data, recipe=recipe, seed=order_seed).history]
+
+
+print("same seeds:         ", "equal" if losses(0, 0) == losses(0, 0) else "different")
+print("other initialisation:", "equal" if losses(0, 0) == losses(1, 0) else "different")
+print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "different")
+
+# %% [markdown]
+# Since the seed changes the result, one training proves little. From lesson 05 on we train with several seeds and show the
+# spread.
+#
+# ## How exercises work
+#
+# An exercise is a function to fill in. `check` tests it and says what it found; it never stops the notebook. `use` gives
+# you your function once it passes, and a reference until then, so that *Run All* always reaches the end. `hint` gives
+# one step more each time you call it.
+#
+# ### Exercise 00.1: density · easy · one line · 3 minutes
+#
+# A **mask** is a tensor of True and False with the shape of a weight tensor: True where the weight stays. The **density**
+# is the fraction that stays; the **sparsity** is the fraction that was removed. They add up to 1, and papers use both, so
+# it pays to say which one you mean.
+#
+# Expected: `density(torch.tensor([True, False, False, False]))` is `0.25`.
+
+
+# %% exercise="00.1"
+def density(mask):
+    """The fraction of entries of a bool tensor that are True, as a float in [0, 1]."""
+    # BEGIN SOLUTION
+    return mask.sum().item() / mask.numel()
+    # END SOLUTION
+
+
+# %%
+from lthkit.classroom import check, hint, use
+
+check("00.1", density)
+density_ = use("00.1", density)
+
+# %% [markdown]
+# Not passed yet? Read what `check` found, or take a hint: run the next cell, once for each step.
+
+# %%
+hint("00.1")
+
+# %% [markdown]
+# Now use it on a real mask. We keep each weight of the network with probability 0.2 and count.
+
+# %%
+random_mask = torch.rand(300, 784, generator=torch.Generator().manual_seed(0)) < 0.2
+print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask):.4f}")
+
+# %% [markdown]
+# It is near 0.2 but not equal to it: each weight was a coin toss of its own. A pruning method that promises 20 % has to
+# count. `lthkit` removes exactly `round(fraction × remaining)` weights.
+#
+# ## Summary
+#
+# - `lth.load_data`, `lth.models`, `lth.train`: data, network, training, each with its own seed.
+# - Choose on validation, report on test, read the test split once.
+# - Density is what stays. Sparsity is what is gone.
+#
+# **What this lesson does not tell you:** whether any of these numbers hold with another seed. One training is an
+# example, not evidence.
+#
+# **Next:** lessons 01 to 04 (in preparation) build the tools one by one. Lesson 05 puts them together and finds a winning
+# ticket.

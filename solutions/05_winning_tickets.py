@@ -1,0 +1,397 @@
+# %% [markdown]
+# # 05 · Winning tickets
+#
+# **You will** find subnetworks of LeNet-300-100 that train alone, from their original weights, as well as the whole network;
+# hold them against two controls; and read off where the claim stops. **Time:** about 45 minutes; of these the computer
+# works 4 to 8 on two cores.
+#
+# You need three words from before. A **mask** says which weights stay. The **density** is the fraction that stays. **Magnitude
+# pruning** removes the weights of smallest absolute value.
+
+# %% tags=["setup"]
+
+# %% [markdown]
+# ## Why this is strange
+#
+# It was long known that a *trained* network can lose most of its weights and keep its accuracy. So why train the large
+# network at all? Because the small one, trained from new random weights, ends up worse. That was the rule until 2018.
+#
+# Frankle and Carbin (2019) changed one thing. They gave the small network its **own original weights** back, the ones that
+# it had before the large network was trained. Now it reached the accuracy of the whole, in fewer steps. They called such a
+# subnetwork a **winning ticket**: the large network is a lottery with very many tickets, and training finds the one whose
+# initial weights won.
+#
+# A ticket is therefore two things: a mask, and initial weights. The question of this lesson is whether it needs both.
+
+# %% [markdown]
+# ## Small enough to print
+#
+# One layer, three inputs, four outputs. First its weights at initialisation, θ₀, and after training, θ. (We do not really
+# train here; we write down what training might have made of them.)
+
+# %%
+import torch
+
+import lthkit as lth
+
+torch.set_printoptions(precision=2, sci_mode=False)
+theta_0 = torch.tensor([[0.4, -0.1, 0.3], [-0.6, 0.2, -0.2], [0.1, 0.5, -0.3], [0.2, -0.4, 0.1]])
+theta = torch.tensor([[0.9, 0.02, 0.1], [-0.8, 0.05, 0.7], [0.11, 1.0, -0.3], [-0.5, -0.03, 0.2]])
+print("initialisation\n", theta_0)
+print("trained\n", theta)
+
+# %% [markdown]
+# Remove half of the weights: the six that are smallest in absolute value **after** training. Then set what is left back to its
+# value at **initialisation**. Compare the last two printouts: same places, other numbers.
+
+# %%
+keep = theta.abs() > theta.abs().flatten().kthvalue(6).values
+print("mask\n", keep.int())
+print("pruned, as trained\n", theta.where(keep, 0))
+print("the ticket: pruned, then rewound\n", theta_0.where(keep, 0))
+
+# %% [markdown]
+# The weight in row 2, column 3 was small at initialisation (-0.2) and is kept, because training made it large. Magnitude is
+# read at the end of training; the value goes back to the start.
+#
+# ## The algorithm, from scratch
+#
+# Removing 96 % of the weights at once is crude: the trained weights say which weights matter for the *whole* network, not
+# for a network that has lost most of its parts. **Iterative magnitude pruning** (IMP) goes in rounds:
+#
+# 1. train;
+# 2. remove 20 % of the weights that *remain*;
+# 3. rewind what is left to θ₀, and go to 1.
+#
+# With `train` and `prune` at hand, this is a loop of four lines. Look for the line that rewinds, and note that it copies.
+
+# %%
+data = lth.load_data("fashion-mnist")
+steps = lth.by_tier(smoke=20, laptop=600, gpu=600)
+
+model = lth.models.lenet_300_100(seed=0)
+mask = lth.Mask.ones(model)
+initial = {
+    name: tensor.clone() for name, tensor in model.state_dict().items()
+}  # a copy, or training changes it
+for _ in range(4):
+    result = lth.train(model, data, mask=mask, steps=steps, seed=0)
+    print(f"{100 * mask.density:5.1f} % of the weights: test accuracy {100 * result.test_accuracy:.1f} %")
+    mask = lth.prune(mask, lth.magnitude(model), 0.2)
+    model.load_state_dict(initial)  # copies the numbers back in
+
+# %% [markdown]
+# Four trainings, and half of the weights are gone. The same, as `lthkit` writes it, with everything recorded:
+
+# %%
+for r in lth.imp(lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=steps, seed=0):
+    print(
+        f"round {r.round}: {100 * r.density:5.1f} % of the weights, test accuracy {100 * r.test_accuracy:.1f} %"
+    )
+
+# %% [markdown]
+# The two lists agree to the last digit, because they are the same computation.
+#
+# ## Two controls
+#
+# Suppose that the ticket trains well. Is it the **mask**? Is it the **weights**? A claim about a cause needs a control that
+# takes the cause away and leaves all else:
+#
+# | arm | mask | initial weights | takes away |
+# |---|---|---|---|
+# | ticket | found by IMP | θ₀ | nothing |
+# | re-initialised | found by IMP | new random numbers | the weights |
+# | shuffled | permuted inside each layer | θ₀ | the mask, but not each layer's density |
+#
+# ### Exercise 05.2: the re-initialised control · medium · four lines · 10 minutes
+#
+# Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard
+# deviation of that tensor in θ₀. Use **one** generator, seeded once. A tensor without a mask (a bias) is redrawn and kept whole.
+#
+# Expected: removed entries are exactly 0, `theta_0` is unchanged, and the same seed gives the same numbers.
+
+
+# %% exercise="05.2"
+def reinitialised_weights(theta_0, mask, seed):
+    """New random weights under an old mask.
+
+    theta_0: parameter name -> tensor of initial weights. mask: parameter name -> bool tensor, True = kept; some
+    parameters have none. seed: seeds one torch.Generator. Returns a new dict with the names of theta_0, in its order:
+    torch.randn(shape, generator=generator) times the standard deviation of the old tensor, and 0 where removed.
+    """
+    # BEGIN SOLUTION
+    generator = torch.Generator().manual_seed(seed)
+    fresh = {name: torch.randn(w.shape, generator=generator) * w.std() for name, w in theta_0.items()}
+    return {name: w * mask[name] if name in mask else w for name, w in fresh.items()}
+    # END SOLUTION
+
+
+# %%
+from lthkit.classroom import check, use
+
+check("05.2", reinitialised_weights)
+reinitialised_weights_ = use("05.2", reinitialised_weights)
+
+# %% [markdown]
+# Try it on the first layer of the network above. Look at the standard deviations: first of the whole tensor, then of the
+# weights that the mask keeps.
+
+# %%
+fresh = reinitialised_weights_(initial, mask, seed=1)["fc1.weight"]
+old, kept = initial["fc1.weight"], mask["fc1.weight"]
+whole = reinitialised_weights_(initial, {}, seed=1)["fc1.weight"]  # no mask: the whole tensor
+print(f"whole tensor:  old {old.std():.4f}, new {whole.std():.4f}")
+print(f"kept weights:  old {old[kept].std():.4f}, new {fresh[kept].std():.4f}")
+print(
+    f"correlation of old and new, kept weights: {torch.corrcoef(torch.stack([old[kept], fresh[kept]]))[0, 1]:+.3f}"
+)
+
+# %% [markdown]
+# The whole tensors have the same spread. The *kept* weights do not: the old ones are larger. Magnitude pruning prefers
+# weights that were large from the start, because training moves most weights only a little. So this control takes away
+# two things at once, the values and their larger spread. Keep that in mind when you read the result.
+
+# %% [markdown]
+# The shuffled control needs no exercise here: `mask.shuffled(seed)` permutes the entries of each tensor. Check that it does what it
+# says: every layer keeps its density, and the mask is another one.
+
+# %%
+shuffled = mask.shuffled(seed=1)
+print({name: round(d, 3) for name, d in mask.per_layer().items()})
+print({name: round(d, 3) for name, d in shuffled.per_layer().items()})
+print(f"entries that differ: {100 * mask.distance(shuffled):.0f} %")
+
+# %% [markdown]
+# ## Predict
+#
+# We are about to prune LeNet-300-100 to about 1 % of its weights, with five seeds, and to train both controls on the way.
+# Commit yourself first. With 3.6 % of the weights left (9,500 of 266,200):
+#
+# - how far is the **ticket** from the dense network, in points of test accuracy?
+# - how far is the **re-initialised** control from the ticket?
+#
+# Write your two numbers down here. They are compared with the measurement below.
+
+# %%
+my_ticket_minus_dense = 0.0  # points of test accuracy; your prediction
+my_ticket_minus_reinitialised = 0.0
+
+# %% [markdown]
+# ## Run
+#
+# This is the experiment of the paper's section 2, with less data: layer by layer 20 % a round, the output layer 10 %, Adam,
+# batches of 60. Every training has a budget and stops when its validation loss has not fallen for a while; the rule is the
+# same for all arms. The table is in percent: mean over seeds ± half of the 95 % interval.
+#
+# It takes minutes. If the kernel dies, run the cell again: finished rounds are in the run folder and are not repeated.
+
+# %%
+from lthkit import experiments, report
+
+seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
+experiment = experiments.winning_ticket(lth.tier(), seeds)
+folder = lth.records.runs_folder() / experiments.folder_name(experiment, data)
+rows = experiments.run(experiment, data, folder)
+config, summary, rows = experiments.load(folder)
+print(report.table(rows))
+
+# %% [markdown]
+# Now the picture. Read it from left to right: the network gets smaller. Thin lines are single seeds, the thick line is their
+# median, the band is the 95 % interval of the mean. Look for three things: a **hill**, where the ticket lies above the dense
+# network; a **cliff**, where it falls; and where each control leaves the ticket.
+
+# %%
+stamp = report.stamp(config, summary)
+lth.plots.show(lth.plots.trade_off(rows, stamp=stamp), alt=lth.plots.describe(rows))
+
+# %% [markdown]
+# ### What the numbers say
+#
+# The difference between two arms is taken seed by seed, because the two share their initialisation and their data order.
+# The interval is over these paired differences. A claim stands when the interval does not contain 0.
+
+# %%
+from lthkit import analysis
+
+level = experiment.control_rounds[-1] if lth.tier() == "smoke" else 15
+at = 100 * analysis.density_of(rows, level)
+versus_dense = analysis.paired(rows, ("ticket", level), ("dense", 0))
+versus_fresh = analysis.paired(rows, ("ticket", level), ("re-initialised", level))
+versus_shuffled = analysis.paired(rows, ("ticket", level), ("shuffled", level))
+for name, band in (("dense", versus_dense), ("re-initialised", versus_fresh), ("shuffled", versus_shuffled)):
+    says = "the interval excludes 0" if band.low > 0 or band.high < 0 else "the interval contains 0: no claim"
+    print(
+        f"at {at:.1f} %: ticket minus {name:15} {100 * band.mean:+.2f} points "
+        f"[{100 * band.low:+.2f}, {100 * band.high:+.2f}], n = {band.n}; {says}"
+    )
+
+# %% [markdown]
+# And your predictions:
+
+# %%
+print(
+    f"ticket minus dense:          predicted {my_ticket_minus_dense:+.1f}, measured {100 * versus_dense.mean:+.1f}"
+)
+print(
+    f"ticket minus re-initialised: predicted {my_ticket_minus_reinitialised:+.1f}, measured {100 * versus_fresh.mean:+.1f}"
+)
+
+# %% [markdown]
+# Many readers expect that a network with a few percent of its weights must be much worse than the whole, and that new random weights
+# are as good as old ones. Which of the two did you expect?
+#
+# ### Exercise 05.1: the matching density · medium · six lines · 10 minutes
+#
+# How small can a ticket be? A ticket **matches** where its accuracy is at least the dense accuracy minus 0.005 (half a point).
+# Walk along the curve from large to small densities. The **matching density** is the smallest density that you reach before the ticket
+# fails to match for the first time. One lucky point beyond a gap does not count. If the ticket does not match even at the first
+# density, the answer is 1.0.
+#
+# Expected: `matching_density([1.0, 0.5], [0.85, 0.80], 0.85)` is `1.0`.
+
+
+# %% exercise="05.1"
+def matching_density(densities, ticket, dense):
+    """The smallest density down to which the ticket matches the dense network without a gap.
+
+    densities: fractions of weights kept, falling. ticket: accuracy at each of them. dense: accuracy of the dense network.
+    """
+    # BEGIN SOLUTION
+    smallest = 1.0
+    for density, accuracy in zip(densities, ticket, strict=True):
+        if accuracy < dense - 0.005:
+            break
+        smallest = density
+    return smallest
+    # END SOLUTION
+
+
+# %%
+check("05.1", matching_density)
+matching_density_ = use("05.1", matching_density)
+
+# %% [markdown]
+# Use it on our own curves: first on the means over seeds, then on each seed alone.
+
+# %%
+levels = analysis.levels(rows, "ticket")
+densities = [analysis.density_of(rows, r) for r in levels]
+dense = analysis.by_seed(rows, "dense", 0)
+curves = {seed: [analysis.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds}
+mean_curve = [analysis.interval([curve[i] for curve in curves.values()]).mean for i in range(len(levels))]
+mean_dense = analysis.interval(list(dense.values())).mean
+print(
+    f"mean:   matches down to {100 * matching_density_(densities, mean_curve, mean_dense):.1f} % of the weights"
+)
+for seed in seeds:
+    print(f"seed {seed}: down to {100 * matching_density_(densities, curves[seed], dense[seed]):.1f} %")
+spread = 100 * (max(dense.values()) - min(dense.values()))
+print(f"the dense network itself varies between seeds by {spread:.1f} points")
+
+# %% [markdown]
+# Do single seeds agree with the mean? If one says 100 %, its very first round fell short by chance: one dense training
+# turned out well, or one ticket badly. The tolerance, half a point, is no larger than what the dense network varies by
+# itself. So a rule that looks at one curve and stops at its first dip reads noise. This is why we read the matching density off
+# the mean, and why a single "we found a ticket with x % of the weights" says little without the number of seeds.
+#
+# ## When does it stop learning?
+#
+# The second half of the claim is about speed: a ticket reaches its least validation loss in fewer steps. Here are the
+# early-stop steps of the same trainings.
+
+# %%
+lth.plots.show(
+    lth.plots.early_stop(rows, stamp=stamp),
+    alt=lth.plots.describe(rows, column="best_step", scale=1.0, unit=" steps"),
+)
+
+# %% [markdown]
+# An open marker says that some seed's best step lay in the last tenth of its budget. Such a training was still improving, so
+# its early-stop step is only a lower bound, and its accuracy too.
+#
+# ### A contested number
+#
+# The paper states that the ticket with 21 % of the weights stops **38 % earlier** than the dense network. An independent replication
+# with five seeds, not peer reviewed, found 21.4 % on average, and per seed 46.7, 0.0, -2.6, 44.7 and 18.2 %
+# (kowshikgunda71/repro-lottery-ticket, 2026). Ours, seed by seed:
+
+# %%
+level_21 = min(levels, key=lambda r: abs(analysis.density_of(rows, r) - 0.21))
+before = analysis.by_seed(rows, "dense", 0, "best_step")
+after = analysis.by_seed(rows, "ticket", level_21, "best_step")
+earlier = [1 - after[seed] / before[seed] for seed in seeds]
+band = analysis.interval(earlier)
+print(
+    f"at {100 * analysis.density_of(rows, level_21):.1f} % of the weights, earlier by",
+    [f"{100 * e:.0f} %" for e in earlier],
+)
+print(f"mean {100 * band.mean:.0f} % [{100 * band.low:.0f}, {100 * band.high:.0f}], n = {band.n}")
+
+# %% [markdown]
+# Read the spread, not the mean. The early-stop step is a noisy quantity: the validation loss is flat near its least value, and we
+# look only now and then. Also, our data set is another one and smaller, so agreement or disagreement with 38 % decides
+# nothing about the paper. What we can say is how our own seeds behave.
+#
+# ## What the mask looks at
+#
+# The first layer connects every pixel to 300 units. Count, for each pixel, how many of its connections survive, and draw the
+# counts as a picture. Nobody told the mask where the clothes are.
+
+# %%
+ticket = experiments.load_mask(folder, seed=0, level=level)
+lth.plots.show(
+    lth.plots.first_layer(
+        {"ticket": ticket, "shuffled": ticket.shuffled(seed=0)},
+        stamp=f"{config['model']} with {at:.1f} % of its weights, first layer, seed 0; {data.label}, tier {config['tier']}",
+    ),
+    alt="Two pictures of 28 by 28 pixels. Left, the ticket: pixels differ strongly in how many connections survive. "
+    "Right, the shuffled mask: the connections are spread evenly, like noise.",
+)
+
+# %%
+for name, m in (("ticket", ticket), ("shuffled", ticket.shuffled(seed=0))):
+    per_pixel = m["fc1.weight"].sum(0).float()
+    print(
+        f"{name:9} connections per pixel: mean {per_pixel.mean():5.1f}, standard deviation {per_pixel.std():5.1f}"
+    )
+
+# %% [markdown]
+# The two masks have the same number of connections. The ticket spends them unevenly: its standard deviation over pixels is
+# larger than the shuffled mask's, whose spread is chance alone. So the mask holds information about the data. It was made by
+# training, and that is why finding a ticket is not cheaper than training: we trained the whole network first, many times.
+#
+# ## What the papers printed, and what we measured
+#
+# | claim | published | here |
+# |---|---|---|
+# | LeNet-300-100, MNIST, dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) | other data: see the table above |
+# | ticket at 10.7 % of the weights | 98.3 ± 0.1 % (same) | see the table at 10.8 % |
+# | random mask, same layer densities | 97.5 ± 0.3 % (same) | see *shuffled* |
+# | ticket back at the dense accuracy | at 3.6 % of the weights (Frankle & Carbin 2019) | exercise 05.1 |
+# | 38 % fewer steps at 21 % | Frankle & Carbin 2019; not replicated: 21.4 %, n = 5 | see above |
+#
+# The published experiments use MNIST, 55,000 training images and 50,000 steps a training. Ours use Fashion-MNIST, 10,000 images
+# and a few thousand steps. We compare the *shape* of the result: hill, cliff and controls. We do not compare the accuracies.
+#
+# ## Traps
+#
+# - **The rewind that does nothing.** `initial = model.state_dict()` without `clone` is not a copy. Training changes it, and
+#   the "ticket" starts from trained weights. Its accuracy looks splendid. (A public framework shipped a rewind without
+#   effect from 2022 to 2025: Lightning, issue 13643.)
+# - **Fraction of what?** 20 % a round means 20 % of what *remains*: 100, 80, 64, 51.2 %, not 100, 80, 60, 40 %.
+# - **The best epoch, picked on the test set.** It makes every arm look better, and the noisier arm most.
+# - **The control that is not.** A "random re-initialisation" that runs the whole search again gets a new ticket, not an old
+#   mask with new weights.
+#
+# ## Summary
+#
+# - A ticket is a mask *and* its initial weights. IMP finds it: train, prune, rewind, repeat.
+# - On this network and this data, the numbers above say how small it may be, with their intervals.
+# - New weights under the same mask do worse at small densities; so does another mask of the same densities.
+#
+# **What this lesson does not tell you.** LeNet-300-100 is a small network on easy data. On deeper networks with larger
+# learning rates, rewinding to θ₀ fails, and one rewinds to an early step instead (Frankle et al. 2019; lesson 06). Nobody has a
+# cheap way to find tickets of this quality before training (lessons 07 and 08). And a sparse network is not a fast one:
+# lesson 11.
+#
+# **Next:** lesson 06 (in preparation) repeats this on a network where it does not work, and repairs it.
