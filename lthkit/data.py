@@ -81,7 +81,7 @@ class Dataset:
     """Three splits of one data set, whole, on one device. `Dataset.of` makes one from tensors.
 
     mean, std: of the training pixels, one number a channel, on the scale from 0 (black) to 1.
-    origin: "embedded", "torchvision", "raw files", "image folder", "JPEG copy" (pixels are not exact) or "tensors".
+    origin: "embedded", "torchvision", "raw files", "image folder", "JPEG copy" (inexact pixels) or "tensors".
     fingerprint: sha256, in hex, of the origin and of all three splits; equal fingerprints mean equal data.
     """
 

@@ -1,7 +1,7 @@
 """Where the data comes from: what is known about each set, the folders, the cache, and readers that check.
 
-A set is looked for in the package, in `$LTHKIT_DATA`, in the cache folder, and fetched by torchvision only when
-asked for. What a reader returns are numpy arrays; `lthkit.data` makes splits of them. A file that is damaged is
+A set is looked for in the package, in `$LTHKIT_DATA` and in the cache folder, and fetched by torchvision only
+when asked for. Readers return numpy arrays, of which `lthkit.data` makes splits. A file that is damaged is
 named in a `DataError` and never used.
 """
 
@@ -186,7 +186,7 @@ def read_embedded() -> tuple[Part, Part, Part]:
 
 
 def find_copy(name: str, spec: Spec, *, download: bool) -> Copy:
-    """The complete set from the first place that has it: `$LTHKIT_DATA`, the cache, the network if `download`.
+    """The complete set from the first that has it: `$LTHKIT_DATA`, the cache, the network (if `download`).
 
     Raises:
         DataError: no copy and no network, or a file that is damaged.

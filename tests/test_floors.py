@@ -16,9 +16,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lthkit"
 # Ground first. Who adds a module adds it here, to the lowest floor that it can stand on.
 FLOORS: dict[str, int] = {
     # the cellar: about files and the machine, knows nothing of networks
-    "files": -1,
-    "devices": -1,
-    "tiers": -1,
+    "files": -2,
+    "devices": -2,
+    "tiers": -2,
+    # about files too, but of one kind: those that hold data sets
+    "sources": -1,
     "records": 0,
     "masks": 0,
     "models": 0,
@@ -26,6 +28,7 @@ FLOORS: dict[str, int] = {
     "scores": 1,
     "pruning": 1,
     "optimizers": 1,
+    "gradients": 1,
     "training": 2,
     "tickets": 3,
     "analysis": 4,
