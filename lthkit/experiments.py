@@ -92,10 +92,10 @@ def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
     """
     recipe = {
         "smoke": Recipe(steps=60, evaluate_every=20),
-        "laptop": Recipe(steps=3000, patience=400),
+        "laptop": Recipe(steps=2500, patience=400),
         "gpu": Recipe(steps=10_000, patience=2000),
     }[tier]
-    rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (7, 11, 15, 20)))
+    rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (3, 7, 15, 20)))
     return Experiment(
         "winning-ticket",
         "lenet-300-100",

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from lthkit import files
 from lthkit.data import Dataset, augment, batches
 from lthkit.devices import PRECISIONS, autocast
-from lthkit.gradients import gradients_of
 from lthkit.masks import Mask
 from lthkit.optimizers import OPTIMIZERS, SCHEDULES, SGD, Adam, Optimizer, learning_rate
 
@@ -334,7 +333,6 @@ def _masked_update(
         masked_at = [i for i, name in enumerate(optimizer.names) if name in needed]
         factors = [mask[optimizer.names[i]].to(parameters[i].dtype) for i in masked_at]
     model.train()
-    loss_and_gradients = gradients_of(model, device=data.device, precision=recipe.precision)
     per_epoch = len(data.train) // recipe.batch_size
     order: dict[int, Tensor] = {}
 
@@ -349,11 +347,13 @@ def _masked_update(
         images = data.train.images.index_select(0, index)
         if recipe.augment:
             images = augment(images, seed=seed, step=step)
-        loss, gradients = loss_and_gradients(data.normalise(images), data.train.labels.index_select(0, index))
+        with autocast(data.device, recipe.precision):
+            loss = F.cross_entropy(model(data.normalise(images)), data.train.labels.index_select(0, index))
+        gradients = list(torch.autograd.grad(loss, parameters))
         if factors:
             torch._foreach_mul_([gradients[i] for i in masked_at], factors)
         optimizer.step(gradients, recipe.lr_at(step))
-        return loss
+        return loss.detach()
 
     return update
 

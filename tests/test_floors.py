@@ -28,7 +28,6 @@ FLOORS: dict[str, int] = {
     "scores": 1,
     "pruning": 1,
     "optimizers": 1,
-    "gradients": 1,
     "training": 2,
     "tickets": 3,
     "analysis": 4,
