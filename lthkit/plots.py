@@ -255,7 +255,7 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
                 color="#333333",
                 markerfacecolor="white",
                 markersize=5,
-                label="still improving at the end",
+                label="some best step near the end",
             )
         _density_axis(ax, sorted({100 * row["density"] for row in rows}))
         ax.set_ylabel(ylabel)

@@ -26,7 +26,7 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 
 # %% [markdown]
 # The **tier** is the size of the experiments. `laptop` fits two processor cores: minutes a lesson. `smoke` runs a lesson
-# in seconds and shows only that it runs; its numbers mean nothing. `gpu` has the size of the published experiments. The
+# in seconds and shows only that it runs; its numbers mean nothing. `gpu` trains longer, nearer to the published experiments. The
 # environment variable `LTHKIT_TIER` chooses. The code is the same in all three.
 
 # %% [markdown]
@@ -45,9 +45,9 @@ for part in ("train", "validation", "test"):
 # %% [markdown]
 # There are three splits, and each has one purpose. We fit the weights on **train**. We make choices, such as when to stop,
 # on **validation**. We read **test** once, when a training is over, and report that number. If a choice looks at the test
-# split, the reported number is too good. Many public programs for this subject make that mistake.
+# split, the reported number is too good.
 #
-# Here are some training images. Which two classes would you confuse?
+# Here are some training images. Which classes would you confuse?
 
 # %%
 lth.plots.show(
@@ -57,11 +57,11 @@ lth.plots.show(
 )
 
 # %% [markdown]
-# A shirt, a pullover and a coat look much alike at this size. Remember that when an accuracy stops below 90 %.
+# A shirt, a pullover and a coat look much alike at this size. This is one reason why our accuracies stay below 90 %.
 #
 # ## A first network
 #
-# LeNet-300-100 is the oldest network in this field: 784 inputs, one for each pixel, then 300 units, 100 units and 10
+# LeNet-300-100 is a small, classic network that papers on pruning often use: 784 inputs, one for each pixel, then 300 units, 100 units and 10
 # outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell.
 
 # %%
@@ -87,13 +87,14 @@ for point in result.history[:: max(1, len(result.history) // 5)]:
 print(f"early-stop step {result.best_step}, test accuracy there {100 * result.test_accuracy:.1f} %")
 
 # %% [markdown]
-# The training loss goes on falling. The validation loss falls, then rises: from there the network learns the training
-# images by heart. So we report the accuracy at the early-stop step, not at the end.
+# The training loss goes on falling. The validation loss falls at first, then stops and wanders: more steps no longer help on
+# new images. (In tier `smoke` you see the beginning only.) So we report the accuracy at the early-stop step, not at the
+# end.
 #
 # ## Run it again
 #
-# A result that you cannot repeat is a rumour. Initialisation and data order have seeds of their own. With the same seeds, on
-# the same machine, a CPU gives the same numbers to the last bit. The next cell trains twice, briefly.
+# A result that you cannot repeat is a rumour. *Initialisation* (the random first weights) and data order have seeds of their own. With the same seeds, on
+# the same machine, a CPU gives the same numbers to the last bit. The next cell makes three comparisons of two short trainings each.
 
 
 # %%
@@ -109,13 +110,14 @@ print("other initialisation:", "equal" if losses(0, 0) == losses(1, 0) else "dif
 print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "different")
 
 # %% [markdown]
-# Since the seed changes the result, one training proves little. From lesson 05 on we train with several seeds and show the
+# Since the seed changes the result, one training is one draw. From lesson 05 on we train with several seeds and show the
 # spread.
 #
 # ## How exercises work
 #
 # An exercise is a function to fill in. `check` tests it and says what it found; it never stops the notebook. `use` gives
-# you your function once it passes, and a reference until then, so that *Run All* always reaches the end. `hint` gives
+# you your function once it passes, and a reference until then, so that *Run All* always reaches the end; that is why its result has a name of its own, such as
+# `density_`. `hint` gives
 # one step more each time you call it.
 #
 # ### Exercise 00.1: density · easy · one line · 3 minutes
@@ -142,25 +144,25 @@ check("00.1", density)
 density_ = use("00.1", density)
 
 # %% [markdown]
-# Not passed yet? Read what `check` found, or take a hint: run the next cell, once for each step.
+# Not passed yet? Read what `check` found, or take a hint: remove the `#` and run the next cell, once for each step.
 
 # %%
-hint("00.1")
+# hint("00.1")
 
 # %% [markdown]
-# Now use it on a real mask. We keep each weight of the network with probability 0.2 and count.
+# Now use it on a real mask. We keep each weight of the first layer with probability 0.2 and count.
 
 # %%
 random_mask = torch.rand(300, 784, generator=torch.Generator().manual_seed(0)) < 0.2
 print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask):.4f}")
 
 # %% [markdown]
-# It is near 0.2 but not equal to it: each weight was a coin toss of its own. A pruning method that promises 20 % has to
-# count. `lthkit` removes exactly `round(fraction × remaining)` weights.
+# It is near 0.2 but not equal to it: each weight was a coin toss of its own. A method that promises to keep
+# exactly 20 % has to count. `lthkit` *removes* exactly `round(fraction × remaining)` weights.
 #
 # ## Summary
 #
-# - `lth.load_data`, `lth.models`, `lth.train`: data, network, training, each with its own seed.
+# - `lth.load_data`, `lth.models`, `lth.train`: data, network, training; network and training have seeds of their own.
 # - Choose on validation, report on test, read the test split once.
 # - Density is what stays. Sparsity is what is gone.
 #

@@ -88,11 +88,11 @@ RIGHT: list[tuple[str, Callable[..., Any]]] = [
     ("00.1", density_by_mean),
     ("00.1", density_in_numpy),
     ("00.1", density_in_a_loop),
-    ("05.1", matching_by_takewhile),
-    ("05.1", matching_in_numpy),
-    ("05.1", matching_from_the_end),
-    ("05.2", drawn_by_normal),
-    ("05.2", drawn_with_where),
+    ("05.2", matching_by_takewhile),
+    ("05.2", matching_in_numpy),
+    ("05.2", matching_from_the_end),
+    ("05.1", drawn_by_normal),
+    ("05.1", drawn_with_where),
 ]
 
 
@@ -194,62 +194,62 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
         "",
     ),
     "any match": (
-        "05.1",
+        "05.2",
         lambda d, t, a: min([x for x, y in zip(d, t, strict=True) if y >= a - 0.005], default=1.0),
         "a gap ends it",
     ),
-    "no tolerance": ("05.1", lambda d, t, a: matching_by_takewhile(d, t, a + 0.005), "by less than 0.005"),
+    "no tolerance": ("05.2", lambda d, t, a: matching_by_takewhile(d, t, a + 0.005), "by less than 0.005"),
     "more tolerance": (
-        "05.1",
+        "05.2",
         lambda d, t, a: matching_by_takewhile(d, t, a - 0.005),
         "by more than 0.005",
     ),
     "first failing": (
-        "05.1",
+        "05.2",
         lambda d, t, a: next((x for x, y in zip(d, t, strict=True) if y < a - 0.005), d[-1]),
         "",
     ),
-    "best": ("05.1", lambda d, t, a: d[t.index(max(t))], ""),
+    "best": ("05.2", lambda d, t, a: d[t.index(max(t))], ""),
     "largest if none": (
-        "05.1",
+        "05.2",
         lambda d, t, a: matching_by_takewhile(d, t, a) if t[0] >= a - 0.005 else d[0],
         "the answer is 1.0",
     ),
     "after the best": (
-        "05.1",
+        "05.2",
         lambda d, t, a: matching_by_takewhile(d, t, max(*t, a)),
         "not with the ticket's best",
     ),
-    "answers at the cliff only": ("05.1", answers_at_the_cliff_only, "It matches everywhere"),
-    "index": ("05.1", lambda d, t, a: sum(y >= a - 0.005 for y in t) - 1, ""),
-    "percentage points": ("05.1", lambda d, t, a: matching_by_takewhile(d, t, a - 0.495), ""),
+    "answers at the cliff only": ("05.2", answers_at_the_cliff_only, "It matches everywhere"),
+    "index": ("05.2", lambda d, t, a: sum(y >= a - 0.005 for y in t) - 1, ""),
+    "percentage points": ("05.2", lambda d, t, a: matching_by_takewhile(d, t, a - 0.495), ""),
     "sorted in place": (
-        "05.1",
+        "05.2",
         lambda d, t, a: (matching_by_takewhile(d, t, a), d.sort())[0],
         "changes its argument `densities` in place",
     ),
-    "seed again": ("05.2", redraw(again=True), "one generator for both"),
-    "seed ignored": ("05.2", redraw(other_seed=0), "another seed"),
-    "standard normal": ("05.2", redraw(unscaled=True), "w"),
-    "one deviation for all": ("05.2", redraw(pooled=True), "a standard deviation of its own"),
-    "old mean": ("05.2", redraw(mean=True), "mean of the new weights is 0"),
-    "uniform": ("05.2", redraw(uniform=True), "half of it kept"),
-    "mask inverted": ("05.2", redraw(inverted=True), "half of it kept"),
-    "mask forgotten": ("05.2", redraw(unmasked=True), "half of it kept"),
-    "sorted names": ("05.2", redraw(order=sorted), "order of theta_0"),
-    "only masked names": ("05.2", redraw(masked_only=True), "missing ['fc1.bias']"),
-    "in place": ("05.2", in_place, "changes its argument `theta_0` in place"),
-    "same dict": ("05.2", same_dict, "changes its argument `theta_0` in place"),
-    "old weights": ("05.2", lambda t, m, s: {n: w * m.get(n, True) for n, w in t.items()}, ""),
-    "shuffled": ("05.2", shuffled, ""),
-    "global seed": ("05.2", global_seed, ""),
+    "seed again": ("05.1", redraw(again=True), "one generator for both"),
+    "seed ignored": ("05.1", redraw(other_seed=0), "another seed"),
+    "standard normal": ("05.1", redraw(unscaled=True), "w"),
+    "one deviation for all": ("05.1", redraw(pooled=True), "a standard deviation of its own"),
+    "old mean": ("05.1", redraw(mean=True), "mean of the new weights is 0"),
+    "uniform": ("05.1", redraw(uniform=True), "half of it kept"),
+    "mask inverted": ("05.1", redraw(inverted=True), "half of it kept"),
+    "mask forgotten": ("05.1", redraw(unmasked=True), "half of it kept"),
+    "sorted names": ("05.1", redraw(order=sorted), "order of theta_0"),
+    "only masked names": ("05.1", redraw(masked_only=True), "missing ['fc1.bias']"),
+    "in place": ("05.1", in_place, "changes its argument `theta_0` in place"),
+    "same dict": ("05.1", same_dict, "changes its argument `theta_0` in place"),
+    "old weights": ("05.1", lambda t, m, s: {n: w * m.get(n, True) for n, w in t.items()}, ""),
+    "shuffled": ("05.1", shuffled, ""),
+    "global seed": ("05.1", global_seed, ""),
     "almost zero": (
-        "05.2",
+        "05.1",
         lambda t, m, s: {n: w + 1e-9 * ~m.get(n, torch.tensor(True)) for n, w in redrawn(t, m, s).items()},
         "should be 0",
     ),
     "double": (
-        "05.2",
+        "05.1",
         lambda t, m, s: {n: w.double() for n, w in redrawn(t, m, s).items()},
         "the dtype should be",
     ),
@@ -366,7 +366,7 @@ def test_a_tensor_result_of_the_right_kind_can_be_nasty_too(capsys: pytest.Captu
         torch.zeros(4).to_sparse(),
         torch.zeros(4, requires_grad=True),
     ):
-        assert "not yet" in said(capsys, "05.2", lambda t, m, s, w=nasty: {"w": w})
+        assert "not yet" in said(capsys, "05.1", lambda t, m, s, w=nasty: {"w": w})
 
 
 def test_an_unknown_exercise_is_named_and_check_does_not_raise(capsys: pytest.CaptureFixture[str]) -> None:
@@ -380,7 +380,7 @@ def test_an_unknown_exercise_is_named_and_check_does_not_raise(capsys: pytest.Ca
 
 
 def blank(*arguments: Any) -> None:
-    raise NotImplementedError("05.1: your code goes here")
+    raise NotImplementedError("05.2: your code goes here")
 
 
 def test_a_blank_is_not_attempted_yet_and_the_reference_stands_in(capsys: pytest.CaptureFixture[str]) -> None:
@@ -399,7 +399,7 @@ def test_use_gives_the_students_function_back_once_it_passes(capsys: pytest.Capt
 
 def test_a_check_leaves_the_global_random_state_alone(capsys: pytest.CaptureFixture[str]) -> None:
     before = torch.get_rng_state()
-    check("05.2", global_seed)
+    check("05.1", global_seed)
     check("00.1", lambda m: torch.rand(1).item())
     assert torch.equal(before, torch.get_rng_state())
 
@@ -416,9 +416,9 @@ def test_hints_go_one_step_further_and_end_at_the_solution(
     monkeypatch.setattr(importlib.import_module("lthkit.classroom.check"), "_hints_given", {})
     shown = []
     for _ in range(6):
-        hint("05.1")
+        hint("05.2")
         shown.append(capsys.readouterr().out)
-    assert [line[:16] for line in shown[:4]] == [f"05.1 hint {i} of 4" for i in (1, 2, 3, 4)]
+    assert [line[:16] for line in shown[:4]] == [f"05.2 hint {i} of 4" for i in (1, 2, 3, 4)]
     assert len(set(shown)) == 4 and "solution" in shown[3] and shown[3] == shown[4] == shown[5]
 
 

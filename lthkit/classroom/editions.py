@@ -34,7 +34,7 @@ KERNEL = {
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 _SETUP = """\
-# Set-up, the same in every lesson: finds lthkit, or installs it on Colab. Run it first.
+# Set-up, the same in every lesson: finds lthkit, or says how to install it. Run it first.
 import importlib.util
 import subprocess
 import sys

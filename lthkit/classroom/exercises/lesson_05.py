@@ -1,4 +1,4 @@
-"""Exercises of lesson 05, winning tickets: read the matching density off a curve, and draw a control."""
+"""Exercises of lesson 05, winning tickets: draw a control, and read the matching density off a curve."""
 
 from __future__ import annotations
 
@@ -74,47 +74,6 @@ def _masks() -> dict[str, Tensor]:
 EXERCISES = (
     Exercise(
         id="05.1",
-        reference=matching_density,
-        cases=(
-            Case(([1.0, 0.5], [0.85, 0.80], 0.85), "It matches at 1.0 and falls short at 0.5."),
-            Case(
-                ([1.0, 0.5, 0.2], [0.85, 0.847, 0.80], 0.85),
-                "0.847 is below 0.85, but by less than 0.005: that still matches.",
-            ),
-            Case(
-                ([1.0, 0.5], [0.85, 0.844], 0.85),
-                "0.844 is below 0.85 by more than 0.005: that does not match.",
-            ),
-            Case(
-                ([0.8, 0.4], [0.70, 0.60], 0.85),
-                "It does not match even at the largest density: the answer is 1.0.",
-            ),
-            Case(
-                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.87, 0.846, 0.80], 0.85),
-                "Compare with the dense network, not with the ticket's best.",
-            ),
-            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
-            Case(
-                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.82, 0.86, 0.80], 0.85),
-                "It falls short at 0.5 and recovers at 0.2: a gap ends it.",
-            ),
-            Case(
-                ([0.8, 0.4, 0.1], [0.70, 0.86, 0.86], 0.85),
-                "It falls short at the largest density: whatever comes after, the answer is 1.0.",
-            ),
-            Case(
-                ([1.0, 0.51, 0.21, 0.087, 0.036, 0.015], [0.885, 0.889, 0.891, 0.890, 0.884, 0.869], 0.886),
-                "A hill, then the cliff.",
-            ),
-        ),
-        hints=(
-            "Walk along the curve from the largest density to smaller ones. When do you stop?",
-            "Stop at the first accuracy below dense - 0.005. The answer is the density before it.",
-            "What do you return when you stop at the very first point? Start with that value, 1.0, before the loop.",
-        ),
-    ),
-    Exercise(
-        id="05.2",
         reference=reinitialised_weights,
         cases=(
             Case(
@@ -166,5 +125,46 @@ EXERCISES = (
         ),
         atol=0.0,
         fresh=True,
+    ),
+    Exercise(
+        id="05.2",
+        reference=matching_density,
+        cases=(
+            Case(([1.0, 0.5], [0.85, 0.80], 0.85), "It matches at 1.0 and falls short at 0.5."),
+            Case(
+                ([1.0, 0.5, 0.2], [0.85, 0.847, 0.80], 0.85),
+                "0.847 is below 0.85, but by less than 0.005: that still matches.",
+            ),
+            Case(
+                ([1.0, 0.5], [0.85, 0.844], 0.85),
+                "0.844 is below 0.85 by more than 0.005: that does not match.",
+            ),
+            Case(
+                ([0.8, 0.4], [0.70, 0.60], 0.85),
+                "It does not match even at the largest density: the answer is 1.0.",
+            ),
+            Case(
+                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.87, 0.846, 0.80], 0.85),
+                "Compare with the dense network, not with the ticket's best.",
+            ),
+            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
+            Case(
+                ([1.0, 0.5, 0.2, 0.1], [0.85, 0.82, 0.86, 0.80], 0.85),
+                "It falls short at 0.5 and recovers at 0.2: a gap ends it.",
+            ),
+            Case(
+                ([0.8, 0.4, 0.1], [0.70, 0.86, 0.86], 0.85),
+                "It falls short at the largest density: whatever comes after, the answer is 1.0.",
+            ),
+            Case(
+                ([1.0, 0.51, 0.21, 0.087, 0.036, 0.015], [0.885, 0.889, 0.891, 0.890, 0.884, 0.869], 0.886),
+                "A hill, then the cliff.",
+            ),
+        ),
+        hints=(
+            "Walk along the curve from the largest density to smaller ones. When do you stop?",
+            "Stop at the first accuracy below dense - 0.005. The answer is the density before it.",
+            "What do you return when you stop at the very first point? Start with that value, 1.0, before the loop.",
+        ),
     ),
 )
