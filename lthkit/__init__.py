@@ -20,18 +20,22 @@ from lthkit import (
     tickets,
     training,
 )
+from lthkit.checkpoints import Checkpoint
+from lthkit.choices import Choice
 from lthkit.data import Dataset, load_data
 from lthkit.devices import resolve_device
 from lthkit.masks import Mask, prunable
 from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_to
+from lthkit.recipes import Recipe
 from lthkit.scores import magnitude, random
 from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier, tier
-from lthkit.training import Checkpoint, Recipe, TrainingDiverged, TrainResult, evaluate, train
+from lthkit.training import TrainingDiverged, TrainResult, evaluate, train
 
 __version__ = "0.1.0"
 __all__ = [
     "Checkpoint",
+    "Choice",
     "Dataset",
     "LayerCollapse",
     "Mask",

@@ -1,4 +1,4 @@
-"""The command line: `lthkit run`, `show`, `build`."""
+"""The command line: `lthkit run`, `show`, `bench`, `build`."""
 
 from __future__ import annotations
 
@@ -82,6 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.set_defaults(command=_show)
 
+    bench = commands.add_parser(
+        "bench",
+        help="measure how fast this package is here, beside a textbook loop",
+        description="Times this package in turns with the loop that most tutorials write, and against what the "
+        "machine can do at most. Accuracies are compared: the exit status is 1 if they disagree.",
+    )
+    bench.add_argument("works", nargs="*", metavar="WORK",
+                       help="lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask; all if none is given")  # fmt: skip
+    bench.add_argument("--quick", action="store_true", help="under a minute, with few repetitions")
+    bench.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cuda, mps or cpu")
+    bench.add_argument(
+        "--json", type=Path, default=None, metavar="FILE", help="write all numbers to this file"
+    )
+    bench.add_argument("--out", type=Path, default=None, metavar="FOLDER",
+                       help="write bench.json and the chart (bench.png, bench.svg) to this folder")  # fmt: skip
+    bench.set_defaults(command=_bench)
+
     build = commands.add_parser("build", help="make both editions of the lessons from solutions/NN_slug.py")
     build.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
     build.add_argument(
@@ -134,6 +151,9 @@ def _free(sub: argparse.ArgumentParser) -> None:
         default=None,
         help="rounds at which controls are trained (all)",
     )
+    sub.add_argument("--precision", default=None, choices=("float32", "medium", "bfloat16", "auto"),
+                     help="float32 (equal seeds give equal bits on a CPU); medium: faster matrix products, which may "
+                     "round inside; bfloat16; auto: bfloat16 on a GPU that has it (default of tier gpu, else float32)")  # fmt: skip
     for name, kind, text in (
         ("steps", int, "updates a training"),
         ("lr", float, "learning rate"),
@@ -156,7 +176,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
     from lthkit.models import model_by_name
 
     model_by_name(arguments.model)
-    names = ("steps", "lr", "batch_size", "patience")
+    names = ("steps", "lr", "batch_size", "patience", "precision")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     experiment = Experiment(
         name=f"{arguments.method}-{arguments.model}-{arguments.data}",
@@ -183,7 +203,6 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.devices import resolve_device
     from lthkit.models import model_by_name
     from lthkit.records import runs_folder
-    from lthkit.sweep import Pool
 
     begun = perf_counter()
     device = resolve_device(arguments.device)
@@ -208,7 +227,7 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
         rows = experiments.run(experiment, data, folder, progress=bar.update, announce=announce)
     _report(folder)
     updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
-    workers = Pool(device).workers
+    workers = experiments.execution(experiment, data, folder).workers
     speed = workers * updates / seconds
     epoch = seconds / updates * (len(data.train) // experiment.recipe.batch_size)
     _say(
@@ -268,6 +287,34 @@ def _report(folder: Path) -> None:
     steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
     plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
     _say(f"figure {figure}   table {folder / 'table.csv'}   again: lthkit show {folder}")
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from lthkit import bench, files
+
+    for path in filter(None, (arguments.json and arguments.json.parent, arguments.out)):
+        path.mkdir(parents=True, exist_ok=True)  # an unwritable place shows now, not after minutes
+    try:
+        document = bench.run(arguments.works, device=arguments.device, quick=arguments.quick, say=_say)
+    except KeyboardInterrupt:
+        _say("\nStopped. Nothing was written.", file=sys.stderr)
+        return 130
+    targets = [arguments.json, arguments.out and arguments.out / "bench.json"]
+    for target in filter(None, targets):
+        _say(f"numbers {files.write_json(target, document)}")
+    if arguments.out:
+        _draw_bench(document, arguments.out)
+    return bench.exit_status(document)
+
+
+def _draw_bench(document: dict[str, Any], folder: Path) -> None:
+    from lthkit import bench, plots
+
+    if not bench.has_ratios(document):
+        _say("no chart: nothing was compared with the textbook loop")
+        return
+    figure = plots.speed(document["rows"], stamp=bench.stamp(document))
+    _say(f"figure {plots.save(figure, folder / 'bench', alt=bench.describe(document))[0]}")
 
 
 def _build(arguments: argparse.Namespace) -> int:

@@ -35,8 +35,10 @@ __all__ = [
     "Dataset",
     "Split",
     "augment",
+    "augmentation",
     "batches",
     "cache_folder",
+    "crop_and_flip",
     "data_folder",
     "load_data",
 ]
@@ -209,11 +211,22 @@ def augment(images: Tensor, *, seed: int, step: int, padding: int = 4) -> Tensor
     `normalise`, the frame is black. The draws depend on (seed, step) and the number of images, and are the
     same on every device.
     """
-    n, c, h, w = images.shape
+    draws = augmentation(len(images), seed=seed, step=step, padding=padding)
+    return crop_and_flip(images, draws.to(images.device), padding=padding)
+
+
+def augmentation(n: int, *, seed: int, step: int, padding: int = 4) -> Tensor:
+    """The draws of one step, int64 [3, n] on the CPU: top and left of each crop, 0 to 2 padding, and 1 for a flip."""
     generator = _generator("augment", seed, step)
     corners = torch.randint(2 * padding + 1, (2, n), generator=generator, device="cpu")
     flips = torch.randint(2, (1, n), generator=generator, device="cpu")
-    top, left, flip = torch.cat([corners, flips]).to(images.device).unsqueeze(2)  # each [n, 1]
+    return torch.cat([corners, flips])
+
+
+def crop_and_flip(images: Tensor, draws: Tensor, *, padding: int = 4) -> Tensor:
+    """Images [n, c, h, w] cropped and flipped as the draws [3, n] say, which lie on the same device."""
+    n, c, h, w = images.shape
+    top, left, flip = draws.unsqueeze(2)  # each [n, 1]
     row, column = torch.arange(h, device=images.device), torch.arange(w, device=images.device)
     rows, columns = top + row, left + torch.where(flip == 1, w - 1 - column, column)  # [n, h], [n, w]
     framed = torch.nn.functional.pad(images, (padding,) * 4)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 
 import torch
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
-PRECISIONS = ("float32", "bfloat16", "auto")
+PRECISIONS = ("float32", "medium", "bfloat16", "auto")
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -46,7 +48,67 @@ def resolve_precision(device: torch.device, precision: str) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context in which a forward pass runs: nothing for float32, `torch.autocast` for bfloat16."""
-    if resolve_precision(device, precision) == "float32":
+    """The context in which a forward pass runs: `torch.autocast` for bfloat16, nothing for the others.
+
+    Weights stay float32. Their bfloat16 copies are not kept from one use to the next: a recorded step may not do so.
+    """
+    if resolve_precision(device, precision) != "bfloat16":
         return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
+
+
+_medium_users = 0
+_medium_before = "highest"
+_medium_lock = Lock()
+
+
+@contextmanager
+def matrix_products(precision: str) -> Iterator[None]:
+    """Within it, for precision "medium", float32 matrix products may use fewer bits inside; else nothing changes.
+
+    That is `torch.set_float32_matmul_precision("medium")`: TF32 on CUDA; on a CPU another library (oneDNN), which
+    rounds to bfloat16 only where the CPU has matrix instructions for it. It is a setting of the whole process:
+    it ends when the last of several trainings side by side has left.
+    """
+    global _medium_users, _medium_before
+    if precision != "medium":
+        yield
+        return
+    with _medium_lock:
+        if _medium_users == 0:
+            _medium_before = torch.get_float32_matmul_precision()
+            torch.set_float32_matmul_precision("medium")
+        _medium_users += 1
+    try:
+        yield
+    finally:
+        with _medium_lock:
+            _medium_users -= 1
+            if _medium_users == 0:
+                torch.set_float32_matmul_precision(_medium_before)
+
+
+class OutOfMemory(RuntimeError):
+    """The device has too little memory for what was asked."""
+
+
+@contextmanager
+def memory_explained(device: torch.device, doing: str) -> Iterator[None]:
+    """Turn torch's out-of-memory errors into an `OutOfMemory` that gives the sizes and says what to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and not (
+            "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+        ):
+            raise
+        room = ""
+        if device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(device)
+            room = f" {device} has {total / 2**30:.1f} GiB, of which {free / 2**30:.1f} GiB are free."
+        first = str(error).strip().splitlines()[0]
+        raise OutOfMemory(
+            f"Out of memory {doing}.{room} Take a smaller batch_size, fewer trainings at a time or a smaller network. "
+            f"torch says: {first}"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,17 @@ from time import perf_counter
 from typing import Any
 
 from lthkit import files
+from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
 from lthkit.masks import Mask
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning import ladder
+from lthkit.recipes import Recipe
 from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
+from lthkit.replicates import Meeting
 from lthkit.sweep import Pool
 from lthkit.tickets import Round, derived_seed, fresh_start, imp, load_round, one_shot, retrain
-from lthkit.training import Recipe, TrainResult
+from lthkit.training import TrainResult, train
 
 METHODS = ("imp", "one-shot")
 CONTROLS = ("re-initialised", "shuffled")
@@ -157,7 +161,9 @@ def run(
     that was stopped goes on where it was when it is called again with the same configuration.
     """
     folder = open_run(folder, experiment.config(data, str(data.device)))
-    pool, lock, rows, begun = Pool(data.device), Lock(), [], perf_counter()
+    choice = execution(experiment, data, folder)
+    pool, meeting = Pool(workers=choice.workers, threads=choice.threads), Meeting(choice)
+    lock, rows, begun = Lock(), list[Row](), perf_counter()
 
     def tick(steps: int) -> None:
         pool.check()
@@ -169,12 +175,20 @@ def run(
             rows.append(row)
             announce(row)
 
+    def trainer() -> AbstractContextManager[Callable[..., TrainResult]]:
+        return meeting.joined() if choice.stacked else nullcontext(partial(train, choice=choice))
+
     def chain(seed: int) -> None:
-        for this in _rounds(experiment, data, folder, seed, tick):
-            add(_row("dense" if this.round == 0 else "ticket", seed, this.round, this.density, this.result))
-            if this.round in experiment.control_rounds:
-                for arm in experiment.controls:
-                    pool.submit(control, arm, seed, this)
+        with trainer() as train_one:
+            for this in _rounds(experiment, data, folder, seed, tick, train_one):
+                add(
+                    _row(
+                        "dense" if this.round == 0 else "ticket", seed, this.round, this.density, this.result
+                    )
+                )
+                if this.round in experiment.control_rounds:
+                    for arm in experiment.controls:
+                        pool.submit(control, arm, seed, this)
 
     def control(arm: str, seed: int, this: Round) -> None:
         path = folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
@@ -182,7 +196,9 @@ def run(
             row = files.read_json(path)
             tick(experiment.recipe.steps)
         else:
-            row = _row(arm, seed, this.round, this.density, _control(experiment, data, arm, seed, this, tick))
+            with trainer() as train_one:
+                result = _control(experiment, data, arm, seed, this, tick, train_one)
+            row = _row(arm, seed, this.round, this.density, result)
             files.write_json(path, row)
         add(row)
 
@@ -199,7 +215,7 @@ def run(
                 "name": experiment.name,
                 "data": data.label,
                 "device": str(data.device),
-                "workers": pool.workers,
+                "execution": asdict(choice),
                 "wall_seconds": round(wall, 1),
                 "environment": environment(),
             },
@@ -236,8 +252,31 @@ def folder_name(experiment: Experiment, data: Dataset) -> str:
     return run_id(experiment.name, experiment.config(data, str(data.device)))
 
 
+def execution(experiment: Experiment, data: Dataset, folder: Path | str | None = None) -> Choice:
+    """How this experiment is executed here: what its folder says that it began with, else what the table has.
+
+    Threads and layouts round differently, so a run that goes on keeps to its own, on a machine with other cores too.
+    """
+    model = _model_fn(experiment, data)(seed=0)
+    trainings = len(experiment.seeds) * (1 + len(experiment.controls))
+    here = choose(model, data.device, trainings=trainings)
+    if folder is None:
+        return here
+    path = Path(folder) / "execution.json"
+    if path.exists():
+        begun_with = Choice(**files.read_json(path))
+        return replace(begun_with, workers=here.workers)
+    files.write_json(path, asdict(here))
+    return here
+
+
 def _rounds(
-    experiment: Experiment, data: Dataset, folder: Path, seed: int, progress: Callable[[int], object]
+    experiment: Experiment,
+    data: Dataset,
+    folder: Path,
+    seed: int,
+    progress: Callable[[int], object],
+    train: Callable[..., TrainResult],
 ) -> Iterator[Round]:
     model_fn = _model_fn(experiment, data)
     common: dict[str, Any] = {
@@ -249,6 +288,7 @@ def _rounds(
         "momentum": experiment.momentum,
         "folder": folder / f"seed-{seed}",
         "progress": progress,
+        "train": train,
     }
     if experiment.method == "one-shot":
         return one_shot(
@@ -263,7 +303,13 @@ def _rounds(
 
 
 def _control(
-    experiment: Experiment, data: Dataset, arm: str, seed: int, this: Round, progress: Callable[[int], object]
+    experiment: Experiment,
+    data: Dataset,
+    arm: str,
+    seed: int,
+    this: Round,
+    progress: Callable[[int], object],
+    train: Callable[..., TrainResult],
 ) -> TrainResult:
     """The ticket's mask with new weights, or a shuffled mask with the ticket's weights; all else as for the ticket."""
     model_fn = _model_fn(experiment, data)
@@ -281,6 +327,7 @@ def _control(
         recipe=experiment.recipe,
         momentum=experiment.momentum,
         progress=progress,
+        train=train,
     )
 
 

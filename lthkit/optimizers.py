@@ -29,8 +29,8 @@ class Optimizer:
         }
         self.updates = 0
 
-    def step(self, gradients: list[Tensor], lr: float) -> None:
-        """One update with the given gradients, in the order of the parameters."""
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """One update with the given gradients, in the order of the parameters; lr may lie on the device, float32 []."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Tensor]:
@@ -55,6 +55,10 @@ class Optimizer:
                 buffer.copy_(state[f"{kind}/{name}"])
         self.updates = int(state["updates"])
 
+    def tensors(self) -> list[Tensor]:
+        """All tensors of the state themselves, not copies."""
+        return [buffer for buffers in self.buffers.values() for buffer in buffers]
+
     def mask_(self, masks: Mapping[str, Tensor]) -> None:
         """Set the state of removed weights to 0; a restored momentum would otherwise move them."""
         for buffers in self.buffers.values():
@@ -75,7 +79,7 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay = momentum, weight_decay
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], lr: float) -> None:
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
         """g + wd w -> momentum buffer -> w."""
         if self.weight_decay:
             gradients = list(torch._foreach_add(gradients, self.parameters, alpha=self.weight_decay))
@@ -84,7 +88,10 @@ class SGD(Optimizer):
             torch._foreach_mul_(buffers, self.momentum)
             torch._foreach_add_(buffers, gradients)
             gradients = buffers
-        torch._foreach_add_(self.parameters, gradients, alpha=-lr)
+        if isinstance(lr, Tensor):
+            torch._foreach_sub_(self.parameters, torch._foreach_mul(gradients, lr))
+        else:
+            torch._foreach_add_(self.parameters, gradients, alpha=-lr)
         self.updates += 1
 
 
@@ -114,8 +121,12 @@ class Adam(Optimizer):
         super().load_state(state)
         self._step.fill_(self.updates)
 
+    def tensors(self) -> list[Tensor]:
+        """All tensors of the state themselves, the step count that lies on the device among them."""
+        return [*super().tensors(), self._step]
+
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], lr: float) -> None:
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
         """One bias-corrected update, in one pass over memory where torch has the fused kernel."""
         self.updates += 1
         beta1, beta2 = self.betas
@@ -138,6 +149,8 @@ class Adam(Optimizer):
                 maximize=False,
             )
             return
+        if isinstance(lr, Tensor):
+            lr = float(lr)
         if self.weight_decay:
             gradients = list(torch._foreach_add(gradients, self.parameters, alpha=self.weight_decay))
         torch._foreach_lerp_(means, gradients, 1 - beta1)

@@ -1,13 +1,12 @@
 """Independent trainings side by side: worker threads, each with its own torch thread count.
 
 Small networks keep one core busy and no more: two trainings on one thread each end sooner than one training on two
-threads. torch releases Python's lock inside its operators, so threads do as well here as processes and need neither
+threads. `choices.choose` shares the cores out. torch releases Python's lock inside its operators, so threads do as well here as processes and need neither
 a second copy of the data nor a second start-up, and work alike on Linux, macOS and Windows.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
@@ -21,16 +20,16 @@ class Stopped(RuntimeError):
 
 
 class Pool:
-    """Runs jobs, and the jobs that jobs add, and gives every job's torch operators one thread on a CPU.
+    """Runs jobs, and the jobs that jobs add, in `workers` threads.
 
-    Because the thread count of an operator is always 1 on a CPU, the numbers do not depend on how many workers run.
+    threads: torch operator threads in each; None leaves torch's setting. Because it does not depend on how many jobs
+    happen to run at a time, neither do the numbers.
     """
 
-    def __init__(self, device: torch.device | str = "cpu", workers: int | None = None) -> None:
-        cpu = torch.device(device).type == "cpu"
-        self.workers = workers or (default_workers() if cpu else 1)
-        one_thread = (torch.set_num_threads, (1,)) if cpu else (None, ())
-        self._executor = ThreadPoolExecutor(self.workers, "lthkit", *one_thread)
+    def __init__(self, *, workers: int = 1, threads: int | None = 1) -> None:
+        self.workers, self.threads = workers, threads
+        settings = (torch.set_num_threads, (threads,)) if threads else (None, ())
+        self._executor = ThreadPoolExecutor(workers, "lthkit", *settings)
         self._futures: set[Future[Any]] = set()
         self._lock, self._stop = Lock(), Event()
 
@@ -63,9 +62,3 @@ class Pool:
     def _snapshot(self) -> set[Future[Any]]:
         with self._lock:
             return set(self._futures)
-
-
-def default_workers() -> int:
-    """One worker for each core that this process may use, at most 8."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, usable or 1)

@@ -16,15 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from lthkit import files
+from lthkit.checkpoints import Checkpoint
 from lthkit.data import Dataset
 from lthkit.masks import Mask
 from lthkit.pruning import prune, prune_to
+from lthkit.recipes import Recipe
 from lthkit.records import open_run
 from lthkit.scores import magnitude
-from lthkit.training import Checkpoint, Point, Recipe, TrainResult, train
+from lthkit.training import Point, TrainResult, train
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
+TrainFn = Callable[..., TrainResult]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def imp(
     momentum: str = "restore",
     folder: Path | str | None = None,
     progress: Callable[[int], object] | None = None,
+    train: TrainFn = train,
 ) -> Iterator[Round]:
     """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, section 1; 2020, algorithm 1).
 
@@ -94,6 +98,7 @@ def imp(
             starts it at 0. For rewind_step=0 the two are the same.
         folder: rounds are saved here as they end; called again with the same arguments, finished rounds are read, not
             repeated.
+        train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     _check_rounds(rounds, rewind_step, recipe)
@@ -152,6 +157,7 @@ def one_shot(
     momentum: str = "restore",
     folder: Path | str | None = None,
     progress: Callable[[int], object] | None = None,
+    train: TrainFn = train,
 ) -> Iterator[Round]:
     """Train once, prune once, rewind, train: every density is cut from the *dense* trained weights.
 
@@ -208,6 +214,7 @@ def retrain(
     momentum: str = "restore",
     keep: Sequence[int] = (),
     progress: Callable[[int], object] | None = None,
+    train: TrainFn = train,
 ) -> TrainResult:
     """Train a mask once: which mask, weights from when, learning rate from when (Renda et al. 2020, section 2).
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from lthkit.sweep import Pool, Stopped, default_workers
+from lthkit.sweep import Pool, Stopped
 
 
 def test_jobs_may_add_jobs_and_all_are_done():
@@ -45,18 +45,16 @@ def test_an_error_stops_the_others_and_is_raised():
         pool.check()
 
 
-def test_operators_get_one_thread_whatever_the_number_of_workers():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_operators_get_the_threads_asked_for_whatever_the_number_of_workers(threads):
+    """Catches: torch's default in a worker, so that the numbers depend on the machine's cores."""
     for workers in (1, 3):
-        pool, seen = Pool(workers=workers), list[int]()
+        pool, seen = Pool(workers=workers, threads=threads), list[int]()
 
-        def note(threads: list[int] = seen) -> None:
-            threads.append(torch.get_num_threads())
+        def note(seen: list[int] = seen) -> None:
+            seen.append(torch.get_num_threads())
 
         for _ in range(4):
             pool.submit(note)
         pool.run()
-        assert seen == [1] * 4
-
-
-def test_default_workers():
-    assert 1 <= default_workers() <= 8
+        assert seen == [threads] * 4

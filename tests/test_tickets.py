@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import lthkit as lth
-from lthkit import tickets
 from lthkit.files import DamagedFile
 from lthkit.records import RunMismatch
 from tests.conftest import small_conv, small_net
@@ -52,20 +51,18 @@ def test_every_round_prunes_the_weights_just_trained(tiny):
 
 @pytest.mark.parametrize("k", [0, 12])
 @pytest.mark.parametrize("net", [small_net, small_conv], ids=["linear", "batch norm"])
-def test_every_round_starts_from_the_rewind_point(tiny, k, net, monkeypatch):
+def test_every_round_starts_from_the_rewind_point(tiny, k, net):
     """Catches: a rewind without effect (Lightning#13643), half done, aliased, or rewind_step never used."""
     starts = []
-    original = tickets.train
 
     def spy(model, data, **kwargs):
-        result = original(model, data, **kwargs)
+        result = lth.train(model, data, **kwargs)
         starts.append(
             (kwargs["start"], {n: t.clone() for n, t in (kwargs["start"] or result.kept[k]).model.items()})
         )
         return result
 
-    monkeypatch.setattr(tickets, "train", spy)
-    rounds = imp(tiny, model_fn=net, rewind_step=k)
+    rounds = imp(tiny, model_fn=net, rewind_step=k, train=spy)
     reference = net(seed=0)
     if k:
         lth.train(reference, tiny, recipe=RECIPE, keep=[k])
@@ -130,7 +127,7 @@ def test_layerwise_with_the_output_layer_at_half_rate(tiny):
     )
 
 
-def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path):
     """Catches: rounds that are repeated, and a continuation that prunes other weights."""
     whole = imp(tiny, rewind_step=12, model_fn=small_conv)
     generator = lth.imp(
@@ -139,9 +136,12 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path, monke
     first = [next(generator), next(generator)]
     generator.close()
     trained = []
-    original = tickets.train
-    monkeypatch.setattr(tickets, "train", lambda *a, **k: trained.append(1) or original(*a, **k))
-    again = imp(tiny, rewind_step=12, model_fn=small_conv, folder=tmp_path)
+
+    def spy(*arguments, **kwargs):
+        trained.append(1)
+        return lth.train(*arguments, **kwargs)
+
+    again = imp(tiny, rewind_step=12, model_fn=small_conv, folder=tmp_path, train=spy)
     assert len(trained) == 2, "finished rounds must be read, not repeated"
     for a, b in zip(whole, again, strict=True):
         assert a.mask == b.mask and a.result.history == b.result.history

@@ -235,7 +235,7 @@ def test_a_worker_thread_computes_the_same_bits(tiny):
     [
         ({"optimizer": "adamw"}, "sgd, adam"),
         ({"schedule": "linear"}, "constant, step, cosine"),
-        ({"precision": "fp16"}, "float32, bfloat16"),
+        ({"precision": "fp16"}, "float32, medium, bfloat16"),
         ({"steps": 0}, "steps=0"),
         ({"batch_size": 2.5}, "2.5"),
         ({"lr": -1.0}, "lr=-1.0"),
