@@ -146,3 +146,131 @@ def test_bad_input_is_named(kwargs, fragment):
     mask, scores = two_layers([1.0, 2.0, 3.0, 4.0])
     with pytest.raises(ValueError, match=fragment):
         lth.prune(mask, kwargs.pop("scores", scores), kwargs.pop("fraction", 0.5), **kwargs)
+
+
+def literally(mask: lth.Mask, scores: dict[str, torch.Tensor], count: int, min_kept: int) -> lth.Mask | None:
+    """Global selection by full stable sorts, as the docstring of `prune` says it; None where layers would collapse."""
+    removable = []
+    for name, kept in mask.items():
+        alive = kept.flatten().nonzero().squeeze(1)
+        ranked = alive[scores[name].flatten()[alive].double().sort(stable=True).indices]
+        spare = ranked[: max(0, len(ranked) - min_kept)].sort().values
+        removable += [(float(scores[name].flatten()[i]), name, int(i)) for i in spare]
+    if count > len(removable):
+        return None
+    after = {name: kept.flatten().clone() for name, kept in mask.items()}
+    for _, name, i in sorted(removable, key=lambda entry: entry[0])[
+        :count
+    ]:  # stable: among equal, the first go
+        after[name][i] = False
+    return lth.Mask({name: after[name].view(kept.shape) for name, kept in mask.items()})
+
+
+def hostile(kind: str, size: int, generator: torch.Generator) -> torch.Tensor:
+    noise = torch.rand(size, generator=generator)
+    match kind:
+        case "all equal":
+            return torch.full((size,), 0.3)
+        case "few values":
+            return (noise * 3).floor()
+        case "two values":
+            return (noise < 0.5).float()
+        case "subnormal":
+            return (noise * 50).floor() * 1e-45
+        case "signed zeros":
+            return torch.where(noise < 0.5, 0.0, -0.0)
+        case "huge range":
+            return torch.where(noise < 0.5, -1.0, 1.0) * 10 ** (
+                76 * torch.rand(size, generator=generator) - 38
+            )
+        case "ascending":
+            return torch.arange(size).float()
+        case "descending":
+            return -torch.arange(size).float()
+    return noise
+
+
+KINDS = [
+    "all equal", "few values", "two values", "subnormal", "signed zeros", "huge range", "ascending", "descending",
+    "noise",
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 50)), min_size=1, max_size=4),
+    st.sampled_from([1.0, 0.8, 0.2]),
+    fractions,
+    st.sampled_from([0, 1, 3]),
+    st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
+    st.integers(0, 2**31),
+)
+def test_selection_equals_full_stable_sorts(layers, density, fraction, min_kept, dtype, seed):
+    """Catches: the last of equal values removed; pruned entries ranked or revived; 16-bit scores that cannot
+    be ranked; the guard applied once, though moving weights on trips it again.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    scores = {str(i): hostile(kind, size, generator).to(dtype) for i, (kind, size) in enumerate(layers)}
+    scores = {n: s.nan_to_num() for n, s in scores.items()}  # the huge range is infinite in float16
+    mask = lth.Mask({n: torch.rand(len(s), generator=generator) <= density for n, s in scores.items()})
+    for name, kept in mask.items():
+        scores[name][~kept] = float("nan") if seed % 2 else -1e4
+    count = round(fraction * mask.kept)
+    expected = literally(mask, scores, count, min_kept)
+    if expected is None:
+        with pytest.raises(lth.LayerCollapse):
+            lth.prune(mask, scores, fraction, min_kept=min_kept)
+    else:
+        smaller = lth.prune(mask, scores, fraction, min_kept=min_kept)
+        assert smaller == expected
+        assert smaller.issubset(mask) and mask.kept - smaller.kept == count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("density", [1.0, 0.5, 0.2])
+def test_two_million_scores(kind, density):
+    """Catches: a threshold off by one among many, pruned values that are ranked, ties taken from the wrong end."""
+    size, generator = 2_000_003, torch.Generator().manual_seed(5)
+    values = hostile(kind, size, generator)
+    kept = torch.rand(size, generator=generator) <= density
+    if density == 0.2:  # at 0.5, pruned scores lie among the others
+        values[~kept] = float("nan")
+    cut = size // 3
+    mask = lth.Mask({"a": kept[:cut], "b": kept[cut:]})
+    smaller = lth.prune(mask, {"a": values[:cut], "b": values[cut:]}, 0.2)
+    alive = kept.nonzero().squeeze(1)
+    order = alive[values[alive].sort(stable=True).indices]
+    expected = kept.clone()
+    expected[order[: round(0.2 * len(alive))]] = False
+    assert torch.equal(torch.cat([smaller["a"], smaller["b"]]), expected)
+
+
+def test_layers_of_different_types_share_one_exact_threshold():
+    """Catches: a float64 threshold rounded to the first layer's float32, below which nothing lies."""
+    scores = {"a": torch.tensor([5.0, 6.0]), "b": torch.tensor([1 + 2e-12, 1 + 1e-12], dtype=torch.float64)}
+    mask = lth.Mask({n: torch.ones(2, dtype=torch.bool) for n in scores})
+    smaller = lth.prune(mask, scores, 0.25)
+    assert smaller["a"].all() and smaller["b"].tolist() == [True, False]
+
+
+def test_finite_scores_whose_sum_is_not_are_in_order():
+    """Catches: a sum taken as the verdict on finiteness; infinities that are counted among removed weights too."""
+    mask, scores = two_layers([3e38, 3e38, 1e38, -3e38, -3e38, -1e38])
+    assert lth.prune(mask, scores, 0.5, min_kept=0)["a"].all()
+    scores["b"] = torch.tensor([float("inf"), float("-inf"), float("nan")])
+    with pytest.raises(ValueError, match="has 3 NaN or infinite"):
+        lth.prune(mask, scores, 0.5)
+    two_out = lth.Mask({"a": mask["a"], "b": torch.tensor([False, True, False])})
+    with pytest.raises(ValueError, match="has 1 NaN or infinite"):
+        lth.prune(two_out, scores, 0.5)
+
+
+def test_the_guard_may_reach_one_layer_after_another():
+    """Catches: a guard that looks once: b is above it until it gives what a owes, then c gives for both."""
+    scores = {
+        "a": torch.tensor([1.0, 2.0]),
+        "b": torch.tensor([3.0, 4.0]),
+        "c": torch.tensor([5.0, 6.0, 7.0]),
+    }
+    mask = lth.Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()})
+    smaller = lth.prune(mask, scores, 3 / 7)
+    assert [smaller[n].tolist() for n in "abc"] == [[False, True], [False, True], [False, True, True]]
