@@ -25,23 +25,32 @@ FLOORS: dict[str, int] = {
     "masks": 0,
     "models": 0,
     "data": 0,
+    "choices": 0,
     "scores": 1,
     "pruning": 1,
     "optimizers": 1,
-    "training": 2,
-    "tickets": 3,
-    "analysis": 4,
-    "sweep": 4,
-    "bench": 4,
-    "experiments": 5,
-    "plots": 5,
-    "report": 6,
+    "gradients": 1,
+    "stacks": 1,
+    "recipes": 2,
+    "checkpoints": 2,
+    # one update, one training, several at once, whole methods
+    "engine": 3,
+    "training": 4,
+    "replicates": 5,
+    "tickets": 5,
+    "analysis": 6,
+    "sweep": 6,
+    "experiments": 7,
+    "plots": 7,
+    "bench": 7,
+    "report": 8,
     # beside the house
-    "classroom": 6,
+    "classroom": 8,
     "__main__": 9,
 }
 # Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
 WITHIN = {
+    ("bench", "bench"),
     ("classroom", "classroom"),
 }
 EXEMPT = {"__init__"}  # lthkit/__init__.py is the table of contents

@@ -1,0 +1,45 @@
+"""How fast this package is here: beside the loop that most tutorials write, and beside the limits of the machine.
+
+`lthkit bench` runs all of it. In a notebook: `interleaved` times functions in turns, `textbook_loop` is the tutorial's
+loop, `run(["lenet"], quick=True)` measures one work, `WORKS` has the names.
+"""
+
+from __future__ import annotations
+
+from lthkit.bench.report import WORKS, describe, exit_status, has_ratios, run, stamp, table
+from lthkit.bench.rows import Row, Settings, agree
+from lthkit.bench.textbook import (
+    TextbookImages,
+    resident_batches,
+    textbook_accuracy,
+    textbook_imp,
+    textbook_loader,
+    textbook_loop,
+    textbook_optimizer,
+    textbook_steps_per_second,
+)
+from lthkit.bench.timing import Spread, Timing, interleaved
+
+__all__ = [
+    "WORKS",
+    "Row",
+    "Settings",
+    "Spread",
+    "TextbookImages",
+    "Timing",
+    "agree",
+    "describe",
+    "exit_status",
+    "has_ratios",
+    "interleaved",
+    "resident_batches",
+    "run",
+    "stamp",
+    "table",
+    "textbook_accuracy",
+    "textbook_imp",
+    "textbook_loader",
+    "textbook_loop",
+    "textbook_optimizer",
+    "textbook_steps_per_second",
+]

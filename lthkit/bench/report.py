@@ -1,0 +1,258 @@
+"""Run the works that are asked for; the document that holds the results, and its table and description as text."""
+
+from __future__ import annotations
+
+import importlib.util
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from lthkit.bench import children, machine, steps, whole
+from lthkit.bench.rows import TEXTBOOK, Row, Settings
+from lthkit.choices import cores
+from lthkit.devices import resolve_device
+from lthkit.records import environment
+
+FORMAT = 1
+WIDTH = 100
+WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
+    "lenet": ("LeNet-300-100: a step with a mask", steps.lenet),
+    "smallcnn": ("SmallCNN with crop and flip: a step", steps.small),
+    "resnet20": ("ResNet-20 with crop and flip: a step", steps.resnet),
+    "imp": ("iterative magnitude pruning from end to end", whole.imp_whole),
+    "replicates": ("several seeds of a training: in turn, side by side, stacked", whole.replicates),
+    "selection": ("an exact global mask from up to 10^8 scores, with peak memory", children.selection),
+    "imports": ("from a fresh process to the first update", children.imports),
+    "mask": ("a step with a mask beside one without", steps.mask_cost),
+}
+
+
+def run(
+    works: Sequence[str] = (),
+    *,
+    device: str = "auto",
+    quick: bool = False,
+    settings: Settings | None = None,
+    say: Callable[[str], object] = print,
+) -> dict[str, Any]:
+    """Measure the named works, all of `WORKS` if none is named, and say each table when it is done.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+        quick: about a minute in all, with few repetitions.
+        settings: lengths of your own instead of `quick`'s; its device counts.
+        say: takes the lines of the report.
+
+    Returns:
+        The document that `lthkit bench --json` writes: plain dictionaries, lists, numbers and text.
+
+    Raises:
+        ValueError: a work or device that there is not.
+    """
+    if unknown := [name for name in works if name not in WORKS]:
+        raise ValueError(
+            f"There is no work {', '.join(map(repr, unknown))}; expected some of {', '.join(WORKS)}."
+        )
+    if settings is None:
+        settings = Settings(resolve_device(device), textbook=_has_torchvision())
+        settings = settings.quick() if quick else settings
+    device, begun = str(settings.device), perf_counter()
+    names = list(dict.fromkeys(works)) or list(WORKS)
+    torch.set_flush_denormal(
+        True
+    )  # training turns it on in this thread: on for everybody then, from the beginning
+    if not settings.textbook:
+        say("torchvision is not installed: the textbook loops are not measured")
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "quick": quick,
+        "device": device,
+        "works": names,
+        "machine": describe_machine(device),
+        "rows": [],
+        "peak_memory": {},
+        "work_seconds": {},
+    }
+    say(machine_line(document["machine"]))
+    for name in names:
+        work_begun = perf_counter()
+        if settings.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(settings.device)
+        rows = [row.plain() for row in WORKS[name][1](settings)]
+        document["rows"] += rows
+        document["peak_memory"][name] = machine.peak_memory(settings.device)
+        document["work_seconds"][name] = perf_counter() - work_begun
+        say(f"\n{name}: {WORKS[name][0]}\n{table(rows)}")
+    compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
+    document["agreement"] = all(compared) if compared else None
+    document["seconds"] = perf_counter() - begun
+    say("\n" + ending(document))
+    return document
+
+
+def describe_machine(device: str) -> dict[str, Any]:
+    """The environment, and the limits that are measured here; speeds in operations and bytes a second."""
+    threads = torch.get_num_threads()
+    precisions = ["float32", "medium"] + (["bfloat16"] if machine.has_bfloat16(device) else [])
+    return {
+        "environment": environment(),
+        "threads": threads,
+        "usable_cores": cores(),
+        "matrix_peaks": {p: machine.matrix_peak(device, threads=threads, precision=p) for p in precisions},
+        "copy_speed": machine.copy_speed(device),
+        "medium_is_float32": machine.medium_is_exact() if device == "cpu" else None,
+    }
+
+
+def machine_line(limits: Mapping[str, Any]) -> str:
+    """Processor, versions and limits in a few lines."""
+    about = limits["environment"]
+    peaks = ", ".join(f"{name} {peak / 1e9:,.0f}" for name, peak in limits["matrix_peaks"].items())
+    where = about["processor"] + (f", {about['gpu']}" if about["gpu"] else "")
+    text = (
+        f"{where}, {limits['threads']} threads, torch {about['torch']}, lthkit {about['lthkit']}. "
+        f"Measured limits: matrix products {peaks} GFLOP/s; memory copy "
+        f"{limits['copy_speed'] / 1e9:,.0f} GB/s read and written. Medians, quartiles in brackets, of turns that "
+        "alternate; 'floor' is how many times the time is of what its matrix products take at that limit (of one "
+        "copy of the scores, in selection, where the memory in copies of the scores stands beside it)."
+    )
+    return textwrap.fill(text, WIDTH)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of a document as text of at most 100 columns: a block for each case, then what was chosen, then the notes."""
+    return "\n".join(
+        _block([row for row in rows if (row["work"], row["case"]) == key])
+        for key in dict.fromkeys((row["work"], row["case"]) for row in rows)
+    )
+
+
+def ending(document: Mapping[str, Any]) -> str:
+    """Whether the accuracies agree, time and memory."""
+    wrong = [f"{r['work']}, {r['case']}, {r['name']}" for r in document["rows"] if r["agrees"] is False]
+    lines = []
+    if wrong:
+        lines.append("ACCURACIES DISAGREE by more than noise, so these times compare different things:")
+        lines += [f"  {line}" for line in wrong]
+    elif document["agreement"]:
+        lines.append("All accuracies agree within 3 binomial standard errors.")
+    else:
+        lines.append("No accuracies were compared.")
+    used = [bytes_ for bytes_ in document["peak_memory"].values() if bytes_ is not None]
+    memory = f"{max(used) / 2**20:,.0f} MiB" if used else "not measured"
+    lines.append(f"{document['seconds']:.0f} s in all; peak memory of this process {memory}")
+    return "\n".join(lines)
+
+
+def describe(document: Mapping[str, Any]) -> str:
+    """A text alternative for the chart, made from the numbers themselves."""
+    parts = [
+        f"{row['case']}, {row['name']}: {row['ratio']['median']:.3g}"
+        for row in document["rows"]
+        if row["ratio"] and row["ratio_to"] == TEXTBOOK
+    ]
+    return (
+        "Dot chart, how many times as fast as the textbook loop, medians with quartiles. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def has_ratios(document: Mapping[str, Any]) -> bool:
+    """True if something was compared with the textbook loop, so that there is a chart to draw."""
+    return any(row["ratio"] and row["ratio_to"] == TEXTBOOK for row in document["rows"])
+
+
+def stamp(document: Mapping[str, Any]) -> str:
+    """Small print of the chart: processor, threads, versions, repetitions."""
+    limits, environment_ = document["machine"], document["machine"]["environment"]
+    turns = sorted({row["ratio"]["n"] for row in document["rows"] if row["ratio"]})
+    what = (
+        f"{turns[0]} to {turns[-1]} turns" if len(turns) > 1 else f"{turns[0]} turns" if turns else "no turns"
+    )
+    machine_ = environment_["gpu"] if document["device"].startswith("cuda") else environment_["processor"]
+    return (
+        f"{machine_}, {limits['threads']} threads, torch {environment_['torch']}, lthkit {environment_['lthkit']}, "
+        f"medians and quartiles of {what}{', quick' if document['quick'] else ''}"
+    )
+
+
+def exit_status(document: Mapping[str, Any]) -> int:
+    """1 if some accuracies disagree, else 0."""
+    return 1 if document["agreement"] is False else 0
+
+
+def _block(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = [rows[0]["case"], rows[0]["unit"], "quartiles", "times", "quartiles", "floor", "accuracy"]
+    lines = [head, *([_cell(row, column) for column in range(7)] for row in rows)]
+    filled = [i for i in range(7) if i < 3 or any(line[i] for line in lines[1:])]
+    widths = {i: max(len(line[i]) for line in (lines if i else lines[1:])) for i in filled}
+    text = [head[0]]
+    for number, line in enumerate(lines):
+        cells = ["" if number == 0 else line[0]] + [line[i] for i in filled[1:]]
+        text.append(
+            "  "
+            + "  ".join(
+                c.ljust(widths[i]) if i in (0, 2, 4) else c.rjust(widths[i])
+                for c, i in zip(cells, filled, strict=True)
+            ).rstrip()
+        )
+    notes = {f"{row['name']}: {note}": None for row in rows for note in row["notes"]}
+    for row in rows:
+        if cost := row["cost"]:
+            spread = f"[{_number(cost['low'])}, {_number(cost['high'])}], n = {cost['n']}"
+            notes[
+                f"{row['name']}: {_number(cost['median'])} {spread} times the time of {row['ratio_to']}"
+            ] = None
+    if odd := {row["ratio_to"] for row in rows} - {None, TEXTBOOK}:
+        notes[f"'times' is how many times as fast as {', '.join(sorted(odd))}"] = None
+    for row in rows:
+        if row["choice"]:
+            notes[f"{row['name']}: {_choice(row)}"] = None
+    for note in notes:
+        text.append(textwrap.fill(note, WIDTH, initial_indent="  - ", subsequent_indent="    "))
+    return "\n".join(text)
+
+
+def _cell(row: Mapping[str, Any], column: int) -> str:
+    time, ratio = row["time"], row["ratio"]
+    if column == 0:
+        name: str = row["name"]
+        return name
+    if column == 1:
+        return _number(time["median"]) if time else "not measured"
+    if column == 2:
+        return f"[{_number(time['low'])}, {_number(time['high'])}]" if time else ""
+    if column == 3:
+        return _number(ratio["median"]) if ratio else ""
+    if column == 4:
+        return f"[{_number(ratio['low'])}, {_number(ratio['high'])}]" if ratio else ""
+    if column == 5:
+        memory = f", {row['memory_copies']:.1f} copies" if row["memory_copies"] is not None else ""
+        return f"{_number(row['floor_multiple'])}{memory}" if row["floor_multiple"] else ""
+    if row["accuracy"] is None:
+        return ""
+    return f"{100 * row['accuracy']:.1f} %" + (" DISAGREES" if row["agrees"] is False else "")
+
+
+def _choice(row: Mapping[str, Any]) -> str:
+    """Threads, workers, and the ways of executing that are in use."""
+    choice = row["choice"]
+    ways = [name.replace("_", " ") for name, value in choice.items() if value is True]
+    workers = row["workers"] or choice["workers"]
+    return (
+        f"{row['threads']} {'thread' if row['threads'] == 1 else 'threads'}, {workers} side by side, "
+        f"{row['precision']}, {', '.join(ways) or 'the plain path'}"
+    )
+
+
+def _number(value: float) -> str:
+    """Three digits that count, and no more than there are before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _has_torchvision() -> bool:
+    return importlib.util.find_spec("torchvision") is not None

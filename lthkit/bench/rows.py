@@ -1,0 +1,142 @@
+"""What a benchmark yields: one `Row` a variant, and whether accuracies agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+
+from lthkit.bench.timing import Spread, Timing
+from lthkit.choices import Choice
+
+TEXTBOOK = "textbook"
+NO_TORCHVISION = "not measured: torchvision is not installed"
+STANDARD_ERRORS = 3.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to measure.
+
+    textbook: False leaves the textbook loops out, as where torchvision is missing.
+    short, long: repetitions of blocks that take tenths of a second, and seconds. block: seconds of a textbook block.
+    images, held_out: size of the data made in CIFAR's shape. epoch: LeNet's training images in `imp` and `replicates`.
+    trainings: of `imp`. seeds: of `replicates`. pairs: of blocks in `mask`. starts: processes started in `imports`.
+    scores: sizes in `selection`.
+    """
+
+    device: torch.device
+    textbook: bool = True
+    short: int = 7
+    long: int = 4
+    block: float = 0.7
+    images: int = 2048
+    held_out: int = 1000
+    epoch: int = 10_000
+    trainings: int = 4
+    whole: int = 2
+    seeds: int = 5
+    pairs: int = 40
+    starts: int = 3
+    scores: tuple[int, ...] = (10**6, 10**7, 10**8)
+
+    def quick(self) -> Settings:
+        """Enough to see that everything works, and roughly how fast."""
+        return replace(
+            self,
+            short=3,
+            long=2,
+            block=0.15,
+            images=512,
+            held_out=300,
+            epoch=1500,
+            whole=1,
+            seeds=3,
+            pairs=10,
+            starts=1,
+            scores=(10**6, 10**7),
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant of one case of one work.
+
+    time: in `unit`, lower is better; None was not measured, and a note says why.
+    ratio: how many times as fast as the variant called `ratio_to`, turn by turn.
+    cost: in the work "mask" only, the other way round: how many times the time of `ratio_to`.
+    floor: the least time that the arithmetic (or `floor_is`) takes here, in `unit`; floor_multiple: median time over it.
+    flops: operations in one unit of work.
+    accuracy: on `images` validation images after `updates` updates, 0 to 1; agrees: with the first row that has one.
+    threads: operator threads; workers: trainings side by side. choice: what `lthkit.choices` chose.
+    memory_copies: most extra memory, in copies of the scores.
+    """
+
+    work: str
+    case: str
+    name: str
+    unit: str
+    time: Spread | None = None
+    ratio: Spread | None = None
+    ratio_to: str | None = None
+    cost: Spread | None = None
+    floor: float | None = None
+    floor_is: str = "arithmetic"
+    floor_multiple: float | None = None
+    flops: int | None = None
+    precision: str = "float32"
+    accuracy: float | None = None
+    images: int | None = None
+    updates: int | None = None
+    agrees: bool | None = None
+    threads: int | None = None
+    workers: int | None = None
+    choice: Choice | None = None
+    memory_copies: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """The row as JSON takes it."""
+        return asdict(self)
+
+
+def timed(row: Row, timing: Timing, *, first: Timing, scale: float) -> Row:
+    """The row with what was timed: `scale` turns seconds into its unit; `first` is what the ratio is to."""
+    time = timing.time.scaled(scale)
+    ratio = None if timing.name == first.name else timing.ratio
+    multiple = time.median / row.floor if row.floor else None
+    return replace(
+        row, time=time, ratio=ratio, ratio_to=first.name if ratio else None, floor_multiple=multiple
+    )
+
+
+def agree(a: float, b: float, *, images: int) -> bool:
+    """True if two accuracies, each on `images` images, differ by at most 3 binomial standard errors.
+
+    One right and one wrong answer are added to either, so that accuracies of 0 and 1 have an error too
+    (Agresti & Caffo 2000).
+    """
+    p, q = ((accuracy * images + 1) / (images + 2) for accuracy in (a, b))
+    error = math.sqrt((p * (1 - p) + q * (1 - q)) / (images + 2))
+    return abs(p - q) <= STANDARD_ERRORS * error
+
+
+def with_agreement(rows: Sequence[Row]) -> list[Row]:
+    """The rows of one case, each but the first with an accuracy compared to that first one."""
+    having = [row for row in rows if row.accuracy is not None]
+    if len(having) < 2:
+        return list(rows)
+    reference, result = having[0], []
+    for row in rows:
+        if row.accuracy is None or row is reference:
+            result.append(row)
+            continue
+        same = agree(reference.accuracy or 0.0, row.accuracy, images=row.images or 0)
+        notes = (
+            row.notes if same else (*row.notes, f"accuracy DISAGREES with {reference.name}: more than noise")
+        )
+        result.append(replace(row, agrees=same, notes=notes))
+    return result

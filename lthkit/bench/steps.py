@@ -1,0 +1,285 @@
+"""Works that time single updates: LeNet-300-100, SmallCNN, ResNet-20, and what the mask costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+from time import perf_counter, sleep
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lthkit.bench import machine
+from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement
+from lthkit.bench.textbook import (
+    resident_batches,
+    rows_of_updates,
+    textbook_loader,
+    textbook_loop,
+    textbook_optimizer,
+)
+from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
+from lthkit.choices import PLAIN, Choice, choose
+from lthkit.data import Dataset, Split, load_data
+from lthkit.engine import updater
+from lthkit.masks import Mask
+from lthkit.models import lenet_300_100, resnet_20, smallcnn
+from lthkit.pruning import prune
+from lthkit.recipes import Recipe
+from lthkit.scores import random
+from lthkit.tickets import derived_seed
+from lthkit.training import evaluate, execution
+
+RESIDENT = "textbook step, resident data"
+SPARSITY = 0.8
+SEED = 0
+_PREFETCHED = 4  # batches that the textbook's two workers have ready: the DataLoader's default, two each
+_WARM = 2  # updates of each variant before the first turn
+
+Steps = Callable[[int], object]
+
+
+def lenet(settings: Settings) -> Iterator[Row]:
+    """LeNet-300-100 on the embedded Fashion-MNIST, 80 % of the weights removed."""
+    data = load_data().to(settings.device)
+    for batch_size in (60, 128):
+        for optimizer, lr in (("sgd", 0.1), ("adam", 1.2e-3)):
+            recipe = Recipe(steps=10**6, batch_size=batch_size, optimizer=optimizer, lr=lr)
+            case = f"LeNet-300-100, batch {batch_size}, {'SGD' if optimizer == 'sgd' else 'Adam'}"
+            yield from _compare(
+                "lenet", case, lenet_300_100, data, recipe, ("float32", "medium"), settings, settings.short
+            )
+
+
+def small(settings: Settings) -> Iterator[Row]:
+    """SmallCNN at 32x32 with random crop and flip, Adam, 80 % of the weights removed."""
+    recipe = Recipe(steps=10**6, batch_size=128, lr=1e-3, augment=True)
+    yield from _convolutional(
+        "smallcnn", "SmallCNN, batch 128, Adam, crop and flip", smallcnn, recipe, settings
+    )
+
+
+def resnet(settings: Settings) -> Iterator[Row]:
+    """ResNet-20 with random crop and flip, SGD with momentum, 80 % of the weights removed."""
+    recipe = Recipe(steps=10**6, batch_size=128, optimizer="sgd", lr=0.02, momentum=0.9, augment=True)
+    case = "ResNet-20, batch 128, SGD with momentum, crop and flip"
+    yield from _convolutional("resnet20", case, resnet_20, recipe, settings)
+
+
+def mask_cost(settings: Settings) -> Iterator[Row]:
+    """A step with an 80 % mask beside one without, on one thread, in paired blocks."""
+    data, device = load_data().to(settings.device), settings.device
+    choice, block = choose(lenet_300_100(seed=SEED), device), 20
+    for optimizer, lr in (("sgd", 0.1), ("adam", 1.2e-3)):
+        recipe = Recipe(steps=10**6, batch_size=60, optimizer=optimizer, lr=lr)
+        for kind in ("lthkit", RESIDENT):
+            with operator_threads(1):
+                works: dict[str, Work] = {}
+                for name in ("no mask", "mask"):
+                    model = _model(lenet_300_100, data)
+                    mask = random_mask(model) if name == "mask" else None
+                    if kind == "lthkit":
+                        do = our_steps(model, data, recipe=recipe, mask=mask, choice=choice)
+                    else:
+                        images = resident_batches(data, recipe=recipe, seed=SEED)
+                        do = textbook_steps(model, images, recipe=recipe, mask=mask, device=device)
+                    works[name] = partial(do, block)
+                timings = interleaved(
+                    works, repetitions=settings.pairs, per=block, synchronise=machine.synchroniser(device)
+                )
+            case = f"{kind}, LeNet-300-100, batch 60, {'SGD' if optimizer == 'sgd' else 'Adam'}, one thread"
+            row = Row("mask", case, "", "ms per step", threads=1, choice=choice if kind == "lthkit" else None)
+            for timing in timings:
+                cost = None if timing is timings[0] else Spread.of([1 / ratio for ratio in timing.ratios])
+                this = replace(row, name=timing.name, cost=cost)
+                yield timed(this, timing, first=timings[0], scale=1e3)
+
+
+def cifar_shaped(*, images: int, held_out: int, seed: int = 0) -> Dataset:
+    """Random images in CIFAR's shape, made in memory, bright or dark under noise: labels that are learned in few updates.
+
+    Brightness, because crops and flips leave it be. Few updates must do, because a benchmark does few: half-way up a
+    learning curve, other crops alone would make accuracies differ.
+    """
+    g = torch.Generator().manual_seed(seed)
+
+    def split(n: int) -> Split:
+        labels = torch.arange(n) % 2
+        noise = torch.randint(0, 156, (n, 3, 32, 32), generator=g)
+        return Split((noise + 100 * labels.view(n, 1, 1, 1)).to(torch.uint8), labels)
+
+    return Dataset.of(
+        "random images in CIFAR's shape",
+        train=split(images),
+        validation=split(held_out),
+        test=split(2),
+        classes=("dark", "bright"),
+    )
+
+
+def random_mask(model: nn.Module, *, sparsity: float = SPARSITY) -> Mask:
+    """A mask that removes the same random part of each layer."""
+    # A seed of its own: from the network's seed, the same stream of numbers would draw the mask and the weights.
+    scores = random(model, seed=derived_seed(SEED, "mask"))
+    return prune(Mask.ones(model), scores, sparsity, scope="layerwise")
+
+
+def our_steps(model: nn.Module, data: Dataset, *, recipe: Recipe, mask: Mask | None, choice: Choice) -> Steps:
+    """The function that does the next n updates as `lthkit` does them."""
+    with execution(model, data, recipe):
+        update = updater(model, data, recipe=recipe, masks=[mask], seeds=[SEED], choice=choice)
+    numbers = iter(range(recipe.steps))
+
+    def do(n: int) -> None:
+        with execution(model, data, recipe):
+            for step in islice(numbers, n):
+                update(step)
+
+    return do
+
+
+def textbook_steps(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    recipe: Recipe,
+    mask: Mask | None,
+    device: torch.device,
+) -> Steps:
+    """The function that does the next n updates as the textbook does them."""
+    optimizer, masks = textbook_optimizer(model, recipe), {} if mask is None else dict(mask.to(device))
+    if mask is not None:
+        mask.apply_(model)
+    source = iter(batches)
+
+    def do(n: int) -> None:
+        textbook_loop(model, islice(source, n), masks=masks, optimizer=optimizer, device=device)
+
+    return do
+
+
+def _convolutional(
+    work: str, case: str, model_fn: Callable[..., nn.Module], recipe: Recipe, settings: Settings
+) -> Iterator[Row]:
+    data = cifar_shaped(images=settings.images, held_out=settings.held_out).to(settings.device)
+    precisions = ("float32", "medium", "bfloat16")
+    yield from _compare(work, case, model_fn, data, recipe, precisions, settings, settings.long)
+
+
+def _compare(
+    work: str,
+    case: str,
+    model_fn: Callable[..., nn.Module],
+    data: Dataset,
+    recipe: Recipe,
+    precisions: tuple[str, ...],
+    settings: Settings,
+    repetitions: int,
+) -> list[Row]:
+    """Every variant does the same number of updates on the same batches from the same initialisation, taking turns.
+
+    The textbook's worker processes go on from block to block, so starting them is not in its times. A block begins
+    and ends with as many loaded batches in hand: with none where loading is the bottleneck (updates before the clock
+    starts use up the store), else with a full store. After a block it gets time to fill the store, or its workers
+    would take that time from the next variant.
+    """
+    device, model = settings.device, _model(model_fn, data)
+    mask, choice = random_mask(model), choose(model, settings.device)
+    models: dict[str, nn.Module] = {}
+    works: dict[str, Steps] = {}
+    row = Row(work, case, "", "ms per step", threads=torch.get_num_threads())
+    rows: dict[str, Row] = {}
+    absent: list[Row] = []
+
+    def add(name: str, make: Callable[[nn.Module], Steps], **fields: Any) -> None:
+        models[name] = _model(model_fn, data)
+        works[name] = make(models[name])
+        rows[name] = replace(row, name=name, **fields)
+
+    if settings.textbook:
+        order = (
+            t.tolist() for t in rows_of_updates(len(data.train), batch_size=recipe.batch_size, seed=SEED)
+        )
+        loader = textbook_loader(data, batch_size=recipe.batch_size, augment=recipe.augment, order=order)
+        begun = perf_counter()
+        loaded = iter(loader)
+        first = next(loaded)
+        note = f"starting its workers, to the first batch: {perf_counter() - begun:.2g} s, not in the time"
+        source = chain([first], loaded)
+        add(
+            TEXTBOOK,
+            partial(textbook_steps, batches=source, recipe=recipe, mask=mask, device=device),
+            notes=(note,),
+        )
+    else:
+        absent.append(replace(row, name=TEXTBOOK, notes=(NO_TORCHVISION,)))
+    resident = resident_batches(data, recipe=recipe, seed=SEED)
+    add(RESIDENT, partial(textbook_steps, batches=resident, recipe=recipe, mask=mask, device=device))
+    add(
+        "lthkit, plain path",
+        partial(our_steps, data=data, recipe=recipe, mask=mask, choice=PLAIN),
+        choice=PLAIN,
+    )
+    for precision in precisions:
+        name = "lthkit" if precision == "float32" else f"lthkit, {precision}"
+        if precision == "bfloat16" and not machine.has_bfloat16(device):
+            why = f"not measured: this {'processor' if device.type == 'cpu' else 'device'} has no bfloat16"
+            absent.append(replace(row, name=name, precision=precision, notes=(why,)))
+            continue
+        this = replace(recipe, precision=precision)
+        make = partial(our_steps, data=data, recipe=this, mask=mask, choice=choice)
+        add(name, make, precision=precision, choice=choice)
+
+    wait = machine.synchroniser(device)
+    for do in works.values():
+        do(_WARM)
+    seconds = {}
+    for name in list(works)[:2]:
+        begun = perf_counter()
+        works[name](_WARM)
+        wait()
+        seconds[name] = (perf_counter() - begun) / _WARM
+    for name in list(works)[2:]:
+        works[name](_WARM)
+    slow, fast = max(seconds.values()), seconds[RESIDENT]
+    block = max(3, min(60, math.ceil(settings.block / slow)))
+    before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
+    timings = interleaved(
+        {name: partial(do, block) for name, do in works.items()},
+        repetitions=repetitions,
+        warmups=0,
+        per=block,
+        before={name: partial(do, before) for name, do in works.items()},
+        after={TEXTBOOK: partial(sleep, min(0.5, _PREFETCHED * slow))} if settings.textbook else None,
+        synchronise=wait,
+    )
+    updates = 2 * _WARM + repetitions * (before + block)
+    one = next(resident_batches(data, recipe=recipe, seed=SEED))
+    flops = machine.step_flops(model, *one)
+    result = []
+    for timing in timings:
+        this_row = rows[timing.name]
+        peak = machine.matrix_peak(str(device), threads=torch.get_num_threads(), precision=this_row.precision)
+        this_row = replace(
+            this_row,
+            flops=flops,
+            floor=1e3 * flops / peak,
+            accuracy=evaluate(models[timing.name], data).accuracy,
+            images=len(data.validation),
+            updates=updates,
+        )
+        result.append(timed(this_row, timing, first=timings[0], scale=1e3))
+    return _in_order(with_agreement(result), absent)
+
+
+def _in_order(rows: list[Row], absent: list[Row]) -> list[Row]:
+    """A textbook row that was not measured still comes first."""
+    return [r for r in absent if r.name == TEXTBOOK] + rows + [r for r in absent if r.name != TEXTBOOK]
+
+
+def _model(model_fn: Callable[..., nn.Module], data: Dataset) -> nn.Module:
+    return model_fn(seed=SEED, input_shape=data.shape, classes=len(data.classes)).to(data.device)
