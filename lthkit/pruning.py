@@ -148,7 +148,7 @@ def _lowest(flat: Mapping[str, Tensor], kept: Mapping[str, Tensor], count: int) 
     limit = _kth(flat, kept, count)
     lowest = {n: _compared(np.less_equal, v, limit).logical_and_(kept[n]) for n, v in flat.items()}
     surplus = _count(*lowest.values()) - count  # more than one value equals the limit: the last stay
-    for n in reversed(flat) if surplus else ():
+    for n in reversed(list(flat)) if surplus else []:
         ties = _compared(np.equal, flat[n], limit).logical_and_(lowest[n])
         staying = ties.nonzero().squeeze(1)[-surplus:] if surplus else ties.nonzero().squeeze(1)[:0]
         lowest[n][staying] = False

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lthkit import plots, records, report
+from lthkit import bench, files, plots, records, report
 from lthkit.__main__ import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECORD = ROOT / "data" / "results" / "winning-ticket"
+BENCH = ROOT / "data" / "results" / "bench"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,30 @@ def test_the_record_is_that_of_the_command():
         config
     )
     assert replace(winning_ticket("laptop")).seeds == (0, 1, 2) == tuple(config["seeds"])
+
+
+def test_the_speeds_are_those_of_the_recorded_benchmark():
+    """Catches: a figure in the README that no benchmark measured, a picture or a sentence of another run."""
+    document = files.read_json(BENCH / "bench.json")
+    assert bench.summary(document) in README
+    description = bench.describe(document)
+    assert f"![{description}](data/results/bench/bench.png)" in README
+    assert description.encode() in (BENCH / "bench.png").read_bytes()
+    told = README.replace("\n", " ")
+    median = {
+        (row["work"], row["case"], row["name"]): row["time"]["median"]
+        for row in document["rows"]
+        if row["time"]
+    }
+    selection = median["selection", "mask of 100,000,000 scores, 20 % removed", "lthkit"] / 1e3
+    first = median["imports", "to the first update, LeNet-300-100, over import torch", "lthkit"]
+    cost = [
+        row["cost"]["median"] for row in document["rows"] if row["cost"] and row["case"].startswith("lthkit")
+    ]
+    assert f"takes {selection:.2f} s" in told and f"it is {first:.2f} s" in told
+    assert f"A mask costs {min(cost):.2f} to {max(cost):.2f} times" in told
+    assert f"{document['machine']['matrix_peaks']['float32'] / 1e9:.0f} GFLOP/s" in told
+    assert document["machine"]["environment"]["processor"] in told and document["agreement"]
 
 
 def test_links_inside_the_repository_resolve():

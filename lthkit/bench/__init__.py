@@ -6,7 +6,7 @@ loop, `run(["lenet"], quick=True)` measures one work, `WORKS` has the names.
 
 from __future__ import annotations
 
-from lthkit.bench.report import WORKS, describe, exit_status, has_ratios, run, stamp, table
+from lthkit.bench.report import WORKS, describe, exit_status, has_ratios, run, stamp, summary, table
 from lthkit.bench.rows import Row, Settings, agree
 from lthkit.bench.textbook import (
     TextbookImages,
@@ -35,6 +35,7 @@ __all__ = [
     "resident_batches",
     "run",
     "stamp",
+    "summary",
     "table",
     "textbook_accuracy",
     "textbook_imp",

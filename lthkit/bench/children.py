@@ -151,8 +151,8 @@ def selection(settings: Settings) -> Iterator[Row]:
 def tell_selection(n: int, repetitions: int) -> None:
     """In a child process: measure selection from n scores and print the result as JSON.
 
-    The memory of the first call of each is the growth of the process's high-water mark. So lthkit goes first; a later,
-    hungrier one shows too, a more modest one cannot and is given as None.
+    Memory is how far the process's high-water mark rises above the scores and the mask. It never falls: so lthkit goes
+    first, a hungrier one after it shows too, and a more modest one cannot and is given as None.
     """
     mask = Mask({"w": torch.ones(n, dtype=torch.bool)})
     scores = torch.empty(n).normal_(generator=torch.Generator().manual_seed(0)).abs_()
@@ -165,12 +165,11 @@ def tell_selection(n: int, repetitions: int) -> None:
     }
     memory: dict[str, float | None] = {}
     left: dict[str, int] = {}
+    base = highest = machine.peak_memory("cpu") or 0
     for name in ("lthkit", TEXTBOOK):
-        before = machine.peak_memory("cpu")
         result = works[name]()
-        after = machine.peak_memory("cpu")
-        grown = after - before if after is not None and before is not None else 0
-        memory[name] = grown / (4 * n) if grown > 0 else None
+        before, highest = highest, machine.peak_memory("cpu") or 0
+        memory[name] = (highest - base) / (4 * n) if highest > before else None
         left[name] = result.kept if isinstance(result, Mask) else int(result.sum())
         del result
     exact = n - left["lthkit"] == round(FRACTION * n)

@@ -12,6 +12,7 @@ import torch
 
 from lthkit.bench import children, machine, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
+from lthkit.bench.steps import RESIDENT
 from lthkit.choices import cores
 from lthkit.devices import resolve_device
 from lthkit.records import environment
@@ -180,6 +181,28 @@ def stamp(document: Mapping[str, Any]) -> str:
     )
 
 
+def summary(document: Mapping[str, Any]) -> str:
+    """A Markdown table: how many times as fast as the textbook loop, medians with quartiles, for each case."""
+
+    def cell(case: str, name: str) -> str:
+        for row in document["rows"]:
+            if (row["case"], row["name"], row["ratio_to"]) == (case, name, TEXTBOOK) and row["ratio"]:
+                return f"{row['ratio']['median']:.1f} [{row['ratio']['low']:.1f}, {row['ratio']['high']:.1f}]"
+        return "–"
+
+    ours = {"replicates": "lthkit, side by side"}
+    cases = {
+        row["case"]: ours.get(row["work"], "lthkit")
+        for row in document["rows"]
+        if row["work"] in ("lenet", "smallcnn", "resnet20", "imp", "replicates")
+    }
+    lines = ["| | `lthkit` | plain path | textbook step, data in tensors |", "|---|---|---|---|"]
+    for case, name in cases.items():
+        cells = [cell(case, name), cell(case, "lthkit, plain path"), cell(case, RESIDENT)]
+        lines.append(f"| {case} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def exit_status(document: Mapping[str, Any]) -> int:
     """1 if some accuracies disagree, else 0."""
     return 1 if document["agreement"] is False else 0
@@ -190,6 +213,8 @@ def _block(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [head, *([_cell(row, column) for column in range(7)] for row in rows)]
     filled = [i for i in range(7) if i < 3 or any(line[i] for line in lines[1:])]
     widths = {i: max(len(line[i]) for line in (lines if i else lines[1:])) for i in filled}
+    if sum(widths.values()) + 2 * len(filled) > WIDTH:  # the JSON has them
+        filled = [i for i in filled if i != 4]
     text = [head[0]]
     for number, line in enumerate(lines):
         cells = ["" if number == 0 else line[0]] + [line[i] for i in filled[1:]]
@@ -235,7 +260,7 @@ def _cell(row: Mapping[str, Any], column: int) -> str:
         return f"{_number(row['floor_multiple'])}{memory}" if row["floor_multiple"] else ""
     if row["accuracy"] is None:
         return ""
-    return f"{100 * row['accuracy']:.1f} %" + (" DISAGREES" if row["agrees"] is False else "")
+    return f"{100 * row['accuracy']:.1f} %" + (" !!" if row["agrees"] is False else "")
 
 
 def _choice(row: Mapping[str, Any]) -> str:
@@ -251,7 +276,7 @@ def _choice(row: Mapping[str, Any]) -> str:
 
 def _number(value: float) -> str:
     """Three digits that count, and no more than there are before the point."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.01 else f"{value:.2g}"
 
 
 def _has_torchvision() -> bool:

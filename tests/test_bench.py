@@ -1,0 +1,520 @@
+"""`lthkit bench`: the statistics on fake clocks, the textbook loop, the document and its table. No test reads a clock."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+import lthkit as lth
+from lthkit import bench, files, plots
+from lthkit.__main__ import main
+from lthkit.bench import children, machine, report, rows, steps, textbook, timing, whole
+from lthkit.choices import PLAIN
+from tests.conftest import small_conv, small_net
+
+CPU = torch.device("cpu")
+TINY = replace(
+    rows.Settings(CPU).quick(),
+    short=2,
+    long=1,
+    block=0.001,
+    whole=1,
+    seeds=2,
+    pairs=2,
+    trainings=2,
+    epoch=240,
+)
+
+
+@pytest.fixture(autouse=True)
+def a_small_machine(monkeypatch):
+    """Limits measured with tiny products, so that a test takes no second for them."""
+    monkeypatch.setattr(machine, "_SIZES", {"cpu": (64,)})
+    monkeypatch.setattr(machine, "_SECONDS", 0.0)
+    yield
+    for measured in (machine.matrix_peak, machine.copy_speed, machine.medium_is_exact):
+        measured.cache_clear()
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += seconds
+
+
+# statistics
+
+
+def test_spread_has_the_median_and_the_quartiles():
+    """Catches: the mean instead of the median, or quartiles that extrapolate beyond the values."""
+    spread = bench.Spread.of([1, 2, 3, 4, 100])
+    assert (spread.median, spread.low, spread.high, spread.n) == (3, 2, 4, 5)
+    assert bench.Spread.of([7.0]) == bench.Spread(7.0, 7.0, 7.0, 1)
+    assert bench.Spread.of([1, 2, 3]).scaled(1e3) == bench.Spread(2000, 1500, 2500, 3)
+    with pytest.raises(ValueError, match="No values"):
+        bench.Spread.of([])
+
+
+def test_callables_take_turns_and_everyone_is_first_in_turn():
+    """Catches: all repetitions of one callable before the next, or one that always follows the same neighbour."""
+    calls: list[str] = []
+    works = {name: lambda name=name: calls.append(name) for name in "abc"}
+    timings = bench.interleaved(works, repetitions=3, warmups=1)
+    assert "".join(calls) == "abc" + "abc" + "bca" + "cab"
+    assert [t.name for t in timings] == ["a", "b", "c"] and {t.time.n for t in timings} == {3}
+
+
+def test_only_the_call_itself_is_timed_and_divided_by_its_units():
+    """Catches: preparation inside the clock; seconds of a block passed off as seconds of a step."""
+    clock = Clock()
+    timings = bench.interleaved(
+        {"slow": lambda: clock.move(6.0), "fast": lambda: clock.move(1.0)},
+        repetitions=2,
+        per={"slow": 3, "fast": 2},
+        before={"fast": lambda: clock.move(100.0)},
+        after={"slow": lambda: clock.move(100.0)},
+        clock=clock,
+    )
+    assert [t.time.median for t in timings] == [2.0, 0.5]
+    assert timings[1].ratio.median == 4.0 and timings[0].ratio.median == 1.0
+
+
+def test_the_device_is_waited_for_before_the_clock_is_read():
+    """Catches: timing the launch of work on a GPU instead of the work."""
+    clock, queued = Clock(), [0.0]
+
+    def wait() -> None:
+        clock.move(queued[0])
+        queued[0] = 0.0
+
+    timings = bench.interleaved(
+        {"launch": lambda: queued.__setitem__(0, 5.0)}, repetitions=2, synchronise=wait, clock=clock
+    )
+    assert timings[0].seconds == (5.0, 5.0)
+
+
+def test_ratios_are_taken_within_a_turn():
+    """Catches: the ratio of the medians, which a machine that slows down half-way through spoils."""
+    clock, pace = Clock(), iter([1, 1, 1, 1, 10, 10, 10, 10, 10, 10])
+    now = [1]
+
+    def work(seconds: float):
+        return lambda: clock.move(seconds * now[0])
+
+    def turn() -> None:
+        now[0] = next(pace)
+
+    works = {"a": work(2.0), "b": work(1.0)}
+    timings = bench.interleaved(works, repetitions=4, warmups=0, before={"a": turn, "b": turn}, clock=clock)
+    assert timings[1].ratios == (2.0, 2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ({"repetitions": 0}, "repetitions=0"),
+        ({"warmups": -1}, "warmups=-1"),
+        ({"before": {"b": print}}, "'b'"),
+        ({"per": {"b": 2}}, "'b'"),
+        ({"per": 0}, "per has no whole number"),
+    ],
+)
+def test_bad_arguments_of_interleaved_are_named(arguments, fragment):
+    """Catches: a misspelt name that silently leaves the preparation out."""
+    with pytest.raises(ValueError, match=fragment):
+        bench.interleaved({"a": lambda: None}, **arguments)
+    with pytest.raises(ValueError, match="0 callables"):
+        bench.interleaved({})
+
+
+def test_threads_are_given_back():
+    """Catches: a work on one thread that leaves the whole process on one."""
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), timing.operator_threads(1):
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+# the machine
+
+
+def test_operations_are_those_of_the_matrix_products():
+    """Catches: forward only, or a gradient for the images that nobody needs."""
+    model = lth.models.lenet_300_100(seed=0)
+    images, labels = torch.rand(60, 1, 28, 28), torch.zeros(60, dtype=torch.int64)
+    forward = 2 * 60 * 266_200
+    assert machine.forward_flops(model, images) == forward
+    assert machine.step_flops(model, images, labels) == 3 * forward - 2 * 60 * 784 * 300
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_limits_are_positive_and_settings_stay():
+    """Catches: a measurement that leaves its precision behind."""
+    before = torch.get_float32_matmul_precision()
+    for precision in ("float32", "medium"):
+        assert machine.matrix_peak("cpu", threads=1, precision=precision) > 0
+    assert torch.get_float32_matmul_precision() == before
+    assert machine.peak_memory("cpu") is None or machine.peak_memory("cpu") > 10**6
+
+
+# the textbook
+
+
+def loaded(data, **arguments):
+    pytest.importorskip("torchvision")
+    return bench.textbook_loader(data, workers=0, **arguments)
+
+
+def test_the_textbook_loop_trains_and_masks_exactly(tiny):
+    """Catches: a multiplication left out, after which removed weights move; a loop that does not learn."""
+    model, recipe = small_net(seed=0), lth.Recipe(optimizer="adam", weight_decay=1e-3, lr=1e-2)
+    mask = steps.random_mask(model, sparsity=0.5)
+    mask.apply_(model)
+    optimizer = bench.textbook_optimizer(model, recipe)
+    loader = loaded(tiny, batch_size=30)
+    losses = [bench.textbook_loop(model, loader, masks=mask, optimizer=optimizer) for _ in range(8)]
+    assert losses[-1] < losses[0]
+    for name, weight in lth.prunable(model).items():
+        assert bool((weight[~mask[name]] == 0).all()) and bool((weight[mask[name]] != 0).all())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_textbook_resident_textbook_and_lthkit_are_the_same_training(tiny, optimizer):
+    """Catches: another order, normalisation, mask or rule in one of them: then their speeds are not comparable."""
+    recipe = lth.Recipe(steps=100, batch_size=30, optimizer=optimizer, lr=0.01)
+    mask = steps.random_mask(small_net(seed=1))
+    order = textbook.rows_of_updates(len(tiny.train), batch_size=30, seed=steps.SEED)
+    sources = [
+        loaded(tiny, batch_size=30, order=[r.tolist() for r in islice(order, 15)]),
+        bench.resident_batches(tiny, recipe=recipe, seed=steps.SEED),
+    ]
+    models = [small_net(seed=0) for _ in range(3)]
+    for model, source in zip(models, sources, strict=False):
+        steps.textbook_steps(model, source, recipe=recipe, mask=mask, device=CPU)(15)
+    steps.our_steps(models[2], tiny, recipe=recipe, mask=mask, choice=PLAIN)(15)
+    for other in models[1:]:
+        for p, q in zip(models[0].parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
+
+
+def test_the_data_set_can_be_sent_to_a_worker(tiny):
+    """Catches: a class inside a function, which Windows and macOS cannot pickle; channels in the wrong place."""
+    data = steps.cifar_shaped(images=4, held_out=4)
+    for images in (loaded(tiny, batch_size=30).dataset, loaded(data, batch_size=2, augment=True).dataset):
+        again = pickle.loads(pickle.dumps(images))
+        assert len(again) == len(images) and again[1][1] == images[1][1]
+    image, label = loaded(data, batch_size=2).dataset[0]
+    torch.testing.assert_close(image, data.normalise(data.train.images[0]))
+    assert label == int(data.train.labels[0])
+
+
+def test_textbook_imp_prunes_and_rewinds(tiny):
+    """Catches: a percentile over all weights instead of those that remain; training on from the trained weights."""
+    pytest.importorskip("torchvision")
+    recipe = lth.Recipe(batch_size=30, lr=1e-2)
+    model, first = small_net(seed=0), small_net(seed=0)
+    mask, accuracy = bench.textbook_imp(model, tiny, trainings=3, recipe=recipe, workers=0)
+    assert mask.density == pytest.approx(0.64, abs=0.003) and 0 <= accuracy <= 1
+    for name, weight in lth.prunable(model).items():
+        assert bool((weight[~mask[name]] == 0).all())
+    mask.apply_(first)
+    moves = zip(model.state_dict().values(), first.state_dict().values(), strict=True)
+    moved = max(float((after - before).abs().max()) for after, before in moves)
+    # Adam moves a weight by about lr a step: ten steps from the first weights, not thirty.
+    assert moved < 0.15
+
+
+def test_the_speed_of_the_textbook_is_a_number(tiny):
+    """Catches: the function that `lthkit run` ends with, broken."""
+    pytest.importorskip("torchvision")
+    assert bench.textbook_steps_per_second(small_net(seed=0), tiny, batch_size=30, seconds=0.02) > 0
+
+
+def test_random_images_can_be_learned_after_a_few_updates():
+    """Catches: a mask drawn from the numbers that drew the weights, which leaves a network that cannot learn."""
+    data = steps.cifar_shaped(images=128, held_out=40)
+    recipe = lth.Recipe(steps=100, batch_size=32, lr=1e-3, augment=True)
+    model = steps._model(lth.models.smallcnn, data)
+    mask = steps.random_mask(model)
+    weights = lth.prunable(model)["fc1.weight"].detach()
+    assert abs(float(weights[mask["fc1.weight"]].mean() / weights.std())) < 0.02
+    steps.our_steps(model, data, recipe=recipe, mask=mask, choice=PLAIN)(6)
+    assert lth.evaluate(model, data).accuracy > 0.9
+
+
+# rows and agreement
+
+
+def test_accuracies_agree_within_three_standard_errors():
+    """Catches: a standard error of 0 at accuracy 1, which makes one wrong answer a disagreement."""
+    assert rows.agree(1.0, 0.99, images=300) and rows.agree(0.8, 0.83, images=2000)
+    assert not rows.agree(0.8, 0.85, images=2000) and not rows.agree(1.0, 0.5, images=300)
+
+
+def row(name: str, accuracy: float | None = None, **fields) -> rows.Row:
+    return rows.Row(
+        "lenet", "a case", name, "ms per step", accuracy=accuracy, images=2000, threads=2, **fields
+    )
+
+
+def document(these: list[rows.Row]) -> dict:
+    plain = [r.plain() for r in rows.with_agreement(these)]
+    compared = [r["agrees"] for r in plain if r["agrees"] is not None]
+    return {
+        "rows": plain,
+        "agreement": all(compared) if compared else None,
+        "peak_memory": {"lenet": None},
+        "seconds": 1.0,
+    }
+
+
+def test_a_disagreement_is_loud():
+    """Catches: a faster variant that computes something else, reported as if it were the same."""
+    wrong = document([row("textbook", 0.8), row("lthkit", 0.81), row("lthkit, medium", 0.6), row("other")])
+    assert [r["agrees"] for r in wrong["rows"]] == [None, True, False, None]
+    assert bench.exit_status(wrong) == 1 and "DISAGREE" in report.ending(wrong)
+    assert "60.0 % !!" in bench.table(wrong["rows"])
+    assert "accuracy DISAGREES with textbook" in bench.table(wrong["rows"])
+    right = document([row("textbook", 0.8), row("lthkit", 0.81)])
+    assert bench.exit_status(right) == 0 and "agree within" in report.ending(right)
+    assert bench.exit_status(document([row("lthkit", 0.8)])) == 0
+
+
+def test_the_table_is_narrow_plain_text():
+    """Catches: lines over 100 columns, characters that an ASCII console cannot show, a missing median."""
+    timings = bench.interleaved({"textbook": lambda: None, "lthkit": lambda: None}, repetitions=2)
+    one = rows.timed(row("textbook", 0.8, floor=1e-3), timings[0], first=timings[0], scale=1e3)
+    long = "a note that goes on and on " * 8
+    two = rows.timed(
+        row("lthkit", 0.8, floor=1e-3, choice=PLAIN, notes=(long,), memory_copies=1.25),
+        timings[1],
+        first=timings[0],
+        scale=1e3,
+    )
+    text = bench.table([r.plain() for r in (one, two, row("lthkit, bfloat16", notes=("not measured: why",)))])
+    text.encode("ascii")
+    assert max(map(len, text.splitlines())) <= 100
+    assert "not measured: why" in text and "80.0 %" in text and "1.2 copies" in text
+    assert one.ratio is None and two.ratio_to == "textbook" and two.floor_multiple is not None
+
+
+# works, with next to no repetitions
+
+
+def test_a_work_from_end_to_end(tiny, tmp_path, monkeypatch):
+    """Catches: variants with unequal numbers of updates; a document that JSON cannot hold or does not give back."""
+    pytest.importorskip("torchvision")
+    recipe = lth.Recipe(steps=10**6, batch_size=30, lr=1e-2)
+
+    def make(*, seed: int, input_shape=None, classes=None):
+        return small_net(seed=seed)
+
+    def work(settings):
+        yield from steps._compare(
+            "lenet", "tiny", make, tiny, recipe, ("float32", "bfloat16"), settings, settings.short
+        )
+
+    monkeypatch.setattr(machine, "has_bfloat16", lambda device: False)
+    monkeypatch.setitem(report.WORKS, "lenet", ("tiny", work))
+    lines: list[str] = []
+    result = bench.run(["lenet"], settings=TINY, say=lines.append)
+    path = files.write_json(tmp_path / "bench.json", result)
+    again = files.read_json(path)
+    assert again == json.loads(json.dumps(result)) and bench.table(again["rows"]) in "\n".join(lines)
+    names = [r["name"] for r in again["rows"]]
+    assert names == ["textbook", steps.RESIDENT, "lthkit, plain path", "lthkit", "lthkit, bfloat16"]
+    measured, absent = again["rows"][:-1], again["rows"][-1]
+    assert absent["time"] is None and absent["notes"] == ["not measured: this processor has no bfloat16"]
+    assert len({r["updates"] for r in measured}) == 1 and again["agreement"] is True
+    assert all(r["floor_multiple"] > 0 and r["time"]["n"] == 2 for r in measured)
+    assert all(r["ratio_to"] == "textbook" for r in measured[1:])
+    assert again["machine"]["matrix_peaks"]["float32"] > 0 and again["machine"]["environment"]["torch"]
+    png, svg = plots.save(
+        plots.speed(again["rows"], stamp=bench.stamp(again)), tmp_path / "c", alt=bench.describe(again)
+    )
+    assert png.stat().st_size > 0 and "lthkit" in svg.read_text(encoding="utf-8")
+
+
+def test_without_torchvision_the_rest_runs(tiny, monkeypatch):
+    """Catches: no numbers at all, or a guess, where the textbook cannot run."""
+    recipe = lth.Recipe(steps=10**6, batch_size=30, lr=1e-2)
+
+    def work(settings):
+        make = lambda *, seed, input_shape, classes: small_conv(seed=seed)  # noqa: E731
+        yield from steps._compare("lenet", "tiny", make, tiny, recipe, ("float32",), settings, 1)
+
+    monkeypatch.setitem(report.WORKS, "lenet", ("tiny", work))
+    monkeypatch.setattr(textbook, "textbook_loader", None)
+    lines: list[str] = []
+    result = bench.run(["lenet"], settings=replace(TINY, textbook=False), say=lines.append)
+    first, *others = result["rows"]
+    assert first["name"] == "textbook" and first["time"] is None and first["notes"] == (rows.NO_TORCHVISION,)
+    assert all(r["time"] and r["ratio_to"] != "textbook" for r in others)
+    assert "torchvision is not installed" in lines[0] and not bench.has_ratios(result)
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.speed(result["rows"])
+
+
+def test_whole_experiments_compare_like_with_like():
+    """Catches: seconds of all seeds passed off as seconds per seed; a variant that was not run."""
+    pytest.importorskip("torchvision")
+    imp = list(whole.imp_whole(TINY))
+    assert [r.name for r in imp] == ["textbook", "lthkit", "lthkit, medium"]
+    several = list(whole.replicates(TINY))
+    assert [r.name for r in several] == [
+        "textbook",
+        "lthkit, in turn",
+        "lthkit, side by side",
+        "lthkit, stacked",
+    ]
+    for r in imp + several:
+        assert r.time and r.accuracy is not None and r.floor_multiple and r.updates == 4
+    assert several[0].flops == several[1].flops and imp[0].flops == 2 * several[0].flops
+
+
+def test_the_mask_is_timed_in_pairs():
+    """Catches: a cost that is the ratio upside down."""
+    result = list(steps.mask_cost(TINY))
+    assert [r.name for r in result] == ["no mask", "mask"] * 4 and {r.threads for r in result} == {1}
+    for r in result[1::2]:
+        assert r.cost and r.ratio and r.cost.n == TINY.pairs and r.ratio_to == "no mask"
+        assert r.cost.low <= 1 / r.ratio.median <= r.cost.high * 1.0001
+
+
+# works in child processes
+
+
+def test_a_child_says_what_went_wrong():
+    """Catches: a failure in a child that looks like a measurement."""
+    assert children.run_child("print('noise'); print('{\"a\": 1}')") == {"a": 1}
+    with pytest.raises(RuntimeError, match="ValueError: so it is"):
+        children.run_child("raise ValueError('so it is')")
+
+
+def test_selection_is_measured_in_a_child_and_is_exact():
+    """Catches: memory that began with the parent's, so that no call ever exceeds it."""
+    result = list(children.selection(replace(TINY, scores=(2_000_000,))))
+    assert [r.name for r in result] == ["textbook", "lthkit"]
+    for r in result:
+        assert r.time and r.floor_multiple and r.notes == ()
+    copies = result[1].memory_copies
+    assert copies is None or 0 < copies < 10
+
+
+def test_what_a_child_could_not_do_is_not_measured(monkeypatch):
+    """Catches: one size that does not fit into memory, which ends the whole benchmark."""
+
+    def fail(program: str):
+        raise RuntimeError("a process failed: MemoryError")
+
+    monkeypatch.setattr(children, "run_child", fail)
+    for work in (children.selection, children.imports):
+        for r in work(TINY):
+            assert r.time is None and "not measured: a process failed: MemoryError" in r.notes
+
+
+def test_imports_are_compared_over_torch(monkeypatch):
+    """Catches: `import torch` counted against one of them; a heavy module that goes unnoticed."""
+
+    def answer(program: str):
+        ours = "lthkit" in program
+        modules = [] if ours else ["torchvision"]
+        return {"torch": 2.0, "package": 0.5, "step": 1.0 if ours else 3.0, "modules": modules}
+
+    monkeypatch.setattr(children, "run_child", answer)
+    result = {r.name: r for r in children.imports(TINY)}
+    assert result["import torch"].time.median == 2.0 and result["lthkit"].ratio.median == 3.0
+    assert result["import lthkit, over torch"].time.median == 0.5
+    assert result["textbook"].notes == ("heavy modules loaded: torchvision",)
+    assert result["lthkit"].notes == ("heavy modules loaded: none",)
+
+
+def test_importing_the_benchmark_loads_nothing_heavy():
+    """Catches: torchvision at the top of a module, which everybody then waits for."""
+    told = children.run_child(
+        "import sys, json, lthkit.bench\n"
+        f"print(json.dumps({{'modules': [m for m in {children.HEAVY!r} if m in sys.modules]}}))"
+    )
+    assert told == {"modules": []}
+
+
+# the command line
+
+
+def fake(settings):
+    timings = bench.interleaved({"textbook": lambda: None, "lthkit": lambda: None}, repetitions=2)
+    for t in timings:
+        yield rows.timed(row(t.name), t, first=timings[0], scale=1e3)
+
+
+def test_the_command_writes_numbers_and_a_chart(tmp_path, monkeypatch, capsys):
+    """Catches: a document or a chart that only a notebook can make."""
+    monkeypatch.setitem(report.WORKS, "lenet", ("fake", fake))
+    numbers = tmp_path / "deep" / "numbers.json"
+    assert (
+        main(["bench", "lenet", "--quick", "--device", "cpu", "--json", str(numbers), "--out", str(tmp_path)])
+        == 0
+    )
+    assert files.read_json(numbers) == files.read_json(tmp_path / "bench.json")
+    assert {p.suffix for p in tmp_path.glob("bench.*")} == {".json", ".png", ".svg"}
+    assert "a case" in capsys.readouterr().out
+
+
+def test_ctrl_c_writes_nothing(tmp_path, monkeypatch, capsys):
+    """Catches: half a document, or the promise that the same command goes on."""
+
+    def stop(settings):
+        yield row("textbook")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(report.WORKS, "lenet", ("fake", stop))
+    assert main(["bench", "lenet", "--device", "cpu", "--out", str(tmp_path)]) == 130
+    assert list(tmp_path.iterdir()) == [] and "Nothing was written" in capsys.readouterr().err
+
+
+def test_disagreement_is_exit_code_1(monkeypatch, capsys):
+    """Catches: a check that nobody hears of, because the status is 0."""
+
+    def differ(settings):
+        yield from rows.with_agreement([row("textbook", 0.9), row("lthkit", 0.1)])
+
+    monkeypatch.setitem(report.WORKS, "lenet", ("fake", differ))
+    assert main(["bench", "lenet", "--device", "cpu"]) == 1
+    assert "ACCURACIES DISAGREE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["lenet", "lennet"], "'lennet'"),
+        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask"),
+        (["--device", "tpu"], "auto, cuda, mps, cpu"),
+    ],
+)
+def test_a_bad_work_or_device_is_one_clear_line(arguments, fragment, capsys):
+    """Catches: minutes of measuring before the misspelt name is found."""
+    assert main(["bench", *arguments]) == 2
+    err = capsys.readouterr().err.strip()
+    assert len(err.splitlines()) == 1 and fragment in err
+
+
+def test_the_help_names_every_work():
+    """Catches: a work that the command line does not tell of."""
+    from lthkit.__main__ import _parser
+
+    actions = _parser()._subparsers._group_actions[0].choices["bench"]._actions  # type: ignore[union-attr]
+    told = next(a.help for a in actions if a.dest == "works")
+    assert told.split(";")[0] == ", ".join(bench.WORKS)
