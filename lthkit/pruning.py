@@ -148,11 +148,16 @@ def _lowest(flat: Mapping[str, Tensor], kept: Mapping[str, Tensor], count: int) 
     limit = _kth(flat, kept, count)
     lowest = {n: _compared(np.less_equal, v, limit).logical_and_(kept[n]) for n, v in flat.items()}
     surplus = _count(*lowest.values()) - count  # more than one value equals the limit: the last stay
-    for n in reversed(list(flat)) if surplus else []:
+    for n in reversed(list(flat)):
+        if surplus == 0:
+            break
         ties = _compared(np.equal, flat[n], limit).logical_and_(lowest[n])
-        staying = ties.nonzero().squeeze(1)[-surplus:] if surplus else ties.nonzero().squeeze(1)[:0]
-        lowest[n][staying] = False
-        surplus -= len(staying)
+        # A million at a time: positions take 8 bytes each, and all values may be equal.
+        for chosen, tied in reversed(list(zip(lowest[n].split(2**20), ties.split(2**20), strict=True))):
+            if (found := _count(tied)) > surplus:
+                tied[: int(tied.nonzero()[-surplus]) if surplus else len(tied)] = False
+            chosen ^= tied
+            surplus -= min(found, surplus)
     return lowest
 
 

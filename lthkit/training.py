@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from torch import nn
 from lthkit.checkpoints import Checkpoint
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
-from lthkit.devices import autocast, matrix_products, memory_explained
+from lthkit.devices import autocast, matrix_products, memory_explained, tiny_numbers_flushed
 from lthkit.engine import optimizer_for, updater
 from lthkit.masks import Mask
 from lthkit.recipes import Recipe
@@ -229,14 +229,13 @@ def evaluate(
 @contextmanager
 def execution(model: nn.Module, data: Dataset, recipe: Recipe, *, replicates: int = 1) -> Iterator[None]:
     """Around a training: tiny numbers flushed to 0 (per thread; they are slow), the precision, memory explained."""
-    if data.device.type == "cpu":
-        torch.set_flush_denormal(True)
     weights = sum(p.numel() for p in model.parameters())
     doing = (
         f"while training {replicates} x {type(model).__name__} ({weights:,} weights) with batches of "
         f"{recipe.batch_size} images of {'x'.join(map(str, data.shape))}, {len(data.train):,} images on {data.device}"
     )
-    with memory_explained(data.device, doing), matrix_products(recipe.precision):
+    flushed = tiny_numbers_flushed() if data.device.type == "cpu" else nullcontext()
+    with memory_explained(data.device, doing), matrix_products(recipe.precision), flushed:
         yield
 
 

@@ -75,6 +75,8 @@ def test_a_replicate_that_stops_early_keeps_what_it_had(tiny):
     one, other = separately(small_net, tiny, recipe=PATIENT), together(small_net, tiny, recipe=PATIENT)
     assert len({r.steps for r in one[1]}) > 1, "the test needs replicates that stop at different steps"
     assert_same(one, other, rtol=0.05, atol=5e-3)
+    for model, result in zip(*other, strict=True):
+        assert lth.evaluate(model, tiny).loss == result.history[-1].validation_loss
 
 
 def test_removed_weights_are_exactly_zero_in_each(tiny):

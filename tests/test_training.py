@@ -261,3 +261,15 @@ def test_bad_arguments_are_named(tiny):
         lth.train(model, tiny, recipe=ADAM, momentum="keep")
     with pytest.raises(ValueError, match="validation"):
         lth.evaluate(model, tiny, split="val")
+
+
+def test_training_leaves_tiny_numbers_as_they_were(tiny):
+    """Catches: flushing to 0 that stays on in the caller's thread, where it changes other people's numbers."""
+    lth.train(small_net(seed=0), tiny, recipe=SGD)
+    assert float(torch.tensor(1e-40) * 1.0) > 0
+    torch.set_flush_denormal(True)
+    try:
+        lth.train(small_net(seed=0), tiny, recipe=SGD)
+        assert float(torch.tensor(1e-40) * 1.0) == 0
+    finally:
+        torch.set_flush_denormal(False)

@@ -14,7 +14,7 @@ from lthkit.bench import children, machine, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.choices import cores
-from lthkit.devices import resolve_device
+from lthkit.devices import resolve_device, tiny_numbers_flushed
 from lthkit.records import environment
 
 FORMAT = 1
@@ -62,9 +62,6 @@ def run(
         settings = settings.quick() if quick else settings
     device, begun = str(settings.device), perf_counter()
     names = list(dict.fromkeys(works)) or list(WORKS)
-    torch.set_flush_denormal(
-        True
-    )  # training turns it on in this thread: on for everybody then, from the beginning
     if not settings.textbook:
         say("torchvision is not installed: the textbook loops are not measured")
     document: dict[str, Any] = {
@@ -82,7 +79,8 @@ def run(
         work_begun = perf_counter()
         if settings.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(settings.device)
-        rows = [row.plain() for row in WORKS[name][1](settings)]
+        with tiny_numbers_flushed():  # training turns it on: on for everybody then
+            rows = [row.plain() for row in WORKS[name][1](settings)]
         document["rows"] += rows
         document["peak_memory"][name] = machine.peak_memory(settings.device)
         document["work_seconds"][name] = perf_counter() - work_begun
