@@ -247,6 +247,63 @@ def describe(
     )
 
 
+def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") -> Figure:
+    """Test accuracy of arm `one` minus arm `other`, in points, paired by seed, against the weights that remain.
+
+    Columns of `rows`: arm, seed, round, density, test_accuracy (0 to 1). Small markers are seeds, side by side; the
+    larger marker and its bar are the mean and its 95 % interval, which is not cut.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = _new()
+        look, seeds = LOOKS["ticket"], sorted({row["seed"] for row in rows})
+        at = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
+        x = [100 * analysis.density_of(rows, r) for r in at]
+        for i, seed in enumerate(seeds):
+            pairs = [
+                (d * 1.05 ** (i + 1), 100 * (a[seed] - b[seed]))
+                for d, r in zip(x, at, strict=True)
+                if seed in (a := analysis.by_seed(rows, one, r))
+                and seed in (b := analysis.by_seed(rows, other, r))
+            ]
+            ax.plot(
+                [d for d, _ in pairs],
+                [gap for _, gap in pairs],
+                "^",
+                markersize=4,
+                color="#777777",
+                label="single seeds" if i == 0 else "_",
+            )
+        bands = [analysis.paired(rows, (one, r), (other, r)) for r in at]
+        ax.errorbar(
+            x,
+            [100 * b.mean for b in bands],
+            yerr=[100 * b.half for b in bands],
+            fmt=look.marker,
+            color=look.color,
+            capsize=4,
+            label=f"mean of {len(seeds)} seeds, 95 % interval",
+        )
+        ax.axhline(0, color="#333333", linewidth=1)
+        _density_axis(ax, x)
+        ax.set_xlim(max(x) * 1.05 ** (len(seeds) + 2), min(x) / 1.25)
+        ax.set_ylabel(f"{one} - {other} (points)")
+        _finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp)
+    return figure
+
+
+def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
+    """The text alternative of `paired_gap`: mean difference and 95 % interval at each density, largest first."""
+    both = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
+    parts = []
+    for r in sorted(both, key=lambda r: -analysis.density_of(rows, r)):
+        band = analysis.paired(rows, (one, r), (other, r))
+        parts.append(
+            f"{100 * band.mean:+.2f} ({100 * band.low:+.2f} to {100 * band.high:+.2f}) "
+            f"at {100 * analysis.density_of(rows, r):.3g} % of the weights"
+        )
+    return f"Test accuracy in points, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
+
+
 def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:
     """Write `path`.png and `path`.svg, with `alt` stored inside both as their description.
 
@@ -388,3 +445,50 @@ def _require(alt: str) -> None:
         raise ValueError(
             "alt is empty; say in a sentence what the figure shows, for readers who cannot see it."
         )
+
+
+def pruned_accuracy(
+    rows: Sequence[Row],
+    *,
+    dense: Sequence[float],
+    title: str = "Pruned once, not trained again",
+    stamp: str = "",
+) -> Figure:
+    """Validation accuracy of pruned networks against the weights that remain: a thin line a seed, the median thick.
+
+    Columns of `rows`: arm (at most four), seed, density, accuracy (0 to 1). `dense` has the dense networks' accuracies.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = _new()
+        look = LOOKS["dense"]
+        mean = analysis.interval([100 * v for v in dense]).mean
+        ax.axhline(mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
+        looks = (*list(LOOKS.values())[:3], _Look("#CC79A7", "D", "-."))
+        for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
+            own = [row for row in rows if row["arm"] == arm]
+            at = sorted({row["density"] for row in own}, reverse=True)
+            x = [100 * d for d in at]
+            for seed in sorted({row["seed"] for row in own}):
+                cell = {row["density"]: 100 * row["accuracy"] for row in own if row["seed"] == seed}
+                y = [cell[d] for d in at]
+                ax.plot(x, y, color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5)
+            middle = [median(100 * row["accuracy"] for row in own if row["density"] == d) for d in at]
+            ax.plot(
+                x, middle, color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
+            )
+        _density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        ax.set_ylabel("validation accuracy (%)")
+        _finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_pruned(rows: Sequence[Row]) -> str:
+    """The text alternative of `pruned_accuracy`: mean accuracy of each arm at a few densities."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        own = [row for row in rows if row["arm"] == arm]
+        at = sorted({row["density"] for row in own}, reverse=True)
+        few = [at[i] for i in _few(range(len(at)))]
+        means = {d: analysis.interval([r["accuracy"] for r in own if r["density"] == d]).mean for d in few}
+        parts.append(f"{arm}: " + ", ".join(f"{100 * m:.3g} % at {100 * d:.3g} %" for d, m in means.items()))
+    return "Line chart of validation accuracy against weights remaining, means. " + "; ".join(parts) + "."

@@ -6,6 +6,7 @@ One function loads a past (`Checkpoint`), one trains, one prunes; everything her
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -28,6 +29,8 @@ from lthkit.training import Point, TrainResult, train
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
 TrainFn = Callable[..., TrainResult]
+
+_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def imp(
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     _check_rounds(rounds, rewind_step, recipe)
-    model, order = model_fn(seed=seed).to(data.device), seed if order_seed is None else order_seed
+    model, order = _made(model_fn, seed, data.device), seed if order_seed is None else order_seed
     config = {"fraction": fraction, "scope": scope, "overrides": dict(overrides or {}), "momentum": momentum}
     _open(
         folder,
@@ -165,7 +168,7 @@ def one_shot(
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     _check_rounds(len(densities), rewind_step, recipe)
-    model, order = model_fn(seed=seed).to(data.device), seed if order_seed is None else order_seed
+    model, order = _made(model_fn, seed, data.device), seed if order_seed is None else order_seed
     config = {"densities": list(densities), "scope": scope, "momentum": momentum, "rewind_step": rewind_step}
     _open(folder, model_fn, data, score, config | {"seed": seed, "order": order}, recipe)
     dense = load_round(folder, 0, None, data.device)
@@ -245,7 +248,13 @@ def fresh_start(model_fn: ModelFn, *, seed: int, device: torch.device | str = "c
 
     It comes from a seed derived from `seed`, so it differs from `model_fn(seed=seed)` and is as reproducible.
     """
-    return Checkpoint.of(model_fn(seed=derived_seed(seed, "re-initialised")).to(device))
+    return Checkpoint.of(_made(model_fn, derived_seed(seed, "re-initialised"), device))
+
+
+def _made(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
+    """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
+    with _making:
+        return model_fn(seed=seed).to(device)
 
 
 def derived_seed(seed: int, purpose: str) -> int:

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 
 from lthkit.classroom.build import build, check_build
-from lthkit.classroom.editions import BuildError, editions
+from lthkit.classroom.cells import BuildError
+from lthkit.classroom.editions import editions
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -373,6 +374,88 @@ def test_a_malformed_source_is_refused_with_its_line(course: Path, old: str, new
         quiet(course, execute=False)
     assert not list(course.rglob("*.ipynb"))
     assert any("solutions/07_sums.py" in problem for problem in check_build(course))
+
+
+# Questions, and the order of check and use
+
+QUESTION = """
+# %% question="07.Q1"
+from lthkit.classroom import quiz
+
+quiz("07.Q1", "b")  # \u03b8 stays
+"""
+
+
+def with_more(root: Path, text: str) -> Path:
+    source = root / "solutions/07_sums.py"
+    source.write_text(LESSON + text, encoding="utf-8")
+    return source
+
+
+def test_students_get_a_question_without_its_answer(course: Path) -> None:
+    """Catches an answer in the student edition, and a question cell whose id changes with its answer."""
+    student, solved = editions(course, with_more(course, QUESTION))
+    given, kept = (next(c for c in nb.cells if "question" in c.metadata) for nb in (student, solved))
+    assert given.source == 'from lthkit.classroom import quiz\n\nquiz("07.Q1", None)  # \u03b8 stays'
+    assert kept.source == given.source.replace("None", '"b"')
+    assert given.id == kept.id == "question-07-Q1" and given.metadata.question == "07.Q1"
+    quiet(course, execute=False)
+    assert not any("answers" in problem for problem in check_build(course))
+
+
+def test_check_finds_a_leaked_answer(built: Path) -> None:
+    """Catches a letter in the student edition, in a cell of any kind and in any spelling."""
+    for code in ('quiz("07.Q1", "b")', "%time quiz('07.Q1',\n'b')", 'quiz("07.Q1", answer="b")'):
+        cell = {"cell_type": "code", "execution_count": None, "id": "x", "metadata": {}, "outputs": []}
+        edit(built, STUDENT, lambda nb, c=cell, s=code: nb["cells"].append({**c, "source": s}))  # type: ignore[misc]
+        assert f"{STUDENT}: cell x answers question 07.Q1." in check_build(built)
+        edit(built, STUDENT, lambda nb: nb["cells"].pop())
+
+
+UNASKED = {
+    "no question cell": (
+        QUESTION.replace(' question="07.Q1"', ""),
+        "an answered quiz needs a cell of its own",
+    ),
+    "in a function": ('\n# %%\ndef f():\n    return [quiz("07.Q1", "a")]\n', "needs a cell of its own"),
+    "by name": ('\n# %%\nquiz("07.Q1", answer="a")\n', "needs a cell of its own"),
+    "other id": (QUESTION.replace('quiz("07.Q1"', 'quiz("07.Q2"'), "holds one call, `quiz"),
+    "no letter": (QUESTION.replace('"b"', "None"), "holds one call"),
+    "a word": (QUESTION.replace('"b"', '"the second"'), "holds one call"),
+    "two": (QUESTION + 'quiz("07.Q1", "c")\n', "holds one call"),
+    "none": (QUESTION.replace("quiz(", "print("), "holds one call"),
+    "foreign": (QUESTION.replace("07.Q1", "08.Q1"), "question '08.Q1' should be 07.Q and a number"),
+    "bad id": (QUESTION.replace("07.Q1", "07.1"), "question '07.1' should be 07.Q and a number"),
+    "twice": (QUESTION + QUESTION, "question '07.Q1' is there twice"),
+    "text cell": (
+        '\n# %% [markdown] question="07.Q1"\n# quiz("07.Q1", "b")\n',
+        "holds one call",
+    ),
+    "use first": (
+        '\n# %%\ntotal_ = use("07.1", total)\n\n# %%\ncheck("07.1", total)\n',
+        r'07_sums.py:39: use\("07.1", ...\) stands before check',
+    ),
+    "use first in a cell": (
+        '\n# %%\ntotal_ = use("07.1", total); check("07.1", total)\n',
+        "stands before check",
+    ),
+    "use without check": ('\n# %%\ntotal_ = lth.classroom.use("07.1", total)\n', "stands before check"),
+}
+
+
+@pytest.mark.parametrize("text, message", UNASKED.values(), ids=UNASKED.keys())
+def test_a_question_or_an_order_that_gives_something_away_is_refused(
+    course: Path, text: str, message: str
+) -> None:
+    """Catches an answer that students would get, and a reference handed out before the check of the exercise."""
+    with pytest.raises(BuildError, match=message):
+        editions(course, with_more(course, text))
+
+
+def test_check_before_use_and_an_open_quiz_are_fine(course: Path) -> None:
+    """Catches a build that refuses the form that lessons have."""
+    text = '\n# %%\ncheck("07.1", total)\n\n# %%\ntotal_ = use("07.1", total)\n\n# %%\nquiz("07.Q1", None)\n'
+    editions(course, with_more(course, text))
 
 
 # What a lesson must not do when it is executed

@@ -106,3 +106,45 @@ def test_layer_density_and_description():
     assert [t.get_text() for t in axes.get_xticklabels()] == ["fc1", "fc2", "fc3"]
     text = plots.describe(ROWS)
     assert "3 seeds" in text and "ticket: " in text and "81 % at 100 %" in text
+
+
+def gap_rows():
+    table = {("iterative", 2): (0.80, 0.82, 0.84), ("one-shot", 2): (0.79, 0.80, 0.81)}
+    table |= {("iterative", 4): (0.70, 0.71, 0.72), ("one-shot", 4): (0.72, 0.73, 0.74)}
+    return [
+        {"arm": arm, "round": r, "seed": seed, "density": 0.8**r, "test_accuracy": value}
+        for (arm, r), values in table.items()
+        for seed, value in enumerate(values)
+    ]
+
+
+def test_paired_gap_draws_one_minus_other_seed_by_seed():
+    """Catches a swapped sign, differences of means instead of pairs, and fractions drawn as points."""
+    ax = plots.paired_gap(gap_rows(), "iterative", "one-shot", stamp="made up").axes[0]
+    seeds = [line.get_ydata() for line in ax.lines if line.get_marker() == "^"]
+    assert [list(y) for y in seeds] == [pytest.approx([g, -2.0]) for g in (1.0, 2.0, 3.0)]
+    mean = next(line for line in ax.lines if line.get_marker() == "o")
+    assert list(mean.get_ydata()) == pytest.approx([2.0, -2.0])
+
+
+def test_describe_gap_gives_interval_and_density():
+    """Catches a text alternative without the sign, the interval or the density of the difference."""
+    text = plots.describe_gap(gap_rows(), "iterative", "one-shot")
+    band = lth.analysis.interval([1.0, 2.0, 3.0])
+    assert f"+2.00 ({band.low:+.2f} to {band.high:+.2f}) at 64 % of the weights; -2.00" in text
+
+
+def test_pruned_accuracy_draws_the_median_of_each_arm_and_says_it():
+    """Catches seeds or arms that are mixed up, and fractions drawn as if they were percent."""
+    rows = [
+        {"arm": arm, "seed": seed, "density": d, "accuracy": base * d + 0.01 * seed}
+        for arm, base in (("global", 0.8), ("random", 0.4))
+        for d in (1.0, 0.5, 0.1)
+        for seed in range(3)
+    ]
+    figure = plots.pruned_accuracy(rows, dense=[0.8, 0.9])
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert lines["dense (mean)"].get_ydata() == pytest.approx([85, 85])
+    assert lines["random"].get_xdata() == pytest.approx([100, 50, 10])
+    assert lines["random"].get_ydata() == pytest.approx([41, 21, 5])
+    assert "global: 81 % at 100 %, 41 % at 50 %, 9 % at 10 %; random: " in plots.describe_pruned(rows)

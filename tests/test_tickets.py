@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -188,3 +190,21 @@ def test_derived_seeds_do_not_collide():
 def test_bad_arguments_are_named(tiny, kwargs, fragment):
     with pytest.raises(ValueError, match=fragment):
         imp(tiny, **kwargs)
+
+
+def test_networks_seeded_globally_are_made_one_at_a_time():
+    """Catches: seeds in several threads that draw each other's numbers from torch's global generator."""
+
+    def globally_seeded(*, seed):
+        torch.manual_seed(seed)
+        time.sleep(0.02)  # long enough for another thread to seed in between
+        return torch.nn.Linear(4, 3)
+
+    def start(seed):
+        return lth.tickets.fresh_start(globally_seeded, seed=seed).model["weight"]
+
+    with torch.random.fork_rng():
+        alone = [start(seed) for seed in range(4)]
+        with ThreadPoolExecutor(4) as threads:
+            together = list(threads.map(start, range(4)))
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))

@@ -19,22 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from lthkit import files
-from lthkit.classroom.check import BLANK
-from lthkit.classroom.editions import (
-    EDITIONS,
-    KERNEL,
-    MARK,
-    BuildError,
-    at,
-    cells_sha256,
-    editions,
-    parse,
-    read_source,
-    regions,
-    tool,
-)
+from lthkit.classroom.cells import MARK, BuildError, at, parse, read_source, regions
+from lthkit.classroom.editions import EDITIONS, KERNEL, cells_sha256, editions, tool
+from lthkit.classroom.exercises import BLANK
 
 CELL_TIMEOUT = 900  # seconds
+
+# An answered quiz, also where the cell is no Python (a magic) and `ast` would see nothing.
+_ANSWERED = re.compile(r"""\bquiz\(\s*["']([^"']*)["']\s*,\s*(?:answer\s*=\s*)?["']""")
 
 _NAME = re.compile(r"(\d\d)_[a-z0-9_]+")
 
@@ -328,6 +320,8 @@ def _leaks(source: Path, student: Any) -> list[str]:
             found.append(f"{name}: cell {cell.id} belongs to the solved edition only.")
         if "exercise" in cell.metadata and BLANK not in cell.source:
             found.append(f"{name}: exercise {cell.metadata['exercise']} is not a stub.")
+        if cell.cell_type == "code":
+            found += [f"{name}: cell {cell.id} answers question {q}." for q in _ANSWERED.findall(cell.source)]
     for raw in parse(source, read_source(source)):
         for begin, end in regions(source, raw):
             solution = _squeezed("\n".join(raw.lines[begin + 1 : end]))

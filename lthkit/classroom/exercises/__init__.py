@@ -8,17 +8,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+BLANK = "your code goes here"  # what a stub raises, in both editions' build and in the check
+
 
 @dataclass(frozen=True)
 class Case:
     """One call that a student's function must get right.
 
-    `arguments` are copied before each call, so a function that changes them spoils nothing. `note` says in one sentence
-    what is special about the case; it is shown when the case fails.
+    `arguments` are copied before each call, so a function that changes them spoils nothing. `note` says in one neutral
+    sentence what is special about the case; it is shown when the case fails and no misconception fits.
     """
 
     arguments: tuple[Any, ...]
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A mistake that people make: a small wrong `function`, and the `sentence` that names the mistake to the student.
+
+    The sentence is shown when the student's function does on all cases what `function` does: the same values, or an
+    exception of the same type.
+    """
+
+    function: Callable[..., Any]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -29,22 +43,52 @@ class Exercise:
         id: lesson and number, such as "05.1".
         reference: a right answer; its name and its parameters are those of the stub in the lesson.
         cases: the calls, smallest first, because the first that fails is shown.
-        hints: sentences, each one step further than the last.
+        hints: three sentences, each one step further than the last; `hint` adds the way to the solution itself.
+        misconceptions: each is refused by the cases and behaves unlike every other one.
+        alternatives: right answers in other styles, which must pass.
+        difficulty: "easy", "medium" or "hard".
+        lines: the line budget: how many lines of code the solution takes.
+        minutes: how long a student may need.
         rtol, atol: how far a float may be from the reference. With `atol=0` an expected 0 must be exactly 0.
         fresh: the result must not share memory with an argument.
+        points: what `grade_cell` returns for a right answer.
     """
 
     id: str
     reference: Callable[..., Any]
     cases: tuple[Case, ...]
     hints: tuple[str, ...] = ()
+    misconceptions: tuple[Misconception, ...] = ()
+    alternatives: tuple[Callable[..., Any], ...] = ()
+    difficulty: str = "easy"
+    lines: int = 1
+    minutes: int = 5
     rtol: float = 1e-5
     atol: float = 1e-7
     fresh: bool = False
+    points: int = 1
 
     @property
     def name(self) -> str:
         return self.reference.__name__
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to choose: its text, whether it is right, and one or two sentences `because` of which it is or is not."""
+
+    text: str
+    right: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with three or four options, of which exactly one is right. The id is such as "05.Q1"."""
+
+    id: str
+    text: str
+    options: tuple[Option, ...]
 
 
 def lessons() -> list[str]:
@@ -78,4 +122,35 @@ def find(exercise_id: str) -> Exercise:
     listed = ", ".join(lessons())
     raise ValueError(
         f"there is no exercise {exercise_id!r}; write lesson and number, such as '05.1' (lessons: {listed})."
+    )
+
+
+def every() -> list[Exercise]:
+    """The exercises of all lessons, in their order."""
+    return [exercise for number in lessons() for exercise in of_lesson(number).values()]
+
+
+def questions_of(number: str) -> dict[str, Question]:
+    """The questions of one lesson by id, in their order; empty for a lesson without any."""
+    if number not in lessons():
+        return {}
+    module = importlib.import_module(f"{__name__}.lesson_{number}")
+    return {question.id: question for question in getattr(module, "QUESTIONS", ())}
+
+
+def find_question(question_id: str) -> Question:
+    """Return the question with this id.
+
+    Raises:
+        ValueError: there is none; the text lists those of the lesson, or the lessons.
+    """
+    number = str(question_id).partition(".")[0]
+    known = questions_of(number)
+    if question_id in known:
+        return known[question_id]
+    if known:
+        raise ValueError(f"there is no question {question_id!r}; lesson {number} has {', '.join(known)}.")
+    listed = ", ".join(n for n in lessons() if questions_of(n))
+    raise ValueError(
+        f"there is no question {question_id!r}; write lesson and number, such as '05.Q1' (lessons: {listed})."
     )

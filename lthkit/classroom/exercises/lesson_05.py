@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise
+from lthkit.classroom.exercises import Case, Exercise, Misconception
 
 
 def matching_density(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
@@ -71,6 +72,96 @@ def _masks() -> dict[str, Tensor]:
     }
 
 
+# Other right answers, and mistakes that people make
+
+
+def _drawn_by_normal(
+    theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int
+) -> dict[str, Tensor]:
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    new = {}
+    for name in theta_0:
+        new[name] = torch.empty_like(theta_0[name]).normal_(generator=generator).mul_(theta_0[name].std())
+        if name in mask:
+            new[name][~mask[name]] = 0
+    return new
+
+
+def _drawn_with_where(
+    theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int
+) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    draws = [torch.std(w) * torch.randn(*w.shape, generator=generator) for w in theta_0.values()]
+    keep = [mask.get(name, torch.ones(w.shape).bool()) for name, w in theta_0.items()]
+    return {n: torch.where(k, d, torch.tensor(0.0)) for n, k, d in zip(theta_0, keep, draws, strict=True)}
+
+
+def _redrawn(
+    theta_0: Mapping[str, Tensor],
+    mask: Mapping[str, Tensor],
+    seed: int,
+    *,
+    reseed: bool = False,
+    scale: str = "own",
+    masked: bool = True,
+) -> dict[str, Tensor]:
+    """The right answer with one thing wrong."""
+    generator = torch.Generator().manual_seed(seed)
+    pooled = torch.cat([w.flatten() for w in theta_0.values()]).std()
+    new = {}
+    for name, w in theta_0.items():
+        if reseed:
+            generator.manual_seed(seed)
+        std = {"own": w.std(), "pooled": pooled, "one": torch.tensor(1.0)}[scale]
+        new[name] = torch.randn(w.shape, generator=generator) * std
+        if masked and name in mask:
+            new[name] = new[name] * mask[name]
+    return new
+
+
+def _old_weights(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    return {name: w * mask[name] if name in mask else w.clone() for name, w in theta_0.items()}
+
+
+def _global_seed(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    fresh = {name: torch.randn_like(w) * w.std() for name, w in theta_0.items()}
+    return {name: w * mask[name] if name in mask else w for name, w in fresh.items()}
+
+
+def _by_takewhile(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    pairs = takewhile(lambda p: p[1] >= dense - 0.005, zip(densities, ticket, strict=True))
+    return min((d for d, _ in pairs), default=1.0)
+
+
+def _from_the_end(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    for i in range(len(densities), 0, -1):
+        if all(a >= dense - 0.005 for a in ticket[:i]):
+            return densities[i - 1]
+    return 1.0
+
+
+def _any_match(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    return min(
+        (d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005),
+        default=1.0,
+    )
+
+
+def _first_failing(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    for density, accuracy in zip(densities, ticket, strict=True):
+        if accuracy < dense - 0.005:
+            return density
+    return densities[-1]
+
+
+def _one_before(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    for i, accuracy in enumerate(ticket):
+        if accuracy < dense - 0.005:
+            return densities[i - 1]
+    return densities[-1]
+
+
 EXERCISES = (
     Exercise(
         id="05.1",
@@ -123,6 +214,37 @@ EXERCISES = (
             "Make one torch.Generator().manual_seed(seed) before the loop, then torch.randn(w.shape, generator=generator) * w.std().",
             "Multiply by mask[name] where there is one: True is 1 and False is 0. Put the results into a new dict.",
         ),
+        misconceptions=(
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, reseed=True),
+                "You seed again for each tensor, so that all tensors start with the same random numbers; seed one "
+                "generator once, before the loop.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="one"),
+                "These numbers have standard deviation 1; multiply each tensor by the standard deviation of its old one.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="pooled"),
+                "You use one standard deviation for all tensors; each tensor has its own.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, masked=False),
+                "The numbers are right, but the mask is not applied: removed entries must be exactly 0.",
+            ),
+            Misconception(
+                _old_weights,
+                "This is the ticket itself, with its original weights; the control needs new random numbers.",
+            ),
+            Misconception(
+                _global_seed,
+                "The seed has no effect: the numbers do not come from a generator that was seeded with it.",
+            ),
+        ),
+        alternatives=(_drawn_by_normal, _drawn_with_where),
+        difficulty="medium",
+        lines=4,
+        minutes=10,
         atol=0.0,
         fresh=True,
     ),
@@ -166,5 +288,35 @@ EXERCISES = (
             "Stop at the first accuracy below dense - 0.005. The answer is the density before it.",
             "What do you return when you stop at the very first point? Start with that value, 1.0, before the loop.",
         ),
+        misconceptions=(
+            Misconception(
+                _any_match,
+                "This is the smallest density that matches anywhere, beyond gaps too; stop at the first that does not match.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: _by_takewhile(densities, ticket, dense + 0.005),
+                "You compare with the dense accuracy itself; a ticket matches down to 0.005 below it.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: _by_takewhile(densities, ticket, dense - 0.495),
+                "Your tolerance is 0.5, which is fifty points; accuracies are fractions, and half a point is 0.005.",
+            ),
+            Misconception(
+                _first_failing,
+                "This is the density at which the ticket fails to match for the first time; the answer is the one before.",
+            ),
+            Misconception(
+                _one_before,
+                "When the very first density fails there is none before it, and index -1 takes the last; the answer is 1.0.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: _by_takewhile(densities, ticket, max(*ticket, dense)),
+                "You compare with the best accuracy of the ticket; the ticket is to match the dense network.",
+            ),
+        ),
+        alternatives=(_by_takewhile, _from_the_end),
+        difficulty="medium",
+        lines=6,
+        minutes=10,
     ),
 )

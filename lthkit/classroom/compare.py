@@ -1,0 +1,169 @@
+"""Comparing plain values, and writing them on one short line: what a check says about expected and got."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lthkit.classroom.values import Foreign
+
+
+def difference(expected: Any, got: Any, *, rtol: float, atol: float, at: str = "") -> str:
+    """Say in one sentence how `got` differs from `expected`; an empty string if it does not.
+
+    Tensors must agree in dtype, shape and device, mappings in their names, sequences in their length; a list stands for
+    a tuple and an int for a float. Integers are compared exactly. NaN equals NaN.
+    """
+    here = f"{at}: " if at else ""
+    if isinstance(expected, Foreign):
+        return (
+            "" if expected == got else f"{here}{_a_type(expected)} is expected, and this is {kind_of(got)}."
+        )
+    if isinstance(expected, Tensor):
+        return _tensor_difference(expected, got, rtol, atol, here)
+    if isinstance(got, Tensor):
+        advice = (
+            "; .item() makes a Python number of it"
+            if got.numel() == 1 and isinstance(expected, numbers.Number)
+            else ""
+        )
+        return f"{here}{_a_type(expected)} is expected, and this is {kind_of(got)}{advice}."
+    if isinstance(expected, bool):
+        # numpy's bool is one too, and has no common base class with Python's
+        if type(got).__name__ not in ("bool", "bool_"):
+            return f"{here}True or False is expected, and this is {kind_of(got)}."
+        return "" if bool(got) == expected else f"{here}expected {expected}, got {bool(got)}."
+    if isinstance(expected, numbers.Real):
+        wanted = numbers.Integral if isinstance(expected, numbers.Integral) else numbers.Real
+        if not isinstance(got, wanted) or isinstance(got, bool):
+            return f"{here}{_a_type(expected)} is expected, and this is {kind_of(got)}."
+        if isinstance(expected, numbers.Integral):  # a count is right or wrong, however large
+            equal = bool(expected == got)
+        else:
+            equal = _close(float(expected), float(got), rtol, atol)
+        left, right = _apart(expected, got)
+        return "" if equal else f"{here}expected {left}, got {right}."
+    if isinstance(expected, Mapping):
+        if not isinstance(got, Mapping):
+            return f"{here}a dict is expected, and this is {kind_of(got)}."
+        if set(expected) != set(got):
+            missing, extra = [k for k in expected if k not in got], [k for k in got if k not in expected]
+            parts = [
+                f"{what} {show(keys)}" for what, keys in (("missing", missing), ("too many", extra)) if keys
+            ]
+            return f"{here}the names differ, {' and '.join(parts)}."
+        pairs = [(f"{at}[{key!r}]", value, got[key]) for key, value in expected.items()]
+    elif isinstance(expected, (list, tuple)):
+        if not isinstance(got, (list, tuple)):
+            return f"{here}{_a_type(expected)} is expected, and this is {kind_of(got)}."
+        if len(expected) != len(got):
+            return f"{here}{len(expected)} values are expected, and this is {len(got)}."
+        pairs = [(f"{at}[{i}]", *pair) for i, pair in enumerate(zip(expected, got, strict=True))]
+    else:
+        return (
+            ""
+            if type(expected) is type(got) and expected == got
+            else f"{here}expected {show(expected)}, got {show(got)}."
+        )
+    return next(filter(None, (difference(e, g, rtol=rtol, atol=atol, at=where) for where, e, g in pairs)), "")
+
+
+def _tensor_difference(expected: Tensor, got: Any, rtol: float, atol: float, here: str) -> str:
+    if not isinstance(got, Tensor):
+        return f"{here}a torch.Tensor is expected, and this is {kind_of(got)}."
+    for what in ("shape", "dtype", "device"):
+        want, have = getattr(expected, what), getattr(got, what)
+        if want != have:
+            want, have = (tuple(want), tuple(have)) if what == "shape" else (want, have)
+            return f"{here}the {what} should be {want}, and it is {have}."
+    want, have = expected.detach(), got.detach()
+    if expected.is_floating_point():
+        equal = torch.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
+    else:
+        equal = have == want
+    if bool(equal.all()):
+        return ""
+    index = [int(i) for i in torch.nonzero(~equal)[0]] if equal.ndim else []
+    place = f"entry {index}" if index else "the value"
+    count = "" if not index else f"; {int((~equal).sum())} of {equal.numel()} entries differ"
+    left, right = _apart(want[tuple(index)].item(), have[tuple(index)].item())
+    return f"{here}{place} should be {left}, and it is {right}{count}."
+
+
+def _close(expected: float, got: float, rtol: float, atol: float) -> bool:
+    if math.isnan(expected) or math.isnan(got):
+        return math.isnan(expected) and math.isnan(got)
+    if math.isinf(expected) or math.isinf(got):  # infinity times rtol would allow anything
+        return expected == got
+    return abs(got - expected) <= atol + rtol * abs(expected)
+
+
+def side_by_side(expected: Any, got: Any) -> list[str]:
+    """Expected and got on one line, on two if they are long; on none if they look the same."""
+    left, right = show(expected), show(got)
+    if left == right:
+        return []
+    if len(left) + len(right) <= 80:
+        return [f"expected {left}   got {right}"]
+    return [f"expected {left}", f"got      {right}"]
+
+
+def _apart(expected: Any, got: Any) -> tuple[str, str]:
+    """Two numbers that differ, with as many digits as it takes to see it."""
+    left, right = show(expected), show(got)
+    return (left, right) if left != right else (show(expected, digits=17), show(got, digits=17))
+
+
+def show(value: Any, *, digits: int = 6) -> str:
+    """Write a value on one short line, in ASCII: tensors as their entries when there are few, else as shape and dtype."""
+    try:
+        if isinstance(value, Tensor):
+            if value.numel() > 16 or value.device.type == "meta":
+                return f"<tensor {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}>"
+            return f"tensor({show(value.tolist(), digits=digits)})"
+        if isinstance(value, bool):
+            return str(value)
+        if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+            number = float(value) + 0.0  # without the sign of a zero
+            if number % 1 == 0 and abs(number) < 1e15:
+                return f"{number:.1f}"
+            text = f"{number:.{digits}g}"
+            return text if set(text) & set(".en") else f"{text}.0"  # rounded to an integer, but a float
+        if isinstance(value, Mapping):
+            return (
+                "{" + ", ".join(f"{ascii(key)}: {show(v, digits=digits)}" for key, v in value.items()) + "}"
+            )
+        if isinstance(value, (list, tuple)):
+            inside = ", ".join(show(item, digits=digits) for item in value)
+            if isinstance(value, list):
+                return f"[{inside}]"
+            return f"({inside},)" if len(value) == 1 else f"({inside})"
+        if isinstance(value, Foreign):
+            return f"<{value.kind}>"
+        text = ascii(value)
+        if isinstance(value, torch.nn.Module) or callable(value):
+            text = f"<{getattr(value, '__name__', type(value).__name__)}>"
+    except BaseException:  # a __repr__ can do anything
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, to go on with `this is ...`."""
+    if isinstance(value, Tensor):
+        return f"a torch.Tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Foreign):
+        return f"of type {value.kind}"
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def _a_type(value: Any) -> str:
+    if value is None:
+        return "None"
+    name = value.kind if isinstance(value, Foreign) else type(value).__name__
+    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"

@@ -1,0 +1,280 @@
+"""Judging a function: its calls against those of the reference, and, if they differ, against those of known mistakes.
+
+The function itself runs elsewhere (`process`, or `running` for functions that we trust); here are only its outcomes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lthkit.classroom import values
+from lthkit.classroom.compare import difference, kind_of, show, side_by_side
+from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
+from lthkit.classroom.process import in_worker
+from lthkit.classroom.running import Call, Raised, Run, in_process
+from lthkit.classroom.values import Foreign
+
+Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
+
+# By the ids of exercise and function, which are kept beside the calls so that their ids stay theirs.
+_known_calls: dict[tuple[int, int], tuple[Exercise, Callable[..., Any], tuple[Call, ...]]] = {}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found: `state` is "passed", "blank" (not attempted yet) or "wrong"; `lines` explain a wrong one.
+
+    `misconception` is the known mistake whose behaviour the function has, if it is one.
+    """
+
+    state: str
+    lines: tuple[str, ...] = ()
+    misconception: Misconception | None = None
+
+
+def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> Outcome:
+    """Run `function` on the cases of the exercise with `runner` and say what was found."""
+    if not _is_callable(function):
+        return _wrong(
+            f'Give the function itself, check("{exercise.id}", {exercise.name}), without parentheses after it; '
+            f"this is {kind_of(function)}."
+        )
+    if (count := _wrong_parameters(exercise, function)) is not None:
+        return _elsewhere(exercise, function) or _wrong(count)
+    run = runner(function, exercise.cases)
+    if run.calls and _is_blank(run.calls[0].raised):
+        return _elsewhere(exercise, function) or Outcome("blank")
+    expected = _expected(exercise)
+    failing = next(
+        (
+            (case, wanted, call, sentences)
+            for case, wanted, call in zip(exercise.cases, expected, run.calls, strict=False)
+            if (sentences := _what_differs(exercise, wanted, call, function))
+        ),
+        None,
+    )
+    if failing is None and not run.stopped:
+        return Outcome("passed")
+    if (other := _elsewhere(exercise, function)) is not None:
+        return other
+    if failing is None:
+        return _stopped(exercise, run)
+    case, wanted, call, sentences = failing
+    known = None if run.stopped else _diagnose(exercise, run.calls)
+    lines = [known.sentence if known else case.note, _call_text(exercise, case), *sentences]
+    printed = sum(c.printed for c in run.calls)
+    if printed:
+        lines.append(
+            f"(It printed {printed} line{'s' * (printed > 1)}; what a function prints is not shown by check.)"
+        )
+    return Outcome("wrong", tuple(filter(None, lines)), known)
+
+
+def calls_of(exercise: Exercise, function: Callable[..., Any]) -> tuple[Call, ...]:
+    """What a function of our own (a reference, a known mistake) does on the cases; computed once."""
+    key = (id(exercise), id(function))
+    if key not in _known_calls:
+        _known_calls[key] = exercise, function, in_process(function, exercise.cases).calls
+    return _known_calls[key][2]
+
+
+def alike(exercise: Exercise, one: Sequence[Call], other: Sequence[Call]) -> bool:
+    """Whether two functions behave alike on all cases: equal values within the tolerance, or exceptions of one type."""
+    return len(one) == len(other) and all(_same(exercise, a, b) for a, b in zip(one, other, strict=True))
+
+
+def _same(exercise: Exercise, one: Call, other: Call) -> bool:
+    def close(a: Any, b: Any) -> bool:
+        return any(not difference(x, y, rtol=exercise.rtol, atol=exercise.atol) for x, y in ((a, b), (b, a)))
+
+    if one.raised or other.raised:
+        return bool(one.raised and other.raised and one.raised.kind == other.raised.kind)
+    return (
+        not one.unsendable
+        and not other.unsendable
+        and close(one.value, other.value)
+        and close(one.arguments, other.arguments)
+        and (not exercise.fresh or (one.shares, one.same) == (other.shares, other.same))
+    )
+
+
+def _diagnose(exercise: Exercise, calls: Sequence[Call]) -> Misconception | None:
+    return next(
+        (m for m in exercise.misconceptions if alike(exercise, calls_of(exercise, m.function), calls)), None
+    )
+
+
+# One call
+
+
+def _what_differs(exercise: Exercise, wanted: Call, call: Call, function: Any) -> list[str]:
+    """Sentences on how a call differs from the reference's; none if it does not."""
+    if call.raised is not None:
+        if wanted.raised is not None and call.raised.kind == wanted.raised.kind:
+            return []
+        return _on_exception(call.raised, function)
+    if wanted.raised is not None:
+        return [f"It should raise {wanted.raised.kind} here, and it returned {show(call.value)}."]
+    if call.unsendable:
+        return [f"Its result cannot be read: {call.unsendable}."]
+    try:
+        return _on_values(exercise, wanted, call)
+    except Exception as error:  # numbers beyond every float, say
+        return [f"The result, {kind_of(call.value)}, could not be compared ({type(error).__name__})."]
+
+
+def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
+    names = _parameters(exercise)
+    for i, (name, right, after) in enumerate(zip(names, wanted.arguments, call.arguments, strict=False)):
+        if change := difference(right, after, rtol=0.0, atol=0.0):
+            if _reference_changes(exercise, i):
+                return [f"After the call its argument `{name}` is not as it should be: {change}"]
+            return [
+                f"It changes its argument `{name}` in place; leave the arguments as they are and work on a copy."
+            ]
+    shown = side_by_side(wanted.value, call.value)
+    if call.value is None and wanted.value is not None:
+        return ["It returned None: is a `return` missing?", *shown]
+    wrong = difference(wanted.value, call.value, rtol=exercise.rtol, atol=exercise.atol)
+    if wrong:
+        if call.same is not None:
+            return [f"It returns its argument `{names[call.same]}` itself; a new value is expected.", *shown]
+        if isinstance(call.value, Foreign) and call.value.kind == "generator":
+            return ["It returns a generator: is there a `yield` where a `return` should be?"]
+        if shown and wrong.startswith(("expected ", "entry ", "the value ")):  # the values show it
+            return shown
+        return [wrong[0].upper() + wrong[1:], *shown]
+    if exercise.fresh and call.same is not None:
+        return [f"It returns its argument `{names[call.same]}` itself; return a copy, a new object."]
+    if exercise.fresh and call.shares:
+        return ["The result shares memory with an argument: what changes one changes the other. Copy."]
+    return []
+
+
+def _on_exception(raised: Raised, function: Any) -> list[str]:
+    named = f"{raised.kind}: {raised.message}" if raised.message else raised.kind
+    if raised.kind == "RecursionError":
+        return [f"It calls itself without an end (RecursionError){_line(raised, function)}."]
+    return [f"It stopped with {named.rstrip('.')}{_line(raised, function)}."]
+
+
+def _line(raised: Raised, function: Any) -> str:
+    """The last line of the student's own code that the exception passed through."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    file = getattr(code, "co_filename", None)
+    own = [frame for frame in raised.frames if frame[0] == file]
+    if code is None or not own:
+        return ""
+    _, line, name = own[-1]
+    text = linecache.getline(str(file), line).strip()
+    where = (
+        f"line {line - code.co_firstlineno + 1} of the function"
+        if name in (code.co_name, "<listcomp>")
+        else f"in {name}"
+    )
+    return f" ({where}, `{text}`)" if text else f" ({where})"
+
+
+def _is_blank(raised: Raised | None) -> bool:
+    return (
+        raised is not None
+        and raised.kind == "NotImplementedError"
+        and (BLANK in raised.message or not raised.message)
+    )
+
+
+# The whole run
+
+
+def _stopped(exercise: Exercise, run: Run) -> Outcome:
+    """The function did not get through the cases."""
+    sentence = {
+        "unsendable": f"It cannot be sent to the process that checks it: {run.detail}. Make what it needs inside the "
+        "function, or pass it as an argument.",
+        "start": f"The process that checks functions could not be started: {run.detail}. This is not your mistake.",
+        "time": f"It did not finish within {run.detail}: is there a loop that does not end?",
+        "memory": "It ran out of memory: does something grow without an end, or is a shape far too large?",
+        "ended": _ended(run.detail),
+    }[run.stopped]
+    if run.stopped in ("unsendable", "start") or len(run.calls) >= len(exercise.cases):
+        return _wrong(sentence)
+    return _wrong(sentence, _call_text(exercise, exercise.cases[len(run.calls)]))
+
+
+def _ended(code: str) -> str:
+    if code.startswith("-") or code in (
+        "",
+        "3221225477",
+        "3221225725",
+    ):  # access violation, stack overflow on Windows
+        return "It crashed Python itself; a recursion that does not end can do that."
+    return f"It ended Python itself (exit code {code}): take os._exit and the like out of it."
+
+
+def _elsewhere(exercise: Exercise, function: Any) -> Outcome | None:
+    """The function has the name of another exercise's: it was probably given to the wrong check."""
+    name = getattr(function, "__name__", None)
+    if not isinstance(name, str) or name == exercise.name:
+        return None
+    for other in every():
+        if other.name == name:
+            return _wrong(
+                f'This looks like the function of {other.id}; give it to check("{other.id}", {name}).'
+            )
+    return None
+
+
+def _wrong_parameters(exercise: Exercise, function: Any) -> str | None:
+    """A sentence if the function cannot take the arguments of the cases."""
+    try:
+        signature = inspect.signature(function)
+    except BaseException:  # a built-in function has none
+        return None
+    try:
+        signature.bind(*exercise.cases[0].arguments)
+    except TypeError:
+        wanted = ", ".join(_parameters(exercise))
+        has = ", ".join(str(p) for p in signature.parameters.values())
+        return f"It should take the parameters ({wanted}), and it takes ({has})."
+    return None
+
+
+def _is_callable(function: Any) -> bool:
+    try:
+        return callable(function)
+    except BaseException:
+        return False
+
+
+def _expected(exercise: Exercise) -> tuple[Call, ...]:
+    return calls_of(exercise, exercise.reference)
+
+
+def _reference_changes(exercise: Exercise, index: int) -> bool:
+    return any(
+        difference(
+            values.unpack(values.pack(case.arguments[index])), call.arguments[index], rtol=0.0, atol=0.0
+        )
+        for case, call in zip(exercise.cases, _expected(exercise), strict=True)
+        if call.raised is None
+    )
+
+
+def _call_text(exercise: Exercise, case: Case) -> str:
+    shown = ", ".join(f"{n}={show(a)}" for n, a in zip(_parameters(exercise), case.arguments, strict=False))
+    return f"{exercise.name}({shown})"
+
+
+def _parameters(exercise: Exercise) -> list[str]:
+    return list(inspect.signature(exercise.reference).parameters)
+
+
+def _wrong(*lines: str) -> Outcome:
+    return Outcome("wrong", lines)

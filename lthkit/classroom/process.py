@@ -1,0 +1,284 @@
+"""The notebook's side of the worker process: start it, send it a function, wait no longer than the time limit.
+
+One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import inspect
+import os
+import queue
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from lthkit.classroom import running
+from lthkit.classroom.exercises import Case
+from lthkit.classroom.running import Run
+from lthkit.classroom.values import read_frame, write_frame
+
+SECONDS = 10.0  # for all cases of an exercise together
+START_SECONDS = 120.0  # importing torch takes long on a busy machine
+
+Frame = tuple[dict[str, Any], bytes]
+
+
+class Unsendable(ValueError):
+    """A function that cannot be pickled; the text names what in it cannot."""
+
+
+def time_limit() -> float:
+    """Seconds that a function may take for all cases: $LTHKIT_CHECK_SECONDS, else 10."""
+    try:
+        seconds = float(os.environ.get("LTHKIT_CHECK_SECONDS", ""))
+    except ValueError:
+        return SECONDS
+    return seconds if 0 < seconds < float("inf") else SECONDS
+
+
+def in_worker(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
+    """Run a function on the cases in the worker process. What the function does is told by the result, never raised."""
+    try:
+        pieces = [pickled(function), *(_dumps(case.arguments) for case in cases)]
+    except Unsendable as error:
+        return Run((), "unsendable", str(error))
+    except ModuleNotFoundError:
+        return Run((), "start", "cloudpickle is missing (pip install cloudpickle)")
+    return _worker.run(pieces)
+
+
+def pickled(function: Callable[..., Any]) -> bytes:
+    """The function as bytes, with what it uses of the notebook and of the student's own modules.
+
+    Raises:
+        Unsendable: something in it cannot be sent to another process, a lock or an open file, say.
+        ModuleNotFoundError: cloudpickle is missing.
+    """
+    try:
+        with _by_value(_own_modules(function)):
+            return _dumps(function)
+    except ModuleNotFoundError as error:
+        if error.name == "cloudpickle":
+            raise
+        raise Unsendable(str(error)) from error
+    except BaseException as error:  # a __reduce__ can do anything
+        raise Unsendable(_culprit(function) or type(error).__name__) from error
+
+
+def _dumps(value: Any) -> bytes:
+    import cloudpickle
+
+    return bytes(cloudpickle.dumps(value))
+
+
+def _culprit(function: Callable[..., Any]) -> str:
+    """The name and the type of what a function uses and cannot be pickled; empty if it is not found."""
+    try:
+        used = inspect.getclosurevars(function)
+        for name, value in {**used.globals, **used.nonlocals}.items():
+            try:
+                _dumps(value)
+            except BaseException:
+                return f"`{name}`, of type {type(value).__name__}"
+    except BaseException:
+        pass
+    return ""
+
+
+def _own_modules(function: Callable[..., Any]) -> list[ModuleType]:
+    """The modules of the student's own beside the notebook that the function comes from.
+
+    They are sent as they are now, since the worker would read the file, which may be older or newer.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    found = []
+    for name in {getattr(function, "__module__", None), type(function).__module__}:
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        file = getattr(module, "__file__", None)
+        if module is None or not file or module.__name__.partition(".")[0] in ("__main__", "lthkit"):
+            continue
+        installed = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+        if not any(Path(file).is_relative_to(folder) for folder in installed if folder):
+            found.append(module)
+    return found
+
+
+@contextmanager
+def _by_value(modules: list[ModuleType]) -> Iterator[None]:
+    import cloudpickle
+
+    registered = []
+    try:
+        for module in modules:
+            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
+                cloudpickle.register_pickle_by_value(module)
+                registered.append(module)
+        yield
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+class Worker:
+    """The worker process, started when it is first needed and again after its end."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._jobs = 0
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None if none is running."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def run(self, pieces: list[bytes]) -> Run:
+        """Send a pickled function and its pickled arguments, one piece a case, and collect what came out."""
+        with self._lock:
+            try:
+                return self._run(pieces)
+            except BaseException:  # the stop button: what the worker was doing is of no use to anybody
+                self.stop()
+                raise
+
+    def _run(self, pieces: list[bytes]) -> Run:
+        failure = self._start()
+        if failure:
+            return Run((), "start", failure)
+        job = self._jobs = self._jobs + 1
+        ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
+        head = {"job": job, "path": sys.path, "pieces": list(zip([0, *ends], ends, strict=False))}
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            write_frame(self._process.stdin, head, b"".join(pieces))
+        except OSError:
+            return self._ended(())
+        answer = self._answer(START_SECONDS)  # sending and loading do not count
+        if answer is None or answer[0]["what"] == "unsendable":
+            if answer is None:
+                return self._ended(())
+            self.stop()
+            return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
+        seconds = time_limit()
+        deadline = time.monotonic() + seconds
+        calls: list[running.Call] = []
+        try:
+            while True:
+                answer = self._answer(deadline - time.monotonic())
+                if answer is None:
+                    return self._ended(tuple(calls))
+                if answer[0]["what"] == "done":
+                    if not answer[0]["clean"]:
+                        self.stop()
+                    return self._complete(tuple(calls), len(pieces) - 1)
+                calls.append(running.read(answer[1]))
+        except queue.Empty:
+            self.stop()
+            return Run(tuple(calls), "time", f"{seconds:g} second{'s' * (seconds != 1)}")
+        except Exception:  # the function made the worker write something else
+            return self._ended(tuple(calls))
+
+    def _complete(self, calls: tuple[running.Call, ...], cases: int) -> Run:
+        out_of_memory = bool(calls) and calls[-1].raised is not None and calls[-1].raised.memory
+        if out_of_memory:
+            return Run(calls[:-1], "memory")
+        return Run(calls) if len(calls) == cases else Run(calls, "ended", "")
+
+    def _ended(self, calls: tuple[running.Call, ...]) -> Run:
+        """The worker is gone: was it killed for its memory, or did the function end it?"""
+        code: int | None = None
+        if self._process is not None:
+            try:
+                code = self._process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                pass
+        self.stop()
+        if code == -9:  # nobody but the system kills it, and it does so when memory is short
+            return Run(calls, "memory")
+        return Run(calls, "ended", "" if code is None else str(code))
+
+    def _answer(self, seconds: float) -> Frame | None:
+        """The next answer, None when the worker is gone; queue.Empty after `seconds`."""
+        return self._answers.get(timeout=max(seconds, 0.0))
+
+    def _start(self) -> str:
+        """Have a worker running; otherwise return what the system says."""
+        if self.pid is not None:
+            return ""
+        self.stop()
+        package = str(Path(__file__).resolve().parents[2])
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")])),
+            "CUDA_VISIBLE_DEVICES": "",  # a driver would take more address space than a function may
+            "PYTHONWARNINGS": "ignore",
+        }
+        with tempfile.TemporaryFile() as messages:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "lthkit.classroom.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=messages,
+                    env=environment,
+                    # The notebook's stop button is for the notebook; no console window on Windows.
+                    start_new_session=True,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+                assert self._process.stdout is not None
+                self._answers = queue.SimpleQueue()
+                threading.Thread(
+                    target=_listen, args=(self._process.stdout, self._answers), daemon=True
+                ).start()
+                if self._answer(START_SECONDS) is not None:
+                    return ""
+                self._process.wait(timeout=2)
+                messages.seek(0)
+                said = messages.read().decode(errors="replace").strip().splitlines()
+                return said[-1] if said else f"exit code {self._process.returncode}"
+            except queue.Empty:
+                self.stop()
+                return f"it was not ready after {START_SECONDS:g} seconds"
+            except (OSError, subprocess.SubprocessError) as error:
+                self.stop()
+                return str(error)
+
+    def stop(self) -> None:
+        """End the worker, if there is one, and wait for it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:  # what was not sent yet cannot be sent any more
+                    pass
+
+
+def _listen(pipe: IO[bytes], answers: queue.SimpleQueue[Frame | None]) -> None:
+    """Put the worker's answers into the queue, and None at its end; a pipe cannot be waited on with a time limit."""
+    frame: Frame | None = ({}, b"")
+    while frame is not None:
+        try:
+            frame = read_frame(pipe)
+        except (OSError, ValueError):
+            frame = None
+        answers.put(frame)
+
+
+_worker = Worker()
+atexit.register(_worker.stop)

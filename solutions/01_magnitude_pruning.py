@@ -1,0 +1,466 @@
+# %% [markdown]
+# # 01 · Magnitude pruning
+#
+# **You will** score weights, remove exactly as many as you want, from all layers together or from each by itself, and
+# measure how much a trained network loses. **Time:** about 60 minutes; of these the computer works M on two cores.
+#
+# Two words from lesson 00. The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
+# removed. They add up to 1.
+
+# %% tags=["setup"]
+
+# %% [markdown]
+# ## Why
+#
+# LeNet-300-100 has 266,200 weights. Does it need all of them? Suppose that a weight is close to 0. It changes the sum that it
+# enters only a little, so perhaps we may remove it. This is the whole idea of **magnitude pruning**: train, then
+# remove the weights of smallest absolute value. It is an old idea and a simple one, and later lessons build on it.
+#
+# We take it in three steps, because they are three questions:
+#
+# 1. **Score.** How much is each weight worth? (A higher score means: keep.)
+# 2. **Select.** Which weights go, when a given number must go?
+# 3. **Measure.** What does the network lose?
+#
+# ## Small enough to print
+#
+# Two layers of a trained network, invented here: `a` has large weights, `b` has small ones.
+
+# %%
+import copy
+
+import torch
+
+import lthkit as lth
+
+torch.set_printoptions(precision=2, sci_mode=False)
+weights = {
+    "a": torch.tensor([[0.9, -0.8, 0.3], [-0.5, 0.3, -0.7]]),
+    "b": torch.tensor([[-0.2, 0.1, 0.3, -0.4]]),
+}
+print(weights)
+
+# %% [markdown]
+# ### Exercise 01.1: the magnitude score · easy · one line · 5 minutes
+#
+# A weight of -0.8 does as much as a weight of 0.8. Write the function that gives each weight its score.
+#
+# Expected: `magnitude_score(torch.tensor([-3.0, 1.0, 2.0]))` is `tensor([3., 1., 2.])`.
+
+# %% exercise="01.1"
+from lthkit.classroom import check, hint, quiz, use
+
+
+def magnitude_score(weight):
+    """The magnitude of each weight: a new tensor of the same shape and type; `weight` stays as it is."""
+    # BEGIN SOLUTION
+    return weight.abs()
+    # END SOLUTION
+
+
+# %%
+check("01.1", magnitude_score)
+
+# %% [markdown]
+# Stuck? `hint("01.1")` gives one step more at each call. `use` gives you your function once it passes, and a reference until then.
+
+# %%
+magnitude_score_ = use("01.1", magnitude_score)
+scores = {name: magnitude_score_(weight) for name, weight in weights.items()}
+print(scores)
+
+# %% [markdown]
+# ## A threshold is not a count
+#
+# We want to remove four of the ten weights. So we look for the fourth-lowest score and remove all that are not above it. Count
+# the False entries in what the cell prints.
+
+# %%
+flat = torch.cat([s.flatten() for s in scores.values()])  # one long tensor, shape (10,)
+threshold = flat.sort().values[3]  # the fourth-lowest: index 3
+print(f"threshold {threshold:.1f}")
+print({name: s > threshold for name, s in scores.items()})
+print("removed:", int((flat <= threshold).sum()))
+
+# %% [markdown]
+# Five went, not four: the score 0.3 occurs three times, and the threshold cannot tell equal scores apart. After a first
+# pruning ties are the rule: all removed weights are 0.
+#
+# So we *count*, and we need a rule for ties. Ours: among equal scores the one with the **lowest flat index goes first**. The flat index
+# numbers the weights from the first layer on, row by row. Any rule would do, as long as the same scores always give the same mask.
+#
+# How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number.
+
+# %% question="01.Q1"
+quiz("01.Q1", "b")
+
+# %% [markdown]
+# ### Exercise 01.2: the global mask · medium · six lines · 15 minutes
+#
+# Rank the scores of **all** layers together. Remove exactly `round(fraction * n)` of the n scores, the lowest first, ties by flat
+# index.
+#
+# Expected: for scores `{"a": [0.1, 0.2], "b": [0.8, 0.9]}` and fraction 0.5, both weights of `a` go: `{"a": [False, False], "b": [True, True]}`.
+
+
+# %% exercise="01.2"
+def global_mask(scores, fraction):
+    """A mask with exactly round(fraction * n) of all n weights removed.
+
+    scores: layer name -> float tensor, higher = keep. fraction: from 0 to 1. Returns a dict with the same names and
+    shapes: bool tensors, True = kept.
+    """
+    # BEGIN SOLUTION
+    flat = torch.cat([s.flatten() for s in scores.values()])
+    keep = torch.ones(len(flat), dtype=torch.bool)
+    keep[flat.argsort(stable=True)[: round(fraction * len(flat))]] = False
+    parts = keep.split([s.numel() for s in scores.values()])
+    return {name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)}
+    # END SOLUTION
+
+
+# %%
+check("01.2", global_mask)
+
+# %% [markdown]
+# Four of the ten, this time exactly. Which of the three scores of 0.3 stays?
+
+# %%
+global_mask_ = use("01.2", global_mask)
+print(global_mask_(scores, 0.4))
+
+# %% [markdown]
+# The last one, in `b`, stays, because its flat index is the highest. This is the whole selection. `lthkit` has it too: `lth.Mask` holds the bool tensors, and `lth.prune`
+# removes a fraction of what remains. On a whole network the two must agree in every entry.
+
+# %%
+model = lth.models.lenet_300_100(seed=0)
+ours = global_mask_({n: magnitude_score_(w.detach()) for n, w in lth.prunable(model).items()}, 0.9)
+theirs = lth.prune(lth.Mask.ones(model), lth.magnitude(model), 0.9)
+print(theirs)
+print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
+
+# %% [markdown]
+# ## Global or layerwise
+#
+# Look again at the small example. A global ranking compares a weight of `a` with a weight of `b`. Layer `b` has small weights, so it
+# loses most. Is that right? Nobody knows from the numbers alone: the layers may simply use another scale.
+#
+# The other way is **layerwise**: each layer is ranked by itself and loses its own fraction. Then you must choose the fractions.
+
+# %% question="01.Q2"
+quiz("01.Q2", "c")
+
+# %% [markdown]
+# ### Exercise 01.3: layerwise masks · medium · four lines · 10 minutes
+#
+# Each layer loses its own fraction. A layer without a fraction stays whole. Count and ties are as before, inside each layer. You may call
+# `global_mask_`.
+#
+# Expected: for scores `{"a": [0.4, 0.3], "b": [0.1, 0.2]}` and fractions `{"a": 0.5}` the masks are
+# `{"a": [True, False], "b": [True, True]}`.
+
+
+# %% exercise="01.3"
+def layerwise_masks(scores, fractions):
+    """A mask in which each layer has lost its own fraction.
+
+    scores: layer name -> float tensor, higher = keep. fractions: layer name -> fraction to remove, in any order; some
+    layers may be missing. Returns a dict with the names and shapes of scores: bool tensors, True = kept.
+    """
+    # BEGIN SOLUTION
+    return {name: global_mask_({name: s}, fractions.get(name, 0.0))[name] for name, s in scores.items()}
+    # END SOLUTION
+
+
+# %%
+check("01.3", layerwise_masks)
+
+# %% [markdown]
+# Compare the two on the small example: half of everything, and half of each layer.
+
+# %%
+layerwise_masks_ = use("01.3", layerwise_masks)
+halves = {name: 0.5 for name in scores}
+for label, masks in (
+    ("global", global_mask_(scores, 0.5)),
+    ("layerwise", layerwise_masks_(scores, halves)),
+):
+    print(f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept")
+
+# %% [markdown]
+# Both keep five weights, but of other layers. In `lthkit` the choice is one argument: `lth.prune(..., scope="layerwise")`.
+#
+# ## Predict
+#
+# Now the experiment. We train LeNet-300-100 on Fashion-MNIST, three times, with three seeds. We prune each trained network **once** ("one
+# shot") to many densities, and measure its accuracy at once, **without any more training**. There are three arms:
+#
+# | arm | which weights stay |
+# |---|---|
+# | global | the largest of the whole network |
+# | layerwise | the largest of each layer, the same fraction in all layers |
+# | random | the layerwise mask, shuffled inside each layer |
+#
+# The random arm is the control. It has the density of the layerwise arm in every layer; only the choice inside a layer is chance.
+#
+# Commit yourself. Down to which density does each arm lose at most two points of accuracy? Put a fraction in place of each `None`.
+
+# %%
+my_smallest_density_global = None  # such as 0.5
+my_smallest_density_random = None
+
+# %% [markdown]
+# ## Run
+#
+# First the dense networks. We keep the weights of the last step.
+
+# %%
+data = lth.load_data("fashion-mnist")
+seeds = (0, 1, 2)
+steps = lth.by_tier(smoke=30, laptop=1500, gpu=1500)
+networks = {seed: lth.models.lenet_300_100(seed=seed) for seed in seeds}
+for seed, network in networks.items():
+    lth.train(network, data, steps=steps, seed=seed)
+
+# %% [markdown]
+# A mask is tried on a copy, so that the dense network stays as it is. We measure on the **validation** split.
+
+
+# %%
+def accuracy(network, mask):
+    pruned = copy.deepcopy(network)
+    mask.apply_(pruned)  # sets the removed weights to 0
+    return lth.evaluate(pruned, data, split="validation").accuracy
+
+
+whole = lth.Mask.ones(networks[0])
+dense = {seed: accuracy(network, whole) for seed, network in networks.items()}
+print({seed: f"{100 * a:.1f} %" for seed, a in dense.items()})
+
+# %% [markdown]
+# Then every arm at every density. One row for each measurement.
+
+# %%
+densities = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+rows = []
+for seed, network in networks.items():
+    magnitude = lth.magnitude(network)
+    for density in densities:
+        layerwise = lth.prune_to(whole, magnitude, density, scope="layerwise")
+        arms = {
+            "global": lth.prune_to(whole, magnitude, density),
+            "layerwise": layerwise,
+            "random": layerwise.shuffled(seed),
+        }
+        for arm, mask in arms.items():
+            value = accuracy(network, mask)
+            rows.append({"arm": arm, "seed": seed, "density": density, "accuracy": value})
+
+# %% [markdown]
+# Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines are medians, the dashed
+# line is the dense network. Look for the place where each arm leaves the dashed line.
+
+# %%
+stamp = f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
+lth.plots.show(
+    lth.plots.pruned_accuracy(rows, dense=list(dense.values()), stamp=stamp),
+    alt=lth.plots.describe_pruned(rows),
+)
+
+# %% [markdown]
+# ### What the numbers say
+#
+# We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds. If it excludes 0, the difference is unlikely
+# to come from the seeds alone. Three seeds give a wide interval: an interval that contains 0 does not show that the arms are equal.
+
+# %%
+from lthkit import analysis
+
+
+def values(arm, density):
+    return [r["accuracy"] for r in rows if r["arm"] == arm and r["density"] == density]
+
+
+for density in (0.3, 0.1, 0.05):
+    for one, other in (("global", "layerwise"), ("layerwise", "random")):
+        pairs = zip(values(one, density), values(other, density), strict=True)
+        band = analysis.interval([100 * (x - y) for x, y in pairs])
+        says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
+        print(
+            f"{100 * density:3.0f} % left, {one} - {other:9}: "
+            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = {band.n}, {says}"
+        )
+
+# %% [markdown]
+# (Tier `smoke` trains too briefly for these numbers to mean anything.)
+
+# %% question="01.Q4"
+quiz("01.Q4", "b")
+
+# %% [markdown]
+# ### Exercise 01.4: read a curve · medium · eight lines · 10 minutes
+#
+# A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point
+# below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If already the
+# first point falls short, the answer is 0.0. Several curves come in one dict, one for each name.
+#
+# Expected: `largest_sparsities({"fc1": [(0.9, 0.60), (0.5, 0.85)]}, 0.86, 0.02)` is `{"fc1": 0.5}`. The points need not be in order.
+
+
+# %% exercise="01.4"
+def largest_sparsities(curves, dense, tolerance):
+    """For each curve, the largest sparsity that keeps the accuracy, without a gap.
+
+    curves: name -> list of (sparsity, accuracy), in any order. dense: accuracy of the dense network. tolerance: accuracy
+    that may be lost, as a difference: 0.01 is one point. Returns a dict: name -> a sparsity of its curve, or 0.0.
+    """
+    # BEGIN SOLUTION
+    found = {}
+    for name, curve in curves.items():
+        found[name] = 0.0
+        for sparsity, accuracy in sorted(curve):
+            if accuracy < dense - tolerance:
+                break
+            found[name] = sparsity
+    return found
+    # END SOLUTION
+
+
+# %%
+check("01.4", largest_sparsities)
+
+# %% [markdown]
+# Use it on the mean curves of our three arms, with a tolerance of two points, and compare with your predictions.
+
+# %%
+largest_sparsities_ = use("01.4", largest_sparsities)
+mean_dense = analysis.interval(list(dense.values())).mean
+curves = {
+    arm: [(1 - d, analysis.interval(values(arm, d)).mean) for d in densities]
+    for arm in ("global", "layerwise", "random")
+}
+found = largest_sparsities_(curves, mean_dense, 0.02)
+mine = {"global": my_smallest_density_global, "random": my_smallest_density_random}
+for arm, sparsity in found.items():
+    predicted = f", predicted {100 * mine[arm]:.0f} %" if mine.get(arm) is not None else ""
+    print(f"{arm:10} down to {100 * (1 - sparsity):.0f} % of the weights{predicted}")
+
+# %% [markdown]
+# The rule can only answer with densities that we measured, so it is as fine as our list. "100 %" says that the first point fell short.
+
+# %% question="01.Q3"
+quiz("01.Q3", "b")
+
+# %% [markdown]
+# ## Sensitivity: which layer minds most?
+#
+# A **sensitivity scan** prunes one layer and leaves the others whole. It is the same experiment with one layer at a time, and the layerwise
+# masks of exercise 01.3 do it: a layer without a fraction stays whole.
+
+# %%
+scan = []
+for seed, network in networks.items():
+    magnitude = lth.magnitude(network)
+    for name in magnitude:
+        for density in densities:
+            mask = lth.Mask(layerwise_masks_(magnitude, {name: 1 - density}))
+            row = {"arm": name, "seed": seed, "density": density}
+            scan.append(row | {"accuracy": accuracy(network, mask)})
+
+# %% [markdown]
+# The axis now shows the weights that remain *in that layer*. A curve that stays up for long belongs to a layer that has much to
+# spare.
+
+# %%
+lth.plots.show(
+    lth.plots.pruned_accuracy(
+        scan, dense=list(dense.values()), title="One layer pruned, the others whole", stamp=stamp
+    ),
+    alt=lth.plots.describe_pruned(scan),
+)
+
+# %% [markdown]
+# Compare layers with care: 1 % of fc1 is 2,352 weights, and 1 % of fc3 is 10. Now read the three limits off, with a tolerance of one
+# point. Think about the question first, then look.
+
+# %% question="01.Q5"
+quiz("01.Q5", "c")
+
+# %%
+curves = {}
+for name in whole:
+    at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
+    curves[name] = [(1 - d, analysis.interval(found).mean) for d, found in at.items()]
+limits = largest_sparsities_(curves, mean_dense, 0.01)
+print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
+
+# %% [markdown]
+# All three limits at once, for each seed, and beside it a global mask with the same number of weights. What is the loss now,
+# compared with the one point that each layer alone was allowed?
+
+# %%
+losses = {"layer by layer": [], "global": []}
+for seed, network in networks.items():
+    magnitude = lth.magnitude(network)
+    mask = lth.Mask(layerwise_masks_(magnitude, limits))
+    same_count = lth.prune_to(whole, magnitude, mask.density)
+    for label, m in (("layer by layer", mask), ("global", same_count)):
+        losses[label].append(100 * (dense[seed] - accuracy(network, m)))
+for label, lost in losses.items():
+    band = analysis.interval(lost)
+    print(
+        f"{label:15} {100 * mask.density:.1f} % of the weights: "
+        f"{band.mean:.1f} points lost [{band.low:.1f}, {band.high:.1f}], n = {band.n}"
+    )
+
+# %% [markdown]
+# The limits were chosen on the validation split and are measured on it too, so the loss is, if anything, too small. A clean
+# number would come from the test split, read once, after all choices are made.
+#
+# ## What the papers printed, and what we measured
+#
+# | claim, LeNet-300-100 on MNIST | published |
+# |---|---|
+# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
+# | magnitude, in many rounds, 10.7 % left, retrained | 98.3 ± 0.1 % (same) |
+# | random mask, same layer densities, 10.7 % left, retrained | 97.5 ± 0.3 % (same) |
+# | one shot, reset to the first weights, retrained: better than dense | from 95.0 to 5.17 % left (Frankle & Carbin 2019, figure 4c) |
+#
+# These four rows were read in the papers. **None of them is our quantity.** They train again after pruning, and we did not; their data are MNIST,
+# ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
+
+# %%
+for arm in ("layerwise", "random"):
+    band = analysis.interval([100 * v for v in values(arm, 0.1)])
+    print(
+        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % (validation, n = {band.n})"
+    )
+
+# %% [markdown]
+# With retraining, the random mask in the table comes within a point of the magnitude ticket. Keep this in mind when you look at our curves:
+# an accuracy *before* retraining says how much the cut hurts, not how good the small network can become.
+#
+# ## Traps
+#
+# - **One too many.** Two public code bases for lottery tickets take the threshold one place too high: of ten weights at 20 % they remove three,
+#   not two (we ran them).
+# - **All ties at once.** `scores > kthvalue` removes every weight that equals the threshold.
+# - **`int` instead of `round`.** `int((1 - 0.8) * 10)` is 1, because the product is a little below 2.
+# - **The forgotten `abs`.** A public repository treats every negative weight as if it were 0 (rahulvigneswaran's, issue 5).
+# - **Pruning what should stay.** `"weight" in name` also finds the gains of batch norm. Use `lth.prunable`.
+# - **An empty layer.** A global threshold can take all weights of one layer, and then nothing passes through the network. `lth.prune` keeps at
+#   least one weight in each layer (`min_kept`), which is a guard, not a cure.
+#
+# ## Summary
+#
+# - Score, select, measure: three steps that know nothing of each other.
+# - An exact count needs a rule for ties.
+# - Global compares weights across layers; layerwise needs a fraction for each layer. The cells above say what each loses, with intervals.
+# - A sensitivity scan looks at one layer at a time. It does not promise anything about all layers together.
+#
+# **What this lesson does not tell you.** How good the pruned network becomes when it is trained again (lessons 04 and 05). Whether magnitude is a good
+# score: it beat chance or it did not, on one small network and one data set, with three seeds; other scores come in lesson 07. Whether a
+# sparse network is faster: it is not by itself, since a 0 is multiplied like any other number (lesson 11).
+#
+# **Next:** lesson 02 looks at the mask itself: how to keep a removed weight at 0 while the network trains.

@@ -1,0 +1,519 @@
+"""The worker process: whatever a function does there, the notebook gets plain data or a reason, and goes on."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lthkit.classroom import process, values
+from lthkit.classroom.exercises import Case, Exercise
+from lthkit.classroom.judge import Outcome, judge
+from lthkit.classroom.process import Worker, in_worker, time_limit
+from lthkit.classroom.running import GLOBAL_SEED, Run, call, in_process, read
+
+
+def doubled(w: Tensor) -> Tensor:
+    return 2 * w
+
+
+DOUBLED = Exercise(
+    "99.1", doubled, (Case((torch.tensor([1.0, -2.0]),), "Two."), Case((torch.ones(3),), "Three."))
+)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A short time limit, for functions that do not come back."""
+    monkeypatch.setenv("LTHKIT_CHECK_SECONDS", "1")
+    yield
+
+
+def run(function: Callable[..., Any]) -> Run:
+    return in_worker(function, DOUBLED.cases)
+
+
+def verdict(function: Callable[..., Any]) -> Outcome:
+    return judge(DOUBLED, function)
+
+
+def pid() -> int | None:
+    return process._worker.pid
+
+
+# What gets through
+
+FACTOR = 2
+
+
+def helper(w: Tensor) -> Tensor:
+    return w * FACTOR
+
+
+def uses_globals(w: Tensor) -> Tensor:
+    return helper(w)
+
+
+def imports_inside(w: Tensor) -> Tensor:
+    from statistics import mean
+
+    return w * mean([1, 3])
+
+
+def makes_a_closure(factor: float) -> Callable[[Tensor], Tensor]:
+    def inner(w: Tensor) -> Tensor:
+        return factor * w
+
+    return inner
+
+
+def scaled(w: Tensor, *, by: float) -> Tensor:
+    return w * by
+
+
+class Doubler:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return w * self.factor
+
+
+RIGHT: dict[str, Callable[..., Any]] = {
+    "function": doubled,
+    "globals and helpers": uses_globals,
+    "import inside": imports_inside,
+    "lambda": lambda w: w + w,
+    "closure": makes_a_closure(2.0),
+    "partial": functools.partial(scaled, by=2),
+    "object with __call__": Doubler(2.0),
+    "bound method": Doubler(2.0).__call__,
+    "partial of a built-in": functools.partial(torch.mul, other=2),
+}
+
+
+@pytest.mark.parametrize("function", RIGHT.values(), ids=RIGHT.keys())
+def test_functions_of_every_kind_arrive(function: Callable[..., Any]) -> None:
+    """Catches a pickle that leaves out what the function uses, or refuses what is not a plain `def`."""
+    outcome = verdict(function)
+    assert outcome.state == "passed", outcome.lines
+
+
+def test_a_function_is_sent_as_it_is_now() -> None:
+    """Catches a worker that reads the module's file, or keeps the first version of a changed global."""
+    global FACTOR
+    assert verdict(uses_globals).state == "passed"
+    FACTOR = 3
+    try:
+        assert verdict(uses_globals).state == "wrong"
+    finally:
+        FACTOR = 2
+
+
+def test_the_worker_is_reused_and_both_runners_agree() -> None:
+    """Catches a process for every check, which would take seconds, and a worker whose results differ from ours."""
+    there = run(doubled)
+    first = pid()
+    assert first is not None and not there.stopped
+    assert run(doubled) and pid() == first
+    here = in_process(doubled, DOUBLED.cases)
+    assert [c.value.tolist() for c in there.calls] == [c.value.tolist() for c in here.calls]
+
+
+def test_random_numbers_without_a_seed_are_the_same_in_both_and_the_notebooks_stay() -> None:
+    """Catches a diagnosis that fails for a function that forgets its seed, and a check that moves the notebook's."""
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+
+    def draws(w: Tensor) -> Tensor:
+        return torch.rand(2) + float(np.random.rand())
+
+    assert torch.equal(run(draws).calls[0].value, in_process(draws, DOUBLED.cases).calls[0].value)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert (before[1] == np.random.get_state()[1]).all()  # type: ignore[index]
+    assert GLOBAL_SEED > 10_000  # not the seed of a case
+
+
+# Hostile functions
+
+
+class Always:
+    """Says that it equals everything."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class AlwaysTensor(Tensor):
+    def __eq__(self, other: object) -> Any:
+        return torch.tensor(True)
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        raise SystemExit
+
+
+def prints_a_lot(w: Tensor) -> Tensor:
+    for _ in range(1000):
+        print("x" * 1000)
+    os.write(1, b"y" * 1_000_000)
+    sys.stderr.write("z")
+    os.system("echo from the shell")
+    return w
+
+
+def reads_input(w: Tensor) -> str:
+    return input("your answer? ")
+
+
+def leaves(w: Tensor) -> None:
+    sys.exit("bye")
+
+
+def interrupts(w: Tensor) -> None:
+    raise KeyboardInterrupt
+
+
+def quits(w: Tensor) -> None:
+    os._exit(3)
+
+
+def aborts(w: Tensor) -> None:
+    os.abort()
+
+
+def loops(w: Tensor) -> None:
+    while True:
+        pass
+
+
+def sleeps_whatever_happens(w: Tensor) -> None:
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+
+
+def takes_memory_at_once(w: Tensor) -> Any:
+    return torch.empty(10**12)
+
+
+def takes_memory_of_python(w: Tensor) -> Any:
+    return bytearray(2**40)
+
+
+def recurses(w: Tensor) -> Any:
+    return recurses(w)
+
+
+def contains_itself(w: Tensor) -> Any:
+    found: list[Any] = [w]
+    found.append(found)
+    return found
+
+
+def enormous(w: Tensor) -> Tensor:
+    return w[:1].expand(10**9)
+
+
+def patches_torch(w: Tensor) -> Tensor:
+    torch.equal = lambda *a: True  # type: ignore[assignment]
+    torch.isclose = lambda *a, **b: torch.tensor(True)  # type: ignore[assignment]
+    return w
+
+
+def patches_print(w: Tensor) -> Tensor:
+    builtins.print = lambda *a, **b: None  # type: ignore[assignment]
+    sys.stdout = None  # type: ignore[assignment]
+    json.dumps = lambda *a, **b: "[]"  # type: ignore[assignment]
+    return w
+
+
+def changes_the_precision(w: Tensor) -> Tensor:
+    torch.set_default_dtype(torch.float64)
+    return w
+
+
+HOSTILE: dict[str, tuple[Callable[..., Any], str]] = {
+    "prints": (prints_a_lot, "expected"),
+    "input": (reads_input, "EOFError"),
+    "SystemExit": (leaves, "SystemExit: bye"),
+    "KeyboardInterrupt": (interrupts, "KeyboardInterrupt"),
+    "_exit": (quits, "It ended Python itself (exit code 3)"),
+    "abort": (aborts, "It crashed Python itself"),
+    "loop": (loops, "It did not finish within 1 second: is there a loop that does not end?"),
+    "loop that catches all": (sleeps_whatever_happens, "It did not finish within 1 second"),
+    "memory of torch": (takes_memory_at_once, "It ran out of memory"),
+    "memory of Python": (takes_memory_of_python, "It ran out of memory"),
+    "recursion": (recurses, "It calls itself without an end (RecursionError)"),
+    "contains itself": (contains_itself, "Its result cannot be read: it is nested"),
+    "enormous": (enormous, "Its result cannot be read: its tensors take more than"),
+    "patches torch": (patches_torch, "expected"),
+    "patches print": (patches_print, ""),
+    "always equal": (lambda w: Always(), "of type Always"),
+    "always equal inside": (lambda w: [Always()], "of type list"),
+    "always equal tensor": (lambda w: w.as_subclass(AlwaysTensor), "expected"),
+    "unreadable": (lambda w: Unreadable(), "of type Unreadable"),
+    "generator": (lambda w: (i for i in w), "It returns a generator"),
+    "a class": (Doubler, "of type Doubler"),
+}
+
+
+@pytest.mark.parametrize("function, sentence", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_function_is_refused_with_a_reason_and_the_next_check_works(
+    function: Callable[..., Any],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Catches a check that runs in the notebook: it would print, hang, end, or be fooled by what was exchanged."""
+    if sys.platform != "linux" and "memory" in sentence:
+        pytest.skip("this system has no limit on memory")
+    with monkeypatch.context() as patch:
+        patch.setenv("LTHKIT_CHECK_SECONDS", "1" if "finish" in sentence else "10")
+        outcome = verdict(function)
+    assert outcome.state == "wrong" and any(sentence in line for line in outcome.lines), outcome.lines
+    assert verdict(doubled).state == "passed"
+    assert capfd.readouterr() == ("", "")
+    assert torch.equal(torch.ones(1), torch.zeros(1)) is False
+
+
+def test_a_worker_that_a_function_changed_is_not_used_again() -> None:
+    """Catches a right answer that fails, or a wrong one that passes, because of what the function before it did."""
+    for changes in (changes_the_precision, starts_a_thread):
+        assert verdict(doubled).state == "passed"
+        before = pid()
+        verdict(changes)
+        assert before is not None and pid() != before, changes.__name__
+    assert run(lambda w: torch.tensor(1.0)).calls[0].value.dtype == torch.float32
+
+
+def starts_a_thread(w: Tensor) -> Tensor:
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    return w
+
+
+def test_what_cannot_be_pickled_is_named() -> None:
+    """Catches a traceback of pickle's instead of the name of the variable that is to blame."""
+    lock = threading.Lock()
+
+    def locked(w: Tensor) -> Tensor:
+        with lock:
+            return 2 * w
+
+    (line,) = verdict(locked).lines
+    assert "cannot be sent" in line and "`lock`, of type lock" in line
+
+
+def test_what_does_not_arrive_is_told() -> None:
+    """Catches a worker that dies of what it reads."""
+
+    class Fails:
+        def __call__(self, w: Tensor) -> Tensor:
+            return 2 * w
+
+        def __reduce__(self) -> Any:
+            return _fail, ()
+
+    (line,) = verdict(Fails()).lines
+    assert "cannot be sent" in line and "no such thing there" in line
+
+
+def _fail() -> None:
+    raise RuntimeError("no such thing there")
+
+
+def test_a_case_that_hangs_is_shown_and_those_before_it_count(quick: None) -> None:
+    """Catches a time limit that forgets which call it was, or what was wrong before it."""
+
+    def hangs_at_three(w: Tensor) -> Tensor:
+        while len(w) == 3:
+            pass
+        return 2 * w
+
+    outcome = verdict(hangs_at_three)
+    assert outcome.lines[-1] == "doubled(w=tensor([1.0, 1.0, 1.0]))"
+
+    def wrong_and_hangs_at_three(w: Tensor) -> Tensor:
+        return hangs_at_three(w) + 1
+
+    assert verdict(wrong_and_hangs_at_three).lines[-1].startswith("expected tensor([2.0, -4.0])")
+
+
+def test_the_time_limit_can_be_set_and_nonsense_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a limit of 0 or of text, with which every check would fail."""
+    for text, seconds in (
+        ("2.5", 2.5),
+        ("", 10),
+        ("soon", 10),
+        ("0", 10),
+        ("-1", 10),
+        ("nan", 10),
+        ("inf", 10),
+    ):
+        monkeypatch.setenv("LTHKIT_CHECK_SECONDS", text)
+        assert time_limit() == seconds, text
+
+
+def test_a_worker_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a check that hangs or raises where no process can be started."""
+    worker = Worker()
+    monkeypatch.setattr(process, "_worker", worker)
+    monkeypatch.setattr(sys, "executable", str(Path(sys.executable).parent / "no-such-python"))
+    (line,) = verdict(doubled).lines
+    assert "could not be started" in line and "not your mistake" in line
+
+
+def test_the_stop_button_stops_and_leaves_no_worker_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a worker that still computes the old job when the next one comes."""
+    worker = Worker()
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "_worker", worker)
+    assert verdict(doubled).state == "passed"
+    monkeypatch.setattr(worker, "_answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(doubled)
+    assert worker.pid is None
+
+
+@pytest.mark.parametrize("how", ["ends", "is killed in a loop"])
+def test_the_worker_ends_with_the_notebook(how: str) -> None:
+    """Catches workers that stay behind: after a normal end, and after a kill while a function loops."""
+    code = (
+        "import os, sys, threading, time\n"
+        "from lthkit.classroom.process import in_worker, _worker\n"
+        "from lthkit.classroom.exercises import Case\n"
+        "in_worker(abs, (Case((1,)),)); print(_worker.pid, flush=True)\n"
+    )
+    if how != "ends":
+        code += (
+            "def loop(w):\n    while True: pass\n"
+            "threading.Thread(target=in_worker, args=(loop, (Case((1,)),)), daemon=True).start()\n"
+            "time.sleep(1); os._exit(0)\n"
+        )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    worker = int(done.stdout)
+    until = time.monotonic() + 30
+    while _alive(worker) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _alive(worker)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not collected does not."""
+    if sys.platform == "linux":
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+    if sys.platform == "win32":
+        listed = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, text=True).stdout
+        return str(pid) in listed
+    return subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode == 0
+
+
+# Values on their way
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        -(10**30),
+        0.1,
+        float("inf"),
+        "\u03b8",
+        [1, (2.5, [])],
+        {"w": torch.eye(2).bool(), 3: "x", (1, 2): None},
+        torch.tensor(2.5),
+        torch.zeros(0, 3),
+        torch.arange(6).reshape(2, 3).T,
+        torch.ones(2, dtype=torch.bfloat16),
+        torch.ones(2, dtype=torch.float16, requires_grad=True),
+        torch.tensor([1 + 2j]).conj(),
+        np.arange(3.0),
+        np.float32(0.1),
+    ],
+    ids=str,
+)
+def test_plain_values_come_back_as_they_went(value: Any) -> None:
+    """Catches a dtype, a shape, a digit or the difference of list and tuple that is lost on the way."""
+    back = values.unpack(values.pack(value))
+    assert type(back) is type(value)
+    if isinstance(value, Tensor):
+        assert back.dtype == value.dtype and torch.equal(back, value)
+    elif isinstance(value, np.ndarray):
+        assert back.dtype == value.dtype and (back == value).all()
+    else:
+        assert str(back) == str(value)
+
+
+def test_what_is_not_plain_arrives_as_a_name() -> None:
+    """Catches a reader that would build objects of the sender's choice."""
+    for value, kind in ((Always(), "Always"), (iter([1]), "list_iterator"), ({Always}, "set")):
+        assert values.unpack(values.pack(value)) == values.Foreign(kind)
+    assert isinstance(values.unpack(values.pack(torch.eye(2).to_sparse())), values.Foreign)
+    assert values.unpack(values.pack(torch.ones(2, device="meta"))).device.type == "meta"
+
+
+def test_nan_comes_back() -> None:
+    """Catches JSON without NaN."""
+    assert np.isnan(values.unpack(values.pack([float("nan")]))[0])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 8,
+        b"\0" * 7 + b"\x06" + b'["os"]',
+        b"\0" * 7 + b"\x0d" + b'["exec", "1"]',
+        values.pack(1)[:-1],
+    ],
+    ids=range(5),
+)
+def test_damaged_bytes_are_refused(content: bytes) -> None:
+    """Catches a reader that takes anything."""
+    with pytest.raises((ValueError, KeyError, TypeError, IndexError, Exception)):
+        values.unpack(content)
+
+
+def test_a_call_tells_what_happened_beside_the_value() -> None:
+    """Catches a call that forgets what it printed, shared, returned of its arguments or did to them."""
+
+    def busy(w: Tensor, names: list[str]) -> Tensor:
+        print("one\ntwo")
+        print("three", end="")
+        names.append("x")
+        return w[:1]
+
+    done = read(call(busy, (torch.ones(2), ["a"])))
+    assert (done.printed, done.shares, done.same, done.raised) == (3, True, None, None)
+    assert done.arguments[1] == ["a", "x"]
+    done = read(call(lambda w: w, ([1],)))
+    assert done.same == 0 and not done.shares
+    assert read(call(lambda n: n, (1,))).same is None  # small numbers are one object everywhere
