@@ -115,8 +115,9 @@ def _common(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seeds", type=_whole_numbers, default=(0, 1, 2), help="such as 0,1,2 (default)")
     sub.add_argument("--device", default="cpu" if sub.prog.endswith("winning-ticket") else "auto",
                      help="auto (cuda, else mps, else cpu), cuda, mps or cpu; default %(default)s")  # fmt: skip
-    sub.add_argument("--tier", choices=("smoke", "laptop", "gpu"), default=None,
-                     help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop)")  # fmt: skip
+    sub.add_argument("--tier", choices=("smoke", "laptop", "gpu", "recorded"), default=None,
+                     help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop); "
+                     "recorded runs nothing")  # fmt: skip
     sub.add_argument(
         "--out", type=Path, default=None, help="run folder (default: runs/<name>-<id of the configuration>)"
     )
@@ -254,6 +255,7 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import recorded
     from lthkit.records import runs_folder
 
     if arguments.run is None:
@@ -266,27 +268,41 @@ def _show(arguments: argparse.Namespace) -> int:
         (p for p in (Path(arguments.run), runs_folder() / arguments.run) if (p / "config.json").exists()),
         None,
     )
-    if folder is None:
+    if folder is not None:
+        _report(folder)
+        return 0
+    try:
+        folder = recorded(arguments.run)
+    except ValueError as error:
         raise FileNotFoundError(
-            f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are."
-        )
-    _report(folder)
+            f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
+        ) from None
+    _describe(folder)
+    _say(f"a recorded run, which comes with the course; figure {folder / 'trade_off.png'}")
     return 0
 
 
 def _report(folder: Path) -> None:
-    from lthkit import experiments, plots
-    from lthkit.report import conclusions, stamp, table
+    from lthkit import plots
+    from lthkit.report import stamp
 
-    config, summary, rows = experiments.load(folder)
-    _say(table(rows))
-    for line in conclusions(rows):
-        _say(line)
+    config, summary, rows = _describe(folder)
     alt = plots.describe(rows)
     figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
     steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
     plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
     _say(f"figure {figure}   table {folder / 'table.csv'}   again: lthkit show {folder}")
+
+
+def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+    from lthkit import experiments
+    from lthkit.report import conclusions, table
+
+    config, summary, rows = experiments.load(folder)
+    _say(table(rows))
+    for line in conclusions(rows):
+        _say(line)
+    return config, summary, rows
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -333,7 +349,12 @@ def _build(arguments: argparse.Namespace) -> int:
 def _tier(arguments: argparse.Namespace) -> str:
     from lthkit.tiers import tier
 
-    return arguments.tier or tier()
+    if (chosen := tier(arguments.tier)) == "recorded":
+        raise ValueError(
+            "tier recorded reads results and runs nothing; choose smoke, laptop or gpu with --tier, or look at a "
+            "recorded run: lthkit show winning-ticket."
+        )
+    return chosen
 
 
 def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:

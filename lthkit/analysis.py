@@ -31,6 +31,10 @@ class Interval:
         """Half the width: the number after ±."""
         return (self.high - self.low) / 2
 
+    def times(self, factor: float) -> Interval:
+        """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
+        return Interval(factor * self.mean, factor * self.low, factor * self.high, self.n)
+
 
 def interval(values: Sequence[float]) -> Interval:
     """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed."""

@@ -20,8 +20,10 @@ from lthkit.pruning import ladder
 from lthkit.recipes import Recipe
 from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
 from lthkit.replicates import Meeting
+from lthkit.sources import data_folder
 from lthkit.sweep import Pool
 from lthkit.tickets import Round, derived_seed, fresh_start, imp, load_round, one_shot, retrain
+from lthkit.tiers import by_tier
 from lthkit.training import TrainResult, train
 
 METHODS = ("imp", "one-shot")
@@ -94,11 +96,12 @@ def winning_ticket(tier: str, seeds: tuple[int, ...] = (0, 1, 2)) -> Experiment:
     Layerwise 20 % a round, the output layer at half that rate, rewinding to initialisation: the recipe of Frankle &
     Carbin 2019, section 2, with a budget for 10,000 images and early stopping by patience in every arm.
     """
-    recipe = {
-        "smoke": Recipe(steps=60, evaluate_every=20),
-        "laptop": Recipe(steps=2500, patience=400),
-        "gpu": Recipe(steps=10_000, patience=2000),
-    }[tier]
+    recipe = by_tier(
+        smoke=Recipe(steps=60, evaluate_every=20),
+        laptop=Recipe(steps=2500, patience=400),
+        gpu=Recipe(steps=10_000, patience=2000),
+        tier=tier,
+    )
     rounds, controls = {"smoke": (3, (1, 3))}.get(tier, (20, (3, 7, 15, 20)))
     return Experiment(
         "winning-ticket",
@@ -142,7 +145,7 @@ def default_recipe(model: str, tier: str) -> Recipe:
     }[model]
     if tier == "gpu":
         return replace(full, precision="auto")
-    steps = {"smoke": 40, "laptop": 2000 if model.startswith("lenet") else 1000}[tier]
+    steps = 40 if tier == "smoke" else 2000 if model.startswith("lenet") else 1000
     milestones = tuple(m * steps // full.steps for m in full.milestones)
     return replace(full, steps=steps, milestones=milestones, evaluate_every=20 if tier == "smoke" else 100)
 
@@ -239,8 +242,26 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
     )
 
 
+def recorded(name: str) -> Path:
+    """The folder of a run that comes with the course: recorded once, with its device and versions in summary.json.
+
+    It holds what `load` reads, and the masks of seed 0.
+
+    Raises:
+        ValueError: there is no such run; the text lists those there are.
+    """
+    results = data_folder() / "results"
+    known = sorted(path.parent.name for path in results.glob("*/config.json"))
+    if name not in known:
+        raise ValueError(f"there is no recorded run {name!r}; there are: {', '.join(known) or 'none'}.")
+    return results / name
+
+
 def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
     """The mask that one seed had at a round (0 is dense) of a run in `folder`."""
+    alone = Path(folder) / f"seed-{seed}" / f"mask-{level:02d}.npz"  # what a recorded run keeps of a round
+    if alone.exists():
+        return Mask.load(alone)
     found = load_round(Path(folder) / f"seed-{seed}", level)
     if found is None:
         raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")

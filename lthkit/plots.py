@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import analysis, files
@@ -117,22 +118,37 @@ def first_layer(
 
     `name` is a linear layer whose inputs are the pixels, row by row. All panels share one scale.
     """
-    counts = {label: mask[name].sum(0).reshape(shape).cpu().numpy() for label, mask in masks.items()}
-    top = max(int(c.max()) for c in counts.values())
+    top = max(int(mask[name].sum(0).max()) for mask in masks.values())
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.5 * len(counts) + 1.0, 3.1), layout="constrained")
-        axes = figure.subplots(1, len(counts), squeeze=False)[0]
-        for ax, (label, count) in zip(axes, counts.items(), strict=True):
-            picture = ax.imshow(count, cmap="cividis", vmin=0, vmax=top, interpolation="nearest")
-            ax.set_title(label, fontsize=10)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.grid(False)
+        figure = Figure(figsize=(2.5 * len(masks) + 1.0, 3.1), layout="constrained")
+        axes = figure.subplots(1, len(masks), squeeze=False)[0]
+        for ax, (label, mask) in zip(axes, masks.items(), strict=True):
+            picture = draw_first_layer(ax, mask, label=label, name=name, shape=shape, top=top)
         figure.colorbar(picture, ax=list(axes), label="connections per pixel", shrink=0.8)
         if stamp:
             lines = textwrap.fill(stamp, round(16 * figure.get_figwidth()))
             figure.supxlabel(lines, fontsize=7, color="#555555")
     return figure
+
+
+def draw_first_layer(
+    ax: Axes,
+    mask: Mask,
+    *,
+    label: str = "",
+    name: str = "fc1.weight",
+    shape: tuple[int, int] = (28, 28),
+    top: int | None = None,
+) -> AxesImage:
+    """One panel of `first_layer`, on axes that are there; `top` is the count at the upper end of the colours."""
+    count = mask[name].sum(0).reshape(shape).cpu().numpy()
+    top = int(count.max()) if top is None else top
+    picture = ax.imshow(count, cmap="cividis", vmin=0, vmax=top, interpolation="nearest")
+    ax.set_title(label, fontsize=10)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(False)
+    return picture
 
 
 def samples(data: Dataset, *, each: int = 6) -> Figure:
@@ -284,7 +300,7 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
             label=f"mean of {len(seeds)} seeds, 95 % interval",
         )
         ax.axhline(0, color="#333333", linewidth=1)
-        _density_axis(ax, x)
+        density_axis(ax, x)
         ax.set_xlim(max(x) * 1.05 ** (len(seeds) + 2), min(x) / 1.25)
         ax.set_ylabel(f"{one} - {other} (points)")
         _finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp)
@@ -384,7 +400,7 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
                 markersize=5,
                 label="some best step near the end",
             )
-        _density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        density_axis(ax, sorted({100 * row["density"] for row in rows}))
         ax.set_ylabel(ylabel)
         _fit(ax, rows, column, scale)
         _finish(figure, ax, title, stamp)
@@ -398,7 +414,8 @@ def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:
     ax.set_ylim(min(values) - margin, max(values) + margin)
 
 
-def _density_axis(ax: Axes, densities: Sequence[float]) -> None:
+def density_axis(ax: Axes, densities: Sequence[float]) -> None:
+    """Make x the axis of every curve here: weights remaining in percent, logarithmic, falling from left to right."""
     ax.set_xscale("log")
     ax.set_xlim(max(densities) * 1.08, min(densities) / 1.25)
     candidates = [100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05]
@@ -476,7 +493,7 @@ def pruned_accuracy(
             ax.plot(
                 x, middle, color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
             )
-        _density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        density_axis(ax, sorted({100 * row["density"] for row in rows}))
         ax.set_ylabel("validation accuracy (%)")
         _finish(figure, ax, title, stamp)
     return figure
@@ -492,3 +509,63 @@ def describe_pruned(rows: Sequence[Row]) -> str:
         means = {d: analysis.interval([r["accuracy"] for r in own if r["density"] == d]).mean for d in few}
         parts.append(f"{arm}: " + ", ".join(f"{100 * m:.3g} % at {100 * d:.3g} %" for d, m in means.items()))
     return "Line chart of validation accuracy against weights remaining, means. " + "; ".join(parts) + "."
+
+
+Prediction = tuple[str, float | None, analysis.Interval]
+
+
+def predicted(
+    points: Sequence[Prediction],
+    *,
+    unit: str,
+    title: str = "Your predictions beside the measurement",
+    stamp: str = "",
+) -> Figure:
+    """Predictions (diamonds) beside measurements (dots with their 95 % interval), one line for each of `points`.
+
+    `points` are (label, prediction or None, interval), all in `unit`. Without a prediction only the measurement is drawn.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.7 + 0.55 * len(points)), layout="constrained")
+        ax = figure.subplots()
+        look, place = LOOKS["ticket"], list(range(len(points)))[::-1]
+        bands = [band for _, _, band in points]
+        ax.errorbar(
+            [b.mean for b in bands],
+            place,
+            xerr=[b.half if b.n > 1 else 0.0 for b in bands],
+            fmt=look.marker,
+            color=look.color,
+            capsize=4,
+            label="measured: mean, 95 % interval",
+        )
+        mine = [(value, y) for (_, value, _), y in zip(points, place, strict=True) if value is not None]
+        if mine:
+            ax.plot(
+                [value for value, _ in mine],
+                [y for _, y in mine],
+                "D",
+                color=LOOKS["re-initialised"].color,
+                markersize=8,
+                markerfacecolor="none",
+                markeredgewidth=1.8,
+                label="your prediction",
+            )
+        ax.set_yticks(place, [label for label, _, _ in points])
+        ax.set_ylim(-0.6, len(points) - 0.4)
+        left, right = ax.get_xlim()
+        if left < 0 < right:
+            ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_xlabel(unit)
+        _finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_predicted(points: Sequence[Prediction], *, unit: str) -> str:
+    """The text alternative of `predicted`."""
+    parts = []
+    for label, value, band in points:
+        said = "no prediction" if value is None else f"predicted {value:.3g}"
+        spread = f" (95 % interval {band.low:.3g} to {band.high:.3g})" if band.n > 1 else ""
+        parts.append(f"{label}: {said}, measured {band.mean:.3g}{spread} {unit}")
+    return "Predictions beside measurements. " + "; ".join(parts) + "."

@@ -27,7 +27,8 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 # %% [markdown]
 # The **tier** is the size of the experiments. `laptop` fits two processor cores: minutes a lesson. `smoke` runs a lesson
 # in seconds and shows only that it runs; its numbers mean nothing. `gpu` trains longer, nearer to the published experiments. The
-# environment variable `LTHKIT_TIER` chooses. The code is the same in all three.
+# environment variable `LTHKIT_TIER` chooses. The code is the same in all of them. (A fourth tier, `recorded`, has the sizes of
+# `laptop` and reads the longest experiment from a recorded run.)
 
 # %% [markdown]
 # ## The data
@@ -138,9 +139,11 @@ def density(mask):
 
 
 # %%
-from lthkit.classroom import check, hint, use
+from lthkit.classroom import check, hint, progress, quiz, use
 
 check("00.1", density)
+
+# %%
 density_ = use("00.1", density)
 
 # %% [markdown]
@@ -148,6 +151,13 @@ density_ = use("00.1", density)
 
 # %%
 # hint("00.1")
+
+# %% [markdown]
+# `progress()` shows your passport: what you passed, what you passed with the solution shown (assisted), and what is open. It is a
+# file on your own disk, and it is sent nowhere.
+
+# %%
+# progress()
 
 # %% [markdown]
 # Now use it on a real mask. We keep each weight of the first layer with probability 0.2 and count.
@@ -160,6 +170,14 @@ print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask)
 # It is near 0.2 but not equal to it: each weight was a coin toss of its own. A method that promises to keep
 # exactly 20 % has to count. `lthkit` *removes* exactly `round(fraction × remaining)` weights.
 #
+# ## Questions
+#
+# Lessons also ask questions. Put the letter of an option, in quotes, in place of `None`, and run the cell.
+
+# %% question="00.Q1"
+quiz("00.Q1", "b")
+
+# %% [markdown]
 # ## Summary
 #
 # - `lth.load_data`, `lth.models`, `lth.train`: data, network, training; network and training have seeds of their own.
@@ -169,5 +187,4 @@ print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask)
 # **What this lesson does not tell you:** whether any of these numbers hold with another seed. One training is an
 # example, not evidence.
 #
-# **Next:** lessons 01 to 04 (in preparation) build the tools one by one. Lesson 05 puts them together and finds a winning
-# ticket.
+# **Next:** lessons 01 to 04 build the tools one by one. Lesson 05 puts them together and finds a winning ticket.

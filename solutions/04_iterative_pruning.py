@@ -400,33 +400,30 @@ seeds = (0, 1, 2)
 steps = lth.by_tier(smoke=20, laptop=800, gpu=5000)
 target, n_rounds = lth.by_tier(smoke=(0.2, 4), laptop=(0.02, 10), gpu=(0.01, 20))
 compared = lth.by_tier(smoke=(2, 4), laptop=(4, 6, 8, 10), gpu=(5, 10, 15, 20))
+lenet, fraction = lth.models.lenet_300_100, lth.fraction_for(target, n_rounds)
+every, cuts = {}, {}
+for seed in seeds:
+    common = {"steps": steps, "seed": seed}
+    every[seed] = list(lth.imp(lenet, data, rounds=n_rounds, fraction=fraction, **common))
+    densities = [every[seed][r].density for r in compared]
+    cuts[seed] = list(lth.one_shot(lenet, data, densities=densities, **common))
+
+# %% [markdown]
+# One row for each training: its arm, its seed, the round with which it is compared, and what came out.
+
+
+# %%
+def row(arm, seed, level, this):
+    measured = {"density": this.density, "test_accuracy": this.test_accuracy}
+    return {"arm": arm, "seed": seed, "round": level, **measured}
+
+
 rows, last_masks = [], {}
 for seed in seeds:
-    every = list(
-        lth.imp(
-            lth.models.lenet_300_100,
-            data,
-            rounds=n_rounds,
-            fraction=lth.fraction_for(target, n_rounds),
-            steps=steps,
-            seed=seed,
-        )
-    )
-    chosen = [every[r] for r in compared]
-    densities = [r.density for r in chosen]
-    cuts = list(lth.one_shot(lth.models.lenet_300_100, data, densities=densities, steps=steps, seed=seed))
-    for arm, found in (("dense", every[:1]), ("iterative", chosen), ("one-shot", cuts[1:])):
-        for level, this in zip((0,) if arm == "dense" else compared, found, strict=True):
-            rows.append(
-                {
-                    "arm": arm,
-                    "seed": seed,
-                    "round": level,
-                    "density": this.density,
-                    "test_accuracy": this.test_accuracy,
-                }
-            )
-    last_masks[seed] = (every[-1].mask, cuts[-1].mask)
+    rows.append(row("dense", seed, 0, every[seed][0]))
+    rows += [row("iterative", seed, level, every[seed][level]) for level in compared]
+    rows += [row("one-shot", seed, r, cut) for r, cut in zip(compared, cuts[seed][1:], strict=True)]
+    last_masks[seed] = (every[seed][-1].mask, cuts[seed][-1].mask)
 
 # %% [markdown]
 # The difference is taken seed by seed, because the two ways share initialisation and data order. The interval is a 95 % interval
@@ -459,13 +456,15 @@ lth.plots.show(
 )
 
 # %% [markdown]
-# And your prediction:
+# And your prediction: the diamond, if you made one. The dot and its bar are the measurement at the smallest density.
 
 # %%
 gap = analysis.paired(rows, ("iterative", compared[-1]), ("one-shot", compared[-1]))
-mine = my_iterative_minus_one_shot
-said = "no prediction" if mine is None else f"predicted {mine:+.1f}"
-print(f"iterative - one-shot: {said}, measured {100 * gap.mean:+.2f} points")
+points = [("iterative - one-shot", my_iterative_minus_one_shot, gap.times(100))]
+lth.plots.show(
+    lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit="points"),
+)
 
 # %% [markdown]
 # ### What the numbers say

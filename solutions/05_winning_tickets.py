@@ -34,6 +34,7 @@
 import torch
 
 import lthkit as lth
+from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)
 theta_0 = torch.tensor([[0.4, -0.1, 0.3], [-0.6, 0.2, -0.2], [0.1, 0.5, -0.3], [0.2, -0.4, 0.1]])
@@ -108,7 +109,11 @@ for r in lth.imp(lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=s
 # | shuffled | permuted inside each layer | θ₀ | the places, but not each layer's density |
 #
 # The three ways to train are called the three *arms* of the experiment.
-#
+
+# %% question="05.Q1"
+quiz("05.Q1", "c")
+
+# %% [markdown]
 # ### Exercise 05.1: the re-initialised control · medium · four lines · 10 minutes
 #
 # Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard
@@ -134,9 +139,9 @@ def reinitialised_weights(theta_0, mask, seed):
 
 
 # %%
-from lthkit.classroom import check, hint, use
-
 check("05.1", reinitialised_weights)
+
+# %%
 reinitialised_weights_ = use("05.1", reinitialised_weights)
 
 # %% [markdown]
@@ -170,6 +175,9 @@ print({name: round(d, 3) for name, d in mask.per_layer().items()})
 print({name: round(d, 3) for name, d in shuffled.per_layer().items()})
 print(f"entries that differ: {100 * mask.distance(shuffled):.0f} %")
 
+# %% question="05.Q2"
+quiz("05.Q2", "a")
+
 # %% [markdown]
 # ## Predict
 #
@@ -195,15 +203,20 @@ my_ticket_minus_reinitialised = None
 # control was not trained in that round. Early-stop steps are medians over seeds.
 #
 # It takes minutes. If the kernel dies, run the cell again: finished rounds are in the run folder and are not repeated.
+# (Tier `recorded` runs nothing here. It reads a run that came with the course, with three seeds.)
 
 # %%
 from lthkit import experiments, report
 
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
 experiment = experiments.winning_ticket(lth.tier(), seeds)
-folder = lth.records.runs_folder() / experiments.folder_name(experiment, data)
-rows = experiments.run(experiment, data, folder)
+if lth.tier() == "recorded":  # read, not run
+    folder = experiments.recorded("winning-ticket")
+else:
+    folder = lth.records.runs_folder() / experiments.folder_name(experiment, data)
+    experiments.run(experiment, data, folder)
 config, summary, rows = experiments.load(folder)
+seeds = config["seeds"]
 print(report.table(rows))
 
 # %% [markdown]
@@ -246,18 +259,25 @@ for name, band in (
     print(f"{name:24} {100 * band.mean:+.2f} [{100 * band.low:+.2f}, {100 * band.high:+.2f}] {says}")
 
 # %% [markdown]
-# And your predictions:
+# And your predictions. The diamond is your number, the dot and its bar are the measurement. Does your number lie inside
+# the bar?
 
 # %%
-for name, mine, band in (
-    ("dense", my_ticket_minus_dense, versus_dense),
-    ("re-initialised", my_ticket_minus_reinitialised, versus_fresh),
-):
-    predicted = "no prediction" if mine is None else f"predicted {mine:+.1f}"
-    print(f"at {at:.1f} %, ticket - {name}: {predicted}, measured {100 * band.mean:+.1f} points")
+compared = [
+    ("ticket - dense", my_ticket_minus_dense, versus_dense),
+    ("ticket - re-initialised", my_ticket_minus_reinitialised, versus_fresh),
+]
+points = [(name, mine, band.times(100)) for name, mine, band in compared]
+lth.plots.show(
+    lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit="points"),
+)
+
+# %% question="05.Q3"
+quiz("05.Q3", "c")
 
 # %% [markdown]
-# Read the last two lines of the cell before as well. A control can lose against the ticket and still come close to the
+# Read the last two lines of the table of differences as well. A control can lose against the ticket and still come close to the
 # dense network. So two questions have two answers: do the original weights *help*, and are they *necessary* to match? A few percent
 # of the weights may be enough for this task even without them; what the ticket adds is the difference between the arms.
 #
@@ -290,6 +310,8 @@ def matching_density(densities, ticket, dense):
 
 # %%
 check("05.2", matching_density)
+
+# %%
 matching_density_ = use("05.2", matching_density)
 
 # %% [markdown]
@@ -327,9 +349,59 @@ lth.plots.show(
     alt=lth.plots.describe(rows, column="best_step", scale=1.0, unit=" steps"),
 )
 
+# %% question="05.Q4"
+quiz("05.Q4", "b")
+
 # %% [markdown]
 # An open marker says that some seed's best step lay in the last tenth of its budget. Such a training may still have been
 # improving: its true early-stop step may be later, and its accuracy higher.
+#
+# ### Exercise 05.3: the early-stop step · medium · seven lines · 10 minutes
+#
+# How does a training know that it may stop? It cannot see the future. So it has a **patience**: the number of steps that it
+# goes on without a new best loss. It stops at the first measurement that lies `patience` steps or more after the best one so far,
+# and never sees the rest. A *new best* is a loss below the best so far; an equal loss is none. A new best is looked for first: it is
+# one even after a long wait.
+#
+# Expected: `early_stop_step([0, 100, 200, 300], [2.0, 1.0, 1.2, 0.5], 100)` is `100`: at step 200 the best is 100 steps old, and the
+# training never reaches step 300.
+
+
+# %% exercise="05.3"
+def early_stop_step(steps, losses, patience):
+    """The step of the least validation loss that a training sees before its patience ends.
+
+    steps: rising list of ints. losses: the validation loss at each. patience: in steps.
+    """
+    # BEGIN SOLUTION
+    best_step, best_loss = steps[0], losses[0]
+    for step, loss in zip(steps, losses, strict=True):
+        if loss < best_loss:
+            best_step, best_loss = step, loss
+        elif step - best_step >= patience:
+            break
+    return best_step
+    # END SOLUTION
+
+
+# %%
+check("05.3", early_stop_step)
+
+# %% [markdown]
+# Use it on a validation curve: one longer training of the dense network. What does a short patience do?
+
+# %%
+early_stop_step_ = use("05.3", early_stop_step)
+recipe = lth.Recipe(steps=lth.by_tier(smoke=100, laptop=2500, gpu=2500), evaluate_every=20)
+curve = lth.train(lth.models.lenet_300_100(seed=0), data, recipe=recipe, seed=0).history
+measured = [p.step for p in curve], [p.validation_loss for p in curve]
+for patience in (40, 100, 200, 400, 1000):
+    step = early_stop_step_(*measured, patience)
+    print(f"patience {patience:4}: step {step:4}, loss {measured[1][measured[0].index(step)]:.4f}")
+
+# %% [markdown]
+# Now you have seen why such a number is noisy: it depends on the patience, and on how often you look. A claim about early stopping has to say
+# both.
 #
 # ### A contested number
 #
@@ -406,8 +478,67 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
     )
 
 # %% [markdown]
+# The same comparison in a run that was recorded when the course was made: three seeds, on the machine that the cell
+# names. Is your interval compatible with it?
+
+# %%
+_, made, kept = experiments.load(experiments.recorded("winning-ticket"))
+for other in (("dense", 0), ("re-initialised", 15), ("shuffled", 15)):
+    b = analysis.paired(kept, ("ticket", 15), other).times(100)
+    print(f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
+print(made["device"], "·", made["environment"]["processor"], "· torch", made["environment"]["torch"])
+
+# %% [markdown]
 # The published experiments use MNIST, 55,000 training images and 50,000 steps a training. Ours use Fashion-MNIST, 10,000 images
 # and a few thousand steps. We compare the *shape* of the result: hill, cliff and controls. We do not compare the accuracies.
+#
+# ## Choose a ticket
+#
+# A device has room for 5 % of the weights, and the accuracy must not fall. Which ticket do you put on it? "At least as
+# good as dense" has to be *shown*, so we ask the interval, not the mean.
+#
+# ### Exercise 05.4: a ticket under a constraint · hard · four lines · 15 minutes
+#
+# For each density you get the differences ticket minus dense, one for each seed. A density is *safe* if the 95 % interval of its differences lies at
+# 0 or above: `analysis.interval(values).low` is the lower end. Return the smallest safe density that is at most `largest`, or
+# `None` if there is none.
+#
+# Expected: `smallest_safe_density({0.2: [0.01, 0.012], 0.04: [0.01, 0.0101]}, 0.05)` is `0.04`.
+
+
+# %% exercise="05.4"
+def smallest_safe_density(differences, largest):
+    """The smallest density, at most `largest`, whose 95 % interval of differences lies at 0 or above; else None.
+
+    differences: density -> list of accuracy differences, ticket minus dense, one a seed. The densities have no order.
+    """
+    # BEGIN SOLUTION
+    safe = [d for d, values in differences.items() if d <= largest and analysis.interval(values).low >= 0]
+    return min(safe, default=None)
+    # END SOLUTION
+
+
+# %%
+check("05.4", smallest_safe_density)
+
+# %% [markdown]
+# Decide for our own run: at most 5 % of the weights, then at most 20 %.
+
+# %%
+smallest_safe_density_ = use("05.4", smallest_safe_density)
+differences = {
+    analysis.density_of(rows, r): [analysis.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds]
+    for r in levels
+}
+for largest in (0.05, 0.2):
+    found = smallest_safe_density_(differences, largest)
+    said = "none is shown to be safe" if found is None else f"{100 * found:.1f} % of the weights"
+    print(f"at most {100 * largest:.0f} %: {said}")
+
+# %% [markdown]
+# "None is shown" does not mean that none is good. It means that these seeds cannot show it. One more caution: we looked at many
+# densities on the same test accuracies and took the one that passed. The more we look at, the more often one passes by chance. A
+# careful team would choose on the validation split, and then train new seeds at the chosen density only.
 #
 # ## Traps
 #
@@ -423,7 +554,7 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
 #
 # - A ticket is a mask *and* its initial weights. IMP finds it: train, prune, rewind, repeat.
 # - On this network and this data, the numbers above say how small it may be, with their intervals.
-# - In our recorded run (tier `laptop`, five seeds, 3.6 % of the weights) both controls lost against the ticket, with intervals
+# - In the run of the solved edition (tier `laptop`, five seeds, 3.6 % of the weights) both controls lost against the ticket, with intervals
 #   that exclude 0; against the dense network they lost less. Compare with your output.
 #
 # **What this lesson does not tell you.** Why a ticket can be *better* than the dense network: we did not test it. LeNet-300-100 is a small network on easy data. On deeper networks with larger

@@ -149,3 +149,31 @@ def test_a_console_that_is_not_utf8_shows_the_tables(tmp_path):
     assert done.returncode == 0, done.stderr.decode()
     assert b"+/-" in done.stdout and b"?" not in done.stdout
     done.stdout.decode("ascii")
+
+
+def test_a_recorded_run_is_shown_and_left_as_it_is(tmp_path, capsys):
+    """Catches: drawing into the installed package."""
+    folder = experiments.recorded("winning-ticket")
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    assert main(["show", "winning-ticket"]) == 0
+    out = capsys.readouterr().out
+    assert "re-initialised" in out and "a recorded run" in out
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+    assert main(["show", "no-such-run"]) == 2
+    assert "winning-ticket" in capsys.readouterr().err
+
+
+def test_the_recorded_masks_have_the_recorded_densities():
+    """Catches: masks of another run laid beside the table."""
+    folder = experiments.recorded("winning-ticket")
+    rows = experiments.load(folder)[2]
+    for row in rows:
+        if row["seed"] == 0 and row["arm"] in ("dense", "ticket"):
+            mask = experiments.load_mask(folder, seed=0, level=row["round"])
+            assert mask.density == pytest.approx(row["density"], abs=1e-12)
+
+
+def test_tier_recorded_runs_nothing(tmp_path, capsys):
+    assert main(["run", "winning-ticket", "--tier", "recorded"]) == 2
+    assert "lthkit show winning-ticket" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

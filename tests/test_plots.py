@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lthkit as lth
 from lthkit import plots
+from lthkit.analysis import Interval
 
 ROWS = [
     {
@@ -148,3 +149,20 @@ def test_pruned_accuracy_draws_the_median_of_each_arm_and_says_it():
     assert lines["random"].get_xdata() == pytest.approx([100, 50, 10])
     assert lines["random"].get_ydata() == pytest.approx([41, 21, 5])
     assert "global: 81 % at 100 %, 41 % at 50 %, 9 % at 10 %; random: " in plots.describe_pruned(rows)
+
+
+def test_a_prediction_is_drawn_beside_its_measurement():
+    """Catches: labels upside down against their values, and a missing prediction that stops the lesson."""
+    bands = [Interval(1.0, 0.5, 1.5, 3), Interval(-2.0, -3.0, -1.0, 3)]
+    points = [("one", 1.2, bands[0]), ("two", None, bands[1])]
+    ax = plots.predicted(points, unit="points").axes[0]
+    labels = {
+        round(y): text.get_text() for y, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    }
+    diamonds = next(line for line in ax.lines if line.get_label() == "your prediction")
+    assert [(x, labels[round(y)]) for x, y in zip(*diamonds.get_data(), strict=True)] == [(1.2, "one")]
+    assert "two: no prediction, measured -2 (95 % interval -3 to -1) points" in plots.describe_predicted(
+        points, unit="points"
+    )
+    nothing = plots.predicted([("one", None, bands[0])], unit="points").axes[0]
+    assert all(line.get_label() != "your prediction" for line in nothing.lines)

@@ -11,7 +11,7 @@ from lthkit.tiers import TIERS, by_tier, tier
 def test_the_variable_chooses(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("LTHKIT_TIER", name)
     assert tier() == name
-    assert by_tier(smoke="smoke", laptop="laptop", gpu="gpu") == name
+    assert by_tier(smoke="smoke", laptop="laptop", gpu="gpu") == name.replace("recorded", "laptop")
 
 
 def test_laptop_is_the_default_also_for_an_empty_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +45,15 @@ def test_all_three_must_be_given_by_name() -> None:
         by_tier(smoke=1, laptop=2)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         by_tier(1, 2, 3)  # type: ignore[misc]
+
+
+def test_recorded_has_the_sizes_of_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LTHKIT_TIER", "recorded")
+    assert by_tier(smoke=1, laptop=2, gpu=3) == 2
+
+
+def test_an_argument_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LTHKIT_TIER", "smoke")
+    assert tier("gpu") == "gpu" and by_tier(smoke=1, laptop=2, gpu=3, tier="gpu") == 3
+    with pytest.raises(ValueError, match="tier is 'lapto'"):
+        tier("lapto")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
 
 
 def density(mask: Tensor) -> float:
@@ -77,5 +77,29 @@ EXERCISES = (
         difficulty="easy",
         lines=1,
         minutes=3,
+    ),
+)
+
+QUESTIONS = (
+    Question(
+        "00.Q1",
+        "You train twice with two learning rates and keep the network with the better accuracy. On which split do you compare?",
+        (
+            Option(
+                "On the training split.",
+                False,
+                "There, the network that has learned its pictures by heart wins, and not the one that does well on new ones.",
+            ),
+            Option(
+                "On the validation split.",
+                True,
+                "It is there for choices. The accuracy of the chosen network is then read on the test split, once.",
+            ),
+            Option(
+                "On the test split.",
+                False,
+                "Then the test split has made the choice, and the number that you report on it is too good.",
+            ),
+        ),
     ),
 )
