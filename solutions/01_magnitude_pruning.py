@@ -299,6 +299,21 @@ for density in (0.3, 0.1, 0.05):
 quiz("01.Q4", "b")
 
 # %% [markdown]
+# ### Prune it yourself
+#
+# The same networks, and your hand on the threshold. Move the slider to the right and look for the place where the accuracy
+# leaves the dense line. Then switch between *global* and *layerwise* at the same density: which layer pays for the difference? Look at
+# the dashed lines in the three histograms, and at the bars. (Without a running kernel the picture stands still, at 10 % of the weights.)
+
+# %%
+lth.explore.prune_it_yourself(networks, data)
+
+# %% [markdown]
+# A global threshold is one line through all three histograms, and the layer with the smaller weights loses more of them. Layerwise, each
+# histogram has a threshold of its own, and all bars are equally long. This picture shows one seed, and for speed the accuracy of the first 1,000
+# validation images only: it is for looking around, not for claims. The intervals above are for claims.
+
+# %% [markdown]
 # ### Exercise 01.4: read a curve · medium · eight lines · 10 minutes
 #
 # A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point

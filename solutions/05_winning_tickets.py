@@ -457,6 +457,14 @@ for name, m in (("ticket", ticket), ("shuffled", ticket.shuffled(seed=0))):
 # `smoke` trains too briefly for that.) The mask was made by training. That is why finding a ticket is not cheaper than
 # training: we trained the whole network first, many times.
 #
+# The mask of one round is the end of a story. Go through the rounds, and look for two things: when does a pattern first stand
+# out on the left, and where on the right does the ticket leave its controls? (Without a running kernel the picture stands still, at a
+# round in the middle. Each picture has its own colours: read the scale beside it.)
+
+# %%
+lth.explore.ticket_scrubber(folder, rows, seed=0, stamp=stamp)
+
+# %% [markdown]
 # ## What the papers printed, and what we measured
 #
 # The published column, with its sources. The cell below prints what we measured at the same places.

@@ -521,6 +521,21 @@ def test_setup_cell_is_the_same_in_all_lessons_and_below_the_title(course: Path)
     assert [c.id == "setup" for c in cells[:3]] == [False, False, True]
 
 
+def test_the_colab_badge_comes_from_the_repository_address(course: Path) -> None:
+    """Catches: a badge that leads nowhere, in the solved edition, or without a public address."""
+    source = next((course / "solutions").glob("*.py"))
+
+    def badges(address: str) -> list[list[str]]:
+        (course / "pyproject.toml").write_text(f'[tool.lthkit]\nrepository = "{address}"\n')
+        return [[c.source for c in node.cells if c.id == "colab"] for node in editions(course, source)]
+
+    assert badges("") == badges("https://example.org/a/b") == [[], []]
+    for address in ("https://github.com/someone/lthkit", "https://github.com/someone/lthkit.git"):
+        (student,), solved = badges(address)
+        target = f"github/someone/lthkit/blob/main/notebooks/{source.stem}.ipynb"
+        assert target in student and "![Open this lesson in Colab]" in student and solved == []
+
+
 def test_setup_cell_finds_a_checkout_and_says_what_to_do_without_one(course: Path, tmp_path: Path) -> None:
     code = setup_cell(course)
     package, deep = course / "lthkit", course / "my" / "copies"

@@ -44,6 +44,7 @@ FLOORS: dict[str, int] = {
     "plots": 7,
     "bench": 7,
     "report": 8,
+    "explore": 8,
     # beside the house
     "classroom": 8,
     "__main__": 9,

@@ -218,8 +218,10 @@ def _clean_outputs(where: str, outputs: Sequence[Any], paths: Iterable[str]) -> 
             raise BuildError(
                 f"{where}: the cell writes to stderr, which is not kept: {output.text.strip()[:300]}"
             )
-        if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
-            continue
+        data = output.get("data", {})
+        if data.pop("application/vnd.jupyter.widget-view+json", None) is not None:
+            if not any(kind.startswith("image/") for kind in data):
+                continue  # an explorer (lthkit.explore) leaves its picture; another widget leaves nothing
         if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
             kept[-1].text += output.text
         else:

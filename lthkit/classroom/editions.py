@@ -16,6 +16,7 @@ import copy
 import hashlib
 import importlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,7 +68,8 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
         raise BuildError(
             f"{at(source)}: jupytext reads {len(notebook.cells)} cells, and there are {len(parsed)} `# %%` lines."
         )
-    setup = _setup_cell(root)
+    repository = _repository(root)
+    setup = _setup_cell(repository)
     students: list[Any] = []
     solutions: list[Any] = []
     taken: set[str] = set()
@@ -93,6 +95,8 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
         if not any(cell.id == "setup" for cell in cells):
             below = 1 if cells and cells[0].cell_type == "markdown" else 0
             cells.insert(below, copy.deepcopy(setup))
+    if badge := _colab_badge(repository, source.stem):
+        students.insert(next(i for i, cell in enumerate(students) if cell.id == "setup"), badge)
     nbformat = tool("nbformat")
     made = []
     for edition, cells in zip(EDITIONS, (students, solutions), strict=True):
@@ -176,16 +180,34 @@ def _cell_id(cell: Any, raw: Cell, taken: set[str]) -> str:
     return name
 
 
-def _setup_cell(root: Path) -> Any:
+def _repository(root: Path) -> str:
+    """The address of the course's repository, from the one place that has it; empty if there is none."""
     try:
         settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-        repository = settings.get("tool", {}).get("lthkit", {}).get("repository", "")
     except FileNotFoundError:
-        repository = ""
+        return ""
+    return str(settings.get("tool", {}).get("lthkit", {}).get("repository", ""))
+
+
+def _setup_cell(repository: str) -> Any:
     cell = tool("nbformat").v4.new_code_cell(
         _SETUP.replace("REPOSITORY", repository), metadata={"tags": ["setup"]}
     )
     cell.id = "setup"
+    return cell
+
+
+def _colab_badge(repository: str, stem: str) -> Any:
+    """A text cell that opens the lesson on Colab, which reads notebooks from GitHub; None for any other address."""
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", repository)
+    if match is None:
+        return None
+    address = (
+        f"https://colab.research.google.com/github/{match[1]}/blob/main/{EDITIONS['student']}/{stem}.ipynb"
+    )
+    badge = "https://colab.research.google.com/assets/colab-badge.svg"
+    cell = tool("nbformat").v4.new_markdown_cell(f"[![Open this lesson in Colab]({badge})]({address})")
+    cell.id = "colab"
     return cell
 
 
