@@ -51,6 +51,7 @@ __all__ = [
     "devices",
     "evaluate",
     "experiments",
+    "explore",
     "files",
     "fraction_for",
     "fresh_start",
@@ -81,9 +82,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lthkit import classroom, experiments, plots, report
+    from lthkit import classroom, experiments, explore, plots, report
 
-_LAZY = ("classroom", "experiments", "plots", "report")  # matplotlib is not needed to train
+_LAZY = ("classroom", "experiments", "explore", "plots", "report")  # matplotlib is not needed to train
 
 
 def __getattr__(name: str) -> Any:

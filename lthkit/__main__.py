@@ -1,4 +1,4 @@
-"""The command line: `lthkit run`, `show`, `bench`, `build`."""
+"""The command line: `lthkit doctor`, `start`, `run`, `show`, `bench`, `build`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from typing import Any
 
 EXAMPLES = """\
 examples:
+  lthkit doctor
+      is this machine ready?
+  lthkit start 00
+      your own copy of a lesson, in my/
   lthkit run winning-ticket
       a winning ticket and its two controls on the embedded data, three seeds; minutes on two cores
   lthkit run winning-ticket --seeds 0,1,2,3,4
@@ -53,6 +57,19 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="command")
+
+    doctor = commands.add_parser("doctor", help="say whether this machine is ready, and what to mend")
+    doctor.set_defaults(command=_doctor)
+
+    start = commands.add_parser(
+        "start",
+        help="put your own copy of a lesson into my/",
+        description="Copies lessons into my/, where an update of the course leaves them alone. A copy that is there "
+        "is never overwritten.",
+    )
+    start.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; without one, all are listed")
+    start.add_argument("--fresh", action="store_true", help="start over, beside the copy that is there")
+    start.set_defaults(command=_start)
 
     run = commands.add_parser("run", help="run an experiment and save its table and figure", epilog=EXAMPLES,
                               formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
@@ -252,6 +269,34 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
         f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
         f"the run took {textbook / speed:.0%} of its time"
     )
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from lthkit.doctor import examine
+
+    found = examine()
+    for finding in found:
+        _say(finding.line())
+    fixes = sum(finding.kind == "fix" for finding in found)
+    _say(f"{fixes} to fix" if fixes else "ready: lthkit start 00")
+    return 1 if fixes else 0
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from lthkit.classroom.start import course_folder, overview, start
+
+    course = course_folder()
+    if not arguments.lessons:
+        for stem, title, begun in overview(course):
+            _say(f"{stem[:2]}  {'begun' if begun else '-':6}{title}")
+        return 0
+    for number in arguments.lessons:
+        copy = start(course, number, fresh=arguments.fresh)
+        path = os.path.relpath(copy.path)
+        _say(f"{path} {'is ready' if copy.new else 'is there and stays as it is'}: jupyter lab {path}")
+        if not copy.new:
+            _say("  (to start over beside it: --fresh)")
+    return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@
 # Two layers of a trained network, invented here: `a` has large weights, `b` has small ones.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 import copy
 
 import torch
@@ -76,6 +77,7 @@ print(scores)
 # the False entries in what the cell prints.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 flat = torch.cat([s.flatten() for s in scores.values()])  # one long tensor, shape (10,)
 threshold = flat.sort().values[3]  # the fourth-lowest: index 3
 print(f"threshold {threshold:.1f}")
@@ -389,7 +391,7 @@ quiz("01.Q3", "b")
 # masks of exercise 01.3 do it: a layer without a fraction stays whole.
 
 # %%
-scan = []
+scan: list[lth.records.Row] = []
 for seed, network in networks.items():
     magnitude = lth.magnitude(network)
     for name in magnitude:
@@ -421,7 +423,7 @@ quiz("01.Q5", "c")
 curves = {}
 for name in whole:
     at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
-    curves[name] = [(1 - d, analysis.interval(found).mean) for d, found in at.items()]
+    curves[name] = [(1 - d, analysis.interval(measured).mean) for d, measured in at.items()]
 limits = largest_sparsities_(curves, mean_dense, 0.01)
 print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
 
@@ -430,7 +432,7 @@ print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
 # compared with the one point that each layer alone was allowed?
 
 # %%
-losses = {"layer by layer": [], "global": []}
+losses: dict[str, list[float]] = {"layer by layer": [], "global": []}
 for seed, network in networks.items():
     magnitude = lth.magnitude(network)
     mask = lth.Mask(layerwise_masks_(magnitude, limits))

@@ -403,10 +403,10 @@ compared = lth.by_tier(smoke=(2, 4), laptop=(4, 6, 8, 10), gpu=(5, 10, 15, 20))
 lenet, fraction = lth.models.lenet_300_100, lth.fraction_for(target, n_rounds)
 every, cuts = {}, {}
 for seed in seeds:
-    common = {"steps": steps, "seed": seed}
-    every[seed] = list(lth.imp(lenet, data, rounds=n_rounds, fraction=fraction, **common))
+    in_rounds = lth.imp(lenet, data, rounds=n_rounds, fraction=fraction, steps=steps, seed=seed)
+    every[seed] = list(in_rounds)
     densities = [every[seed][r].density for r in compared]
-    cuts[seed] = list(lth.one_shot(lenet, data, densities=densities, **common))
+    cuts[seed] = list(lth.one_shot(lenet, data, densities=densities, steps=steps, seed=seed))
 
 # %% [markdown]
 # One row for each training: its arm, its seed, the round with which it is compared, and what came out.

@@ -31,6 +31,7 @@
 # train here; we write down what training might have made of them.)
 
 # %%
+# NBVAL_CHECK_OUTPUT
 import torch
 
 import lthkit as lth
@@ -47,6 +48,7 @@ print("trained\n", theta)
 # value at **initialisation**; this is called *rewinding*. Compare the last two printouts: same places, other numbers.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 keep = theta.abs() > theta.abs().flatten().kthvalue(6).values
 print("mask\n", keep.int())
 print("pruned, as trained\n", theta.where(keep, 0))
@@ -490,9 +492,9 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
 # names. Is your interval compatible with it?
 
 # %%
-_, made, kept = experiments.load(experiments.recorded("winning-ticket"))
+recorded_config, made, recorded_rows = experiments.load(experiments.recorded("winning-ticket"))
 for other in (("dense", 0), ("re-initialised", 15), ("shuffled", 15)):
-    b = analysis.paired(kept, ("ticket", 15), other).times(100)
+    b = analysis.paired(recorded_rows, ("ticket", 15), other).times(100)
     print(f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
 print(made["device"], "·", made["environment"]["processor"], "· torch", made["environment"]["torch"])
 

@@ -47,7 +47,8 @@ FLOORS: dict[str, int] = {
     "explore": 8,
     # beside the house
     "classroom": 8,
-    "__main__": 9,
+    "doctor": 9,
+    "__main__": 10,
 }
 # Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
 WITHIN = {

@@ -108,7 +108,7 @@ def test_every_import_of_the_package_and_its_tests_is_declared() -> None:
         "conftest",
         "tests",
     }
-    for path in [*ROOT.glob("lthkit/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("solutions/*.py")]:
+    for path in [*ROOT.glob("lthkit/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("solutions/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
