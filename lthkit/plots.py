@@ -569,3 +569,64 @@ def describe_predicted(points: Sequence[Prediction], *, unit: str) -> str:
         spread = f" (95 % interval {band.low:.3g} to {band.high:.3g})" if band.n > 1 else ""
         parts.append(f"{label}: {said}, measured {band.mean:.3g}{spread} {unit}")
     return "Predictions beside measurements. " + "; ".join(parts) + "."
+
+
+def mask_leak(rows: Sequence[Row], *, stamp: str = "") -> Figure:
+    """What removed weights do while a training goes on: how many are not 0 (left), and how large they are (right).
+
+    Columns of `rows`: arm (at most four), seed, step, share (of the removed weights that are not 0) and size (their
+    norm over the norm of all weights), both 0 to 1. A line is the median over seeds, the band reaches from the least to
+    the greatest. A size of 0 has no place on the logarithmic axis and is not drawn.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        looks = (*list(LOOKS.values())[:3], _Look("#CC79A7", "D", "-."))
+        for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
+            own = [row for row in rows if row["arm"] == arm]
+            steps = sorted({row["step"] for row in own})
+            for ax, column in ((left, "share"), (right, "size")):
+                cells = [[100 * row[column] for row in own if row["step"] == step] for step in steps]
+                if column == "size" and not any(map(any, cells)):
+                    continue
+                ax.plot(
+                    steps,
+                    [median(cell) for cell in cells],
+                    color=look.color,
+                    linestyle=look.dash,
+                    marker=look.marker,
+                    markersize=4,
+                    markevery=max(1, len(steps) // 6),
+                    label=arm if ax is left else "_",
+                )
+                ax.fill_between(
+                    steps,
+                    [min(c) for c in cells],
+                    [max(c) for c in cells],
+                    color=look.color,
+                    alpha=0.13,
+                    linewidth=0,
+                )
+        left.set_ylim(-4, 104)
+        left.set_ylabel("removed weights that are not 0 (%)")
+        right.set_yscale("log")
+        right.set_ylabel("their norm, of the norm of all (%)")
+        for ax in (left, right):
+            ax.set_xlabel("step after pruning")
+        _finish(figure, left, "Removed weights that come back", stamp)
+    return figure
+
+
+def describe_leak(rows: Sequence[Row]) -> str:
+    """The text alternative of `mask_leak`: share and size at the last step, medians over seeds."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        own = [row for row in rows if row["arm"] == arm]
+        end = [row for row in own if row["step"] == max(r["step"] for r in own)]
+        share, size = (100 * median(row[column] for row in end) for column in ("share", "size"))
+        parts.append(
+            f"{arm}: {share:.3g} % of the removed weights are not 0, their norm is {size:.2g} % of all"
+        )
+    return (
+        "Two line charts against the step after pruning, at the last step, medians. " + "; ".join(parts) + "."
+    )

@@ -282,6 +282,45 @@ EXERCISES = (
     ),
     Exercise(
         id="02.2",
+        reference=densities,
+        cases=(
+            Case(({"a": torch.tensor([T, F, F, F])},), "One layer of four weights."),
+            Case(
+                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T])},),
+                "Two layers of different sizes.",
+            ),
+            Case(
+                ({"a": torch.zeros(3, 2).bool(), "b": torch.ones(2, 5).bool(), "c": torch.eye(4).bool()},),
+                "An empty layer, a whole one, and a diagonal.",
+            ),
+        ),
+        hints=(
+            "The density of a layer is the number of True entries divided by the number of all entries.",
+            "int(keep.sum()) counts the True entries, keep.numel() counts all of them, in any shape.",
+            'For "all", add up the kept entries of all layers, add up all entries, and divide once.',
+        ),
+        misconceptions=(
+            Misconception(
+                _densities_averaged,
+                'Your "all" is the mean of the layer densities. Large layers must count for more: divide all kept by all.',
+            ),
+            Misconception(
+                _densities_removed,
+                "This is the sparsity, the fraction removed; density is the fraction kept.",
+            ),
+            Misconception(
+                _densities_rows, "len(keep) is the number of rows; keep.numel() is the number of weights."
+            ),
+            Misconception(_densities_counts, "These are counts; divide by the number of weights."),
+            Misconception(_densities_percent, "These are percentages; a density runs from 0 to 1."),
+        ),
+        alternatives=(_densities_counted, _densities_numpy),
+        difficulty="easy",
+        lines=4,
+        minutes=5,
+    ),
+    Exercise(
+        id="02.3",
         reference=masked_sgd_step,
         cases=(
             Case((_W.where(_K, 0), _G, torch.zeros(4), _K, 0.5, 0.5), "The velocity starts at 0."),
@@ -332,45 +371,6 @@ EXERCISES = (
         lines=3,
         minutes=10,
         atol=1e-7,
-    ),
-    Exercise(
-        id="02.3",
-        reference=densities,
-        cases=(
-            Case(({"a": torch.tensor([T, F, F, F])},), "One layer of four weights."),
-            Case(
-                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T])},),
-                "Two layers of different sizes.",
-            ),
-            Case(
-                ({"a": torch.zeros(3, 2).bool(), "b": torch.ones(2, 5).bool(), "c": torch.eye(4).bool()},),
-                "An empty layer, a whole one, and a diagonal.",
-            ),
-        ),
-        hints=(
-            "The density of a layer is the number of True entries divided by the number of all entries.",
-            "int(keep.sum()) counts the True entries, keep.numel() counts all of them, in any shape.",
-            'For "all", add up the kept entries of all layers, add up all entries, and divide once.',
-        ),
-        misconceptions=(
-            Misconception(
-                _densities_averaged,
-                'Your "all" is the mean of the layer densities. Large layers must count for more: divide all kept by all.',
-            ),
-            Misconception(
-                _densities_removed,
-                "This is the sparsity, the fraction removed; density is the fraction kept.",
-            ),
-            Misconception(
-                _densities_rows, "len(keep) is the number of rows; keep.numel() is the number of weights."
-            ),
-            Misconception(_densities_counts, "These are counts; divide by the number of weights."),
-            Misconception(_densities_percent, "These are percentages; a density runs from 0 to 1."),
-        ),
-        alternatives=(_densities_counted, _densities_numpy),
-        difficulty="easy",
-        lines=4,
-        minutes=5,
     ),
     Exercise(
         id="02.4",
