@@ -630,3 +630,45 @@ def describe_leak(rows: Sequence[Row]) -> str:
     return (
         "Two line charts against the step after pruning, at the last step, medians. " + "; ".join(parts) + "."
     )
+
+
+def speed_steps(timings: Sequence[Any], *, stamp: str = "") -> Figure:
+    """Updates per second of several loops, one below the other: median, and a bar from quartile to quartile.
+
+    `timings` are those of `bench.interleaved`, timed per update; each has `name`, `time` and `ratio`.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.6 + 0.5 * len(timings)), layout="constrained")
+        ax = figure.subplots()
+        look, place = LOOKS["ticket"], list(range(len(timings)))[::-1]
+        for y, timing in zip(place, timings, strict=True):
+            low, middle, high = 1 / timing.time.high, 1 / timing.time.median, 1 / timing.time.low
+            ax.plot([0, middle], [y, y], color="#bbbbbb", linewidth=1)
+            ax.errorbar(
+                [middle],
+                [y],
+                xerr=[[middle - low], [high - middle]],
+                fmt=look.marker,
+                color=look.color,
+                capsize=4,
+            )
+            ax.annotate(
+                f"{middle:,.0f} ({timing.ratio.median:.1f} times)",
+                (high, y),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+            )
+        ax.set_yticks(place, [timing.name for timing in timings])
+        ax.set_ylim(-0.6, len(timings) - 0.4)
+        ax.set_xlim(0, 1.45 * max(1 / timing.time.low for timing in timings))
+        ax.set_xlabel("updates per second (in brackets: beside the first)")
+        _finish(figure, ax, "From the textbook loop to a fast one", stamp)
+    return figure
+
+
+def describe_steps(timings: Sequence[Any]) -> str:
+    """The text alternative of `speed_steps`."""
+    parts = [f"{t.name} {1 / t.time.median:,.0f} ({t.ratio.median:.1f} times the first)" for t in timings]
+    return "Updates per second, medians: " + "; ".join(parts) + "."

@@ -2,7 +2,7 @@
 # # 01 · Magnitude pruning
 #
 # **You will** score weights, remove exactly as many as you want, from all layers together or from each by itself, and
-# measure how much a trained network loses. **Time:** about 60 minutes; of these the computer works M on two cores.
+# measure how much a trained network loses. **Time:** about 60 minutes; of these the computer works half a minute on two cores.
 #
 # Two words from lesson 00. The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
 # removed. They add up to 1.

@@ -2,7 +2,7 @@
 # # 02 · Masks
 #
 # **You will** apply a mask, keep removed weights at zero under momentum, and see three ways in which a mask is lost without
-# any error message. **Time:** about 50 minutes; of these the computer works M on two cores.
+# any error message. **Time:** about 50 minutes; of these the computer works one minute on two cores.
 #
 # You need lesson 01: a score says what a weight is worth, and pruning removes the weights of lowest score.
 

@@ -2,7 +2,7 @@
 # # 04 · Iterative pruning
 #
 # **You will** prune a network in one cut and in many small ones, find the bug in a loop that only looks iterative, and
-# measure whether the many cuts are worth their price. **Time:** about 60 minutes; of these the computer works M on two
+# measure whether the many cuts are worth their price. **Time:** about 60 minutes; of these the computer works about two on two
 # cores.
 #
 # You need three words from before. A **mask** says which weights stay. The **density** is the fraction that stays.

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 import lthkit as lth
 from lthkit import plots
 from lthkit.analysis import Interval
+from lthkit.bench import Timing
 
 ROWS = [
     {
@@ -183,3 +184,16 @@ def test_a_kept_mask_is_a_line_at_zero_and_has_no_size():
     }
     assert len(right.lines) == 1
     assert "once: 98 % of the removed weights are not 0, their norm is 0.98 %" in plots.describe_leak(rows)
+
+
+def test_speeds_are_updates_per_second_and_not_seconds():
+    """Catches: the slowest drawn as the fastest, and names upside down."""
+    timings = [Timing("slow", (0.01, 0.01), (1.0, 1.0)), Timing("fast", (0.002, 0.002), (5.0, 5.0))]
+    ax = plots.speed_steps(timings).axes[0]
+    names = {round(y): text.get_text() for y, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)}
+    drawn = {
+        names[round(text.xy[1])]: (text.xy[0], text.get_text()) for text in ax.texts if hasattr(text, "xy")
+    }
+    assert drawn["slow"] == (pytest.approx(100), "100 (1.0 times)")
+    assert drawn["fast"] == (pytest.approx(500), "500 (5.0 times)")
+    assert "fast 500 (5.0 times the first)" in plots.describe_steps(timings)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03, training loops: the order of an epoch, an accuracy from batches, a fair ratio of times."""
+"""Exercises of lesson 03, training loops: the order of an epoch, a fair ratio of times, an accuracy from batches."""
 
 from __future__ import annotations
 
@@ -215,49 +215,6 @@ EXERCISES = (
     ),
     Exercise(
         id="03.2",
-        reference=accuracy_of_batches,
-        cases=(
-            Case(([_OUTPUTS], [_LABELS]), "One batch: three of four are right."),
-            Case(
-                ([_OUTPUTS[:3], _OUTPUTS[3:]], [_LABELS[:3], _LABELS[3:]]),
-                "Two batches of different size: two of three, and one of one.",
-            ),
-            Case(([_OUTPUTS, -_OUTPUTS], [_LABELS, _LABELS]), "Two batches of equal size."),
-            Case(([_OUTPUTS[:1], -_OUTPUTS], [_LABELS[:1], _LABELS]), "The first batch is the smaller one."),
-            Case(([_OUTPUTS.double() / 7], [torch.tensor([0, 1, 2, 0])]), "All are right."),
-            Case(([_OUTPUTS[2:3]], [_LABELS[2:3]]), "One image, and it is wrong."),
-        ),
-        hints=(
-            "How many images are right in one batch? o.argmax(1) is the class of the largest output of each image.",
-            "Count the right ones of all batches, and count all images. The division comes once, at the end.",
-            "int((o.argmax(1) == y).sum()) counts one batch; sum it over zip(outputs, labels), and divide by sum(len(y) for y in labels).",
-        ),
-        misconceptions=(
-            Misconception(
-                _mean_of_means,
-                "You average the accuracies of the batches; an image of a small batch then counts for more than one of a large batch.",
-            ),
-            Misconception(
-                _first_size,
-                "You divide by the number of batches times the size of the first; the batches differ in size.",
-            ),
-            Misconception(
-                _number_right,
-                "This is how many images are right; the accuracy is their fraction of all.",
-            ),
-            Misconception(_error_rate, "This is the error rate; the accuracy is 1 minus it."),
-            Misconception(
-                _last_batch, "This is the accuracy of the last batch only; count over all of them."
-            ),
-            Misconception(_in_percent, "This is in percent; here an accuracy is a fraction from 0 to 1."),
-        ),
-        alternatives=(_accuracy_joined, _accuracy_numpy),
-        difficulty="easy",
-        lines=2,
-        minutes=8,
-    ),
-    Exercise(
-        id="03.3",
         reference=speedup,
         cases=(
             Case(([4.0, 4.0, 4.0], [2.0, 2.0, 2.0], 0), "Twice as fast in every turn."),
@@ -305,6 +262,49 @@ EXERCISES = (
         difficulty="medium",
         lines=2,
         minutes=10,
+    ),
+    Exercise(
+        id="03.3",
+        reference=accuracy_of_batches,
+        cases=(
+            Case(([_OUTPUTS], [_LABELS]), "One batch: three of four are right."),
+            Case(
+                ([_OUTPUTS[:3], _OUTPUTS[3:]], [_LABELS[:3], _LABELS[3:]]),
+                "Two batches of different size: two of three, and one of one.",
+            ),
+            Case(([_OUTPUTS, -_OUTPUTS], [_LABELS, _LABELS]), "Two batches of equal size."),
+            Case(([_OUTPUTS[:1], -_OUTPUTS], [_LABELS[:1], _LABELS]), "The first batch is the smaller one."),
+            Case(([_OUTPUTS.double() / 7], [torch.tensor([0, 1, 2, 0])]), "All are right."),
+            Case(([_OUTPUTS[2:3]], [_LABELS[2:3]]), "One image, and it is wrong."),
+        ),
+        hints=(
+            "How many images are right in one batch? o.argmax(1) is the class of the largest output of each image.",
+            "Count the right ones of all batches, and count all images. The division comes once, at the end.",
+            "int((o.argmax(1) == y).sum()) counts one batch; sum it over zip(outputs, labels), and divide by sum(len(y) for y in labels).",
+        ),
+        misconceptions=(
+            Misconception(
+                _mean_of_means,
+                "You average the accuracies of the batches; an image of a small batch then counts for more than one of a large batch.",
+            ),
+            Misconception(
+                _first_size,
+                "You divide by the number of batches times the size of the first; the batches differ in size.",
+            ),
+            Misconception(
+                _number_right,
+                "This is how many images are right; the accuracy is their fraction of all.",
+            ),
+            Misconception(_error_rate, "This is the error rate; the accuracy is 1 minus it."),
+            Misconception(
+                _last_batch, "This is the accuracy of the last batch only; count over all of them."
+            ),
+            Misconception(_in_percent, "This is in percent; here an accuracy is a fraction from 0 to 1."),
+        ),
+        alternatives=(_accuracy_joined, _accuracy_numpy),
+        difficulty="easy",
+        lines=2,
+        minutes=8,
     ),
 )
 
