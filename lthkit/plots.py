@@ -433,10 +433,10 @@ def _new() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _finish(figure: Figure, ax: Axes, title: str, stamp: str) -> None:
+def _finish(figure: Figure, ax: Axes, title: str, stamp: str, *, columns: int = 3) -> None:
     ax.set_title(title, loc="left", fontsize=11)
     if ax.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=9, handlelength=3.2)
     if stamp:
         ax.set_title(title, loc="left", fontsize=11, pad=18)
         ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
@@ -554,6 +554,10 @@ def predicted(
         ax.set_yticks(place, [label for label, _, _ in points])
         ax.set_ylim(-0.6, len(points) - 0.4)
         left, right = ax.get_xlim()
+        if (room := 0.04 * max(abs(left), abs(right))) > right - left:  # a very narrow interval
+            left, right = (left + right - room) / 2, (left + right + room) / 2
+            ax.set_xlim(left, right)
+        ax.ticklabel_format(axis="x", useOffset=False)
         if left < 0 < right:
             ax.axvline(0, color="#333333", linewidth=1)
         ax.set_xlabel(unit)
@@ -572,48 +576,38 @@ def describe_predicted(points: Sequence[Prediction], *, unit: str) -> str:
 
 
 def mask_leak(rows: Sequence[Row], *, stamp: str = "") -> Figure:
-    """What removed weights do while a training goes on: how many are not 0 (left), and how large they are (right).
+    """How large the removed weights are while a training goes on; a kept mask is a line at 0.
 
-    Columns of `rows`: arm (at most four), seed, step, share (of the removed weights that are not 0) and size (their
-    norm over the norm of all weights), both 0 to 1. A line is the median over seeds, the band reaches from the least to
-    the greatest. A size of 0 has no place on the logarithmic axis and is not drawn.
+    Columns of `rows`: arm (at most four), seed, step, share (of the removed weights that are not 0; the legend has it, at
+    the last step) and size (their norm over the norm of all weights), both 0 to 1. A line is the median over seeds, the
+    band reaches from the least to the greatest. The axis is logarithmic above 0.1 % and linear below.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure, ax = _new()
         looks = (*list(LOOKS.values())[:3], _Look("#CC79A7", "D", "-."))
         for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
             own = [row for row in rows if row["arm"] == arm]
             steps = sorted({row["step"] for row in own})
-            for ax, column in ((left, "share"), (right, "size")):
-                cells = [[100 * row[column] for row in own if row["step"] == step] for step in steps]
-                if column == "size" and not any(map(any, cells)):
-                    continue
-                ax.plot(
-                    steps,
-                    [median(cell) for cell in cells],
-                    color=look.color,
-                    linestyle=look.dash,
-                    marker=look.marker,
-                    markersize=4,
-                    markevery=max(1, len(steps) // 6),
-                    label=arm if ax is left else "_",
-                )
-                ax.fill_between(
-                    steps,
-                    [min(c) for c in cells],
-                    [max(c) for c in cells],
-                    color=look.color,
-                    alpha=0.13,
-                    linewidth=0,
-                )
-        left.set_ylim(-4, 104)
-        left.set_ylabel("removed weights that are not 0 (%)")
-        right.set_yscale("log")
-        right.set_ylabel("their norm, of the norm of all (%)")
-        for ax in (left, right):
-            ax.set_xlabel("step after pruning")
-        _finish(figure, left, "Removed weights that come back", stamp)
+            cells = [[100 * row["size"] for row in own if row["step"] == step] for step in steps]
+            share = 100 * median(row["share"] for row in own if row["step"] == steps[-1])
+            ax.plot(
+                steps,
+                [median(cell) for cell in cells],
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=5,
+                markevery=max(1, len(steps) // 6),
+                label=f"{arm} ({share:.3g} % not 0)",
+            )
+            low, high = [min(cell) for cell in cells], [max(cell) for cell in cells]
+            ax.fill_between(steps, low, high, color=look.color, alpha=0.13, linewidth=0)
+        ax.set_yscale("symlog", linthresh=0.1)
+        ax.set_ylim(bottom=-0.02)
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        ax.set_ylabel("norm of removed weights (% of that of all)")
+        ax.set_xlabel("step after pruning")
+        _finish(figure, ax, "Removed weights that come back", stamp, columns=2)
     return figure
 
 
@@ -627,9 +621,7 @@ def describe_leak(rows: Sequence[Row]) -> str:
         parts.append(
             f"{arm}: {share:.3g} % of the removed weights are not 0, their norm is {size:.2g} % of all"
         )
-    return (
-        "Two line charts against the step after pruning, at the last step, medians. " + "; ".join(parts) + "."
-    )
+    return "Line chart against the step after pruning; at the last step, medians: " + "; ".join(parts) + "."
 
 
 def speed_steps(timings: Sequence[Any], *, stamp: str = "") -> Figure:

@@ -316,9 +316,9 @@ for seed in (0, 1, 2):
         true[way, seed] = lth.evaluate(model, data, split="validation").accuracy
 
 # %% [markdown]
-# Left: how many removed weights are not 0. Right: how large they are, on a logarithmic axis, on which 0 cannot be drawn. Look for the line that stays at 0 on the left and
-# is missing on the right. Then compare the other three: do they
-# leak alike in number? In size?
+# How large the removed weights are, beside all weights. The axis is logarithmic, but for its lowest part, where 0 has its place. The
+# legend says what share of them is not 0 at the end. Look for the line that stays at 0. Then compare the other three: do they leak
+# alike in number? In size?
 
 # %%
 stamp = f"LeNet-300-100, {data.label}, 20 % of the weights kept, 3 seeds, tier {lth.tier()}"
@@ -362,7 +362,7 @@ for way in WAYS:
 # In the last line the difference is exactly 0: applying the mask again changes nothing, because it was never lost. In the others, read the size together with the accuracy.
 # A leak that is tiny in size can be harmless for the accuracy, and it is a wrong statement about the network all the same: its file has no zeros.
 #
-# The velocity explains the second line of the figure. Nothing feeds the velocity of a removed weight, so it dies out: after *n* steps it is $\mu^n$ of what it was. But it has moved
+# The velocity explains the line of "gradients only". Nothing feeds the velocity of a removed weight, so it dies out: after *n* steps it is $\mu^n$ of what it was. But it has moved
 # the weight by then, by $\eta(\mu + \mu^2 + \dots)$ times the old velocity, and the weight stays there.
 #
 # ## The same in one line
