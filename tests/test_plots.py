@@ -170,16 +170,16 @@ def test_a_prediction_is_drawn_beside_its_measurement():
 
 
 def test_a_kept_mask_is_a_line_at_zero():
-    """Catches: a leak drawn under another arm's name, and a kept mask that a logarithmic axis leaves out."""
+    """Catches: another arm's leak, a kept mask off a logarithmic axis, and the first step told as the last."""
     rows = [
-        {"arm": arm, "seed": seed, "step": step, "share": leak, "size": leak / 100}
+        {"arm": arm, "seed": seed, "step": step, "share": leak * step / 10, "size": leak * step / 1000}
         for arm, leak in (("once", 0.98), ("kept", 0.0))
         for seed in (0, 1)
         for step in (1, 10)
     ]
     (ax,) = plots.mask_leak(rows).axes
     drawn = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
-    assert drawn == {"once (98 % not 0)": pytest.approx([0.98, 0.98]), "kept (0 % not 0)": [0, 0]}
+    assert drawn == {"once (98 % not 0)": pytest.approx([0.098, 0.98]), "kept (0 % not 0)": [0, 0]}
     assert ax.get_ylim()[0] < 0  # 0 has a place on the axis
     assert "once: 98 % of the removed weights are not 0, their norm is 0.98 %" in plots.describe_leak(rows)
 

@@ -211,8 +211,9 @@ def _block(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [head, *([_cell(row, column) for column in range(7)] for row in rows)]
     filled = [i for i in range(7) if i < 3 or any(line[i] for line in lines[1:])]
     widths = {i: max(len(line[i]) for line in (lines if i else lines[1:])) for i in filled}
-    if sum(widths.values()) + 2 * len(filled) > WIDTH:  # the JSON has them
-        filled = [i for i in filled if i != 4]
+    for spread in (4, 2):  # the JSON has them
+        if sum(widths[i] for i in filled) + 2 * len(filled) > WIDTH:
+            filled = [i for i in filled if i != spread]
     text = [head[0]]
     for number, line in enumerate(lines):
         cells = ["" if number == 0 else line[0]] + [line[i] for i in filled[1:]]

@@ -403,7 +403,7 @@ EXERCISES = (
             ),
             Misconception(
                 _back_tolerant,
-                "You allow a tolerance. A removed weight is exactly 0 or it has come back; a small one will grow.",
+                "You allow a tolerance. A removed weight is exactly 0, or it has come back, however small.",
             ),
             Misconception(_back_inverted, "These are kept weights: look where the mask is False."),
             Misconception(
