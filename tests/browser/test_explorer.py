@@ -121,7 +121,9 @@ def test_a_student_moves_the_slider_and_sees_another_picture(page: Any, lab: str
     picture.scroll_into_view_if_needed()
 
     words = cell.locator(".jp-OutputArea .widget-html-content")
-    words.get_by_text("10 % of the weights kept, global").wait_for()  # the windowed notebook may still redraw it
+    words.get_by_text(
+        "10 % of the weights kept, global"
+    ).wait_for()  # the windowed notebook may still redraw it
     before = picture.get_attribute("src")
     handle = cell.locator(".noUi-handle")
     handle.focus()
