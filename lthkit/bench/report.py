@@ -227,9 +227,9 @@ def _block(rows: Sequence[Mapping[str, Any]]) -> str:
     notes = {f"{row['name']}: {note}": None for row in rows for note in row["notes"]}
     for row in rows:
         if cost := row["cost"]:
-            spread = f"[{_number(cost['low'])}, {_number(cost['high'])}], n = {cost['n']}"
+            interval = f"[{_number(cost['low'])}, {_number(cost['high'])}], n = {cost['n']}"
             notes[
-                f"{row['name']}: {_number(cost['median'])} {spread} times the time of {row['ratio_to']}"
+                f"{row['name']}: {_number(cost['median'])} {interval} times the time of {row['ratio_to']}"
             ] = None
     if odd := {row["ratio_to"] for row in rows} - {None, TEXTBOOK}:
         notes[f"'times' is how many times as fast as {', '.join(sorted(odd))}"] = None
