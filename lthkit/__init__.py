@@ -25,9 +25,9 @@ from lthkit.choices import Choice
 from lthkit.data import Dataset, load_data
 from lthkit.devices import resolve_device
 from lthkit.masks import Mask, prunable
-from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_to
+from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
-from lthkit.scores import magnitude, random
+from lthkit.scores import grasp, magnitude, random, snip, synflow
 from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier, tier
 from lthkit.training import TrainingDiverged, TrainResult, evaluate, train
@@ -55,6 +55,7 @@ __all__ = [
     "files",
     "fraction_for",
     "fresh_start",
+    "grasp",
     "imp",
     "ladder",
     "load_data",
@@ -66,6 +67,7 @@ __all__ = [
     "plots",
     "prunable",
     "prune",
+    "prune_iteratively",
     "prune_to",
     "pruning",
     "random",
@@ -74,7 +76,9 @@ __all__ = [
     "resolve_device",
     "retrain",
     "scores",
+    "snip",
     "sweep",
+    "synflow",
     "tickets",
     "tier",
     "train",

@@ -161,6 +161,28 @@ class Dataset:
         """What a network takes: the normalised images of `split`, all or those at `index` (int64 [m])."""
         return self.normalise(split.images if index is None else split.images.index_select(0, index))
 
+    def draw(
+        self, n: int, *, seed: int, batch_size: int = 100, stratified: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Batches for a score: `n` training images drawn without repetition, as (inputs, labels) pairs.
+
+        Inputs are normalised, float32 [m, c, h, w], labels int64 [m]; the last batch may be smaller. The images depend
+        on `seed` and `n` only, not on `batch_size`. stratified: each class as often as in the split, so that 100
+        images of ten equal classes are ten of each.
+        """
+        if not 1 <= n <= len(self.train) or batch_size < 1:
+            raise ValueError(
+                f"n={n}, batch_size={batch_size} were given; expected 1 to {len(self.train)} images of the training "
+                "split, in batches of 1 or more."
+            )
+        generator = _generator("draw", seed, 0)
+        rows = (
+            _stratified(self.train.labels.cpu(), n, generator)
+            if stratified
+            else torch.randperm(len(self.train), generator=generator, device="cpu")[:n]
+        ).to(self.device)
+        return [(self.inputs(self.train, part), self.train.labels[part]) for part in rows.split(batch_size)]
+
     def head(
         self, *, train: int | None = None, validation: int | None = None, test: int | None = None
     ) -> Dataset:

@@ -5,13 +5,14 @@ Selection does not ask where scores come from; every criterion, the student's ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from functools import reduce
 from math import inf
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lthkit.masks import Mask
 
@@ -88,6 +89,44 @@ def prune_to(
                 f"density={density} was given, but {', '.join(names)} is already down to {kept / total:.4f}."
             )
     return _remove(mask, scores, counts, min_kept)
+
+
+def prune_iteratively(
+    model: nn.Module,
+    score: Callable[[nn.Module], Mapping[str, Tensor]],
+    density: float,
+    *,
+    rounds: int,
+    mask: Mask | None = None,
+    scope: str = "global",
+    min_kept: int = 1,
+) -> Mask:
+    """Score, prune a little, score what remains, ..., without training: the densities fall as density^(r / rounds).
+
+    For criteria that look ahead at initialisation: SynFlow takes 100 rounds (Tanaka et al. 2020, algorithm 1), SNIP
+    gains from a few (Verdenius et al. 2020). `score` sees a copy of the model with the mask so far applied; the model
+    itself stays as it is. One round is `prune_to` with the scores of the model as given.
+
+    Args:
+        density: of the mask's weights, to be reached exactly at the last round.
+        mask: where to begin; None is everything. scope, min_kept: as in `prune`; min_kept=0 lets layers collapse.
+
+    Raises:
+        ValueError: density not between 0 and 1, rounds below 1, and what `prune_to` refuses.
+    """
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 1 or more.")
+    _check_fraction(density, "density")
+    if not 0 < density < 1:
+        raise ValueError(f"density={density} was given; expected a number between 0 and 1, such as 0.05.")
+    mask = mask or Mask.ones(model)
+    masked = copy.deepcopy(model)
+    begin = mask.density
+    for r in range(1, rounds + 1):
+        mask.apply_(masked)
+        level = begin * (density / begin) ** (r / rounds) if r < rounds else density
+        mask = prune_to(mask, score(masked), level, scope=scope, min_kept=min_kept)
+    return mask
 
 
 def ladder(fraction: float, rounds: int) -> list[float]:

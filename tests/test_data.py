@@ -276,3 +276,26 @@ def test_devices_agree() -> None:
 def test_names() -> None:
     """Catches a name that the command line offers and the loader does not know."""
     assert DATA_NAMES == ("fashion-mnist", "fashion-mnist-full", "mnist", "cifar10")
+
+
+def test_images_for_a_score_are_drawn_once_each(tiny):
+    """Catches: repetition, images that change with the batch size, raw bytes instead of normalised images."""
+    whole, parts = tiny.draw(100, seed=3, batch_size=100), tiny.draw(100, seed=3, batch_size=30)
+    (images, labels), *rest = whole
+    assert not rest and [len(y) for _, y in parts] == [30, 30, 30, 10]
+    assert torch.equal(torch.cat([x for x, _ in parts]), images)
+    assert torch.equal(torch.cat([y for _, y in parts]), labels)
+    assert images.dtype == torch.float32 and len(images.flatten(1).unique(dim=0)) == 100
+    assert abs(float(tiny.draw(300, seed=0, batch_size=300)[0][0].mean())) < 1e-5
+    assert not torch.equal(tiny.draw(100, seed=4)[0][0], images)
+
+
+def test_a_stratified_draw_has_each_class_in_its_share(tiny):
+    assert tiny.draw(30, seed=1, stratified=True)[0][1].bincount().tolist() == [10, 10, 10]
+    assert tiny.draw(30, seed=1)[0][1].bincount().tolist() != [10, 10, 10]
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(0, 5), (301, 5), (10, 0)])
+def test_a_bad_draw_is_named(tiny, n, batch_size):
+    with pytest.raises(ValueError, match=f"n={n}, batch_size={batch_size} were given; expected 1 to 300"):
+        tiny.draw(n, seed=0, batch_size=batch_size)

@@ -274,3 +274,40 @@ def test_the_guard_may_reach_one_layer_after_another():
     mask = lth.Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()})
     smaller = lth.prune(mask, scores, 3 / 7)
     assert [smaller[n].tolist() for n in "abc"] == [[False, True], [False, True], [False, True, True]]
+
+
+def test_iterative_pruning_scores_what_remains():
+    """The levels fall exponentially, to the exact count. Catches: scores of the whole net in every round, linear levels."""
+    model, seen = small_net(seed=0), []
+    before = deepcopy(model.state_dict())
+
+    def score(masked):
+        seen.append(sum(int(torch.count_nonzero(w)) for w in lth.prunable(masked).values()))
+        return lth.random(masked, seed=len(seen))
+
+    mask = lth.prune_iteratively(model, score, 0.04, rounds=4)
+    assert seen == [round(1510 * 0.04 ** (r / 4)) for r in range(4)] and mask.kept == round(1510 * 0.04)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_iterative_pruning_goes_on_from_a_mask_and_one_round_is_one_shot():
+    model = small_net(seed=0)
+    once = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.3)
+    assert lth.prune_iteratively(model, lth.magnitude, 0.3, rounds=1) == once
+    further = lth.prune_iteratively(model, lth.magnitude, 0.1, rounds=3, mask=once)
+    assert further.issubset(once) and further.kept == 151
+
+
+@pytest.mark.parametrize(
+    ("density", "rounds", "message"),
+    [
+        (0.0, 3, "density=0.0"),
+        (1.0, 3, "density=1.0"),
+        (0.5, 0, "rounds=0"),
+        (0.5, 1.5, "rounds=1.5"),
+        (2, 3, "density=2"),
+    ],
+)
+def test_bad_iterative_pruning_is_named(density, rounds, message):
+    with pytest.raises(ValueError, match=message):
+        lth.prune_iteratively(small_net(seed=0), lth.magnitude, density, rounds=rounds)
