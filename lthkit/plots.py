@@ -6,6 +6,8 @@ with a text alternative: `save` and `show` ask for it.
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -334,14 +336,20 @@ def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:
     return written
 
 
-def show(figure: Figure, *, alt: str) -> Any:
-    """The figure as a notebook output with a text alternative; the last line of a cell."""
-    from IPython.display import Image
+def show(figure: Figure, *, alt: str) -> None:
+    """Display the figure, and folded under it the same in words: JupyterLab does not pass `alt` on to its readers.
+
+    Raises:
+        ValueError: `alt` is empty; a reader who cannot see the figure would get nothing.
+    """
+    from IPython.display import display
 
     _require(alt)
-    return Image(
-        data=_render(figure, "png", alt), format="png", width=int(figure.get_figwidth() * 100), alt=alt
-    )
+    picture = base64.b64encode(_render(figure, "png", alt)).decode("ascii")
+    about = {"image/png": {"width": int(figure.get_figwidth() * 100), "alt": alt}}
+    words = f"<details><summary>This figure in words</summary>{html.escape(alt)}</details>"
+    display({"text/plain": alt, "image/png": picture}, metadata=about, raw=True)
+    display({"text/html": words}, raw=True)
 
 
 def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: str, stamp: str) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib.image
@@ -55,6 +56,17 @@ def test_a_figure_without_a_text_alternative_is_refused(tmp_path):
     with pytest.raises(ValueError, match="alt is empty"):
         plots.show(plots.trade_off(ROWS), alt="")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_in_a_notebook_comes_with_its_words(monkeypatch):
+    """Catches: words only in `alt`, which JupyterLab drops, and words taken for markup."""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append((data, more)))
+    plots.show(plots.trade_off(ROWS), alt="Accuracy < 5 % & falling.")
+    (picture, about), (words, _) = shown
+    assert base64.b64decode(picture["image/png"]).startswith(b"\x89PNG")
+    assert picture["text/plain"] == about["metadata"]["image/png"]["alt"] == "Accuracy < 5 % & falling."
+    assert "Accuracy &lt; 5 % &amp; falling." in words["text/html"]
 
 
 def test_arms_differ_by_marker_and_dash_as_well_as_colour():
