@@ -89,7 +89,7 @@ print("removed:", int((flat <= threshold).sum()))
 # pruning ties are the rule: all removed weights are 0.
 #
 # So we *count*, and we need a rule for ties. Ours: among equal scores the one with the **lowest flat index goes first**. The flat index
-# numbers the weights from the first layer on, row by row. Any rule would do, as long as the same scores always give the same mask.
+# numbers the weights layer after layer in the order of the dict, row by row. Any rule would do, as long as the same scores always give the same mask.
 #
 # How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number.
 
@@ -133,7 +133,7 @@ print(global_mask_(scores, 0.4))
 
 # %% [markdown]
 # The last one, in `b`, stays, because its flat index is the highest. This is the whole selection. `lthkit` has it too: `lth.Mask` holds the bool tensors, and `lth.prune`
-# removes a fraction of what remains. On a whole network the two must agree in every entry.
+# removes a fraction of what remains. On a whole network the two must agree in every entry, as long as no layer would become empty (see Traps).
 
 # %%
 model = lth.models.lenet_300_100(seed=0)

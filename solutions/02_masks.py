@@ -38,7 +38,7 @@ print(weight * keep)
 print(weight.where(keep, 0))
 
 # %% [markdown]
-# Both ways print the same zeros (the first gives a *minus* zero where the weight was negative, which equals 0). Are they the same, then? Look at a
+# Both ways give zeros (the first gives a *minus* zero, printed as -0.00 where the weight was negative, which equals 0). Are they the same, then? Look at a
 # training that went wrong and left an infinity behind:
 
 # %%
@@ -446,7 +446,7 @@ for way in WAYS:
 # ## Traps
 #
 # - **Count zeros at the end.** One line after each training finds every leak of this lesson: no removed weight may differ from 0.
-# - **Exactly 0 is the test.** A tolerance such as 1e-3 counts far fewer removed weights of the third way than there are.
+# - **Exactly 0 is the test.** A tolerance such as 1e-3 finds only a few of the weights that leaked in the third way.
 # - **Momentum that is older than the mask.** Mask the optimizer's buffers when the mask changes, or start a new optimizer, and say which.
 # - **Multiplying by the mask** turns infinity into `nan`.
 # - **The mean of the layers' densities** is not the density of the network.

@@ -43,7 +43,7 @@ print("batches:", [order[i : i + 3].tolist() for i in (0, 3, 6)])
 # Make the order a *function*: the same seed and epoch always give the same batches, so that a training that was stopped can go on as if nothing had happened. Seed a generator
 # with `1000 * seed + epoch`, shuffle the rows 0 to n - 1 with `torch.randperm`, and cut. What does not fill a batch is left out.
 #
-# Expected: `epoch_batches(5, 2, 0, 0)` is a list of two tensors with two rows each, all four different.
+# Expected: `epoch_batches(5, 2, 0, 0)` is a list of two tensors with two row numbers each, all four different.
 
 
 # %% exercise="03.1"
@@ -67,7 +67,7 @@ epoch_batches_ = use("03.1", epoch_batches)
 print("two epochs of one seed:", *(epoch_batches_(6, 3, 0, epoch)[0].tolist() for epoch in (0, 1)))
 
 # %% [markdown]
-# `lth.data.batches` is the same idea. We use it below, so that all loops see the same images in the same order.
+# `lth.data.batches` is the same idea; it gives an epoch as one tensor, a row for each batch. We use it below, so that all loops see the same images in the same order.
 #
 # ## The textbook loop
 #

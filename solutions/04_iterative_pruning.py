@@ -266,7 +266,7 @@ for found, broken in zip(rounds, masks, strict=True):
 # ### Exercise 04.3: which round revives weights? · medium · five lines · 8 minutes
 #
 # `masks[r]` is the mask of round *r*, a dict from layer name to bool tensor. Return the numbers of the rounds that keep
-# at least one weight, in any layer, that the round just before had removed. An empty list says that the masks nest.
+# at least one weight, in any layer, that is out (False) in the mask of the round before. An empty list says that the masks nest.
 #
 # Expected: one layer, masks `[1, 1, 1]`, `[1, 0, 0]`, `[1, 1, 0]` (written as 1 and 0) give `[2]`.
 
@@ -409,7 +409,7 @@ for seed in seeds:
     cuts[seed] = list(lth.one_shot(lenet, data, densities=densities, steps=steps, seed=seed))
 
 # %% [markdown]
-# One row for each training: its arm, its seed, the round with which it is compared, and what came out.
+# One row for each training: its arm (how its mask was made: dense, iterative or one-shot), its seed, the round with which it is compared, and what came out.
 
 
 # %%
@@ -483,7 +483,7 @@ for seed, (iterative, cut) in last_masks.items():
 # Second question: is it better? Read the intervals, not the means. With three seeds the interval is wide: a small difference
 # cannot be seen, and "contains 0" does not say that the two are equal.
 #
-# Third: what does it cost? Count the trainings up to the smallest density. The ticket itself counts as one.
+# Third: what does it cost? Count the trainings up to the smallest density. Training the ticket itself counts too.
 
 # %%
 print(f"one-shot: 2 trainings, {2 * steps:,} updates")

@@ -55,7 +55,7 @@ print("pruned, as trained\n", theta.where(keep, 0))
 print("the ticket: pruned, then rewound\n", theta_0.where(keep, 0))
 
 # %% [markdown]
-# The weight in row 2, column 3 was small at initialisation (-0.2) and is kept, because training made it large. Magnitude is
+# The weight in row 2, column 3 (counted from 1) was small at initialisation (-0.2) and is kept, because training made it large. Magnitude is
 # read at the end of training; the value goes back to the start.
 #
 # ## The algorithm, from scratch
@@ -118,8 +118,7 @@ quiz("05.Q1", "c")
 # %% [markdown]
 # ### Exercise 05.1: the re-initialised control · medium · four lines · 10 minutes
 #
-# Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard
-# deviation of that tensor in θ₀. Use **one** generator, seeded once. Draw each tensor whole, then set the removed entries
+# Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard deviation of that tensor (`tensor.std()`) in θ₀. Use **one** generator, seeded once. Draw each tensor whole, then set the removed entries
 # to 0. A tensor without a mask (a bias) is redrawn too, and nothing of it is removed.
 #
 # Expected: removed entries are exactly 0, `theta_0` is unchanged, and the same seed gives the same numbers.

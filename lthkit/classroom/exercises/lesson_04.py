@@ -165,6 +165,22 @@ def _signed(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
     return iterative_masks([w - lowest for w in trained], fraction)
 
 
+def _cut_off(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [torch.ones_like(trained[0], dtype=torch.bool)]
+    for weight in trained:
+        kept = int(masks[-1].sum())
+        masks.append(remove_smallest(weight, masks[-1], int(fraction * kept) / kept))
+    return masks
+
+
+def _removed_again(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [torch.ones_like(trained[0], dtype=torch.bool)]
+    for weight in trained:
+        count = round(fraction * int(masks[-1].sum()))
+        masks.append(masks[-1] & _top(weight * masks[-1], weight.numel() - count))
+    return masks
+
+
 def _one_mask(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
     return [iterative_masks(trained, fraction)[-1]] * (len(trained) + 1)
 
@@ -213,6 +229,18 @@ def _with_the_first(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
 
 def _first_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
     return reviving_rounds([{n: m[n] for n in list(masks[0])[:1]} for m in masks])
+
+
+def _just_cut(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
+    return [
+        r
+        for r in range(2, len(masks))
+        if any((masks[r][n] & ~masks[r - 1][n] & masks[r - 2][n]).any() for n in masks[r])
+    ]
+
+
+def _layer_by_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
+    return [r for r in range(1, len(masks)) for n in masks[r] if (masks[r][n] & ~masks[r - 1][n]).any()]
 
 
 def _every_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
@@ -313,6 +341,18 @@ EXERCISES = (
                 lambda target, rounds: [target**r for r in range(rounds + 1)],
                 "Here every single round prunes to the target fraction; only all rounds together should.",
             ),
+            Misconception(
+                lambda target, rounds: [(1 - target ** (1 / rounds)) ** r for r in range(rounds + 1)],
+                "target ** (1 / rounds) is the fraction that stays in a round; you take it for the fraction that goes.",
+            ),
+            Misconception(
+                lambda target, rounds: [target ** (r / (rounds + 1)) for r in range(rounds + 1)],
+                "You divide by rounds + 1: there are rounds + 1 densities, but only `rounds` cuts between them.",
+            ),
+            Misconception(
+                lambda target, rounds: density_schedule(target, rounds)[:-1],
+                "The target is missing: range(rounds) ends one too early.",
+            ),
         ),
         alternatives=(_schedule_by_product, _schedule_by_geomspace),
         difficulty="easy",
@@ -386,6 +426,15 @@ EXERCISES = (
                 lambda trained, fraction: iterative_masks(trained, fraction)[1:],
                 "Mask 0, which keeps all, is missing at the front of the list.",
             ),
+            Misconception(_cut_off, "int() cuts the count off: of 1.5 weights it makes 1. Use round()."),
+            Misconception(
+                lambda trained, fraction: iterative_masks([trained[0], *trained[:-1]], fraction),
+                "You are one training late: mask r + 1 is cut by trained[r], the training that has just ended.",
+            ),
+            Misconception(
+                _removed_again,
+                "You rank the removed weights too, as zeros; so they are removed once more, and too few others go.",
+            ),
             Misconception(
                 _one_mask,
                 "All masks in your list are one and the same tensor, which later rounds changed; make a new mask in "
@@ -435,6 +484,10 @@ EXERCISES = (
                 ),
                 "Two layers: one revived weight in any layer is enough.",
             ),
+            Case(
+                ([{"w": _bits(1, 1)}, {"w": _bits(1, 0)}, {"w": _bits(1, 0)}, {"w": _bits(1, 1)}],),
+                "A weight is out for two rounds and comes back in round 3.",
+            ),
             Case(([{"w": _bits(1, 1)}],), "One mask only: nothing can be revived."),
         ),
         hints=(
@@ -461,6 +514,13 @@ EXERCISES = (
                 _with_the_first,
                 "You compare with round 0, which keeps everything, so nothing ever looks revived; compare with the "
                 "round before.",
+            ),
+            Misconception(
+                _just_cut,
+                "You look only for weights that were cut in the round just before; a weight may have been out for longer.",
+            ),
+            Misconception(
+                _layer_by_layer, "You list a round once for each layer that revives a weight; list it once."
             ),
             Misconception(_first_layer, "You look at the first layer only; look at all of them."),
             Misconception(

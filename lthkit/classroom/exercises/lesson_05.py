@@ -152,11 +152,24 @@ def _redrawn(
     for name, w in theta_0.items():
         if reseed:
             generator.manual_seed(seed)
-        std = {"own": w.std(), "pooled": pooled, "one": torch.tensor(1.0)}[scale]
+        kept = w[mask[name]] if name in mask and mask[name].sum() > 1 else w
+        std = {
+            "own": w.std(),
+            "pooled": pooled,
+            "one": torch.tensor(1.0),
+            "kept": kept.std(),
+            "variance": w.var(),
+            "n": w.std(correction=0),
+        }[scale]
         new[name] = torch.randn(w.shape, generator=generator) * std
         if masked and name in mask:
             new[name] = new[name] * mask[name]
     return new
+
+
+def _old_biases(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    fresh = reinitialised_weights(theta_0, mask, seed)
+    return {name: fresh[name] if name in mask else w.clone() for name, w in theta_0.items()}
 
 
 def _old_weights(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -185,6 +198,11 @@ def _any_match(densities: Sequence[float], ticket: Sequence[float], dense: float
         (d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005),
         default=1.0,
     )
+
+
+def _close_to_dense(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    pairs = takewhile(lambda p: abs(p[1] - dense) <= 0.005, zip(densities, ticket, strict=True))
+    return min((d for d, _ in pairs), default=1.0)
 
 
 def _first_failing(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
@@ -258,6 +276,21 @@ def _stop_on_ties_too(steps: Sequence[int], losses: Sequence[float], patience: i
         elif step - best_step >= patience:
             break
     return best_step
+
+
+def _stop_waiting(
+    steps: Sequence[int], losses: Sequence[float], patience: int, *, anew: bool, even: bool
+) -> int:
+    """A counter of steps without a new best; `anew` sets it back at a new best, `even` adds the first distance always."""
+    best, waited = 0, 0
+    for i in range(1, len(steps)):
+        if losses[i] < losses[best]:
+            best, waited = i, 0 if anew else waited
+        else:
+            waited += steps[1] - steps[0] if even else steps[i] - steps[i - 1]
+            if waited >= patience:
+                break
+    return steps[best]
 
 
 def _stop_by_index(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
@@ -363,7 +396,10 @@ EXERCISES = (
                 ),
                 "Numbers are drawn in the order of theta_0, and for removed entries too.",
             ),
-            Case((_network(), _masks(), 3), "A small network; the bias has no mask and is kept whole."),
+            Case(
+                (_network(), _masks(), 3),
+                "A small network. The bias is drawn afresh too; it has no mask, so that nothing of it is removed.",
+            ),
         ),
         hints=(
             "Nothing of theta_0 is used but its shapes and the standard deviation of each tensor.",
@@ -391,6 +427,22 @@ EXERCISES = (
             Misconception(
                 _old_weights,
                 "This is the ticket itself, with its original weights; the control needs new random numbers.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="kept"),
+                "You take the standard deviation of the kept weights, which are the large ones; take that of the whole tensor.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="variance"),
+                "You multiply by the variance; the standard deviation is its square root.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="n"),
+                "You divide by n, as numpy's std does; tensor.std() divides by n - 1.",
+            ),
+            Misconception(
+                _old_biases,
+                "Tensors without a mask, such as biases, are still the old ones; they are drawn afresh too.",
             ),
             Misconception(
                 _global_seed,
@@ -424,6 +476,10 @@ EXERCISES = (
             Case(
                 ([1.0, 0.5, 0.2, 0.1], [0.85, 0.87, 0.846, 0.80], 0.85),
                 "Compare with the dense network, not with the ticket's best.",
+            ),
+            Case(
+                ([0.8, 0.5], [0.85, 0.8455], 0.85),
+                "0.8455 is not below 0.85 - 0.005 = 0.845; half a percentage point is not 0.5 % of 0.85.",
             ),
             Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
@@ -464,6 +520,20 @@ EXERCISES = (
             Misconception(
                 _one_before,
                 "When the very first density fails there is none before it, and index -1 takes the last; the answer is 1.0.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: _by_takewhile(densities, ticket, 0.995 * dense + 0.005),
+                "You take 0.5 % of the dense accuracy; half a percentage point is a difference of 0.005.",
+            ),
+            Misconception(
+                _close_to_dense,
+                "You ask whether the two are close; a ticket that is better than dense matches as well.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: next(
+                    (d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005), 1.0
+                ),
+                "You stop at the first density that matches; go on as long as it matches.",
             ),
             Misconception(
                 lambda densities, ticket, dense: _by_takewhile(densities, ticket, max(*ticket, dense)),
@@ -510,6 +580,14 @@ EXERCISES = (
                 ([0, 200, 400], [2.0, 1.0, 0.9], 100),
                 "Measured more rarely than the patience; a new best is a new best.",
             ),
+            Case(
+                ([0, 100, 200, 300, 400, 500], [2.0, 1.0, 1.2, 0.9, 1.0, 0.8], 200),
+                "The new best at step 300 starts the patience anew, so step 500 is still seen.",
+            ),
+            Case(
+                ([0, 10, 20, 220, 230], [2.0, 1.0, 1.2, 1.1, 0.5], 100),
+                "Measured at uneven distances: at step 220 the best is 210 steps old.",
+            ),
             Case(([40], [0.7], 100), "One measurement only."),
         ),
         hints=(
@@ -537,6 +615,20 @@ EXERCISES = (
             Misconception(
                 _stop_on_ties_too,
                 "You count an equal loss as a new best; only a loss below the best is one.",
+            ),
+            Misconception(
+                lambda steps, losses, patience: early_stop_step(steps, losses, patience + 1),
+                "You stop only when the best is more than `patience` steps old; `patience` steps or more is the rule.",
+            ),
+            Misconception(
+                lambda steps, losses, patience: _stop_waiting(
+                    steps, losses, patience, anew=False, even=False
+                ),
+                "Your counter goes on counting after a new best; a new best starts the patience anew.",
+            ),
+            Misconception(
+                lambda steps, losses, patience: _stop_waiting(steps, losses, patience, anew=True, even=True),
+                "You take all distances between measurements to be equal; subtract the two steps.",
             ),
             Misconception(
                 _stop_by_index,
@@ -584,6 +676,7 @@ EXERCISES = (
             Case(
                 ({0.05: [0.001, 0.020], 0.04: [0.010, 0.0101]}, 0.05), "Two seeds give a very wide interval."
             ),
+            Case(({0.05: [0.0, 0.0, 0.0]}, 0.05), "The interval begins at exactly 0: at 0 or above."),
             Case(
                 ({0.05: [-0.004, 0.002, 0.001], 0.2: [0.01, 0.012, 0.011]}, 0.1),
                 "At 0.05 the mean is a little below 0, and the interval contains 0.",
@@ -612,6 +705,20 @@ EXERCISES = (
                 _safe_every_seed,
                 "You ask whether every seed is at least 0. That is another rule than the interval: it depends on the "
                 "number of seeds, and one seed decides.",
+            ),
+            Misconception(
+                lambda differences, largest: min(
+                    (d for d, v in differences.items() if d <= largest and analysis.interval(v).low > 0),
+                    default=None,
+                ),
+                "You ask for more than 0; an interval that begins at exactly 0 lies at 0 or above.",
+            ),
+            Misconception(
+                lambda differences, largest: min(
+                    (d for d, v in differences.items() if d < largest and analysis.interval(v).low >= 0),
+                    default=None,
+                ),
+                "You leave out the density that equals `largest`; at most means that it is allowed.",
             ),
             Misconception(
                 _safe_unlimited,
