@@ -401,6 +401,15 @@ EXERCISES = (
                 "(1 - 0.8) * 10 is a little below 2 in floats.",
             ),
             Case(({"a": _t(0.1, 0.2), "b": _t(0.3)}, 1.0), "Fraction 1: everything goes."),
+            Case(
+                ({"b": _t(0.5), "a": _t(0.5)}, 0.5),
+                "Equal scores: the layer that comes first in the dict loses its own.",
+            ),
+            Case(({"a": _t(-1.0, 0.5)}, 0.5), "A score may be negative; the lowest goes."),
+            Case(
+                ({"a": _t(*[0.5] * 40)}, 0.5),
+                "Forty equal scores: the first twenty go, so the sort must be stable.",
+            ),
             Case((_NETWORK, 0.5), "Two matrices, of different size and with weights of different size."),
         ),
         hints=(
@@ -409,6 +418,16 @@ EXERCISES = (
             "Set keep[order[:count]] = False in a tensor of True; then keep.split(sizes) and .view(shape) undo the torch.cat.",
         ),
         misconceptions=(
+            Misconception(
+                lambda scores, fraction: global_mask({n: s.abs() for n, s in scores.items()}, fraction),
+                "You take absolute values once more; these are scores already, and a negative one is a low one.",
+            ),
+            Misconception(
+                lambda scores, fraction: (lambda mask: {n: mask[n] for n in scores})(
+                    global_mask({n: scores[n] for n in sorted(scores)}, fraction)
+                ),
+                "You take the layers in alphabetical order; the flat index runs in the order of the dict.",
+            ),
             Misconception(
                 _each_layer,
                 "This is the mask you get when the fraction is taken from each layer by itself; here all layers are "
