@@ -99,6 +99,13 @@ def _step_filled(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momen
     return w.masked_fill(~keep, 0.0), v.masked_fill(~keep, 0.0)
 
 
+def _step_kept_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    new_w, new_v = torch.zeros_like(w), torch.zeros_like(v)
+    new_v[keep] = momentum * v[keep] + g[keep]
+    new_w[keep] = w[keep] - lr * new_v[keep]
+    return new_w, new_v
+
+
 def _step_factor(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
     factor = keep.to(w.dtype)
     w, g, v = w * factor, g * factor, v * factor
@@ -251,6 +258,10 @@ EXERCISES = (
             Case(
                 ({"w": _W.half()}, {"w": torch.tensor([F, F, F, F])}), "Half precision, and nothing is kept."
             ),
+            Case(
+                ({"w": torch.tensor([float("nan"), 1.0])}, {"w": torch.tensor([T, F])}),
+                "A kept weight is NaN, and stays so: a mask repairs nothing.",
+            ),
         ),
         hints=(
             "Go through all names in weights; some of them have no mask.",
@@ -258,6 +269,12 @@ EXERCISES = (
             "A dict comprehension over weights.items(), with `if name in mask else w` for the tensors without a mask.",
         ),
         misconceptions=(
+            Misconception(
+                lambda weights, mask: {
+                    n: (w * mask[n]).nan_to_num(0.0) if n in mask else w for n, w in weights.items()
+                },
+                "You repair NaN after multiplying, in kept weights too, where it should be seen; choose with where instead.",
+            ),
             Misconception(
                 _apply_times,
                 "You multiply by the mask. NaN times 0 is NaN, and so is infinity times 0; choose with where instead.",
@@ -337,6 +354,17 @@ EXERCISES = (
                 "Nothing is removed.",
             ),
             Case((_W, _G, _G, torch.zeros(4).bool(), 0.1, 0.9), "Everything is removed."),
+            Case(
+                (
+                    _W,
+                    torch.tensor([1.0, float("nan"), -1.0, 0.0]),
+                    torch.tensor([0.5, 0.0, 0.0, float("inf")]),
+                    _K,
+                    0.1,
+                    0.9,
+                ),
+                "A removed gradient is NaN, a removed velocity infinite: whatever came in, 0 comes out.",
+            ),
         ),
         hints=(
             "Three things can move a removed weight: its gradient, its velocity, and what it was before.",
@@ -364,9 +392,13 @@ EXERCISES = (
                 _step_dampened,
                 "You weight the gradient with 1 - momentum; here, as in torch.optim.SGD, it is added whole.",
             ),
+            Misconception(
+                _step_factor,
+                "You multiply by the mask. NaN times 0 is NaN, and so is infinity times 0; choose with where instead.",
+            ),
             Misconception(_step_uphill, "You step up the slope: subtract lr times the velocity."),
         ),
-        alternatives=(_step_filled, _step_factor),
+        alternatives=(_step_filled, _step_kept_only),
         difficulty="medium",
         lines=3,
         minutes=10,
@@ -391,6 +423,10 @@ EXERCISES = (
                 ),
                 "A layer that leaks, a layer that does not, and a bias without a mask.",
             ),
+            Case(
+                ({"w": torch.tensor([0.5, float("nan"), 0.3, -0.0])}, {"w": _K}),
+                "NaN is not 0; minus zero is.",
+            ),
         ),
         hints=(
             "A leak is a place that is removed and whose weight is not exactly 0: two conditions.",
@@ -398,6 +434,10 @@ EXERCISES = (
             "Go through mask.items(); .nonzero().flatten().tolist() gives the indices; leave out names where leak.any() is False.",
         ),
         misconceptions=(
+            Misconception(
+                lambda weights, mask: came_back({n: w.nan_to_num(0.0) for n, w in weights.items()}, mask),
+                "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
+            ),
             Misconception(
                 _back_positive, "You look for weights above 0; weights that came back may be negative."
             ),
