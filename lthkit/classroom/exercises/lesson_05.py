@@ -477,11 +477,11 @@ EXERCISES = (
                 ([1.0, 0.5, 0.2, 0.1], [0.85, 0.87, 0.846, 0.80], 0.85),
                 "Compare with the dense network, not with the ticket's best.",
             ),
+            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
                 ([0.8, 0.5], [0.85, 0.8455], 0.85),
                 "0.8455 is not below 0.85 - 0.005 = 0.845; half a percentage point is not 0.5 % of 0.85.",
             ),
-            Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
                 ([1.0, 0.5, 0.2, 0.1], [0.85, 0.82, 0.86, 0.80], 0.85),
                 "It falls short at 0.5 and recovers at 0.2: a gap ends it.",
