@@ -427,6 +427,10 @@ EXERCISES = (
                 ({"w": torch.tensor([0.5, float("nan"), 0.3, -0.0])}, {"w": _K}),
                 "NaN is not 0; minus zero is.",
             ),
+            Case(
+                ({"w": torch.tensor([float("inf"), 0.0, float("nan"), 0.5])}, {"w": _K}),
+                "Kept weights may be infinite or NaN; they are no leak.",
+            ),
         ),
         hints=(
             "A leak is a place that is removed and whose weight is not exactly 0: two conditions.",
@@ -434,6 +438,13 @@ EXERCISES = (
             "Go through mask.items(); .nonzero().flatten().tolist() gives the indices; leave out names where leak.any() is False.",
         ),
         misconceptions=(
+            Misconception(
+                lambda weights, mask: came_back(
+                    {n: weights[n] * ~keep for n, keep in mask.items()},
+                    {n: torch.zeros_like(keep) for n, keep in mask.items()},
+                ),
+                "You multiply by ~mask: a kept weight that is infinite or NaN becomes NaN and looks like a leak.",
+            ),
             Misconception(
                 lambda weights, mask: came_back({n: w.nan_to_num(0.0) for n, w in weights.items()}, mask),
                 "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
