@@ -359,6 +359,21 @@ def test_the_failing_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def a_helper_that_fails() -> float:
+    return 1 / 0
+
+
+def helped(mask: Tensor) -> float:
+    return a_helper_that_fails()
+
+
+def test_a_helper_that_fails_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a line of the wrong function: what is sent along has another file name in some versions of cloudpickle."""
+    said_of_it = said(capsys, "00.1", helped)
+    assert "division by zero (in a_helper_that_fails" in said_of_it
+    assert "of the function" not in said_of_it
+
+
 def test_a_tensor_result_of_the_right_kind_can_be_nasty_too(capsys: pytest.CaptureFixture[str]) -> None:
     for nasty in (
         torch.zeros(4, device="meta"),

@@ -21,6 +21,9 @@ from lthkit.classroom.values import Foreign
 
 Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
 
+# The file name that cloudpickle, from 3.1.3 on, gives to the code of every function that it sends.
+_SENT = "<dynamic-code>"
+
 # By the ids of exercise and function, which are kept beside the calls so that their ids stay theirs.
 _known_calls: dict[tuple[int, int], tuple[Exercise, Callable[..., Any], tuple[Call, ...]]] = {}
 
@@ -169,16 +172,14 @@ def _line(raised: Raised, function: Any) -> str:
         function = function.func
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     file = getattr(code, "co_filename", None)
-    own = [frame for frame in raised.frames if frame[0] == file]
+    own = [frame for frame in raised.frames if frame[0] in (file, _SENT)]
     if code is None or not own:
         return ""
-    _, line, name = own[-1]
-    text = linecache.getline(str(file), line).strip()
-    where = (
-        f"line {line - code.co_firstlineno + 1} of the function"
-        if name in (code.co_name, "<listcomp>")
-        else f"in {name}"
-    )
+    came_from, line, name = own[-1]
+    inside = name in (code.co_name, "<listcomp>")
+    # Of a helper that was sent along only the line number is known, not the cell that it counts in.
+    text = linecache.getline(str(file), line).strip() if inside or came_from == file else ""
+    where = f"line {line - code.co_firstlineno + 1} of the function" if inside else f"in {name}"
     return f" ({where}, `{text}`)" if text else f" ({where})"
 
 
