@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lthkit import (
     analysis,
+    costs,
     data,
     devices,
     files,
@@ -46,6 +47,7 @@ __all__ = [
     "analysis",
     "by_tier",
     "classroom",
+    "costs",
     "data",
     "derived_seed",
     "devices",

@@ -31,6 +31,7 @@ FLOORS: dict[str, int] = {
     "optimizers": 1,
     "gradients": 1,
     "stacks": 1,
+    "costs": 1,
     "recipes": 2,
     "checkpoints": 2,
     # one update, one training, several at once, whole methods
@@ -53,6 +54,7 @@ FLOORS: dict[str, int] = {
 # Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
 WITHIN = {
     ("bench", "bench"),
+    ("plots", "plots"),
     ("classroom", "classroom"),
 }
 EXEMPT = {"__init__"}  # lthkit/__init__.py is the table of contents

@@ -1,0 +1,225 @@
+"""Accuracy and early stopping against the weights that remain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lthkit import analysis
+from lthkit.plots.style import LOOKS, STYLE, Look, density_axis, few, finish, new_figure
+from lthkit.records import Row
+
+
+def trade_off(
+    rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy", ylabel: str = "test accuracy (%)"
+) -> Figure:
+    """Accuracy against the weights that remain: a thin line a seed, the median, and the 95 % interval of the mean.
+
+    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). An open marker says that some
+    seed's best step lay in the last tenth of its budget. `stamp` is the small print: data, seeds, tier, device.
+    """
+    return _arms(rows, column, 100.0, ylabel, "Accuracy of tickets and their controls", stamp)
+
+
+def early_stop(rows: Sequence[Row], *, stamp: str = "") -> Figure:
+    """Step of least validation loss against the weights that remain; drawn as `trade_off`."""
+    return _arms(rows, "best_step", 1.0, "early-stop step", "When the validation loss is least", stamp)
+
+
+def describe(
+    rows: Sequence[Row], *, column: str = "test_accuracy", scale: float = 100.0, unit: str = " %"
+) -> str:
+    """A text alternative for `trade_off` or `early_stop`, made from the numbers themselves."""
+    parts = []
+    for arm in ("dense", "ticket", "re-initialised", "shuffled"):
+        points = [
+            f"{scale * analysis.interval(list(analysis.by_seed(rows, arm, r, column).values())).mean:.4g}{unit} at "
+            f"{100 * analysis.density_of(rows, r):.3g} %"
+            for r in few(analysis.levels(rows, arm))
+        ]
+        if points:
+            parts.append(f"{arm}: " + ", ".join(points))
+    seeds = len({row["seed"] for row in rows})
+    return (
+        f"Line chart of {column.replace('_', ' ')} against weights remaining, means of {seeds} seeds. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") -> Figure:
+    """Test accuracy of arm `one` minus arm `other`, in points, paired by seed, against the weights that remain.
+
+    Columns of `rows`: arm, seed, round, density, test_accuracy (0 to 1). Small markers are seeds, side by side; the
+    larger marker and its bar are the mean and its 95 % interval, which is not cut.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        look, seeds = LOOKS["ticket"], sorted({row["seed"] for row in rows})
+        at = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
+        x = [100 * analysis.density_of(rows, r) for r in at]
+        for i, seed in enumerate(seeds):
+            pairs = [
+                (d * 1.05 ** (i + 1), 100 * (a[seed] - b[seed]))
+                for d, r in zip(x, at, strict=True)
+                if seed in (a := analysis.by_seed(rows, one, r))
+                and seed in (b := analysis.by_seed(rows, other, r))
+            ]
+            ax.plot(
+                [d for d, _ in pairs],
+                [gap for _, gap in pairs],
+                "^",
+                markersize=4,
+                color="#777777",
+                label="single seeds" if i == 0 else "_",
+            )
+        bands = [analysis.paired(rows, (one, r), (other, r)) for r in at]
+        ax.errorbar(
+            x,
+            [100 * b.mean for b in bands],
+            yerr=[100 * b.half for b in bands],
+            fmt=look.marker,
+            color=look.color,
+            capsize=4,
+            label=f"mean of {len(seeds)} seeds, 95 % interval",
+        )
+        ax.axhline(0, color="#333333", linewidth=1)
+        density_axis(ax, x)
+        ax.set_xlim(max(x) * 1.05 ** (len(seeds) + 2), min(x) / 1.25)
+        ax.set_ylabel(f"{one} - {other} (points)")
+        finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp)
+    return figure
+
+
+def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
+    """The text alternative of `paired_gap`: mean difference and 95 % interval at each density, largest first."""
+    both = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
+    parts = []
+    for r in sorted(both, key=lambda r: -analysis.density_of(rows, r)):
+        band = analysis.paired(rows, (one, r), (other, r))
+        parts.append(
+            f"{100 * band.mean:+.2f} ({100 * band.low:+.2f} to {100 * band.high:+.2f}) "
+            f"at {100 * analysis.density_of(rows, r):.3g} % of the weights"
+        )
+    return f"Test accuracy in points, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
+
+
+def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: str, stamp: str) -> Figure:
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        dense = [scale * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
+        if dense:
+            band = analysis.interval(dense)
+            look = LOOKS["dense"]
+            ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
+        open_seen = False
+        for arm in ("shuffled", "re-initialised", "ticket"):
+            at = analysis.levels(rows, arm)
+            if not at:
+                continue
+            look, x = LOOKS[arm], [100 * analysis.density_of(rows, r) for r in at]
+            table = [analysis.by_seed(rows, arm, r, column) for r in at]
+            for seed in sorted({row["seed"] for row in rows}):
+                line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
+                ax.plot(
+                    *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.45
+                )
+            bands = [analysis.interval([scale * v for v in cell.values()]) for cell in table]
+            middle = [median([scale * v for v in cell.values()]) for cell in table]
+            ax.fill_between(
+                x, [b.low for b in bands], [b.high for b in bands], color=look.color, alpha=0.13, linewidth=0
+            )
+            ax.plot(x, middle, color=look.color, linestyle=look.dash, linewidth=1.8, zorder=3)
+            for closed in (True, False):
+                spots = [
+                    (d, m)
+                    for d, m, r in zip(x, middle, at, strict=True)
+                    if (not analysis.unfinished(rows, arm, r)) == closed
+                ]
+                open_seen |= bool(spots) and not closed
+                if spots:
+                    ax.plot(
+                        *zip(*spots, strict=True),
+                        linestyle="none",
+                        marker=look.marker,
+                        markersize=5,
+                        color=look.color,
+                        markerfacecolor=look.color if closed else "white",
+                        zorder=4,
+                    )
+            ax.plot(
+                [], [], color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
+            )
+        if open_seen:
+            ax.plot(
+                [],
+                [],
+                "o",
+                color="#333333",
+                markerfacecolor="white",
+                markersize=5,
+                label="some best step near the end",
+            )
+        density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        ax.set_ylabel(ylabel)
+        _fit(ax, rows, column, scale)
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:
+    """Limits from the measured points: a 95 % interval of three seeds may be far wider, and is cut by the frame."""
+    values = [scale * row[column] for row in rows]
+    margin = 0.06 * (max(values) - min(values) or 1.0)
+    ax.set_ylim(min(values) - margin, max(values) + margin)
+
+
+def pruned_accuracy(
+    rows: Sequence[Row],
+    *,
+    dense: Sequence[float],
+    title: str = "Pruned once, not trained again",
+    stamp: str = "",
+) -> Figure:
+    """Validation accuracy of pruned networks against the weights that remain: a thin line a seed, the median thick.
+
+    Columns of `rows`: arm (at most four), seed, density, accuracy (0 to 1). `dense` has the dense networks' accuracies.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        look = LOOKS["dense"]
+        mean = analysis.interval([100 * v for v in dense]).mean
+        ax.axhline(mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
+        looks = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
+        for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
+            own = [row for row in rows if row["arm"] == arm]
+            at = sorted({row["density"] for row in own}, reverse=True)
+            x = [100 * d for d in at]
+            for seed in sorted({row["seed"] for row in own}):
+                cell = {row["density"]: 100 * row["accuracy"] for row in own if row["seed"] == seed}
+                y = [cell[d] for d in at]
+                ax.plot(x, y, color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5)
+            middle = [median(100 * row["accuracy"] for row in own if row["density"] == d) for d in at]
+            ax.plot(
+                x, middle, color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
+            )
+        density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        ax.set_ylabel("validation accuracy (%)")
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_pruned(rows: Sequence[Row]) -> str:
+    """The text alternative of `pruned_accuracy`: mean accuracy of each arm at a few densities."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        own = [row for row in rows if row["arm"] == arm]
+        at = sorted({row["density"] for row in own}, reverse=True)
+        shown = [at[i] for i in few(range(len(at)))]
+        means = {d: analysis.interval([r["accuracy"] for r in own if r["density"] == d]).mean for d in shown}
+        parts.append(f"{arm}: " + ", ".join(f"{100 * m:.3g} % at {100 * d:.3g} %" for d, m in means.items()))
+    return "Line chart of validation accuracy against weights remaining, means. " + "; ".join(parts) + "."
