@@ -28,8 +28,9 @@ from lthkit.devices import resolve_device
 from lthkit.masks import Mask, prunable
 from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
+from lthkit.rounds import Round
 from lthkit.scores import grasp, magnitude, random, snip, synflow
-from lthkit.tickets import Round, derived_seed, fresh_start, imp, one_shot, retrain
+from lthkit.tickets import derived_seed, fresh_start, imp, one_shot, prune_at_init, retrain
 from lthkit.tiers import by_tier, tier
 from lthkit.training import TrainingDiverged, TrainResult, evaluate, train
 
@@ -69,6 +70,7 @@ __all__ = [
     "plots",
     "prunable",
     "prune",
+    "prune_at_init",
     "prune_iteratively",
     "prune_to",
     "pruning",

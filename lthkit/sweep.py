@@ -7,12 +7,16 @@ a second copy of the data nor a second start-up, and work alike on Linux, macOS 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+from lthkit.choices import cores
+
+T = TypeVar("T")
 
 
 class Stopped(RuntimeError):
@@ -62,3 +66,26 @@ class Pool:
     def _snapshot(self) -> set[Future[Any]]:
         with self._lock:
             return set(self._futures)
+
+
+def each(
+    job: Callable[..., T], cases: Iterable[tuple[Any, ...]], *, device: torch.device | str = "cpu"
+) -> list[T]:
+    """`[job(*case) for case in cases]`, side by side: as many at a time as there are cores, one torch thread each.
+
+    On another device than a CPU the jobs run in turn. A job's numbers do not depend on what runs beside it. The first
+    error, or Ctrl-C, stops what has not begun and is raised.
+    """
+    cases = list(cases)
+    on_cpu = torch.device(device).type == "cpu"
+    pool = Pool(workers=min(cores(), max(1, len(cases))) if on_cpu else 1, threads=1 if on_cpu else None)
+    results: dict[int, T] = {}
+
+    def one(i: int) -> None:
+        pool.check()
+        results[i] = job(*cases[i])
+
+    for i in range(len(cases)):
+        pool.submit(one, i)
+    pool.run()
+    return [results[i] for i in range(len(cases))]

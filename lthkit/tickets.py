@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,55 +16,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lthkit import files
 from lthkit.checkpoints import Checkpoint
 from lthkit.data import Dataset
 from lthkit.masks import Mask
-from lthkit.pruning import prune, prune_to
+from lthkit.pruning import prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
 from lthkit.records import open_run
+from lthkit.rounds import Round, load_round, save_round
 from lthkit.scores import magnitude
-from lthkit.training import Point, TrainResult, train
+from lthkit.training import TrainResult, train
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
 TrainFn = Callable[..., TrainResult]
 
 _making = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Round:
-    """One training of a mask: round 0 is dense, round r has been pruned r times.
-
-    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round.
-    """
-
-    round: int
-    mask: Mask
-    result: TrainResult
-    rewind: Checkpoint = field(repr=False)
-    trained: Checkpoint = field(repr=False)
-
-    @property
-    def density(self) -> float:
-        """Fraction of the weights that the mask keeps."""
-        return self.mask.density
-
-    @property
-    def best_step(self) -> int:
-        """Step of least validation loss."""
-        return self.result.best_step
-
-    @property
-    def validation_accuracy(self) -> float:
-        """Validation accuracy at the best step, from 0 to 1."""
-        return self.result.validation_accuracy
-
-    @property
-    def test_accuracy(self) -> float:
-        """Test accuracy at the best step, from 0 to 1."""
-        return self.result.test_accuracy
 
 
 def imp(
@@ -135,7 +101,7 @@ def imp(
             this = Round(
                 r, mask, result, start or result.kept[rewind_step], Checkpoint.of(model, step=result.steps)
             )
-            _save_round(folder, this)
+            save_round(folder, this)
         else:
             this.trained.restore(model)
             if progress:
@@ -178,7 +144,7 @@ def one_shot(
             model, data, mask=mask, seed=order, recipe=recipe, keep=(rewind_step,), progress=progress
         )
         dense = Round(0, mask, result, result.kept[rewind_step], Checkpoint.of(model, step=result.steps))
-        _save_round(folder, dense)
+        save_round(folder, dense)
     elif progress:
         progress(recipe.steps)
     yield dense
@@ -199,10 +165,55 @@ def one_shot(
                 progress=progress,
             )
             this = Round(r, mask, result, dense.rewind, Checkpoint.of(model, step=result.steps))
-            _save_round(folder, this)
+            save_round(folder, this)
         elif progress:
             progress(recipe.steps - rewind_step)
         yield this
+
+
+def prune_at_init(
+    model_fn: ModelFn,
+    data: Dataset,
+    *,
+    score: ScoreFn,
+    density: float,
+    rounds: int = 1,
+    seed: int = 0,
+    order_seed: int | None = None,
+    train_from: str = "scored",
+    scope: str = "global",
+    min_kept: int = 1,
+    exclude: Sequence[str] = (),
+    recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
+    progress: Callable[[int], object] | None = None,
+    train: TrainFn = train,
+) -> Round:
+    """Score a network before any training, prune it to `density`, train it once: SNIP, GraSP, SynFlow and the like.
+
+    Args:
+        model_fn, seed, order_seed, exclude: as for `imp`.
+        score: a criterion, `functools.partial(lth.snip, batches=data.draw(100, seed=0))`, say.
+        rounds: score and prune so often, a little each time (`pruning.prune_iteratively`).
+        train_from: "scored" trains the initialisation that was scored (Lee et al. 2019, algorithm 1). "fresh" trains
+            another one under the same mask, as the authors' published code does; it is the re-initialised control.
+        scope, min_kept: see `pruning.prune_to`; min_kept=0 lets layers collapse.
+
+    Raises:
+        ValueError: another `train_from`; and what `prune_iteratively`, the score and `train` refuse.
+    """
+    if train_from not in ("scored", "fresh"):
+        raise ValueError(f"train_from={train_from!r} was given; expected 'scored' or 'fresh'.")
+    model = _made(model_fn, seed, data.device)
+    mask = prune_iteratively(
+        model, score, density, rounds=rounds, mask=Mask.ones(model, exclude), scope=scope, min_kept=min_kept
+    )
+    start = Checkpoint.of(model)
+    if train_from == "fresh":
+        start = fresh_start(model_fn, seed=seed, device=data.device)
+        start.restore(model)
+    order = seed if order_seed is None else order_seed
+    result = train(model, data, mask=mask, seed=order, recipe=recipe, progress=progress)
+    return Round(1, mask, result, start, Checkpoint.of(model, step=result.steps))
 
 
 def retrain(
@@ -290,50 +301,3 @@ def _name(function: object) -> str:
     if isinstance(function, partial):
         return f"{_name(function.func)}{sorted(function.keywords.items())}"
     return getattr(function, "__qualname__", type(function).__qualname__)
-
-
-def _save_round(folder: Path | str | None, this: Round) -> None:
-    """Rewind point once, then one file a round: mask, result, and the trained weights that the mask keeps."""
-    if folder is None:
-        return
-    if this.round == 0:
-        this.rewind.save(Path(folder) / "rewind.npz")
-    arrays = {f"mask:{name}": bits for name, bits in this.mask.arrays().items()}
-    for name, tensor in this.trained.model.items():
-        values = tensor[this.mask[name]] if name in this.mask else tensor
-        arrays[f"state:{name}"] = values.cpu().numpy()
-    result = {key: value for key, value in asdict(replace(this.result, kept={})).items() if key != "kept"}
-    meta = {
-        "kind": "round",
-        "round": this.round,
-        "step": this.trained.step,
-        "shapes": this.mask.shapes(),
-        "result": result,
-    }
-    files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
-
-
-def load_round(
-    folder: Path | str | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
-) -> Round | None:
-    """Round r as `imp` or `one_shot` saved it in `folder`, or None if it has not been saved.
-
-    `start` is the rewind point, if it is at hand already. `files.DamagedFile` if the file is not whole.
-    """
-    if folder is None or not (path := Path(folder) / f"round-{r:02d}.npz").exists():
-        return None
-    arrays, meta = files.load_arrays(path)
-    if meta.get("kind") != "round" or meta.get("round") != r:
-        raise files.DamagedFile(f"{path} is not round {r} of a run.")
-    mask = Mask.from_arrays({n: arrays[f"mask:{n}"] for n in meta["shapes"]}, meta["shapes"]).to(device)
-    state = {}
-    for key in (k for k in arrays if k.startswith("state:")):
-        name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key]).to(device)
-        if name in mask:
-            values = torch.zeros(mask[name].shape, dtype=values.dtype, device=device).masked_scatter(
-                mask[name], values
-            )
-        state[name] = values
-    result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
-    rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
-    return Round(r, mask, TrainResult(**result), rewind, Checkpoint(meta["step"], state))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 import torch
 
+from lthkit import choices, sweep
 from lthkit.sweep import Pool, Stopped
 
 
@@ -58,3 +60,26 @@ def test_operators_get_the_threads_asked_for_whatever_the_number_of_workers(thre
             pool.submit(note)
         pool.run()
         assert seen == [threads] * 4
+
+
+def test_each_keeps_the_order_and_one_thread_a_job():
+    """Catches: results in the order in which jobs end; a job that takes the other jobs' cores."""
+    gate = threading.Event()
+
+    def job(i: int, wait: bool) -> tuple[int, int]:
+        if wait:
+            gate.wait(10)
+        else:
+            gate.set()
+        return i, torch.get_num_threads()
+
+    waits = choices.cores() > 1  # the first job ends after the second, if they run side by side
+    before = torch.get_num_threads()
+    assert sweep.each(job, [(0, waits), (1, False), (2, False)]) == [(0, 1), (1, 1), (2, 1)]
+    assert torch.get_num_threads() == before and sweep.each(job, []) == []
+
+
+def test_each_raises_the_error_of_a_job():
+    """Catches: an error that is lost in its thread."""
+    with pytest.raises(ZeroDivisionError):
+        sweep.each(lambda n: 1 / n, [(1,), (0,), (2,)])

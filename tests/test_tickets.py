@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -208,3 +209,27 @@ def test_networks_seeded_globally_are_made_one_at_a_time():
         with ThreadPoolExecutor(4) as threads:
             together = list(threads.map(start, range(4)))
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_pruning_at_init_scores_and_trains_one_initialisation(tiny):
+    """Catches: an initialisation that is scored and another one trained; a mask that training does not keep."""
+    score = partial(lth.snip, batches=tiny.draw(60, seed=0))
+    this = lth.prune_at_init(small_net, tiny, score=score, density=0.2, seed=3, recipe=RECIPE)
+    by_hand = small_net(seed=3)
+    mask = lth.prune_to(lth.Mask.ones(by_hand), score(by_hand), 0.2)
+    assert this.mask == mask and same(this.rewind.model, by_hand.state_dict())
+    result = lth.train(by_hand, tiny, mask=mask, seed=3, recipe=RECIPE)
+    assert same(this.trained.model, by_hand.state_dict()) and result.test_accuracy == this.test_accuracy
+
+
+def test_the_published_variant_trains_a_fresh_initialisation_under_the_same_mask(tiny):
+    """Catches: "fresh" that scores the fresh one too, or that trains the scored one."""
+    score = partial(lth.snip, batches=tiny.draw(60, seed=0))
+    common = {"score": score, "density": 0.2, "seed": 3, "recipe": RECIPE}
+    scored = lth.prune_at_init(small_net, tiny, **common)
+    fresh = lth.prune_at_init(small_net, tiny, train_from="fresh", **common)
+    assert fresh.mask == scored.mask
+    assert same(fresh.rewind.model, lth.fresh_start(small_net, seed=3).model)
+    assert not same(fresh.rewind.model, scored.rewind.model)
+    with pytest.raises(ValueError, match="'scored' or 'fresh'"):
+        lth.prune_at_init(small_net, tiny, train_from="new", **common)

@@ -1,0 +1,94 @@
+"""A `Round` is one training of a mask; rounds are saved as they end, and read again instead of repeated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from lthkit import files
+from lthkit.checkpoints import Checkpoint
+from lthkit.masks import Mask
+from lthkit.training import Point, TrainResult
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training of a mask: round 0 is dense, round r has been pruned r times.
+
+    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round.
+    """
+
+    round: int
+    mask: Mask
+    result: TrainResult
+    rewind: Checkpoint = field(repr=False)
+    trained: Checkpoint = field(repr=False)
+
+    @property
+    def density(self) -> float:
+        """Fraction of the weights that the mask keeps."""
+        return self.mask.density
+
+    @property
+    def best_step(self) -> int:
+        """Step of least validation loss."""
+        return self.result.best_step
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Validation accuracy at the best step, from 0 to 1."""
+        return self.result.validation_accuracy
+
+    @property
+    def test_accuracy(self) -> float:
+        """Test accuracy at the best step, from 0 to 1."""
+        return self.result.test_accuracy
+
+
+def save_round(folder: Path | str | None, this: Round) -> None:
+    """Rewind point once, then one file a round: mask, result, and the trained weights that the mask keeps."""
+    if folder is None:
+        return
+    if this.round == 0:
+        this.rewind.save(Path(folder) / "rewind.npz")
+    arrays = {f"mask:{name}": bits for name, bits in this.mask.arrays().items()}
+    for name, tensor in this.trained.model.items():
+        values = tensor[this.mask[name]] if name in this.mask else tensor
+        arrays[f"state:{name}"] = values.cpu().numpy()
+    result = {key: value for key, value in asdict(replace(this.result, kept={})).items() if key != "kept"}
+    meta = {
+        "kind": "round",
+        "round": this.round,
+        "step": this.trained.step,
+        "shapes": this.mask.shapes(),
+        "result": result,
+    }
+    files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
+
+
+def load_round(
+    folder: Path | str | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
+) -> Round | None:
+    """Round r as `imp` or `one_shot` saved it in `folder`, or None if it has not been saved.
+
+    `start` is the rewind point, if it is at hand already. `files.DamagedFile` if the file is not whole.
+    """
+    if folder is None or not (path := Path(folder) / f"round-{r:02d}.npz").exists():
+        return None
+    arrays, meta = files.load_arrays(path)
+    if meta.get("kind") != "round" or meta.get("round") != r:
+        raise files.DamagedFile(f"{path} is not round {r} of a run.")
+    mask = Mask.from_arrays({n: arrays[f"mask:{n}"] for n in meta["shapes"]}, meta["shapes"]).to(device)
+    state = {}
+    for key in (k for k in arrays if k.startswith("state:")):
+        name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key]).to(device)
+        if name in mask:
+            values = torch.zeros(mask[name].shape, dtype=values.dtype, device=device).masked_scatter(
+                mask[name], values
+            )
+        state[name] = values
+    result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
+    rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
+    return Round(r, mask, TrainResult(**result), rewind, Checkpoint(meta["step"], state))
