@@ -99,6 +99,21 @@ def test_no_text_is_cut_and_none_overlaps_the_title():
         assert not any(a.overlaps(b) for b in boxes[i + 1 :])
 
 
+def test_a_long_stamp_is_wrapped_beside_long_labels_and_narrows_nothing():
+    """Catches: small print that runs out of the picture, or that takes the axes' room."""
+    points = [("a label that takes half of the width of the figure", None, Interval(1.0, 0.5, 1.5, 5))]
+    widths = []
+    for stamp in ("", "network, data set (embedded, 10,000 images), 5 seeds, tier laptop, " * 2):
+        figure = plots.predicted(points, unit="points", stamp=stamp)
+        figure.draw_without_rendering()
+        (ax,) = figure.axes
+        widths.append(ax.bbox.width)
+        for text in ax.texts:
+            assert text.get_window_extent().x1 <= figure.bbox.x1
+            assert text.get_window_extent().y1 <= ax.title.get_window_extent().y1
+    assert widths[0] == pytest.approx(widths[1], rel=0.02)
+
+
 def test_still_improving_points_are_open():
     lines = plots.trade_off(ROWS).axes[0].get_lines()
     opened = [line for line in lines if line.get_marker() == "s" and line.get_markerfacecolor() == "white"]

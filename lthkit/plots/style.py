@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,8 +105,17 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, columns: int = 3
     if ax.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=columns, fontsize=9, handlelength=3.2)
     if stamp:
-        ax.set_title(title, loc="left", fontsize=11, pad=18)
-        ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
+        small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
+        small.set_in_layout(False)  # it may be wider than the axes, and must not narrow them
+        figure.draw_without_rendering()  # now the axes have their place, so the room to their right is known
+        width = len(stamp)
+        while (
+            small.get_window_extent().x1 > 0.95 * figure.bbox.x1 and width > 20
+        ):  # saved finer, text is wider
+            width -= 2
+            small.set_text("\n".join(textwrap.wrap(stamp, width)))
+        lines = small.get_text().split("\n")
+        ax.set_title(title, loc="left", fontsize=11, pad=8 + 10 * len(lines))
 
 
 def _render(figure: Figure, kind: str, alt: str) -> bytes:
