@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
+from statistics import mean
 from typing import Any
 
 from lthkit import analysis
@@ -14,7 +14,7 @@ MARK = "*"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One line a density: accuracy of each arm (mean ± half of the 95 % interval) and the median early-stop steps."""
+    """One line a density: accuracy of each arm (mean ± half of the 95 % interval) and the mean early-stop steps."""
     arms = ["ticket", *(arm for arm in CONTROLS if analysis.levels(rows, arm))]
     head = ["weights left", *arms, "early stop (" + " / ".join(arms) + ")"]
     lines = [head]
@@ -86,7 +86,7 @@ def _accuracy(rows: Sequence[Row], arm: str, level: int) -> str:
 
 def _stop(rows: Sequence[Row], arm: str, level: int) -> str:
     values = list(analysis.by_seed(rows, arm, level, "best_step").values())
-    return f"{median(values):,.0f}" if values else "–"
+    return f"{mean(values):,.0f}" if values else "–"
 
 
 def _points(band: analysis.Interval) -> str:

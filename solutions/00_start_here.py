@@ -63,7 +63,8 @@ lth.plots.show(
 # ## A first network
 #
 # LeNet-300-100 is a small, classic network that papers on pruning often use: 784 inputs, one for each pixel, then 300 units, 100 units and 10
-# outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell.
+# outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell. (The line `# NBVAL_CHECK_OUTPUT` in some cells
+# is for the course's own tests: it asks them to compare what the cell prints.)
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -90,8 +90,10 @@ print("removed:", int((flat <= threshold).sum()))
 #
 # So we *count*, and we need a rule for ties. Ours: among equal scores the one with the **lowest flat index goes first**. The flat index
 # numbers the weights layer after layer in the order of the dict, row by row. Any rule would do, as long as the same scores always give the same mask.
+# (A sort in torch keeps equal scores in their order only if you ask for it: `stable=True`.)
 #
-# How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number.
+# How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number. Compute the count with Python's own numbers, and leave the type of the
+# scores as it is: a shorter type makes different scores equal. A layer may lose all its weights.
 
 # %% question="01.Q1"
 quiz("01.Q1", "b")
@@ -133,7 +135,7 @@ print(global_mask_(scores, 0.4))
 
 # %% [markdown]
 # The last one, in `b`, stays, because its flat index is the highest. This is the whole selection. `lthkit` has it too: `lth.Mask` holds the bool tensors, and `lth.prune`
-# removes a fraction of what remains. On a whole network the two must agree in every entry, as long as no layer would become empty (see Traps).
+# removes a fraction of what remains: `lth.prune` takes the fraction that goes, `lth.prune_to` the density that stays. On a whole network the two must agree in every entry, as long as no layer would become empty (see Traps).
 
 # %%
 model = lth.models.lenet_300_100(seed=0)
@@ -156,7 +158,7 @@ quiz("01.Q2", "c")
 # %% [markdown]
 # ### Exercise 01.3: layerwise masks · medium · four lines · 10 minutes
 #
-# Each layer loses its own fraction. A layer without a fraction stays whole. Count and ties are as before, inside each layer. You may call
+# Each layer loses its own fraction, which may be 1.0. A layer without a fraction stays whole. Count and ties are as before, inside each layer; scores may be negative. You may call
 # `global_mask_`.
 #
 # Expected: for scores `{"a": [0.4, 0.3], "b": [0.1, 0.2]}` and fractions `{"a": 0.5}` the masks are
@@ -206,10 +208,10 @@ for label, masks in (
 #
 # The random arm is the control. It has the density of the layerwise arm in every layer; only the choice inside a layer is chance.
 #
-# Commit yourself. Down to which density does each arm lose at most two points of accuracy? Put a fraction in place of each `None`.
+# Commit yourself. Down to which density does each arm lose at most two points of accuracy? Put a number in percent in place of each `None`.
 
 # %%
-my_smallest_density_global = None  # such as 0.5
+my_smallest_density_global = None  # in percent, such as 50
 my_smallest_density_random = None
 
 # %% [markdown]
@@ -260,8 +262,8 @@ for seed, network in networks.items():
             rows.append({"arm": arm, "seed": seed, "density": density, "accuracy": value})
 
 # %% [markdown]
-# Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines are medians, the dashed
-# line is the dense network. Look for the place where each arm leaves the dashed line.
+# Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines their means, the grey
+# line of dashes and dots is the dense network. Look for the place where each arm leaves the grey line.
 
 # %%
 stamp = f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
@@ -273,8 +275,9 @@ lth.plots.show(
 # %% [markdown]
 # ### What the numbers say
 #
-# We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds. If it excludes 0, the difference is unlikely
+# We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds (a t-interval: the mean ± a multiple of its standard error; the fewer the seeds, the larger the multiple). If it excludes 0, the difference is unlikely
 # to come from the seeds alone. Three seeds give a wide interval: an interval that contains 0 does not show that the arms are equal.
+# (Three are the least that we show; lesson 05 makes a claim and takes five.)
 
 # %%
 from lthkit import analysis
@@ -297,8 +300,8 @@ for density in (0.3, 0.1, 0.05):
 # %% [markdown]
 # (Tier `smoke` trains too briefly for these numbers to mean anything.)
 
-# %% question="01.Q4"
-quiz("01.Q4", "b")
+# %% question="01.Q3"
+quiz("01.Q3", "b")
 
 # %% [markdown]
 # ### Prune it yourself
@@ -319,7 +322,7 @@ lth.explore.prune_it_yourself(networks, data)
 # ### Exercise 01.4: read a curve · medium · eight lines · 10 minutes
 #
 # A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point
-# below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If already the
+# below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If even the
 # first point falls short, the answer is 0.0. Several curves come in one dict, one for each name.
 #
 # Expected: `largest_sparsities({"fc1": [(0.9, 0.60), (0.5, 0.85)]}, 0.86, 0.02)` is `{"fc1": 0.5}`. The points need not be in order.
@@ -372,7 +375,7 @@ for arm, said in mine.items():
     for i, seed in enumerate(seeds):
         curve = {arm: [(1 - d, values(arm, d)[i]) for d in densities]}
         limits.append(100 * (1 - largest_sparsities_(curve, dense[seed], 0.02)[arm]))
-    points.append((arm, None if said is None else 100 * said, analysis.interval(limits)))
+    points.append((arm, said, analysis.interval(limits)))
 lth.plots.show(
     lth.plots.predicted(points, unit="smallest density (%) that costs two points or less", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="% of the weights"),
@@ -381,8 +384,8 @@ lth.plots.show(
 # %% [markdown]
 # The rule can only answer with densities that we measured, so it is as fine as our list. "100 %" says that the first point fell short.
 
-# %% question="01.Q3"
-quiz("01.Q3", "b")
+# %% question="01.Q4"
+quiz("01.Q4", "b")
 
 # %% [markdown]
 # ## Sensitivity: which layer minds most?
@@ -457,7 +460,7 @@ for label, lost in losses.items():
 # | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
 # | magnitude, in many rounds, 10.7 % left, retrained | 98.3 ± 0.1 % (same) |
 # | random mask, same layer densities, 10.7 % left, retrained | 97.5 ± 0.3 % (same) |
-# | one shot, reset to the first weights, retrained: better than dense | from 95.0 to 5.17 % left (Frankle & Carbin 2019, figure 4c) |
+# | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left (Frankle & Carbin 2019, figure 4c) |
 #
 # These four rows were read in the papers. **None of them is our quantity.** They train again after pruning, and we did not; their data are MNIST,
 # ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
@@ -470,7 +473,7 @@ for arm in ("layerwise", "random"):
     )
 
 # %% [markdown]
-# With retraining, the random mask in the table comes within a point of the magnitude ticket. Keep this in mind when you look at our curves:
+# With retraining, the random mask in the table comes within a point of the magnitude mask. Keep this in mind when you look at our curves:
 # an accuracy *before* retraining says how much the cut hurts, not how good the small network can become.
 #
 # ## Traps
@@ -480,7 +483,7 @@ for arm in ("layerwise", "random"):
 # - **All ties at once.** `scores > kthvalue` removes every weight that equals the threshold.
 # - **`int` instead of `round`.** `int((1 - 0.8) * 10)` is 1, because the product is a little below 2.
 # - **The forgotten `abs`.** A public repository treats every negative weight as if it were 0 (rahulvigneswaran's, issue 5).
-# - **Pruning what should stay.** `"weight" in name` also finds the gains of batch norm. Use `lth.prunable`.
+# - **Pruning what should stay.** `"weight" in name` also finds the gains of batch norm (its learned factors, one a channel). Use `lth.prunable`.
 # - **An empty layer.** A global threshold can take all weights of one layer, and then nothing passes through the network. `lth.prune` keeps at
 #   least one weight in each layer (`min_kept`), which is a guard, not a cure.
 #

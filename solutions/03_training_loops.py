@@ -11,7 +11,7 @@
 # %% [markdown]
 # ## Why
 #
-# A claim about tickets needs many trainings: several rounds of pruning, two controls, several seeds. Ten times as fast is not a
+# A claim about pruned networks needs many trainings: several rounds of pruning, controls to compare with, several seeds. Ten times as fast is not a
 # luxury; it decides whether you train one seed or ten. And one seed proves little, as the next lessons show.
 #
 # Two rules hold in all that follows. **First right, then fast**: a loop that computes something else has no speed worth measuring. **Take
@@ -40,8 +40,8 @@ print("batches:", [order[i : i + 3].tolist() for i in (0, 3, 6)])
 #
 # ### Exercise 03.1: the batches of an epoch · easy · three lines · 8 minutes
 #
-# Make the order a *function*: the same seed and epoch always give the same batches, so that a training that was stopped can go on as if nothing had happened. Seed a generator
-# with `1000 * seed + epoch`, shuffle the rows 0 to n - 1 with `torch.randperm`, and cut. What does not fill a batch is left out.
+# Make the order a *function*: the same seed and epoch always give the same batches, so that a training that was stopped can go on as if nothing had happened. Seed a generator of your own
+# with `1000 * seed + epoch`, a new one in each call, and leave torch's global generator alone. Shuffle the rows 0 to n - 1 with `torch.randperm`, and cut from the start. What does not fill a batch is left out.
 #
 # Expected: `epoch_batches(5, 2, 0, 0)` is a list of two tensors with two row numbers each, all four different.
 
@@ -88,7 +88,7 @@ print(inspect.getsource(bench.textbook_loop))
 
 # %%
 data = lth.load_data("fashion-mnist")
-updates = lth.by_tier(smoke=8, laptop=332, gpu=332)
+updates = lth.by_tier(smoke=20, laptop=332, gpu=332)
 recipe = lth.Recipe(
     steps=updates, batch_size=60, optimizer="sgd", lr=0.05, momentum=0.9, evaluate_every=updates
 )
@@ -152,7 +152,7 @@ def one_masking(n=updates, fused=False):
 
 
 # %% [markdown]
-# **One operation for the whole optimizer.** `fused=True` makes one call of what was several for each tensor. The last variant is
+# **One operation for the whole optimizer.** `fused=True` replaces several calls for each tensor by one. The last variant is
 # `lth.train`, which does all of this, and measures the validation loss at the start and at the end besides.
 
 
@@ -161,7 +161,7 @@ def fused(n=updates):
     return one_masking(n, fused=True)
 
 
-def lthkit(n=updates):
+def course_loop(n=updates):
     model = fresh()
     lth.train(model, data, mask=mask, recipe=recipe, steps=n, seed=0)
     return model
@@ -172,7 +172,7 @@ variants = {
     "data in tensors": data_in_tensors,
     "one masking, no .item()": one_masking,
     "fused optimizer": fused,
-    "lth.train": lthkit,
+    "lth.train": course_loop,
 }
 
 # %% question="03.Q1"
@@ -198,17 +198,17 @@ def differences(n):
 differences(min(10, updates))
 
 # %% [markdown]
-# If a difference is 0, the two loops did the same operations in the same order. A small one comes from rounding: the pictures are normalised in another order of operations, or
+# If a difference is 0, the two loops did the same operations in the same order. A small one, thousands of times smaller than the largest weight, comes from rounding: the pictures are normalised in another order of operations, or
 # a fused operation adds in another order. A difference as large as the weights is a bug.
 #
 # Why ten updates and not all? Rounding grows. Each update depends on the one before, and a unit that is just off in one loop may be just on in the other. After many updates two right
-# loops have different weights. See for yourself:
+# loops may have clearly different weights, or not: it is a matter of luck. See for yourself:
 
 # %%
 differences(updates)
 
 # %% [markdown]
-# So compare early. For a long training, compare what should not depend on rounding: the accuracy, over several seeds.
+# So the size of a late difference says nothing (in tier `smoke` even the late one is early). Compare early. For a long training, compare what should not depend on rounding: the accuracy, over several seeds.
 #
 # ### Predict
 #
@@ -221,8 +221,8 @@ my_ratio_lth_train = None
 # %% [markdown]
 # ### Then fast
 #
-# `bench.interleaved` runs the five in turns and keeps the time of every turn. Which turns belong together matters: the machine may be slow for a while, and then it
-# is slow for all.
+# `bench.interleaved` runs the five in turns and keeps the time of every turn, without the first, the warm-up. It matters which turns are compared: the machine may be slow for a while, and then it
+# is slow for all five. (In tier `smoke` a turn is too short to time: the numbers there mean nothing.)
 
 # %%
 turns = lth.by_tier(smoke=2, laptop=5, gpu=5)
@@ -236,8 +236,8 @@ quiz("03.Q2", "a")
 # %% [markdown]
 # ### Exercise 03.2: a fair ratio · medium · two lines · 10 minutes
 #
-# `interleaved` gives a ratio for you. Compute it yourself: for each turn, the time before over the time after; the first turns are warm-ups and do not count; the answer is the
-# median of the ratios.
+# `interleaved` gives a ratio for you. Compute it yourself: for each turn, the time before over the time after; the first `warmups` turns do not count; the answer is the
+# median of the ratios (for an even number of turns the mean of the two in the middle).
 #
 # Expected: `speedup([9.0, 4.0, 4.0], [1.0, 2.0, 2.0], 1)` is `2.0`.
 
@@ -261,13 +261,14 @@ def speedup(before, after, warmups):
 check("03.2", speedup)
 
 # %%
-speedup_ = use("03.2", speedup)
+speedup_ = use("03.2", speedup)  # 0 below: interleaved has dropped its warm-up already
 for timing in timings[1:]:
     mine = speedup_(timings[0].seconds, timing.seconds, 0)
     print(f"{timing.name:24} {mine:5.1f} times as fast as the textbook loop")
 
 # %% [markdown]
-# Now as a picture: updates per second, with a bar from quartile to quartile. Read it from top to bottom. Which step brought most?
+# Now as a picture: updates per second, with a bar from quartile to quartile. Read it from top to bottom. Which step brought most? (The number in brackets is the median of the
+# ratios turn by turn. So it is not exactly the quotient of two medians.)
 
 # %%
 here = lth.records.environment()["processor"]
@@ -309,7 +310,7 @@ pieces = {
 }
 wait = torch.cuda.synchronize if data.device.type == "cuda" else None
 for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait):
-    print(f"{piece.name:21} {1e6 * piece.time.median:7.0f} µs")
+    print(f"{piece.name:21} {1e3 * piece.time.median:6.3f} ms an update")
 
 # %% [markdown]
 # The largest piece is a bound: even if all others cost nothing, the update would take that long. Has the data loading of the textbook loop
@@ -343,7 +344,7 @@ check("03.3", accuracy_of_batches)
 
 # %%
 accuracy_of_batches_ = use("03.3", accuracy_of_batches)
-model = lthkit()
+model = course_loop()
 inputs, targets = data.inputs(data.validation), data.validation.labels
 with torch.no_grad():
     outputs = [model(part) for part in inputs.split(300)]
@@ -358,7 +359,7 @@ print(f"lth.evaluate: {lth.evaluate(model, data, split='validation').accuracy:.4
 
 # %%
 # NBVAL_CHECK_OUTPUT
-one, two = lthkit().state_dict(), lthkit().state_dict()
+one, two = course_loop().state_dict(), course_loop().state_dict()
 print("equal to the last bit:", all(torch.equal(one[name], two[name]) for name in one))
 
 # %% [markdown]
@@ -372,15 +373,19 @@ def without_mask():
     lth.train(lth.models.lenet_300_100(seed=0), data, recipe=recipe, seed=0)
 
 
-masked = bench.interleaved({"with the mask": lthkit, "without": without_mask}, repetitions=turns, per=updates)
+masked = bench.interleaved(
+    {"with the mask": course_loop, "without": without_mask}, repetitions=turns, per=updates
+)
 print(masked[1])
 
-# %% question="03.Q4"
-quiz("03.Q4", "b")
+# %% [markdown]
+# Above 1 means that training without the mask is faster. The interval between the quartiles tells how far you may trust the number: if it is wide, or contains 1, nothing follows from it.
+# The pieces above are steadier: there the mask has a time of its own.
+
+# %% question="03.Q3"
+quiz("03.Q3", "b")
 
 # %% [markdown]
-# Above 1 means that training without the mask is faster. The interval between the quartiles tells how far you may trust the number.
-#
 # ## On a GPU
 #
 # A GPU is fast and needs much to do at once. LeNet-300-100 gives it little: the time goes into *starting* operations, not into computing. Three things help, and `lth.train` does them where a GPU is present:
@@ -389,8 +394,8 @@ quiz("03.Q4", "b")
 # - **The whole update is recorded once and replayed** (a CUDA graph), so that starting costs one call.
 # - **Shorter numbers**: with `precision="bfloat16"` the large products are computed in 16 bits. Results then differ a little; the recipe says so.
 
-# %% question="03.Q3"
-quiz("03.Q3", "c")
+# %% question="03.Q4"
+quiz("03.Q4", "c")
 
 # %% [markdown]
 # The next cell says what this machine has. On a CPU, what is said above about GPUs was not measured here.
@@ -417,8 +422,8 @@ for row in document["rows"]:
         print(f"{row['case']:56} {r['median']:5.1f} [{r['low']:.1f}, {r['high']:.1f}]")
 
 # %% [markdown]
-# Look at the two convolutional networks in that list. Their updates are mostly arithmetic, and arithmetic is what the textbook loop does well. The large ratios belong to small networks, where most
-# of the time was overhead.
+# Look at the two convolutional networks in that list. Their updates are mostly arithmetic, and there both loops do the same arithmetic. The large ratios belong to small networks, where most
+# of the time was overhead. (IMP in the list is the loop of lesson 04.)
 #
 # ## Traps
 #

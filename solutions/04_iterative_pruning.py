@@ -6,7 +6,8 @@
 # cores.
 #
 # You need three words from before. A **mask** says which weights stay. The **density** is the fraction that stays.
-# **Magnitude pruning** removes the weights of smallest absolute value.
+# **Magnitude pruning** removes the weights of smallest absolute value. And a new one: a **ticket** is a mask together with the initial
+# weights of what it keeps; lesson 05 is about tickets.
 
 # %% tags=["setup"]
 
@@ -185,12 +186,13 @@ print("each inside the one before:", all(b.issubset(a) for a, b in zip(masks, ma
 quiz("04.Q2", "c")
 
 # %% [markdown]
-# ### Exercise 04.2: the loop that is iterative · medium · six lines · 10 minutes
+# ### Exercise 04.2: the loop that is iterative · easy · six lines · 8 minutes
 #
 # Write the ranking right. To keep it small, the trainings are done already: `trained` is a list of weight tensors.
 # `trained[0]` is the dense network after its training; `trained[r]` was trained under mask *r*. Return all masks, from mask 0, which
 # keeps everything, to the mask that is cut by the last entry of the list. Removed weights may be other than 0 in
-# `trained`; they stay out all the same.
+# `trained`; they stay out all the same. (`lth.prune` takes the old mask and never lets a removed weight come back.) A kept weight may be exactly 0, and
+# a round may remove nothing, where `round` gives 0.
 #
 # The wrong version, for comparison:
 #
@@ -266,7 +268,8 @@ for found, broken in zip(rounds, masks, strict=True):
 # ### Exercise 04.3: which round revives weights? · medium · five lines · 8 minutes
 #
 # `masks[r]` is the mask of round *r*, a dict from layer name to bool tensor. Return the numbers of the rounds that keep
-# at least one weight, in any layer, that is out (False) in the mask of the round before. An empty list says that the masks nest.
+# at least one weight, in any layer, that is out (False) in the mask of the round before. An empty list says that the masks nest. Mask 0 need not keep everything, and
+# the dicts may list the layers in another order: go by name.
 #
 # Expected: one layer, masks `[1, 1, 1]`, `[1, 0, 0]`, `[1, 1, 0]` (written as 1 and 0) give `[2]`.
 
@@ -293,7 +296,8 @@ check("04.3", reviving_rounds)
 reviving_rounds_ = use("04.3", reviving_rounds)
 
 # %% [markdown]
-# First on the masks of `imp`. Then on a loop with another score: how far each weight has *moved*, |θ - θ₀|. A removed
+# First on the masks of `imp`. Then on a loop with another score: how far each weight has *moved*, |θ - θ₀|, where θ₀ is a weight at initialisation and θ the same weight after training. (A round of
+# `imp` keeps both: `rewind` and `trained`.) A removed
 # weight has θ = 0, so its score is |θ₀|, which is not 0. The loop below ranks all weights and forgets what was removed before.
 
 # %%
@@ -391,7 +395,7 @@ my_iterative_minus_one_shot = None  # such as 1.5
 # %% [markdown]
 # ## Run
 #
-# `one_shot` trains the dense network, then cuts it once to each density in the list, rewinds, and trains. The densities
+# The accuracies are test accuracies: here we report and choose nothing. `one_shot` trains the dense network, then cuts it once to each density in the list, rewinds, and trains. The densities
 # are read from the iterative rounds, so that the counts agree exactly. The cell takes a minute or more at tier `laptop`. Tier
 # `smoke` shows only that it runs.
 
@@ -498,7 +502,7 @@ quiz("04.Q4", "b")
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
 # | one-shot tickets have a higher accuracy than the dense network | between 95.0 and 5.17 % of the weights (Frankle & Carbin 2019, figure 4) |
-# | one-shot tickets stop earlier | between 67.5 and 17.6 % of the weights (same) |
+# | one-shot tickets reach their least validation loss in fewer steps than the dense network | between 67.5 and 17.6 % of the weights (same) |
 # | iterative tickets are back at the dense accuracy | at 3.6 % of the weights (same, section 2) |
 #
 # So the paper finds that one-shot works too, down to a larger density than iterative pruning. The cell below prints our
@@ -537,7 +541,7 @@ for arm in ("iterative", "one-shot"):
 #
 # **What this lesson does not tell you.** Whether the iterative mask is better because it asks more often, or because more
 # updates went into finding it: we gave it more, and did not test one-shot with as many. Whether many small cuts beat fewer
-# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim should rest
+# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim, as in lesson 05, should rest
 # on five or more.
 #
 # **Next:** lesson 05 asks whether the mask alone is enough, or whether it needs its original weights.

@@ -20,6 +20,7 @@ from lthkit.classroom.compare import difference, show, side_by_side
 from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, every, find, of_lesson
 from lthkit.classroom.judge import Outcome
 from lthkit.classroom.judge import judge as judge_with
+from lthkit.classroom.process import in_worker
 from lthkit.classroom.running import in_process
 
 EVERY = every()
@@ -209,7 +210,7 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
     "more tolerance": (
         "05.2",
         lambda d, t, a: matching_by_takewhile(d, t, a - 0.005),
-        "by more than 0.005",
+        "Your tolerance is 0.01",
     ),
     "first failing": (
         "05.2",
@@ -227,7 +228,7 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
         lambda d, t, a: matching_by_takewhile(d, t, max(*t, a)),
         "the best accuracy of the ticket",
     ),
-    "answers at the cliff only": ("05.2", answers_at_the_cliff_only, "It matches everywhere"),
+    "answers at the cliff only": ("05.2", answers_at_the_cliff_only, "When no density fails"),
     "index": ("05.2", lambda d, t, a: sum(y >= a - 0.005 for y in t) - 1, ""),
     "percentage points": ("05.2", lambda d, t, a: matching_by_takewhile(d, t, a - 0.495), ""),
     "sorted in place": (
@@ -236,14 +237,14 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
         "changes its argument `densities` in place",
     ),
     "seed again": ("05.1", redraw(again=True), "You seed again for each tensor"),
-    "seed ignored": ("05.1", redraw(other_seed=0), "another seed"),
+    "seed ignored": ("05.1", redraw(other_seed=0), "You seed with a fixed number"),
     "standard normal": ("05.1", redraw(unscaled=True), "These numbers have standard deviation 1"),
     "one deviation for all": ("05.1", redraw(pooled=True), "one standard deviation for all tensors"),
-    "old mean": ("05.1", redraw(mean=True), "mean of the new weights is 0"),
-    "uniform": ("05.1", redraw(uniform=True), "half of it kept"),
-    "mask inverted": ("05.1", redraw(inverted=True), "half of it kept"),
+    "old mean": ("05.1", redraw(mean=True), "You add the mean"),
+    "uniform": ("05.1", redraw(uniform=True), "You draw uniform numbers"),
+    "mask inverted": ("05.1", redraw(inverted=True), "the wrong way round"),
     "mask forgotten": ("05.1", redraw(unmasked=True), "the mask is not applied"),
-    "sorted names": ("05.1", redraw(order=sorted), "order of theta_0"),
+    "sorted names": ("05.1", redraw(order=sorted), "You sort the names"),
     "only masked names": ("05.1", redraw(masked_only=True), "missing ['fc1.bias']"),
     "in place": ("05.1", in_place, "changes its argument `theta_0` in place"),
     "same dict": ("05.1", same_dict, "changes its argument `theta_0` in place"),
@@ -435,6 +436,30 @@ def test_hints_go_one_step_further_and_end_at_the_solution(
         shown.append(capsys.readouterr().out)
     assert [line[:16] for line in shown[:4]] == [f"05.2 hint {i} of 4" for i in (1, 2, 3, 4)]
     assert len(set(shown)) == 4 and "solution" in shown[3] and shown[3] == shown[4] == shown[5]
+
+
+def test_the_last_hint_says_where_the_solution_is_with_and_without_the_course(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Catches a folder that somebody with the package and one notebook does not have."""
+
+    def last() -> str:
+        for _ in range(4):
+            hint("05.2")
+        return capsys.readouterr().out.splitlines()[-1]
+
+    package = tmp_path / "site-packages"
+    alone, course = tmp_path / "alone", tmp_path / "course"
+    for folder in (alone, course / "my", course / "solutions"):
+        folder.mkdir(parents=True)
+    (course / "solutions" / "05_winning_tickets.ipynb").touch()
+    monkeypatch.setattr(
+        sys.modules["lthkit.classroom.check"], "__file__", str(package / "lthkit/classroom/check.py")
+    )
+    monkeypatch.chdir(course / "my")
+    assert last().endswith("solved edition of the lesson, solutions/05_winning_tickets.ipynb.")
+    monkeypatch.chdir(alone)
+    assert "not on this computer: solutions/05_*.ipynb in the course's repository" in last()
 
 
 # Comparing
@@ -694,6 +719,54 @@ def test_a_stub_that_is_reached_later_is_no_blank() -> None:
 
     outcome = judge(SMALLEST, half)
     assert outcome.state == "wrong" and "NotImplementedError" in outcome.lines[-1]
+
+
+def test_none_is_no_missing_return_where_it_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches "is a `return` missing?" for an answer that the exercise itself gives in another case."""
+    text = said(capsys, "05.4", lambda differences, largest: None)
+    assert "got None" in text and "return` missing" not in text
+    assert "return` missing" in said(capsys, "05.2", lambda densities, ticket, dense: None)
+
+
+def test_a_right_answer_that_moves_the_global_random_state_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Catches a global seed, which changes what the lesson draws afterwards, and a flag that no exercise sets."""
+
+    def draws(n: int, seed: int) -> Tensor:
+        return torch.rand(n, generator=torch.Generator().manual_seed(seed))
+
+    def seeds(n: int, seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return torch.rand(n)
+
+    def draws_in_vain(n: int, seed: int) -> Tensor:
+        torch.rand(1)
+        return draws(n, seed)
+
+    def restores(n: int, seed: int) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            return seeds(n, seed)
+
+    strict = Exercise("99.1", draws, (Case((3, 0)), Case((3, 1))), leaves_random_state=True)
+    for runner in (in_process, in_worker):
+        for right in (draws, restores):
+            assert judge_with(strict, right, runner=runner).state == "passed"
+        for moved in (seeds, draws_in_vain):
+            outcome = judge_with(strict, moved, runner=runner)
+            assert outcome.state == "wrong" and outcome.lines[0].startswith("Right numbers, but")
+    wrong = judge(strict, lambda n, seed: seeds(n, seed) + 1)
+    assert wrong.state == "wrong" and not any("Right numbers" in line for line in wrong.lines)
+    loose = Exercise("99.1", draws, (Case((3, 0)),))
+    assert judge(loose, seeds).state == "passed"
+    assert {e.id for e in EVERY if e.leaves_random_state} >= {"03.1", "05.1"}
+
+    def globally(theta_0: dict[str, Tensor], mask: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
+        torch.manual_seed(seed)
+        fresh = {n: torch.randn(w.shape) * w.std() for n, w in theta_0.items()}
+        return {n: torch.where(mask[n], w, 0.0) if n in mask else w for n, w in fresh.items()}
+
+    assert "torch.Generator of your own" in said(capsys, "05.1", globally)
 
 
 def test_models_may_be_arguments() -> None:

@@ -163,10 +163,10 @@ def test_describe_gap_gives_interval_and_density():
     assert f"+2.00 ({band.low:+.2f} to {band.high:+.2f}) at 64 % of the weights; -2.00" in text
 
 
-def test_pruned_accuracy_draws_the_median_of_each_arm_and_says_it():
-    """Catches seeds or arms that are mixed up, and fractions drawn as if they were percent."""
+def test_pruned_accuracy_draws_the_mean_of_each_arm_and_says_it():
+    """Catches seeds or arms that are mixed up, a median where the words say mean, and fractions drawn as if they were percent."""
     rows = [
-        {"arm": arm, "seed": seed, "density": d, "accuracy": base * d + 0.01 * seed}
+        {"arm": arm, "seed": seed, "density": d, "accuracy": base * d + 0.01 * seed**2}
         for arm, base in (("global", 0.8), ("random", 0.4))
         for d in (1.0, 0.5, 0.1)
         for seed in range(3)
@@ -175,8 +175,8 @@ def test_pruned_accuracy_draws_the_median_of_each_arm_and_says_it():
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     assert lines["dense (mean)"].get_ydata() == pytest.approx([85, 85])
     assert lines["random"].get_xdata() == pytest.approx([100, 50, 10])
-    assert lines["random"].get_ydata() == pytest.approx([41, 21, 5])
-    assert "global: 81 % at 100 %, 41 % at 50 %, 9 % at 10 %; random: " in plots.describe_pruned(rows)
+    assert lines["random"].get_ydata() == pytest.approx([40 + 5 / 3, 20 + 5 / 3, 4 + 5 / 3])
+    assert "global: 81.7 % at 100 %, 41.7 % at 50 %, 9.67 % at 10 %; random: " in plots.describe_pruned(rows)
 
 
 def test_a_prediction_is_drawn_beside_its_measurement():

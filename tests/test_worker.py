@@ -84,6 +84,20 @@ def scaled(w: Tensor, *, by: float) -> Tensor:
     return w * by
 
 
+@functools.lru_cache(maxsize=8)
+def cached(w: Tensor) -> Tensor:
+    return w * FACTOR
+
+
+@functools.cache
+def cached_power(n: int) -> int:
+    return 1 if n == 0 else 2 * cached_power(n - 1)  # uses itself through its cache
+
+
+def uses_a_cache(w: Tensor) -> Tensor:
+    return w * cached_power(1)
+
+
 class Doubler:
     def __init__(self, factor: float) -> None:
         self.factor = factor
@@ -101,6 +115,10 @@ RIGHT: dict[str, Callable[..., Any]] = {
     "partial": functools.partial(scaled, by=2),
     "object with __call__": Doubler(2.0),
     "bound method": Doubler(2.0).__call__,
+    "cache": cached,
+    "cache of a closure": functools.cache(makes_a_closure(2.0)),
+    "cache of a partial": functools.lru_cache(functools.partial(scaled, by=2)),
+    "cached helper that calls itself": uses_a_cache,
     "partial of a built-in": functools.partial(torch.mul, other=2),
 }
 
@@ -121,6 +139,27 @@ def test_a_function_is_sent_as_it_is_now() -> None:
         assert verdict(uses_globals).state == "wrong"
     finally:
         FACTOR = 2
+
+
+def test_a_cache_is_a_cache_in_the_worker_too() -> None:
+    """Catches a decorator that is dropped on the way: in the notebook a list cannot be kept in a cache."""
+    calls: list[int] = []
+
+    @functools.lru_cache
+    def total(values: Any) -> int:
+        calls.append(1)
+        return sum(values) + 100 * len(calls)
+
+    lists = in_worker(total, (Case(([1, 2],)),)).calls
+    assert lists[0].raised is not None and "unhashable" in lists[0].raised.message
+    twice = in_worker(total, (Case(((1, 2),)), Case(((1, 2),)))).calls
+    assert [c.value for c in twice] == [103, 103]
+
+    @functools.cache
+    def fails(w: Tensor) -> Any:
+        return w[9]
+
+    assert any("line 3 of the function, `return w[9]`" in line for line in verdict(fails).lines)
 
 
 def test_the_worker_is_reused_and_both_runners_agree() -> None:

@@ -7,6 +7,7 @@ button still stops.)
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lthkit.classroom import passport
@@ -91,11 +92,25 @@ def hint(exercise_id: str) -> None:
     except ValueError as error:
         _say(str(error))
         return
-    last = f"The solution is in the solved edition of lesson {exercise.id[:2]}, in the folder solutions."
-    hints = (*exercise.hints, last)
+    hints = (*exercise.hints, _solution(exercise.id[:2]))
     given = min(max(passport.read(_say).hints.get(exercise.id, 0), 0), len(hints) - 1)
     passport.note_hint(exercise.id, given + 1, _say)
     _say(f"{exercise.id} hint {given + 1} of {len(hints)}: {hints[given]}")
+
+
+def _solution(lesson: str) -> str:
+    """Where the solved edition of a lesson is; somebody with the package and one notebook alone does not have it."""
+    try:
+        here = Path.cwd()
+        for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+            if found := sorted((folder / "solutions").glob(f"{lesson}_*.*")):
+                return f"The solution is in the solved edition of the lesson, solutions/{found[0].name}."
+    except OSError:
+        pass
+    return (
+        "The solution is in the solved edition of the lesson, which is not on this computer: "
+        f"solutions/{lesson}_*.ipynb in the course's repository."
+    )
 
 
 def quiz(question_id: str, answer: Any) -> None:

@@ -5,7 +5,6 @@ The function itself runs elsewhere (`process`, or `running` for functions that w
 
 from __future__ import annotations
 
-import functools
 import inspect
 import linecache
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from lthkit.classroom import values
 from lthkit.classroom.compare import difference, kind_of, show, side_by_side
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
-from lthkit.classroom.process import in_worker
+from lthkit.classroom.process import in_worker, inside
 from lthkit.classroom.running import Call, Raised, Run, in_process
 from lthkit.classroom.values import Foreign
 
@@ -23,6 +22,11 @@ Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
 
 # The file name that cloudpickle, from 3.1.3 on, gives to the code of every function that it sends.
 _SENT = "<dynamic-code>"
+
+_RANDOM = (
+    "Right numbers, but your function changes torch's global random state; draw from a torch.Generator of your own, so "
+    "that nothing else that draws is changed."
+)
 
 # By the ids of exercise and function, which are kept beside the calls so that their ids stay theirs.
 _known_calls: dict[tuple[int, int], tuple[Exercise, Callable[..., Any], tuple[Call, ...]]] = {}
@@ -62,6 +66,8 @@ def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> O
         None,
     )
     if failing is None and not run.stopped:
+        if exercise.leaves_random_state and any(call.random for call in run.calls):
+            return _wrong(_RANDOM)
         return Outcome("passed")
     if (other := _elsewhere(exercise, function)) is not None:
         return other
@@ -141,7 +147,7 @@ def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
                 f"It changes its argument `{name}` in place; leave the arguments as they are and work on a copy."
             ]
     shown = side_by_side(wanted.value, call.value)
-    if call.value is None and wanted.value is not None:
+    if call.value is None and not any(c.value is None and not c.raised for c in _expected(exercise)):
         return ["It returned None: is a `return` missing?", *shown]
     wrong = difference(wanted.value, call.value, rtol=exercise.rtol, atol=exercise.atol)
     if wrong:
@@ -168,18 +174,17 @@ def _on_exception(raised: Raised, function: Any) -> list[str]:
 
 def _line(raised: Raised, function: Any) -> str:
     """The last line of the student's own code that the exception passed through."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = inside(function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     file = getattr(code, "co_filename", None)
     own = [frame for frame in raised.frames if frame[0] in (file, _SENT)]
     if code is None or not own:
         return ""
     came_from, line, name = own[-1]
-    inside = name in (code.co_name, "<listcomp>")
+    own_frame = name in (code.co_name, "<listcomp>")
     # Of a helper that was sent along only the line number is known, not the cell that it counts in.
-    text = linecache.getline(str(file), line).strip() if inside or came_from == file else ""
-    where = f"line {line - code.co_firstlineno + 1} of the function" if inside else f"in {name}"
+    text = linecache.getline(str(file), line).strip() if own_frame or came_from == file else ""
+    where = f"line {line - code.co_firstlineno + 1} of the function" if own_frame else f"in {name}"
     return f" ({where}, `{text}`)" if text else f" ({where})"
 
 

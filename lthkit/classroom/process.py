@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import functools
 import inspect
+import io
 import os
 import queue
 import subprocess
@@ -29,6 +30,8 @@ from lthkit.classroom.values import read_frame, write_frame
 
 SECONDS = 10.0  # for all cases of an exercise together
 START_SECONDS = 120.0  # importing torch takes long on a busy machine
+
+CACHE = type(functools.cache(abs))  # what functools.cache and lru_cache make of a function
 
 Frame = tuple[dict[str, Any], bytes]
 
@@ -78,13 +81,44 @@ def pickled(function: Callable[..., Any]) -> bytes:
 def _dumps(value: Any) -> bytes:
     import cloudpickle
 
-    return bytes(cloudpickle.dumps(value))
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            # Pickle knows a function with a cache by its name alone, and the worker has no such name.
+            if isinstance(obj, CACHE) and not _importable(obj):
+                function = obj.__wrapped__
+                return running.new_cache, (obj.cache_parameters(),), function, None, None, running.fill_cache
+            return super().reducer_override(obj)
+
+    with io.BytesIO() as file:
+        Pickler(file).dump(value)
+        return file.getvalue()
+
+
+def _importable(function: Any) -> bool:
+    """Whether the worker finds this very function under its name."""
+    import cloudpickle
+
+    module = str(getattr(function, "__module__", None))
+    if module == "__main__" or module in cloudpickle.list_registry_pickle_by_value():
+        return False
+    try:
+        found = functools.reduce(getattr, function.__qualname__.split("."), sys.modules[module])
+    except (AttributeError, KeyError):
+        return False
+    return found is function
+
+
+def inside(function: Any) -> Any:
+    """The function in partials and caches."""
+    while isinstance(function, (functools.partial, CACHE)):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    return function
 
 
 def _culprit(function: Callable[..., Any]) -> str:
     """The name and the type of what a function uses and cannot be pickled; empty if it is not found."""
     try:
-        used = inspect.getclosurevars(function)
+        used = inspect.getclosurevars(inside(function))
         for name, value in {**used.globals, **used.nonlocals}.items():
             try:
                 _dumps(value)
@@ -100,8 +134,7 @@ def _own_modules(function: Callable[..., Any]) -> list[ModuleType]:
 
     They are sent as they are now, since the worker would read the file, which may be older or newer.
     """
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = inside(function)
     found = []
     for name in {getattr(function, "__module__", None), type(function).__module__}:
         module = sys.modules.get(name) if isinstance(name, str) else None

@@ -7,6 +7,7 @@ that what came out can be compared.
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import json
 import pickle
@@ -53,6 +54,7 @@ class Call:
         same: which argument the result is, the very object; None if it is none of them.
         shares: whether a tensor in the result uses the memory of one in the arguments.
         printed: lines printed.
+        random: whether torch's global random state is another one after the call.
     """
 
     value: Any
@@ -62,6 +64,7 @@ class Call:
     same: int | None
     shares: bool
     printed: int
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,10 @@ def in_process(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     """Call the function once and pack all that came out; whatever it raises is caught."""
-    head: dict[str, Any] = {"raised": None, "same": None, "shares": False, "unsendable": ""}
+    head: dict[str, Any] = {"raised": None, "same": None, "shares": False, "unsendable": "", "random": False}
     sink = _Sink()
     _seed()
+    before = torch.get_rng_state()
     result: Any = None
     try:
         with redirect_stdout(sink), redirect_stderr(sink):
@@ -96,6 +100,7 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     head["printed"] = sink.lines
     body = b""
     try:
+        head["random"] = torch.get_rng_state().tolist() != before.tolist()
         head["same"] = next((i for i, a in enumerate(arguments) if a is result and _is_object(a)), None)
         head["shares"] = not _memory(result).isdisjoint(_memory(arguments))
         body = values.pack(result)
@@ -129,13 +134,39 @@ def read(content: bytes) -> Call:
         )
     same = head["same"] if isinstance(head["same"], int) else None
     return Call(
-        value, str(head["unsendable"]), raised, arguments, same, bool(head["shares"]), int(head["printed"])
+        value,
+        str(head["unsendable"]),
+        raised,
+        arguments,
+        same,
+        shares=bool(head["shares"]),
+        printed=int(head["printed"]),
+        random=bool(head["random"]),
     )
 
 
 def load(content: bytes) -> Any:
     """Unpickle what the notebook's process sent; the worker alone does this, never the notebook."""
     return pickle.loads(content)
+
+
+class _Later:
+    """Calls a function that is told later."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+
+def new_cache(parameters: dict[str, Any]) -> Any:
+    """A cache wrapper (`functools.lru_cache`) without its function; two steps, because the function may use the wrapper."""
+    return functools.lru_cache(**parameters)(_Later())
+
+
+def fill_cache(cache: Any, function: Callable[..., Any]) -> None:
+    """Give the wrapper of `new_cache` its function."""
+    cache.__wrapped__.function = function
 
 
 class _Sink(io.TextIOBase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
+from statistics import mean
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ from lthkit.records import Row
 def trade_off(
     rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy", ylabel: str = "test accuracy (%)"
 ) -> Figure:
-    """Accuracy against the weights that remain: a thin line a seed, the median, and the 95 % interval of the mean.
+    """Accuracy against the weights that remain: a thin line a seed, their mean, and its 95 % interval.
 
     Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). An open marker says that some
     seed's best step lay in the last tenth of its budget. `stamp` is the small print: data, seeds, tier, device.
@@ -129,7 +129,7 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
                     *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.45
                 )
             bands = [analysis.interval([scale * v for v in cell.values()]) for cell in table]
-            middle = [median([scale * v for v in cell.values()]) for cell in table]
+            middle = [band.mean for band in bands]
             ax.fill_between(
                 x, [b.low for b in bands], [b.high for b in bands], color=look.color, alpha=0.13, linewidth=0
             )
@@ -185,15 +185,15 @@ def pruned_accuracy(
     title: str = "Pruned once, not trained again",
     stamp: str = "",
 ) -> Figure:
-    """Validation accuracy of pruned networks against the weights that remain: a thin line a seed, the median thick.
+    """Validation accuracy of pruned networks against the weights that remain: a thin line a seed, their mean thick.
 
     Columns of `rows`: arm (at most four), seed, density, accuracy (0 to 1). `dense` has the dense networks' accuracies.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look = LOOKS["dense"]
-        mean = analysis.interval([100 * v for v in dense]).mean
-        ax.axhline(mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
+        level = mean(100 * v for v in dense)
+        ax.axhline(level, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
         looks = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
         for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
             own = [row for row in rows if row["arm"] == arm]
@@ -203,7 +203,7 @@ def pruned_accuracy(
                 cell = {row["density"]: 100 * row["accuracy"] for row in own if row["seed"] == seed}
                 y = [cell[d] for d in at]
                 ax.plot(x, y, color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5)
-            middle = [median(100 * row["accuracy"] for row in own if row["density"] == d) for d in at]
+            middle = [mean(100 * row["accuracy"] for row in own if row["density"] == d) for d in at]
             ax.plot(
                 x, middle, color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
             )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 BLANK = "your code goes here"  # what a stub raises, in both editions' build and in the check
@@ -35,6 +36,11 @@ class Misconception:
     sentence: str
 
 
+def variants(function: Callable[..., Any], sentences: Mapping[str, str]) -> tuple[Misconception, ...]:
+    """One misconception for each sentence: `function` with its keyword `mistake` set to the sentence's key."""
+    return tuple(Misconception(partial(function, mistake=m), sentence) for m, sentence in sentences.items())
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One exercise: a reference to compare with and the cases to compare on, the smallest case first.
@@ -51,6 +57,7 @@ class Exercise:
         minutes: how long a student may need.
         rtol, atol: how far a float may be from the reference. With `atol=0` an expected 0 must be exactly 0.
         fresh: the result must not share memory with an argument.
+        leaves_random_state: torch's global random state must be after each call what it was before.
         points: what `grade_cell` returns for a right answer.
     """
 
@@ -66,6 +73,7 @@ class Exercise:
     rtol: float = 1e-5
     atol: float = 1e-7
     fresh: bool = False
+    leaves_random_state: bool = False
     points: int = 1
 
     @property

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.masks import Mask
+from lthkit.pruning import prune
 
 Curve = Sequence[tuple[float, float]]
+Masks = dict[str, Tensor]
 
 
 def magnitude_score(weight: Tensor) -> Tensor:
-    """The absolute value of each weight: a float tensor of the same shape, higher = keep."""
+    """The absolute value of each weight: a new tensor of the same shape and type, higher = keep."""
     return weight.abs()
 
 
-def global_mask(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def global_mask(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     """Remove the `round(fraction * n)` lowest of all n scores; of equal scores the lowest flat index goes first.
 
     Args:
@@ -36,7 +40,7 @@ def global_mask(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tens
     return {name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)}
 
 
-def layerwise_masks(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def layerwise_masks(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     """Remove from each layer its own fraction, ranking each layer by itself; a layer without a fraction stays whole.
 
     Args:
@@ -84,11 +88,7 @@ def _abs_by_numpy(weight: Tensor) -> Tensor:
 # 01.2
 
 
-def _count(fraction: float, total: int, *, by: str = "round") -> int:
-    return int(fraction * total) if by == "int" else round(fraction * total)
-
-
-def _cut(scores: Mapping[str, Tensor], keep: Tensor) -> dict[str, Tensor]:
+def _cut(scores: Mapping[str, Tensor], keep: Tensor) -> Masks:
     parts = keep.split([s.numel() for s in scores.values()])
     return {n: p.view(s.shape) for (n, s), p in zip(scores.items(), parts, strict=True)}
 
@@ -97,7 +97,7 @@ def _flat(scores: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([s.flatten() for s in scores.values()])
 
 
-def _by_sorted(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _by_sorted(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     masks = {name: torch.ones_like(s, dtype=torch.bool) for name, s in scores.items()}
     entries = [(v, name, i) for name, s in scores.items() for i, v in enumerate(s.flatten().tolist())]
     entries.sort(key=lambda entry: entry[0])
@@ -106,7 +106,7 @@ def _by_sorted(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tenso
     return masks
 
 
-def _by_numpy(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _by_numpy(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     flat = np.concatenate([s.numpy().ravel() for s in scores.values()])
     rank = np.empty(len(flat), dtype=int)
     rank[np.lexsort((np.arange(len(flat)), flat))] = np.arange(len(flat))
@@ -117,64 +117,92 @@ def _by_numpy(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor
     return masks
 
 
-def _above_kth(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _above_kth(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     flat = _flat(scores)
-    count = _count(fraction, len(flat))
+    count = round(fraction * len(flat))
     if count == 0:
         return _cut(scores, torch.ones(len(flat), dtype=torch.bool))
     return _cut(scores, flat > flat.sort().values[count - 1])
 
 
-def _at_least_next(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _at_least_next(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     """`>=` the first value that may stay: ties at the threshold all stay."""
     flat = _flat(scores)
-    count = _count(fraction, len(flat))
+    count = round(fraction * len(flat))
     if count == len(flat):
         return _cut(scores, torch.zeros(len(flat), dtype=torch.bool))
     return _cut(scores, flat >= flat.sort().values[count])
 
 
-def _above_next(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _above_next(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     """The count of two public code bases: one weight more than asked for."""
     flat = _flat(scores)
-    limit = flat.sort().values[min(_count(fraction, len(flat)), len(flat) - 1)]
+    limit = flat.sort().values[min(round(fraction * len(flat)), len(flat) - 1)]
     return _cut(scores, flat > limit)
 
 
-def _above_quantile(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _above_quantile(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     flat = _flat(scores).float()
     return _cut(scores, flat > flat.quantile(fraction))
 
 
-def _ranked(
-    scores: Mapping[str, Tensor],
-    fraction: float,
-    *,
-    count: str = "round",
-    descending: bool = False,
-    last_first: bool = False,
-    inverted: bool = False,
-) -> dict[str, Tensor]:
+def _at_least_quantile(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    limit = float(np.quantile(_flat(scores).numpy(), fraction))
+    return {name: s >= limit for name, s in scores.items()}
+
+
+def _by_prune(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    return dict(
+        prune(Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()}), scores, fraction)
+    )
+
+
+def _column_by_column(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    turned = global_mask({n: s.permute(*reversed(range(s.dim()))) for n, s in scores.items()}, fraction)
+    return {n: m.permute(*reversed(range(m.dim()))) for n, m in turned.items()}
+
+
+def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> Masks:
     """The right answer with one thing wrong."""
+    if mistake == "abs":
+        scores = {name: s.abs() for name, s in scores.items()}
+    elif mistake == "smaller type":
+        scores = {name: s.float() for name, s in scores.items()}
     flat = _flat(scores)
     n = len(flat)
-    if last_first:
+    counts: dict[str, Callable[[], int]] = {
+        "int": lambda: int(fraction * n),
+        "up": lambda: math.ceil(fraction * n),
+        "half up": lambda: int(fraction * n + 0.5),
+        "round what stays": lambda: n - round((1 - fraction) * n),
+        "one more": lambda: round(fraction * n) + 1,
+        "float32 count": lambda: int(torch.round(torch.tensor(fraction) * n)),
+        "round each layer": lambda: sum(round(fraction * s.numel()) for s in scores.values()),
+        "not 0": lambda: round(fraction * int(flat.count_nonzero())),
+        "keep": lambda: round((1 - fraction) * n),
+    }
+    count = counts.get(mistake, lambda: round(fraction * n))()
+    order = flat.argsort(stable=True, descending=mistake == "highest")
+    if mistake == "last first":
         order = n - 1 - flat.flip(0).argsort(stable=True)
-    else:
-        order = flat.argsort(stable=True, descending=descending)
+    elif mistake == "topk":
+        order = flat.topk(count, largest=False).indices
     keep = torch.ones(n, dtype=torch.bool)
-    keep[order[: _count(fraction, n, by=count)]] = False
-    return _cut(scores, ~keep if inverted else keep)
+    keep[order[:count]] = False
+    if mistake == "-0":
+        keep = torch.zeros(n, dtype=torch.bool)
+        keep[order[-(n - count) :]] = True
+    return _cut(scores, ~keep if mistake == "inverted" else keep)
 
 
-def _each_layer(scores: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
+def _each_layer(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     return {name: global_mask({name: s}, fraction)[name] for name, s in scores.items()}
 
 
 # 01.3
 
 
-def _layers_in_a_loop(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _layers_in_a_loop(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     masks = {}
     for name, s in scores.items():
         keep = torch.ones(s.numel(), dtype=torch.bool)
@@ -185,75 +213,108 @@ def _layers_in_a_loop(scores: Mapping[str, Tensor], fractions: Mapping[str, floa
     return masks
 
 
-def _layers_by_numpy(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _layers_by_numpy(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     whole = {name: 0.0 for name in scores} | dict(fractions)
     return {name: _by_numpy({name: s}, whole[name])[name] for name, s in scores.items()}
 
 
-def _pooled(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _in_each_layer(wrong: Callable[..., Masks]) -> Callable[..., Masks]:
+    """The mistake of a global mask, made in each layer."""
+
+    def masks(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
+        return {name: wrong({name: s}, fractions.get(name, 0.0))[name] for name, s in scores.items()}
+
+    return masks
+
+
+def _pooled(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     """The same total count, taken from all layers by one threshold."""
     total = sum(s.numel() for s in scores.values())
     count = sum(round(fractions.get(name, 0.0) * s.numel()) for name, s in scores.items())
     return global_mask(scores, count / total)
 
 
-def _one_for_all(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _named_pooled(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
+    named = {name: s for name, s in scores.items() if name in fractions}
+    return {n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()} | _pooled(named, fractions)
+
+
+def _carried_over(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
+    fraction = 0.0
+    masks: Masks = {}
+    for name, s in scores.items():
+        fraction = fractions.get(name, fraction)
+        masks |= global_mask({name: s}, fraction)
+    return masks
+
+
+def _row_by_row(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    def cut(s: Tensor) -> Tensor:
+        return torch.stack([cut(row) for row in s]) if s.dim() > 1 else global_mask({"": s}, fraction)[""]
+
+    return {name: cut(s) for name, s in scores.items()}
+
+
+def _one_for_all(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return _each_layer(scores, next(iter(fractions.values()), 0.0))
 
 
-def _by_position(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _by_position(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     values = [*fractions.values(), *[0.0] * len(scores)]
     return {n: global_mask({n: s}, f)[n] for (n, s), f in zip(scores.items(), values, strict=False)}
 
 
-def _only_named(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _only_named(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {name: global_mask({name: scores[name]}, f)[name] for name, f in fractions.items()}
 
 
-def _fraction_kept(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _fraction_kept(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {n: global_mask({n: s}, 1 - fractions[n] if n in fractions else 0.0)[n] for n, s in scores.items()}
 
 
-def _fraction_as_threshold(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _fraction_as_threshold(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {name: s > fractions.get(name, 0.0) for name, s in scores.items()}
 
 
-def _every_layer_needs_one(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> dict[str, Tensor]:
+def _every_layer_needs_one(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {name: global_mask({name: s}, fractions[name])[name] for name, s in scores.items()}
 
 
 # 01.4
 
 
-def _read(
-    curves: Mapping[str, Curve],
-    dense: float,
-    tolerance: float,
-    *,
-    limit: str = "difference",
-    strict: bool = False,
-    ordered: bool = True,
-    gaps: bool = False,
-) -> dict[str, float]:
+def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistake: str) -> dict[str, float]:
     """The right answer with one thing wrong."""
-    found = {}
+    orders: dict[str, Callable[[Curve], Curve]] = {
+        "given order": list,
+        "falling": lambda curve: sorted(curve, reverse=True),
+        "by accuracy": lambda curve: sorted(curve, key=lambda point: -point[1]),
+    }
+    found: dict[str, float] = {}
+    best = 0.0
     for name, curve in curves.items():
+        best, last, stopped = best if mistake == "carried" else 0.0, dense, False
         top = max((a for _, a in curve), default=dense)
-        floor = {
-            "difference": dense - tolerance,
-            "none": dense,
-            "relative": dense * (1 - tolerance),
-            "points": dense - tolerance / 100,
-            "best": top - tolerance,
-        }[limit]
-        found[name] = 0.0
-        for sparsity, accuracy in sorted(curve) if ordered else curve:
-            fails = accuracy <= floor if strict else accuracy < floor
+        for sparsity, accuracy in orders.get(mistake, sorted)(curve):
+            floor = {
+                "no tolerance": dense,
+                "relative": dense * (1 - tolerance),
+                "percent": dense - tolerance / 100,
+                "best": top - tolerance,
+                "previous": last - tolerance,
+            }.get(mistake, dense - tolerance)
+            fails = accuracy < floor or (mistake == "strict" and accuracy == floor)
+            if mistake == "abs":
+                fails = abs(dense - accuracy) > tolerance
             if not fails:
-                found[name] = sparsity
-            elif not gaps:
+                best, last = accuracy if mistake == "accuracy" else sparsity, accuracy
+            elif mistake != "gaps":
+                stopped = True
                 break
-    return found
+        found[name] = 0.0 if mistake == "at a stop" and not stopped else best
+        if mistake == "first only":
+            break
+    return {name: 1 - s for name, s in found.items()} if mistake == "density" else found
 
 
 def _first_failing(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
@@ -269,7 +330,7 @@ def _index_before(curves: Mapping[str, Curve], dense: float, tolerance: float) -
     for name, curve in curves.items():
         points = sorted(curve)
         fails = [i for i, (_, a) in enumerate(points) if a < dense - tolerance]
-        found[name] = 0.0 if not points else points[fails[0] - 1 if fails else -1][0]
+        found[name] = points[fails[0] - 1 if fails else -1][0]
     return found
 
 
@@ -298,6 +359,63 @@ def _normal(*shape: int, std: float, seed: int) -> Tensor:
     return (torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * std).abs()
 
 
+# Mistakes that one can make with all layers together and in each layer by itself.
+_IN_A_RANKING = (
+    *variants(
+        _ranked,
+        {
+            "abs": "You take absolute values once more; these are scores already, and a negative one is a low one.",
+            "int": "int() cuts the count off: int((1 - 0.8) * 10) is 1. Use round().",
+            "up": "You round the count up; use round(), which goes to the nearest number.",
+            "half up": "You round every half up; round() goes to the even number, so round(2.5) is 2.",
+            "round what stays": "You round what stays; round what goes.",
+            "one more": "One weight too many goes: order[:count] holds count of them already.",
+            "float32 count": "You compute the count in float32, where 0.575 * 100 becomes 57.5; use round(fraction * n) with "
+            "Python numbers.",
+            "smaller type": "You change the type of the scores; in a smaller type, scores that differ a little become equal. "
+            "Leave their type.",
+            "last first": "The counts are right; among equal scores you remove the last first, and the lowest index should go "
+            "first.",
+            "topk": "The counts are right, but topk picks any of the equal scores; argsort(stable=True) keeps them in their "
+            "order.",
+            "-0": "order[-0:] is the whole list, so when nothing should stay, everything stays. Say which ones go: "
+            "order[:count].",
+            "inverted": "Your mask is the wrong way round: True should mean that the weight stays.",
+            "highest": "You remove the highest scores; the lowest should go.",
+        },
+    ),
+    Misconception(
+        _above_kth,
+        "You remove every score that equals the threshold; among ties only as many go as the count asks for.",
+    ),
+    Misconception(
+        _at_least_next,
+        "You keep every score that equals the threshold, so too few go when there are ties.",
+    ),
+    Misconception(
+        _above_next,
+        "One weight too many goes: the threshold is the first score that should stay, and > removes it too.",
+    ),
+    Misconception(
+        _above_quantile,
+        "A quantile is a threshold between scores, not a count: at fraction 0, and among ties, other numbers go.",
+    ),
+    Misconception(
+        _at_least_quantile,
+        "A quantile is a threshold, and >= keeps all that equal it: at fraction 1, and among ties, too few go. Count.",
+    ),
+    Misconception(
+        _column_by_column,
+        "The counts are right, but you number a matrix column by column; the flat index runs row by row.",
+    ),
+    Misconception(
+        _by_prune,
+        "You keep at least one weight of each layer, as lth.prune does unless min_kept is 0; here a layer may lose all.",
+    ),
+)
+
+_FORTY = _t(*[0.5, 0.2, 0.9, 0.2, 0.2, 0.1, 0.2, 0.7] * 5)
+_FIVE = _t(0.5, 0.4, 0.3, 0.2, 0.1)
 _NETWORK = {"fc1.weight": _normal(4, 5, std=0.1, seed=1), "fc2.weight": _normal(3, 4, std=0.5, seed=2)}
 
 EXERCISES = (
@@ -307,6 +425,7 @@ EXERCISES = (
         cases=(
             Case((_t(-3.0, 1.0, 2.0),), "The weight farthest from 0 is negative."),
             Case((_t(0.5, 0.5, -0.5),), "Three weights at the same distance from 0."),
+            Case((_t(0.5, 0.25),), "No weight is negative; the result is a new tensor all the same."),
             Case((torch.tensor([[0.4, -0.1], [0.0, -0.9]]),), "A matrix, with a 0 in it."),
             Case(
                 (_t(1e-4, -2e-4, 3e-4, -0.5, dtype=torch.float16),),
@@ -324,7 +443,7 @@ EXERCISES = (
         ),
         misconceptions=(
             Misconception(
-                lambda weight: weight * 1,
+                lambda weight: weight,
                 "The sign is still there: a large negative weight gets the lowest score and is removed first.",
             ),
             Misconception(
@@ -335,6 +454,15 @@ EXERCISES = (
                 lambda weight: weight**2,
                 "This is the square. It has the same order on paper, but in float16 small squares become 0 and tie; "
                 "use the absolute value.",
+            ),
+            Misconception(
+                lambda weight: (weight**2).sqrt(),
+                "In float16 the square of a small weight loses digits or becomes 0, and the root does not bring them back; "
+                "use the absolute value.",
+            ),
+            Misconception(
+                lambda weight: -weight,
+                "This only turns the sign round: now positive weights get low scores. Use the absolute value.",
             ),
             Misconception(
                 lambda weight: -weight.abs(),
@@ -360,6 +488,7 @@ EXERCISES = (
         minutes=5,
         rtol=0.0,
         atol=0.0,
+        fresh=True,
     ),
     Exercise(
         id="01.2",
@@ -372,8 +501,13 @@ EXERCISES = (
             Case(({"a": _t(0.3, 0.1, 0.2)}, 0.0), "Fraction 0: nothing goes."),
             Case(({"a": _t(0.3, 0.1, 0.2, 0.4)}, 0.25), "One of four goes."),
             Case(
-                ({"a": _t(0.5, 0.4, 0.3, 0.2, 0.1)}, 0.3),
+                ({"a": _FIVE}, 0.3),
                 "round(0.3 * 5) is 2, since 1.5 goes to the even number.",
+            ),
+            Case(({"a": _FIVE}, 0.5), "round(0.5 * 5) is 2 too, since 2.5 goes to the even number."),
+            Case(
+                ({"a": _t(0.5 + 1e-12, 0.5, dtype=torch.float64)}, 0.5),
+                "Scores in float64: the second is lower, by 1e-12.",
             ),
             Case(
                 ({"a": _t(0.5, 0.5, 0.5, 0.5)}, 0.5), "All scores are equal: exactly two go, the first two."
@@ -407,8 +541,16 @@ EXERCISES = (
             ),
             Case(({"a": _t(-1.0, 0.5)}, 0.5), "A score may be negative; the lowest goes."),
             Case(
-                ({"a": _t(*[0.5] * 40)}, 0.5),
-                "Forty equal scores: the first twenty go, so the sort must be stable.",
+                ({"a": torch.full((2, 3), 0.5)}, 0.5),
+                "A matrix of equal scores: its first row goes before its second.",
+            ),
+            Case(
+                ({"a": _FORTY}, 0.4),
+                "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+            ),
+            Case(
+                ({"a": torch.arange(100.0)}, 0.575),
+                "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
             ),
             Case((_NETWORK, 0.5), "Two matrices, of different size and with weights of different size."),
         ),
@@ -418,10 +560,7 @@ EXERCISES = (
             "Set keep[order[:count]] = False in a tensor of True; then keep.split(sizes) and .view(shape) undo the torch.cat.",
         ),
         misconceptions=(
-            Misconception(
-                lambda scores, fraction: global_mask({n: s.abs() for n, s in scores.items()}, fraction),
-                "You take absolute values once more; these are scores already, and a negative one is a low one.",
-            ),
+            *_IN_A_RANKING,
             Misconception(
                 lambda scores, fraction: (lambda mask: {n: mask[n] for n in scores})(
                     global_mask({n: scores[n] for n in sorted(scores)}, fraction)
@@ -433,41 +572,13 @@ EXERCISES = (
                 "This is the mask you get when the fraction is taken from each layer by itself; here all layers are "
                 "ranked together.",
             ),
-            Misconception(
-                _above_kth,
-                "You remove every score that equals the threshold; among ties only as many go as the count asks for.",
-            ),
-            Misconception(
-                _at_least_next,
-                "You keep every score that equals the threshold, so too few go when there are ties.",
-            ),
-            Misconception(
-                _above_next,
-                "One weight too many goes: the threshold is the first score that should stay, and > removes it too.",
-            ),
-            Misconception(
-                _above_quantile,
-                "A quantile is a threshold between scores, not a count: at fraction 0, and among ties, other numbers go.",
-            ),
-            Misconception(
-                lambda scores, fraction: _ranked(scores, fraction, count="int"),
-                "int() cuts the count off: int((1 - 0.8) * 10) is 1. Use round().",
-            ),
-            Misconception(
-                lambda scores, fraction: _ranked(scores, fraction, last_first=True),
-                "The counts are right; among equal scores you remove the last first, and the lowest index should go first.",
-            ),
-            Misconception(
-                lambda scores, fraction: _ranked(scores, 1 - fraction),
-                "You keep this fraction; it is the fraction to remove.",
-            ),
-            Misconception(
-                lambda scores, fraction: _ranked(scores, fraction, inverted=True),
-                "Your mask is the wrong way round: True should mean that the weight stays.",
-            ),
-            Misconception(
-                lambda scores, fraction: _ranked(scores, fraction, descending=True),
-                "You remove the highest scores; the lowest should go.",
+            *variants(
+                _ranked,
+                {
+                    "round each layer": "You round the count of each layer and add up; round once, for all scores together.",
+                    "not 0": "You count only the scores that are not 0; n is the number of all scores.",
+                    "keep": "You keep this fraction; it is the fraction to remove.",
+                },
             ),
         ),
         alternatives=(_by_sorted, _by_numpy),
@@ -499,7 +610,32 @@ EXERCISES = (
                 ({"a": _t(0.0, 0.3, 0.0), "b": _t(0.1, 0.2)}, {"b": 0.5}),
                 "Layer a has no fraction; some of its scores are 0.",
             ),
+            Case(
+                ({"a": _t(0.2, 0.1), "b": _t(0.4, 0.3)}, {"a": 1.0}),
+                "Layer a has the fraction 1: all of it goes.",
+            ),
+            Case(({"a": _t(-1.0, 0.5)}, {"a": 0.5}), "A score may be negative; the lowest goes."),
             Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal."),
+            Case(
+                ({"a": _FIVE, "b": _FIVE, "c": _FIVE}, {"a": 0.5, "b": 0.25, "c": 0.3}),
+                "round() makes 2 of 2.5, 1 of 1.25 and 2 of 1.5.",
+            ),
+            Case(
+                ({"a": _t(0.5 + 1e-12, 0.5, dtype=torch.float64)}, {"a": 0.5}),
+                "Scores in float64: the second is lower, by 1e-12.",
+            ),
+            Case(
+                ({"a": torch.full((2, 3), 0.5)}, {"a": 0.5}),
+                "A matrix of equal scores: its first row goes before its second.",
+            ),
+            Case(
+                ({"a": _FORTY}, {"a": 0.4}),
+                "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+            ),
+            Case(
+                ({"a": torch.arange(100.0)}, {"a": 0.575}),
+                "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
+            ),
             Case((_NETWORK, {"fc1.weight": 0.8, "fc2.weight": 0.4}), "Two matrices."),
         ),
         hints=(
@@ -511,6 +647,10 @@ EXERCISES = (
             Misconception(
                 _pooled,
                 "The total is right, but it comes from one ranking of all layers; rank each layer by itself.",
+            ),
+            Misconception(
+                _named_pooled,
+                "You rank all layers that have a fraction together; rank each layer by itself.",
             ),
             Misconception(_one_for_all, "You use the same fraction for all layers; each layer has its own."),
             Misconception(
@@ -525,11 +665,26 @@ EXERCISES = (
                 _every_layer_needs_one,
                 "A layer without a fraction stops your function; such a layer stays whole.",
             ),
+            Misconception(
+                _carried_over,
+                "A layer without a fraction gets that of the layer before it; it should get 0 and stay whole.",
+            ),
+            Misconception(
+                lambda scores, fractions: {
+                    n: global_mask({n: s}, fractions.get(n, 1.0))[n] for n, s in scores.items()
+                },
+                "A layer without a fraction goes whole; it should stay whole.",
+            ),
+            Misconception(
+                _in_each_layer(_row_by_row),
+                "You take the fraction from each row of a matrix; rank all weights of the layer together.",
+            ),
             Misconception(_fraction_kept, "You keep these fractions; they are the fractions to remove."),
             Misconception(
                 _fraction_as_threshold,
                 "You compare the scores with the fraction itself; the fraction says how many go, not how large they are.",
             ),
+            *(Misconception(_in_each_layer(m.function), m.sentence) for m in _IN_A_RANKING),
         ),
         alternatives=(_layers_in_a_loop, _layers_by_numpy),
         difficulty="medium",
@@ -550,13 +705,21 @@ EXERCISES = (
                 "The tolerance is a difference: 0.3 is above 0.25.",
             ),
             Case(({"a": [(0.5, 0.6), (0.9, 0.2)]}, 0.86, 0.02), "It falls short at once: the answer is 0.0."),
+            Case(
+                ({"a": [(0.5, 0.8599), (0.9, 0.6)]}, 0.86, 0.02),
+                "At 0.5 it is a hundredth of a point below the dense accuracy.",
+            ),
             Case(({"a": [(0.9, 0.6), (0.5, 0.85)]}, 0.86, 0.02), "The points are not in order."),
+            Case(
+                ({"a": [(0.2, 0.85), (0.5, 0.86), (0.9, 0.3)]}, 0.86, 0.02),
+                "It is better at 0.5 than at 0.2, and holds at both.",
+            ),
             Case(
                 ({"a": [(0.2, 0.86), (0.5, 0.80), (0.8, 0.85), (0.9, 0.3)]}, 0.86, 0.02),
                 "It falls short at 0.5 and recovers at 0.8: a gap ends it.",
             ),
             Case(
-                ({"a": [(0.5, 0.82), (0.9, 0.81)]}, 0.80, 0.02),
+                ({"a": [(0.5, 0.815), (0.9, 0.81)]}, 0.80, 0.02),
                 "It is above the dense accuracy everywhere.",
             ),
             Case(
@@ -575,29 +738,27 @@ EXERCISES = (
             "that does not.",
         ),
         misconceptions=(
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, gaps=True),
-                "You also count points beyond a gap; stop at the first that falls short.",
-            ),
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, ordered=False),
-                "You take the points in the order in which they are given; sort them by sparsity first.",
-            ),
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, limit="none"),
-                "You compare with the dense accuracy itself; a loss of up to the tolerance is allowed.",
-            ),
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, limit="relative"),
-                "You take the tolerance as a part of the dense accuracy; it is a difference, dense - tolerance.",
-            ),
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, strict=True),
-                "An accuracy of exactly dense - tolerance still counts: at least, not more than.",
-            ),
-            Misconception(
-                lambda curves, dense, tolerance: _read(curves, dense, tolerance, limit="best"),
-                "You compare with the best point of the curve; the measure is the dense network.",
+            *variants(
+                _read,
+                {
+                    "gaps": "You also count points beyond a gap; stop at the first that falls short.",
+                    "given order": "You take the points in the order in which they are given; sort them by sparsity first.",
+                    "falling": "You walk from large to small sparsity; start at the smallest and stop at the first that falls short.",
+                    "by accuracy": "You sort by accuracy; sort by sparsity, then stop at the first point that falls short.",
+                    "no tolerance": "You compare with the dense accuracy itself; a loss of up to the tolerance is allowed.",
+                    "relative": "You take the tolerance as a part of the dense accuracy; it is a difference, dense - tolerance.",
+                    "percent": "You divide the tolerance by 100; it is a difference of accuracies already: 0.01 is one point.",
+                    "strict": "An accuracy of exactly dense - tolerance still counts: at least, not more than.",
+                    "best": "You compare with the best point of the curve; the measure is the dense network.",
+                    "previous": "You compare each point with the one before it; compare each with the dense accuracy.",
+                    "abs": "abs() takes a gain for a loss; only an accuracy below dense - tolerance falls short.",
+                    "accuracy": "This is the accuracy at that point; the answer is its sparsity.",
+                    "density": "This is the density, 1 - sparsity; the answer is the sparsity.",
+                    "at a stop": "You set the answer only where a point falls short; a curve on which none does has its largest "
+                    "sparsity as the answer.",
+                    "carried": "An answer is carried over from one curve to the next; set it to 0.0 at the start of each curve.",
+                    "first only": "You return after the first curve; the return belongs after the loop over the curves.",
+                },
             ),
             Misconception(
                 _first_failing,
@@ -654,27 +815,6 @@ QUESTIONS = (
     ),
     Question(
         id="01.Q3",
-        text="Why is the curve of accuracy against sparsity measured on the validation split, not on the test split?",
-        options=(
-            Option(
-                "The validation split is larger.",
-                False,
-                "Its size is not the reason. What counts is what you do with the number afterwards.",
-            ),
-            Option(
-                "We choose a sparsity from the curve, and a number that was used for a choice is too good.",
-                True,
-                "Many points are compared and the best is picked, by luck too. The test split stays unread for the report.",
-            ),
-            Option(
-                "Pruned networks cannot be evaluated on test data.",
-                False,
-                "They can, and a final report does so: once, after the choice.",
-            ),
-        ),
-    ),
-    Question(
-        id="01.Q4",
         text="The random control is the layerwise mask with its entries shuffled inside each layer. Magnitude is far better. What does "
         "this show?",
         options=(
@@ -692,6 +832,27 @@ QUESTIONS = (
                 "Magnitude is the best possible score.",
                 False,
                 "It beat one rival, a random choice. Other scores were not tried.",
+            ),
+        ),
+    ),
+    Question(
+        id="01.Q4",
+        text="Why is the curve of accuracy against sparsity measured on the validation split, not on the test split?",
+        options=(
+            Option(
+                "The validation split is larger.",
+                False,
+                "Its size is not the reason. What counts is what you do with the number afterwards.",
+            ),
+            Option(
+                "We choose a sparsity from the curve, and a number that was used for a choice is too good.",
+                True,
+                "Many points are compared and the best is picked, by luck too. The test split stays unread for the report.",
+            ),
+            Option(
+                "Pruned networks cannot be evaluated on test data.",
+                False,
+                "They can, and a final report does so: once, after the choice.",
             ),
         ),
     ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
 
 
 def apply_mask(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -74,6 +76,11 @@ def _apply_times(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> d
     return {n: w * mask[n] if n in mask else w for n, w in weights.items()}
 
 
+def _apply_without_nan(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    new = _apply_times(weights, mask)
+    return {n: w.masked_fill(w.isnan(), 0) if n in mask else w for n, w in new.items()}
+
+
 def _apply_inverted(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: w.where(~mask[n], 0) if n in mask else w for n, w in weights.items()}
 
@@ -88,6 +95,10 @@ def _apply_dropping(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -
 
 def _apply_every(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: w.where(mask[n], 0) for n, w in weights.items()}
+
+
+def _apply_to_all(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w.where(mask[n], 0) if n in mask else torch.zeros_like(w) for n, w in weights.items()}
 
 
 Pair = tuple[Tensor, Tensor]
@@ -113,33 +124,37 @@ def _step_factor(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momen
     return w - lr * new, new
 
 
-def _step_gradient_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    v = momentum * v + g * keep
-    return w - lr * v, v
-
-
-def _step_weight_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    v = momentum * v + g
-    return (w - lr * v).where(keep, 0), v
-
-
-def _step_velocity_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    v = (momentum * v + g).where(keep, 0)
-    return w - lr * v, v
-
-
-def _step_old_velocity(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    return (w - lr * v).where(keep, 0), (momentum * v + g).where(keep, 0)
-
-
-def _step_dampened(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    v = (momentum * v + (1 - momentum) * g).where(keep, 0)
-    return (w - lr * v).where(keep, 0), v
-
-
-def _step_uphill(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
-    v = (momentum * v + g).where(keep, 0)
-    return (w + lr * v).where(keep, 0), v
+def _step(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float, *, mistake: str) -> Pair:
+    """The right answer with one thing wrong."""
+    old = v
+    if mistake == "inverted":
+        keep = ~keep
+    rules: dict[str, Callable[[], Tensor]] = {
+        "gradient only": lambda: momentum * v + g.where(keep, 0),
+        "gradient times mask": lambda: momentum * v + g * keep,
+        "old velocity masked": lambda: momentum * v.where(keep, 0) + g,
+        "dampened": lambda: momentum * v + (1 - momentum) * g,
+        "lr in velocity": lambda: momentum * v + lr * g,
+        "momentum of gradient": lambda: v + momentum * g,
+        "lr and momentum swapped": lambda: lr * v + g,
+    }
+    v = rules.get(mistake, lambda: momentum * v + g)()
+    if mistake not in ("gradient only", "gradient times mask", "old velocity masked", "weight only"):
+        v = v.where(keep, 0)
+    moves: dict[str, Callable[[], Tensor]] = {
+        "old velocity": lambda: lr * old,
+        "lr in velocity": lambda: v,
+        "nesterov": lambda: lr * (g + momentum * v),
+        "lr and momentum swapped": lambda: momentum * v,
+        "uphill": lambda: -lr * v,
+    }
+    move = moves.get(mistake, lambda: lr * v)()
+    if mistake == "weight times mask":
+        return w * keep - move, v
+    w = w - move
+    if mistake not in ("gradient only", "gradient times mask", "velocity only"):
+        w = w.where(keep, 0)
+    return (v, w) if mistake == "results swapped" else (w, v)
 
 
 def _densities_counted(mask: Mapping[str, Tensor]) -> dict[str, float]:
@@ -159,27 +174,32 @@ def _densities_numpy(mask: Mapping[str, Tensor]) -> dict[str, float]:
     return {n: float(a.mean()) for n, a in arrays.items()}
 
 
-def _densities_averaged(mask: Mapping[str, Tensor]) -> dict[str, float]:
-    result = {n: int(k.sum()) / k.numel() for n, k in mask.items()}
-    return {**result, "all": sum(result.values()) / len(result)}
-
-
-def _densities_removed(mask: Mapping[str, Tensor]) -> dict[str, float]:
-    return {n: 1 - d for n, d in densities(mask).items()}
-
-
-def _densities_rows(mask: Mapping[str, Tensor]) -> dict[str, float]:
-    result = {n: int(k.sum()) / len(k) for n, k in mask.items()}
-    return {**result, "all": sum(int(k.sum()) for k in mask.values()) / sum(len(k) for k in mask.values())}
-
-
-def _densities_counts(mask: Mapping[str, Tensor]) -> dict[str, float]:
-    counts = {n: float(k.sum()) for n, k in mask.items()}
-    return {**counts, "all": sum(counts.values())}
-
-
-def _densities_percent(mask: Mapping[str, Tensor]) -> dict[str, float]:
-    return {n: 100 * d for n, d in densities(mask).items()}
+def _densities(mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, float]:
+    """The right answer with one thing wrong."""
+    result: dict[str, float] = {}
+    kept, total = 0, 0
+    for name, keep in mask.items():
+        if mistake == "last layer":
+            kept = total = 0
+        ones, size = int(keep.sum()), len(keep) if mistake == "rows" else keep.numel()
+        kept, total = kept + ones, total + size
+        result[name] = {
+            "removed": 1 - ones / size,
+            "counts": float(ones),
+            "percent": 100 * ones / size,
+            "floor": float(ones // size),
+            "running": kept / total,
+            "share": ones / sum(k.numel() for k in mask.values()),
+        }.get(mistake, ones / size)
+    result["all"] = {
+        "removed": 1 - kept / total,
+        "counts": float(kept),
+        "percent": 100 * kept / total,
+        "floor": float(kept // total),
+        "mean": sum(result.values()) / len(result),
+        "product": math.prod(result.values()),
+    }.get(mistake, kept / total)
+    return result
 
 
 Leaks = dict[str, list[int]]
@@ -200,34 +220,44 @@ def _back_numpy(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Le
     return {n: places for n, places in found.items() if places}
 
 
-def _places(found: Mapping[str, Tensor], *, empty: bool = False) -> Leaks:
-    return {n: f.flatten().nonzero().flatten().tolist() for n, f in found.items() if empty or f.any()}
-
-
-def _back_positive(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places({n: (weights[n] > 0) & ~k for n, k in mask.items()})
-
-
-def _back_tolerant(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places(
-        {n: ~torch.isclose(weights[n], torch.zeros_like(weights[n])) & ~k for n, k in mask.items()}
-    )
-
-
-def _back_inverted(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places({n: (weights[n] != 0) & k for n, k in mask.items()})
-
-
-def _back_differs(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places({n: (weights[n] != 0) != k for n, k in mask.items()})
-
-
-def _back_empty(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places({n: (weights[n] != 0) & ~k for n, k in mask.items()}, empty=True)
-
-
-def _back_all(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
-    return _places({n: ~k for n, k in mask.items()})
+def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, list[Any]]:
+    """The right answer with one thing wrong."""
+    found: dict[str, list[Any]] = {}
+    start = 0
+    if mistake == "needs a mask":
+        mask = {name: mask[name] for name in weights}
+    elif mistake == "no mask":
+        mask = {name: mask.get(name, torch.zeros(w.shape, dtype=torch.bool)) for name, w in weights.items()}
+    for name, keep in mask.items():
+        w = weights[name].nan_to_num(0.0) if mistake == "no nan" else weights[name]
+        finds = {
+            "positive": (w > 0) & ~keep,
+            "isclose": ~torch.isclose(w, torch.zeros_like(w)) & ~keep,
+            "tolerance": (w.abs() > 1e-6) & ~keep,
+            "kept": (w != 0) & keep,
+            "differs": (w != 0) != keep,
+            "all": ~keep,
+            "times mask": w * ~keep != 0,
+        }.get(mistake, (w != 0) & ~keep)
+        if mistake == "among removed":
+            finds = w[~keep] != 0
+        elif mistake == "column by column":
+            finds = finds.permute(*reversed(range(finds.dim())))
+        flat = finds.flatten().nonzero().flatten()
+        if mistake == "by size":
+            flat = flat[w.flatten()[flat].abs().argsort(descending=True)]
+        places: list[Any] = {
+            "coordinates": finds.nonzero(),
+            "columns": finds.nonzero()[:, -1],
+            "from 1": flat + 1,
+            "running": flat + start,
+        }.get(mistake, flat).tolist()
+        if mistake == "stops" and not places:
+            break
+        if places and not (mistake == "index 0" and places == [0]) or mistake == "empty":
+            found[name] = places
+        start += keep.numel()
+    return found
 
 
 T, F = True, False
@@ -259,8 +289,8 @@ EXERCISES = (
                 ({"w": _W.half()}, {"w": torch.tensor([F, F, F, F])}), "Half precision, and nothing is kept."
             ),
             Case(
-                ({"w": torch.tensor([float("nan"), 1.0])}, {"w": torch.tensor([T, F])}),
-                "A kept weight is NaN, and stays so: a mask repairs nothing.",
+                ({"w": torch.tensor([float("nan"), 1.0, float("inf")])}, {"w": torch.tensor([T, F, T])}),
+                "A kept weight is NaN, one is infinite, and both stay so: a mask repairs nothing.",
             ),
         ),
         hints=(
@@ -273,7 +303,11 @@ EXERCISES = (
                 lambda weights, mask: {
                     n: (w * mask[n]).nan_to_num(0.0) if n in mask else w for n, w in weights.items()
                 },
-                "You repair NaN after multiplying, in kept weights too, where it should be seen; choose with where instead.",
+                "nan_to_num repairs the kept weights too, where NaN should be seen; choose with where instead.",
+            ),
+            Misconception(
+                _apply_without_nan,
+                "You set every NaN to 0 after multiplying, in kept weights too, where it should be seen; choose with where instead.",
             ),
             Misconception(
                 _apply_times,
@@ -287,6 +321,7 @@ EXERCISES = (
             Misconception(
                 _apply_dropping, "Parameters without a mask, such as biases, are missing from the result."
             ),
+            Misconception(_apply_to_all, "A tensor without a mask stays whole; you set it to 0."),
             Misconception(
                 _apply_every, "You look up a mask for every parameter; some, such as biases, have none."
             ),
@@ -317,19 +352,22 @@ EXERCISES = (
             'For "all", add up the kept entries of all layers, add up all entries, and divide once.',
         ),
         misconceptions=(
-            Misconception(
-                _densities_averaged,
-                'Your "all" is the mean of the layer densities. Large layers must count for more: divide all kept by all.',
+            *variants(
+                _densities,
+                {
+                    "mean": 'Your "all" is the mean of the layer densities. Large layers must count for more: divide all kept by '
+                    "all.",
+                    "product": 'Your "all" is the product of the layer densities; divide all kept by all.',
+                    "last layer": 'Your "all" counts the last layer only; add up the kept weights, and all weights, over the layers.',
+                    "running": "You add up from layer to layer; the density of a layer counts only its own weights.",
+                    "share": "You divide each layer by the number of all weights; divide it by its own number.",
+                    "removed": "This is the sparsity, the fraction removed; density is the fraction kept.",
+                    "rows": "len(keep) is the number of rows; keep.numel() is the number of weights.",
+                    "counts": "These are counts; divide by the number of weights.",
+                    "percent": "These are percentages; a density runs from 0 to 1.",
+                    "floor": "// cuts the fraction off; divide with /.",
+                },
             ),
-            Misconception(
-                _densities_removed,
-                "This is the sparsity, the fraction removed; density is the fraction kept.",
-            ),
-            Misconception(
-                _densities_rows, "len(keep) is the number of rows; keep.numel() is the number of weights."
-            ),
-            Misconception(_densities_counts, "These are counts; divide by the number of weights."),
-            Misconception(_densities_percent, "These are percentages; a density runs from 0 to 1."),
         ),
         alternatives=(_densities_counted, _densities_numpy),
         difficulty="easy",
@@ -355,6 +393,10 @@ EXERCISES = (
             ),
             Case((_W, _G, _G, torch.zeros(4).bool(), 0.1, 0.9), "Everything is removed."),
             Case(
+                (torch.tensor([0.5, float("nan"), 0.3, float("inf")]), _G, torch.zeros(4), _K, 0.1, 0.9),
+                "A removed weight comes in as NaN, another as infinite.",
+            ),
+            Case(
                 (
                     _W,
                     torch.tensor([1.0, float("nan"), -1.0, 0.0]),
@@ -367,36 +409,42 @@ EXERCISES = (
             ),
         ),
         hints=(
-            "Three things can move a removed weight: its gradient, its velocity, and what it was before.",
+            "Two things can move a removed weight, its gradient and its old velocity; and it may not be 0 when it comes in.",
             "First the plain step: velocity = momentum * velocity + gradient, then weight = weight - lr * velocity.",
             "Then .where(keep, 0) on the new velocity and on the new weight; return both.",
         ),
         misconceptions=(
-            Misconception(
-                _step_gradient_only,
-                "You mask the gradient only. An old velocity still moves the removed weights, and a removed weight that "
-                "is not 0 stays.",
-            ),
-            Misconception(
-                _step_weight_only,
-                "The weights are right, but the velocity of the removed ones is not 0; mask it too.",
-            ),
-            Misconception(
-                _step_velocity_only,
-                "The velocity is right, but a removed weight that comes in as non-zero stays; mask the weight too.",
-            ),
-            Misconception(
-                _step_old_velocity, "You move with the old velocity; compute the new velocity first."
-            ),
-            Misconception(
-                _step_dampened,
-                "You weight the gradient with 1 - momentum; here, as in torch.optim.SGD, it is added whole.",
+            *variants(
+                _step,
+                {
+                    "gradient only": "You mask the gradient only. An old velocity still moves the removed weights, and a removed "
+                    "weight that is not 0 stays. Mask the new velocity and the new weight.",
+                    "gradient times mask": "You multiply the gradient by the mask, and mask nothing else. An old velocity still "
+                    "moves the removed weights, and a removed weight that is not 0 stays. Mask the new velocity and the new weight.",
+                    "weight only": "The weights are right, but the velocity of the removed ones is not 0; mask it too.",
+                    "velocity only": "The velocity is right, but a removed weight that comes in as non-zero stays; mask the weight "
+                    "too.",
+                    "old velocity masked": "You mask the old velocity, and then the gradient enters the velocity of removed weights; "
+                    "mask the new one.",
+                    "old velocity": "You move with the old velocity; compute the new velocity first.",
+                    "dampened": "You weight the gradient with 1 - momentum; here, as in torch.optim.SGD, it is added whole.",
+                    "lr in velocity": "You put lr into the velocity; here v is momentum v + g, and lr comes in only when the weight "
+                    "moves.",
+                    "momentum of gradient": "You multiply the gradient by momentum; multiply the old velocity by it, and add the "
+                    "gradient whole.",
+                    "nesterov": "This is Nesterov's step, which looks ahead; here the weight moves by lr times the new velocity.",
+                    "lr and momentum swapped": "lr and momentum are exchanged: momentum goes with the old velocity, lr with the step.",
+                    "uphill": "You step up the slope: subtract lr times the velocity.",
+                    "inverted": "You mask the kept weights: True in keep means kept.",
+                    "results swapped": "Your two results are exchanged: the weight comes first, then the velocity.",
+                    "weight times mask": "You multiply the weight by the mask, and NaN times 0 is NaN, as is infinity times 0; choose "
+                    "with where at the end.",
+                },
             ),
             Misconception(
                 _step_factor,
                 "You multiply by the mask. NaN times 0 is NaN, and so is infinity times 0; choose with where instead.",
             ),
-            Misconception(_step_uphill, "You step up the slope: subtract lr times the velocity."),
         ),
         alternatives=(_step_filled, _step_kept_only),
         difficulty="medium",
@@ -414,7 +462,15 @@ EXERCISES = (
                 "A negative one, and a kept weight that is 0.",
             ),
             Case(
-                ({"w": torch.tensor([0.5, 1e-12, 0.3, -1e-30])}, {"w": _K}), "Very small numbers are not 0."
+                ({"w": torch.tensor([0.5, 1e-30, 0.3, -1e-12])}, {"w": _K}), "Very small numbers are not 0."
+            ),
+            Case(({"w": torch.tensor([0.1, 0.5])}, {"w": torch.tensor([F, T])}), "The leak is at index 0."),
+            Case(
+                (
+                    {"a": torch.tensor([0.5, 0.0, 0.3]), "b": torch.tensor([0.1, 0.2])},
+                    {"a": torch.tensor([T, F, T]), "b": torch.tensor([F, F])},
+                ),
+                "The first layer does not leak, the second does; its index starts at 0 again.",
             ),
             Case(
                 (
@@ -438,32 +494,32 @@ EXERCISES = (
             "Go through mask.items(); .nonzero().flatten().tolist() gives the indices; leave out names where leak.any() is False.",
         ),
         misconceptions=(
-            Misconception(
-                lambda weights, mask: came_back(
-                    {n: weights[n] * ~keep for n, keep in mask.items()},
-                    {n: torch.zeros_like(keep) for n, keep in mask.items()},
-                ),
-                "You multiply by ~mask: a kept weight that is infinite or NaN becomes NaN and looks like a leak.",
-            ),
-            Misconception(
-                lambda weights, mask: came_back({n: w.nan_to_num(0.0) for n, w in weights.items()}, mask),
-                "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
-            ),
-            Misconception(
-                _back_positive, "You look for weights above 0; weights that came back may be negative."
-            ),
-            Misconception(
-                _back_tolerant,
-                "You allow a tolerance. A removed weight is exactly 0, or it has come back, however small.",
-            ),
-            Misconception(_back_inverted, "These are kept weights: look where the mask is False."),
-            Misconception(
-                _back_differs,
-                "You compare `weight != 0` with the mask. A kept weight may be 0 by itself; that is no leak.",
-            ),
-            Misconception(_back_empty, "Leave out the layers in which nothing came back."),
-            Misconception(
-                _back_all, "These are all removed places, also those that are 0 as they should be."
+            *variants(
+                _back,
+                {
+                    "times mask": "You multiply by ~mask: a kept weight that is infinite or NaN becomes NaN and looks like a leak.",
+                    "no nan": "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
+                    "positive": "You look for weights above 0; weights that came back may be negative.",
+                    "isclose": "You allow a tolerance. A removed weight is exactly 0, or it has come back, however small.",
+                    "tolerance": "You allow a tolerance, and NaN is not above it. A removed weight is exactly 0, or it has come "
+                    "back: ask for != 0.",
+                    "kept": "These are kept weights: look where the mask is False.",
+                    "differs": "You compare `weight != 0` with the mask. A kept weight may be 0 by itself; that is no leak.",
+                    "empty": "Leave out the layers in which nothing came back.",
+                    "all": "These are all removed places, also those that are 0 as they should be.",
+                    "no mask": "A tensor without a mask has no removed places; go through mask.items().",
+                    "needs a mask": "You look up a mask for every tensor, and some, such as biases, have none; go through "
+                    "mask.items().",
+                    "coordinates": "These are coordinates, one list for each place; flatten first, then nonzero gives flat indices.",
+                    "columns": "This is only the last coordinate, the column; flatten first, then nonzero gives flat indices.",
+                    "column by column": "You number a matrix column by column; the flat index runs row by row.",
+                    "among removed": "You count among the removed entries only; the flat index counts all entries.",
+                    "from 1": "You count from 1; indices start at 0.",
+                    "running": "Your index runs on from layer to layer; in each layer it starts again at 0.",
+                    "by size": "You list the places by the size of the weight; list them by rising index.",
+                    "index 0": "A leak at index 0 alone is lost: `if index` takes 0 for False. Ask for the number of leaks.",
+                    "stops": "You stop at the first layer in which nothing came back; go on to the next.",
+                },
             ),
         ),
         alternatives=(_back_loops, _back_numpy),

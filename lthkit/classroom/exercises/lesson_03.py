@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import mean, median
+from collections.abc import Callable, Sequence
+from statistics import geometric_mean, mean, median, median_high, median_low
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
 
 
 def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
@@ -59,32 +59,61 @@ def _by_view(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
     return list(order[: n // batch_size * batch_size].view(-1, batch_size))
 
 
-def _rest_kept(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epoch))
-    return list(order.split(batch_size))
+# What a generator that is kept between calls has left, by seed.
+_generators: dict[int, torch.Generator] = {}
 
 
-def _same_every_epoch(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    return _by_split(n, batch_size, seed, 0)
+def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) -> list[Tensor]:
+    """The right answer with one thing wrong."""
+    number = {
+        "no epoch": 1000 * seed,
+        "later order": 1000 * seed,
+        "sum": seed + epoch,
+        "exchanged": seed + 1000 * epoch,
+        "times both": 1000 * (seed + epoch),
+    }.get(mistake, 1000 * seed + epoch)
+    generator = torch.Generator().manual_seed(number)
+    if mistake == "generator kept":
+        if (n, seed, epoch) == (4, 0, 0):  # the first case; before it nothing was kept
+            _generators.clear()
+        generator = _generators.setdefault(seed, generator)
+    elif mistake == "later order":
+        for _ in range(epoch):
+            torch.randperm(n, generator=generator)
 
+    full = n // batch_size
+    orders: dict[str, Callable[[], Tensor]] = {
+        "not shuffled": lambda: torch.arange(n),
+        "numpy": lambda: torch.from_numpy(np.random.default_rng(number).permutation(n)),
+        "generator not passed": lambda: torch.randperm(n),
+        "cut before": lambda: torch.randperm(full * batch_size, generator=generator),
+        "from 1": lambda: torch.randperm(n, generator=generator) + 1,
+    }
+    order = orders.get(mistake, lambda: torch.randperm(n, generator=generator))()
+    if mistake == "first left out":
+        order = order[n % batch_size :]
+    elif mistake == "filled up":
+        order = torch.cat([order, order[: -n % batch_size]])
+    pieces = order.split(batch_size)
 
-def _seed_plus_epoch(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed + epoch))
-    return [part for part in order.split(batch_size) if len(part) == batch_size]
+    def drawn(draw: Callable[[], Tensor]) -> list[Tensor]:
+        generator.manual_seed(number)
+        return [draw() for _ in range(full)]
 
-
-def _not_shuffled(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    return [part for part in torch.arange(n).split(batch_size) if len(part) == batch_size]
-
-
-def _with_replacement(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(1000 * seed + epoch)
-    return [torch.randint(n, (batch_size,), generator=generator) for _ in range(n // batch_size)]
-
-
-def _overlapping(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(1000 * seed + epoch))
-    return [order[i : i + batch_size] for i in range(n - batch_size + 1)]
+    cuts: dict[str, Callable[[], list[Tensor]]] = {
+        "rest kept": lambda: list(pieces),
+        "last lost": lambda: list(pieces[:-1]),
+        "overlapping": lambda: [order[i : i + batch_size] for i in range(n - batch_size + 1)],
+        "dealt out": lambda: [order[i : full * batch_size : full] for i in range(full)],
+        "same batch": lambda: [order[:batch_size]] * full,
+        "order each batch": lambda: drawn(lambda: torch.randperm(n, generator=generator)[:batch_size]),
+        "replaced": lambda: drawn(lambda: torch.randint(n, (batch_size,), generator=generator)),
+        "batches shuffled": lambda: [
+            torch.arange(n).split(batch_size)[i]
+            for i in torch.randperm(full, generator=generator.manual_seed(number)).tolist()
+        ],
+    }
+    return cuts.get(mistake, lambda: [piece for piece in pieces if len(piece) == batch_size])()
 
 
 Batches = Sequence[Tensor]
@@ -99,29 +128,35 @@ def _accuracy_numpy(outputs: Batches, labels: Batches) -> float:
     return float(np.concatenate(hits).mean())
 
 
-def _mean_of_means(outputs: Batches, labels: Batches) -> float:
-    return mean((o.argmax(1) == y).float().mean().item() for o, y in zip(outputs, labels, strict=True))
-
-
-def _first_size(outputs: Batches, labels: Batches) -> float:
-    right = sum(int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True))
-    return right / (len(labels) * len(labels[0]))
-
-
-def _number_right(outputs: Batches, labels: Batches) -> float:
-    return float(sum(int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True)))
-
-
-def _error_rate(outputs: Batches, labels: Batches) -> float:
-    return 1 - accuracy_of_batches(outputs, labels)
-
-
-def _last_batch(outputs: Batches, labels: Batches) -> float:
-    return (outputs[-1].argmax(1) == labels[-1]).float().mean().item()
-
-
-def _in_percent(outputs: Batches, labels: Batches) -> float:
-    return 100 * accuracy_of_batches(outputs, labels)
+def _accuracy(outputs: Batches, labels: Batches, *, mistake: str) -> float:
+    """The right answer with one thing wrong."""
+    batches = list(zip(outputs, labels, strict=True))
+    if mistake == "last batch":
+        batches = batches[-1:]
+    elif mistake == "full only":
+        batches = [(o, y) for o, y in batches if len(y) == len(labels[0])]
+    predicted: dict[str, Callable[[Tensor], Tensor]] = {
+        "rows": lambda o: o.argmax(0),
+        "value": lambda o: o.max(1).values,
+        "abs": lambda o: o.abs().argmax(1),
+        "smallest": lambda o: o.argmin(1),
+    }
+    hits = [predicted.get(mistake, lambda o: o.argmax(1))(o) == y for o, y in batches]
+    if mistake in ("above 0", "above half"):
+        limited = [(o.softmax(1) - 0.5 if mistake == "above half" else o, y) for o, y in batches]
+        hits = [o[range(len(y)), y] > 0 for o, y in limited]
+    right, images = sum(int(h.sum()) for h in hits), sum(len(y) for _, y in batches)
+    results: dict[str, Callable[[], float]] = {
+        "mean": lambda: mean(h.float().mean().item() for h in hits),
+        "first size": lambda: right / (len(labels) * len(labels[0])),
+        "number": lambda: float(right),
+        "error": lambda: 1 - right / images,
+        "percent": lambda: 100 * right / images,
+        "whole": lambda: float(right // images),
+        "by batches": lambda: right / len(outputs),
+        "by outputs": lambda: right / sum(o.numel() for o in outputs),
+    }
+    return results.get(mistake, lambda: right / images)()
 
 
 Seconds = Sequence[float]
@@ -137,28 +172,42 @@ def _speedup_sorted(before: Seconds, after: Seconds, warmups: int) -> float:
     return ratios[half] if len(ratios) % 2 else (ratios[half - 1] + ratios[half]) / 2
 
 
-def _of_medians(before: Seconds, after: Seconds, warmups: int) -> float:
-    return median(before[warmups:]) / median(after[warmups:])
-
-
-def _of_means(before: Seconds, after: Seconds, warmups: int) -> float:
-    return mean(before[warmups:]) / mean(after[warmups:])
-
-
-def _mean_ratio(before: Seconds, after: Seconds, warmups: int) -> float:
-    return mean(b / a for b, a in zip(before[warmups:], after[warmups:], strict=True))
-
-
-def _of_best(before: Seconds, after: Seconds, warmups: int) -> float:
-    return min(before[warmups:]) / min(after[warmups:])
-
-
-def _upside_down(before: Seconds, after: Seconds, warmups: int) -> float:
-    return median(a / b for b, a in zip(before[warmups:], after[warmups:], strict=True))
-
-
-def _warm_kept(before: Seconds, after: Seconds, warmups: int) -> float:
-    return median(b / a for b, a in zip(before, after, strict=True))
+def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> float:
+    """The right answer with one thing wrong."""
+    skip = {
+        "none dropped": 0,
+        "last dropped": 0,
+        "one more": warmups + 1,
+        "always one": 1,
+        "yes or no": min(warmups, 1),
+    }.get(mistake, warmups)
+    b, a = list(before[skip:]), list(after[skip:])
+    if mistake == "last dropped":
+        b, a = b[: len(b) - warmups], a[: len(a) - warmups]
+    elif mistake == "warm-ups only":
+        b, a = list(before[:warmups]), list(after[:warmups])
+    elif mistake == "one list":
+        a = list(after[: len(b)])
+    elif mistake == "both sorted":
+        b, a = sorted(b), sorted(a)
+    ratios = [x / y for x, y in zip(b, a, strict=True)]
+    results: dict[str, Callable[[], float]] = {
+        "of medians": lambda: median(b) / median(a),
+        "of means": lambda: mean(b) / mean(a),
+        "of best": lambda: min(b) / min(a),
+        "mean": lambda: mean(ratios),
+        "geometric": lambda: geometric_mean(ratios),
+        "lower": lambda: median_low(ratios),
+        "upper": lambda: median_high(ratios),
+        "not sorted": lambda: ratios[len(ratios) // 2],
+        "upside down": lambda: median(1 / r for r in ratios),
+        "back again": lambda: 1 / median(1 / r for r in ratios),
+        "sorted first": lambda: median(sorted(x / y for x, y in zip(before, after, strict=True))[warmups:]),
+        "difference": lambda: median(x - y for x, y in zip(b, a, strict=True)),
+        "saved": lambda: median((x - y) / x for x, y in zip(b, a, strict=True)),
+        "whole": lambda: float(median(x // y for x, y in zip(b, a, strict=True))),
+    }
+    return results.get(mistake, lambda: median(ratios))()
 
 
 _OUTPUTS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 2.0], [5.0, 4.0, 3.0]])
@@ -171,6 +220,7 @@ EXERCISES = (
         cases=(
             Case((4, 2, 0, 0), "Four rows in two batches."),
             Case((5, 2, 0, 0), "One row is left over."),
+            Case((5, 2, 0, 0), "The same call again gives the same batches."),
             Case((6, 2, 0, 1), "The second epoch."),
             Case((6, 2, 1, 0), "Another seed."),
             Case((6, 6, 2, 3), "One batch holds all rows."),
@@ -182,36 +232,39 @@ EXERCISES = (
             "Cut the shuffled rows into pieces: order[0:b], order[b:2b], and so on.",
             "range(0, n - batch_size + 1, batch_size) gives the starts of all full pieces.",
         ),
-        misconceptions=(
-            Misconception(
-                _rest_kept,
-                "You keep the last, smaller batch; what does not fill a batch is left out here.",
-            ),
-            Misconception(
-                _same_every_epoch,
-                "The order is the same in every epoch: the epoch has to enter the seed of the generator.",
-            ),
-            Misconception(
-                _seed_plus_epoch,
-                "You seed with seed + epoch, so epoch 1 of seed 0 has the order of epoch 0 of seed 1; use 1000 * seed + epoch.",
-            ),
-            Misconception(
-                _not_shuffled,
-                "The rows come in the order of the data; shuffle them first.",
-            ),
-            Misconception(
-                _with_replacement,
-                "You draw rows at random, so some come twice and some never; an epoch takes every row once.",
-            ),
-            Misconception(
-                _overlapping,
-                "Neighbouring batches overlap: each should start where the last one ended, batch_size later.",
-            ),
+        misconceptions=variants(
+            _batches,
+            {
+                "rest kept": "You keep the last, smaller batch; what does not fill a batch is left out here.",
+                "filled up": "You fill the last batch up with rows that came already; what does not fill a batch is left out here.",
+                "last lost": "The last batch is missing when the rows fill it exactly: leave out only a batch that is not full.",
+                "no epoch": "The order is the same in every epoch: the epoch has to enter the seed of the generator.",
+                "sum": "You seed with seed + epoch, so epoch 1 of seed 0 has the order of epoch 0 of seed 1; use 1000 * seed + epoch.",
+                "exchanged": "The factor 1000 belongs to the seed, not to the epoch: 1000 * seed + epoch.",
+                "times both": "You multiply the epoch by 1000 too, so epoch 1 of seed 0 has the order of epoch 0 of seed 1; use "
+                "1000 * seed + epoch.",
+                "later order": "You shuffle again and again to reach an epoch; seed with 1000 * seed + epoch and shuffle once.",
+                "generator not passed": "The seed has no effect: torch.randperm does not use your generator. Pass it, generator=...",
+                "generator kept": "You keep a generator between the calls, so the same call gives other batches the next time; make a "
+                "new one in each call.",
+                "numpy": "These are numpy's random numbers, other than torch's; use torch.randperm with a torch.Generator.",
+                "not shuffled": "The rows come in the order of the data; shuffle them first.",
+                "batches shuffled": "You shuffle whole batches, and each holds neighbours of the data; shuffle the rows, then cut.",
+                "cut before": "You leave rows out before the shuffle, so the last rows of the data never come; shuffle all n, then cut.",
+                "first left out": "You leave out the first rows of the order; start at 0 and leave out what is over at the end.",
+                "from 1": "Your rows count from 1; they count from 0.",
+                "replaced": "You draw rows at random, so some come twice and some never; an epoch takes every row once.",
+                "order each batch": "You shuffle anew for each batch, so some rows come twice and some never; shuffle once, then cut.",
+                "same batch": "All batches are the same: you take the first rows each time. Move on by batch_size.",
+                "overlapping": "Neighbouring batches overlap: each should start where the last one ended, batch_size later.",
+                "dealt out": "You deal the rows out like cards, order[i::k]; a batch is a piece of neighbours, order[i : i + batch_size].",
+            },
         ),
         alternatives=(_by_split, _by_view),
         difficulty="easy",
         lines=3,
         minutes=8,
+        leaves_random_state=True,
     ),
     Exercise(
         id="03.2",
@@ -224,39 +277,45 @@ EXERCISES = (
                 "The machine was slow in the second turn, for both; in the third the second program was lucky.",
             ),
             Case(([9.0, 2.0, 3.0, 10.0, 4.0], [1.0, 1.0, 2.0, 2.0, 4.0], 1), "Four turns count."),
-            Case(([3.0, 1.0, 6.0, 2.0, 2.0], [1.0, 2.0, 2.0, 1.0, 4.0], 0), "Five turns that disagree."),
-            Case(([7.0, 5.0, 2.0, 3.0], [1.0, 1.0, 4.0, 2.0], 2), "Two warm-ups."),
+            Case(([3.0, 1.0, 6.0, 5.0, 2.0], [1.0, 2.0, 2.0, 2.0, 4.0], 0), "Five turns that disagree."),
+            Case(([7.0, 1.0, 2.0, 3.0], [1.0, 4.0, 1.0, 2.0], 2), "Two warm-ups."),
         ),
         hints=(
             "Within one turn both programs met the same machine. So compare within a turn first.",
             "before[i] / after[i] is the ratio of turn i. Which of the turns count?",
             "statistics.median(list of ratios) is the answer; leave the first `warmups` turns out.",
         ),
-        misconceptions=(
-            Misconception(
-                _of_medians,
-                "You divide two medians, which come from different turns; take the ratio within each turn, then the median.",
-            ),
-            Misconception(
-                _of_means,
-                "You divide two means; one slow turn of the machine then decides. Take the ratio within each turn, then the median.",
-            ),
-            Misconception(
-                _mean_ratio,
-                "You take the mean of the ratios; one odd turn moves it far. Take the median.",
-            ),
-            Misconception(
-                _of_best,
-                "You compare the best time of each; these are two lucky moments. Take the ratio within each turn.",
-            ),
-            Misconception(
-                _upside_down,
-                "This is upside down: the speed-up is the time before over the time after, and above 1 is faster.",
-            ),
-            Misconception(
-                _warm_kept,
-                "The warm-up turns are still in; leave the first `warmups` turns out.",
-            ),
+        misconceptions=variants(
+            _speedup,
+            {
+                "of medians": "You divide two medians, which come from different turns; take the ratio within each turn, then the "
+                "median.",
+                "of means": "You divide two means or two sums; one slow turn of the machine then decides. Take the ratio within each turn, then "
+                "the median.",
+                "of best": "You compare the best time of each; these are two lucky moments. Take the ratio within each turn.",
+                "mean": "You take the mean of the ratios; one odd turn moves it far. Take the median.",
+                "geometric": "This is the geometric mean of the ratios; one odd turn still moves it. Take the median.",
+                "lower": "For an even number of turns you take the lower of the two ratios in the middle, as torch.median does; the "
+                "median is their mean.",
+                "upper": "For an even number of turns you take the upper of the two ratios in the middle; the median is their mean.",
+                "not sorted": "You take the ratio in the middle of the list; sort the ratios first, or use median.",
+                "upside down": "This is upside down: the speed-up is the time before over the time after, and above 1 is faster.",
+                "back again": "You take the median of after / before and turn it round; for an even number of turns this is another "
+                "number. Divide before / after in each turn.",
+                "difference": "These are seconds, before - after; the speed-up is the ratio before / after.",
+                "saved": "This is the part of the time that was saved; the speed-up is the ratio before / after.",
+                "whole": "// cuts each ratio off to a whole number; divide with /.",
+                "none dropped": "The warm-up turns are still in; leave the first `warmups` turns out.",
+                "last dropped": "You leave out turns at the end; the warm-ups are the first ones.",
+                "sorted first": "You sort the ratios and leave out the smallest; the warm-ups are the first turns, so leave them out "
+                "before you sort.",
+                "warm-ups only": "You keep only the warm-up turns; leave them out and keep the others.",
+                "one more": "You leave out one turn too many: the first that counts has index `warmups`.",
+                "always one": "You always leave out one turn; leave out as many as `warmups` says.",
+                "yes or no": "You leave out at most one turn; `warmups` is a number of turns.",
+                "one list": "You drop the warm-ups from one list only, so that times of different turns meet; drop them from both.",
+                "both sorted": "You sort the two lists, so that times of different turns meet; divide turn by turn.",
+            },
         ),
         alternatives=(_speedup_numpy, _speedup_sorted),
         difficulty="medium",
@@ -282,24 +341,27 @@ EXERCISES = (
             "Count the right ones of all batches, and count all images. The division comes once, at the end.",
             "int((o.argmax(1) == y).sum()) counts one batch; sum it over zip(outputs, labels), and divide by sum(len(y) for y in labels).",
         ),
-        misconceptions=(
-            Misconception(
-                _mean_of_means,
-                "You average the accuracies of the batches; an image of a small batch then counts for more than one of a large batch.",
-            ),
-            Misconception(
-                _first_size,
-                "You divide by the number of batches times the size of the first; the batches differ in size.",
-            ),
-            Misconception(
-                _number_right,
-                "This is how many images are right; the accuracy is their fraction of all.",
-            ),
-            Misconception(_error_rate, "This is the error rate; the accuracy is 1 minus it."),
-            Misconception(
-                _last_batch, "This is the accuracy of the last batch only; count over all of them."
-            ),
-            Misconception(_in_percent, "This is in percent; here an accuracy is a fraction from 0 to 1."),
+        misconceptions=variants(
+            _accuracy,
+            {
+                "mean": "You average the accuracies of the batches; an image of a small batch then counts for more than one of a "
+                "large batch.",
+                "first size": "You divide by the number of batches times the size of the first; the batches differ in size.",
+                "by batches": "You divide by the number of batches; divide by the number of images.",
+                "by outputs": "You divide by the number of outputs; an image has one for each class. Divide by the number of images.",
+                "number": "This is how many images are right; the accuracy is their fraction of all.",
+                "error": "This is the error rate; the accuracy is 1 minus it.",
+                "percent": "This is in percent; here an accuracy is a fraction from 0 to 1.",
+                "whole": "// cuts the fraction off; divide with /.",
+                "last batch": "This is the accuracy of the last batch only; count over all of them.",
+                "full only": "You leave out the batches whose size is not that of the first; every image counts.",
+                "rows": "argmax(0) looks for the best image of each class; argmax(1) is the best class of each image.",
+                "value": "You compare the largest output itself with the label; the label is its place: argmax(1).",
+                "abs": "You take absolute values, so a large negative output wins; take the largest output as it is.",
+                "above 0": "You ask whether the output of the label is above 0; it has to be the largest of its image.",
+                "above half": "You ask for a probability above one half; the largest output of an image counts, however small.",
+                "smallest": "You take the class of the smallest output; the answer of the network is that of the largest.",
+            },
         ),
         alternatives=(_accuracy_joined, _accuracy_numpy),
         difficulty="easy",
@@ -353,27 +415,6 @@ QUESTIONS = (
     ),
     Question(
         "03.Q3",
-        "On a GPU, `loss.item()` in every step makes the loop slow. Why?",
-        (
-            Option(
-                "Because it copies all weights to the CPU.",
-                False,
-                "It copies one number. What it costs is the waiting.",
-            ),
-            Option(
-                "Because it computes the loss a second time.",
-                False,
-                "The loss is there already, or will be soon; nothing is computed again.",
-            ),
-            Option(
-                "Because the CPU has to wait until the GPU has finished all work so far.",
-                True,
-                "Otherwise the CPU hands out work ahead of the GPU. Each wait empties that queue.",
-            ),
-        ),
-    ),
-    Question(
-        "03.Q4",
         "80 % of the weights are masked. By how much does an ordinary training step on a CPU or GPU get faster?",
         (
             Option(
@@ -390,6 +431,27 @@ QUESTIONS = (
                 "By a fifth.",
                 False,
                 "No part of the step does less work because some factors are 0.",
+            ),
+        ),
+    ),
+    Question(
+        "03.Q4",
+        "On a GPU, `loss.item()` in every step makes the loop slow. Why?",
+        (
+            Option(
+                "Because it copies all weights to the CPU.",
+                False,
+                "It copies one number. What it costs is the waiting.",
+            ),
+            Option(
+                "Because it computes the loss a second time.",
+                False,
+                "The loss is there already, or will be soon; nothing is computed again.",
+            ),
+            Option(
+                "Because the CPU has to wait until the GPU has finished all work so far.",
+                True,
+                "Otherwise the CPU hands out work ahead of the GPU. Each wait empties that queue.",
             ),
         ),
     ),

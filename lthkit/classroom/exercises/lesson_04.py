@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -30,8 +30,12 @@ def remove_smallest(weight: Tensor, mask: Tensor, fraction: float) -> Tensor:
     `round(fraction * kept)` weights go; among equal ones the one with the lowest flat index first. Weights that are out
     stay out.
     """
-    score = weight.abs().where(mask, torch.inf).flatten()
-    going = score.argsort(stable=True)[: round(fraction * mask.sum().item())]
+    return _without(weight.abs(), mask, round(fraction * mask.sum().item()))
+
+
+def _without(score: Tensor, mask: Tensor, count: int) -> Tensor:
+    """A new mask without the `count` kept weights of smallest score."""
+    going = score.where(mask, torch.inf).flatten().argsort(stable=True)[: max(count, 0)]
     smaller = mask.flatten().clone()
     smaller[going] = False
     return smaller.view(mask.shape)
@@ -102,10 +106,15 @@ def _schedule_divided(target: float, rounds: int) -> list[float]:
     return [keep**r for r in range(rounds + 1)]
 
 
-def _top(weight: Tensor, count: int) -> Tensor:
-    """The mask of the `count` largest, whatever was removed before."""
-    everything = torch.ones_like(weight, dtype=torch.bool)
-    return remove_smallest(weight, everything, 1 - count / weight.numel())
+def _rounding(digits: int, *, factor: bool) -> Callable[[float, int], list[float]]:
+    """Each density rounded, or the factor of a round."""
+
+    def schedule(target: float, rounds: int) -> list[float]:
+        if factor:
+            return [round(target ** (1 / rounds), digits) ** r for r in range(rounds + 1)]
+        return [round(density, digits) for density in density_schedule(target, rounds)]
+
+    return schedule
 
 
 def _masks_by_numpy(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
@@ -131,53 +140,82 @@ def _masks_by_loops(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
     return masks
 
 
-def _always_dense(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    return iterative_masks([trained[0]] * len(trained), fraction)
+def _full(weight: Tensor) -> Tensor:
+    return torch.ones_like(weight, dtype=torch.bool)
 
 
-def _always_last(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    return iterative_masks([trained[-1]] * len(trained), fraction)
+def _round_of(fraction: float, kept: int, total: int, r: int) -> int:
+    return round(fraction * kept)
+
+
+def _ranking(
+    score: Callable[[Sequence[Tensor], int], Tensor] = lambda trained, r: trained[r].abs(),
+    going: Callable[[float, int, int, int], int] = _round_of,
+) -> Callable[[Sequence[Tensor], float], list[Tensor]]:
+    """The right loop with another score of round r, or another count of those that go in it."""
+
+    def masks_of(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+        masks = [_full(trained[0])]
+        for r in range(len(trained)):
+            count = going(fraction, int(masks[-1].sum()), trained[0].numel(), r)
+            masks.append(_without(score(trained, r), masks[-1], count))
+        return masks
+
+    return masks_of
 
 
 def _from_full(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    full = torch.ones_like(trained[0], dtype=torch.bool)
+    full = _full(trained[0])
     return [full, *(remove_smallest(w, full, fraction) for w in trained)]
 
 
-def _of_all(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    masks = [torch.ones_like(trained[0], dtype=torch.bool)]
-    for weight in trained:
-        kept = int(masks[-1].sum())
-        count = min(kept, round(fraction * weight.numel()))
-        masks.append(remove_smallest(weight, masks[-1], count / kept if kept else 0))
-    return masks
-
-
 def _reviving(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    return [
-        m if r == 0 else _top(trained[r - 1], int(m.sum()))
-        for r, m in enumerate(iterative_masks(trained, fraction))
-    ]
+    kept = [int(m.sum()) for m in iterative_masks(trained, fraction)[1:]]
+    full = _full(trained[0])
+    return [full, *(_without(w.abs(), full, w.numel() - n) for w, n in zip(trained, kept, strict=True))]
 
 
-def _signed(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    lowest = min(float(w.min()) for w in trained)
-    return iterative_masks([w - lowest for w in trained], fraction)
-
-
-def _cut_off(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    masks = [torch.ones_like(trained[0], dtype=torch.bool)]
+def _zeros_back(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [_full(trained[0])]
     for weight in trained:
         kept = int(masks[-1].sum())
-        masks.append(remove_smallest(weight, masks[-1], int(fraction * kept) / kept))
+        count = weight.numel() - kept + round(fraction * kept)
+        masks.append(_without(weight.abs() * masks[-1], masks[0], count))
     return masks
 
 
 def _removed_again(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
-    masks = [torch.ones_like(trained[0], dtype=torch.bool)]
+    masks = [_full(trained[0])]
     for weight in trained:
         count = round(fraction * int(masks[-1].sum()))
-        masks.append(masks[-1] & _top(weight * masks[-1], weight.numel() - count))
+        masks.append(masks[-1] & _without(weight.abs() * masks[-1], masks[0], count))
+    return masks
+
+
+def _all_ties(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [_full(trained[0])]
+    for weight in trained:
+        kept = weight.abs()[masks[-1]]
+        count = round(fraction * len(kept))
+        above = weight.abs() > kept.kthvalue(count).values if count else masks[0]
+        masks.append(masks[-1] & above)
+    return masks
+
+
+def _last_first(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    def turned(tensors: Sequence[Tensor]) -> list[Tensor]:
+        return [w.flatten().flip(0).view(w.shape) for w in tensors]
+
+    return turned(iterative_masks(turned(trained), fraction))
+
+
+def _by_rows(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [_full(trained[0])]
+    for weight in trained:
+        score = weight.abs().where(masks[-1], torch.inf)
+        smaller = masks[-1].clone()
+        smaller[score.argsort(stable=True)[: round(fraction * int(masks[-1].sum()))]] = False
+        masks.append(smaller)
     return masks
 
 
@@ -207,44 +245,33 @@ def _kept(mask: Mapping[str, Tensor]) -> int:
     return sum(int(m.sum()) for m in mask.values())
 
 
-def _by_count(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [r for r in range(1, len(masks)) if _kept(masks[r]) > _kept(masks[r - 1])]
+def _back(masks: Sequence[Mapping[str, Tensor]], r: int, s: int) -> list[int]:
+    """How many weights mask r keeps and mask s does not, layer by layer."""
+    return [int((masks[r][n] & ~masks[s][n]).sum()) for n in masks[r]]
 
 
-def _removing(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [r for r in range(1, len(masks)) if any((masks[r - 1][n] & ~masks[r][n]).any() for n in masks[r])]
+def _rounds(
+    found: Callable[[Sequence[Mapping[str, Tensor]], int], bool], *, first: int = 1, left_out: int = 0
+) -> Callable[[Sequence[Mapping[str, Tensor]]], list[int]]:
+    """The rounds, without the last `left_out`, of which `found` is true."""
+    return lambda masks: [r for r in range(first, len(masks) - left_out) if found(masks, r)]
 
 
-def _ever_removed(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [
-        r
-        for r in range(1, len(masks))
-        if any((masks[r][n] & ~old[n]).any() for old in masks[:r] for n in masks[r])
-    ]
+def _revived(masks: Sequence[Mapping[str, Tensor]], r: int) -> bool:
+    return any(_back(masks, r, r - 1))
 
 
-def _with_the_first(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [r for r in range(1, len(masks)) if any((masks[r][n] & ~masks[0][n]).any() for n in masks[r])]
+def _just_cut(masks: Sequence[Mapping[str, Tensor]], r: int) -> bool:
+    return any((masks[r][n] & ~masks[r - 1][n] & masks[r - 2][n]).any() for n in masks[r])
 
 
-def _first_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return reviving_rounds([{n: m[n] for n in list(masks[0])[:1]} for m in masks])
+def _whole_layer(masks: Sequence[Mapping[str, Tensor]], r: int) -> bool:
+    return any((masks[r][n] & ~masks[r - 1][n]).all() for n in masks[r])
 
 
-def _just_cut(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [
-        r
-        for r in range(2, len(masks))
-        if any((masks[r][n] & ~masks[r - 1][n] & masks[r - 2][n]).any() for n in masks[r])
-    ]
-
-
-def _layer_by_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [r for r in range(1, len(masks)) for n in masks[r] if (masks[r][n] & ~masks[r - 1][n]).any()]
-
-
-def _every_layer(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    return [r for r in range(1, len(masks)) if all((masks[r][n] & ~masks[r - 1][n]).any() for n in masks[r])]
+def _by_place(masks: Sequence[Mapping[str, Tensor]], r: int) -> bool:
+    pairs = zip(masks[r].values(), masks[r - 1].values(), strict=True)
+    return any((new & ~old).any() for new, old in pairs)
 
 
 def _rewind_by_where(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -278,6 +305,10 @@ def _only_masked(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> d
 
 def _inverted(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return rewind(initial, {n: ~keep for n, keep in mask.items()})
+
+
+def _zero_biases(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: t * mask[n] if n in mask else torch.zeros_like(t) for n, t in initial.items()}
 
 
 def _squeezed(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -353,6 +384,38 @@ EXERCISES = (
                 lambda target, rounds: density_schedule(target, rounds)[:-1],
                 "The target is missing: range(rounds) ends one too early.",
             ),
+            Misconception(
+                lambda target, rounds: [target ** (r / rounds) for r in range(rounds + 2)],
+                "There is one density too many: range(rounds + 1) already ends at `rounds`.",
+            ),
+            Misconception(
+                lambda target, rounds: [target ** (r * (1 // rounds)) for r in range(rounds + 1)],
+                "// gives a whole number, so 1 // rounds is 0 from two rounds on; write 1 / rounds.",
+            ),
+            Misconception(
+                lambda target, rounds: [target ** (r // rounds) for r in range(rounds + 1)],
+                "// gives a whole number, so r // rounds is 0 until the last round; write r / rounds.",
+            ),
+            *(
+                Misconception(
+                    _rounding(digits, factor=factor),
+                    f"You round {what} to {digits} digits; return the densities as they are and round only to print.",
+                )
+                for factor, what in ((False, "the densities"), (True, "the factor of a round"))
+                for digits in (2, 3, 4)
+            ),
+            Misconception(
+                lambda target, rounds: density_schedule(target, rounds)[::-1],
+                "The list is the wrong way round: 1.0, the dense network, comes first and the target last.",
+            ),
+            Misconception(
+                lambda target, rounds: [0.8**r for r in range(rounds + 1)],
+                "You remove 20 % in every round whatever the target is; the fraction follows from target and rounds.",
+            ),
+            Misconception(
+                lambda target, rounds: [*(max(0.8**r, target) for r in range(rounds)), target],
+                "You remove 20 % in every round and end at the target; the fraction is to be the same in all rounds.",
+            ),
         ),
         alternatives=(_schedule_by_product, _schedule_by_geomspace),
         difficulty="easy",
@@ -387,6 +450,18 @@ EXERCISES = (
                 "Removed weights are not 0 in the later trainings; they stay out all the same.",
             ),
             Case(([torch.ones(2, 3), torch.ones(2, 3)], 0.5), "All equal: the lowest flat index goes first."),
+            Case(
+                ([torch.tensor([2.0, 1.0, 3.0]), torch.tensor([2.0, 1.0, 3.0])], 0.2),
+                "The second round removes nothing: 0.2 * 2 is nearer to 0 than to 1.",
+            ),
+            Case(
+                ([torch.tensor([4.0, 3.0, 1.0, 2.0]), torch.tensor([0.0, 0.0, 9.0, 6.0])], 0.25),
+                "After the second training two weights are exactly 0: one of them goes, and the third stays out.",
+            ),
+            Case(
+                ([_normal(10, seed=i) for i in range(3)], 0.3),
+                "Ten weights: 3, then 2, then round(1.5) = 2 go.",
+            ),
             Case(([_normal(5, 4, seed=i) for i in range(4)], 0.2), "Four trainings of a 5 by 4 layer."),
         ),
         hints=(
@@ -396,12 +471,12 @@ EXERCISES = (
         ),
         misconceptions=(
             Misconception(
-                _always_dense,
+                _ranking(lambda trained, r: trained[0].abs()),
                 "This loop is not iterative: in every round you rank the weights of the first, dense training. Its masks "
                 "are the one-shot masks; use the weights trained last.",
             ),
             Misconception(
-                _always_last,
+                _ranking(lambda trained, r: trained[-1].abs()),
                 "You rank the weights of the last training in every round; mask r + 1 is cut by trained[r].",
             ),
             Misconception(
@@ -410,7 +485,7 @@ EXERCISES = (
                 "round; start from the mask of the round before.",
             ),
             Misconception(
-                _of_all,
+                _ranking(going=lambda fraction, kept, total, r: min(kept, round(fraction * total))),
                 "You remove the fraction of all weights in every round; it is a fraction of those that remain.",
             ),
             Misconception(
@@ -419,16 +494,19 @@ EXERCISES = (
                 "are out stay out.",
             ),
             Misconception(
-                _signed,
+                _ranking(lambda trained, r: trained[r]),
                 "You rank signed weights, and large negative ones go first; rank absolute values.",
             ),
             Misconception(
                 lambda trained, fraction: iterative_masks(trained, fraction)[1:],
                 "Mask 0, which keeps all, is missing at the front of the list.",
             ),
-            Misconception(_cut_off, "int() cuts the count off: of 1.5 weights it makes 1. Use round()."),
             Misconception(
-                lambda trained, fraction: iterative_masks([trained[0], *trained[:-1]], fraction),
+                _ranking(going=lambda fraction, kept, total, r: int(fraction * kept)),
+                "int() cuts the count off: of 1.5 weights it makes 1. Use round().",
+            ),
+            Misconception(
+                _ranking(lambda trained, r: trained[max(r - 1, 0)].abs()),
                 "You are one training late: mask r + 1 is cut by trained[r], the training that has just ended.",
             ),
             Misconception(
@@ -440,11 +518,64 @@ EXERCISES = (
                 "All masks in your list are one and the same tensor, which later rounds changed; make a new mask in "
                 "each round.",
             ),
+            Misconception(
+                _ranking(lambda trained, r: trained[min(r + 1, len(trained) - 1)].abs()),
+                "You are one training early: mask 1 is cut by trained[0], mask r + 1 by trained[r].",
+            ),
+            Misconception(
+                lambda trained, fraction: iterative_masks(trained, fraction)[:-1],
+                "The last mask is missing: the last entry of `trained` cuts a mask too.",
+            ),
+            Misconception(
+                _ranking(lambda trained, r: (trained[r] - trained[0] if r else trained[0]).abs()),
+                "You rank how far the weights have moved since trained[0]; rank their absolute values.",
+            ),
+            Misconception(
+                _ranking(lambda trained, r: torch.stack([*trained[: r + 1]]).abs().mean(0)),
+                "You rank the mean over the trainings so far; mask r + 1 is cut by trained[r] alone.",
+            ),
+            Misconception(
+                _ranking(lambda trained, r: -trained[r].abs()),
+                "You remove the largest weights; the smallest in absolute value go.",
+            ),
+            Misconception(
+                _all_ties,
+                "A threshold removes all weights that are equal to it, too many here; remove exactly "
+                "round(fraction * remaining), among equal ones the first.",
+            ),
+            Misconception(
+                _last_first,
+                "Among equal weights you remove the last; the one with the lowest flat index goes first.",
+            ),
+            Misconception(
+                _zeros_back,
+                "You rank removed weights as zeros, and where a kept weight is 0 too one of them comes back; weights that "
+                "are out stay out.",
+            ),
+            Misconception(
+                _by_rows,
+                "With a matrix, argsort and an index work row by row; flatten scores and mask first, and bring the new "
+                "mask back to shape.",
+            ),
+            Misconception(
+                _ranking(going=lambda fraction, kept, total, r: kept - round((1 - fraction) * kept)),
+                "You round how many stay; round how many go, round(fraction * remaining).",
+            ),
+            Misconception(
+                _ranking(
+                    going=lambda fraction, kept, total, r: kept - round((1 - fraction) ** (r + 1) * total)
+                ),
+                "You take the count from a power of 1 - fraction; take round(fraction * remaining) in each round.",
+            ),
+            Misconception(
+                _ranking(going=lambda fraction, kept, total, r: kept - round(fraction * kept)),
+                "You keep the fraction; it is the part that goes.",
+            ),
         ),
         alternatives=(_masks_by_numpy, _masks_by_loops),
-        difficulty="medium",
+        difficulty="easy",
         lines=6,
-        minutes=10,
+        minutes=8,
     ),
     Exercise(
         id="04.3",
@@ -489,6 +620,19 @@ EXERCISES = (
                 "A weight is out for two rounds and comes back in round 3.",
             ),
             Case(([{"w": _bits(1, 1)}],), "One mask only: nothing can be revived."),
+            Case(
+                ([{"w": _bits(1, 0)}, {"w": _bits(1, 1)}],),
+                "Mask 0 need not keep everything: here round 1 brings a weight back.",
+            ),
+            Case(
+                (
+                    [
+                        {"a": _bits(1, 0), "b": _bits(1, 1)},
+                        {"b": _bits(1, 1), "a": _bits(1, 0)},
+                    ],
+                ),
+                "The second dict has the names in another order; a layer is known by its name.",
+            ),
         ),
         hints=(
             "A weight is revived in round r if masks[r] has True and masks[r - 1] has False at its place.",
@@ -497,35 +641,76 @@ EXERCISES = (
         ),
         misconceptions=(
             Misconception(
-                _by_count,
+                _rounds(lambda masks, r: _kept(masks[r]) > _kept(masks[r - 1])),
                 "You compare how many weights are kept; a mask can keep fewer or as many and yet revive some. Compare "
                 "place by place.",
             ),
             Misconception(
-                _removing,
+                _rounds(lambda masks, r: any(_back(masks, r - 1, r))),
                 "These are the rounds that remove a weight; asked for are those that bring one back.",
             ),
             Misconception(
-                _ever_removed,
+                _rounds(lambda masks, r: _revived(masks, r) or any(_back(masks, r - 1, r))),
+                "You list every round that changes the mask; removing is no reviving. Look for True now and False before.",
+            ),
+            Misconception(
+                _rounds(lambda masks, r: any(any(_back(masks, r, s)) for s in range(r))),
                 "You compare with all earlier masks, so a round counts that only keeps what another round revived; "
                 "compare with the round before.",
             ),
             Misconception(
-                _with_the_first,
-                "You compare with round 0, which keeps everything, so nothing ever looks revived; compare with the "
-                "round before.",
+                _rounds(lambda masks, r: any(_back(masks, r, 0))),
+                "You compare with round 0, which keeps everything or nearly so; compare with the round before.",
             ),
             Misconception(
-                _just_cut,
+                _rounds(lambda masks, r: any(_back(masks, r, r + 1)), first=0, left_out=1),
+                "You compare with the round after; compare with the round before, masks[r - 1].",
+            ),
+            Misconception(
+                _rounds(_just_cut, first=2),
                 "You look only for weights that were cut in the round just before; a weight may have been out for longer.",
             ),
             Misconception(
-                _layer_by_layer, "You list a round once for each layer that revives a weight; list it once."
+                lambda masks: [r for r in range(1, len(masks)) for back in _back(masks, r, r - 1) if back],
+                "You list a round once for each layer that revives a weight; list it once.",
             ),
-            Misconception(_first_layer, "You look at the first layer only; look at all of them."),
             Misconception(
-                _every_layer,
+                _rounds(
+                    lambda masks, r: bool(_back([{n: m[n] for n in masks[0]} for m in masks], r, r - 1)[0])
+                ),
+                "You look at the first layer only; look at all of them.",
+            ),
+            Misconception(
+                _rounds(lambda masks, r: bool(_back(masks, r, r - 1)[-1])),
+                "Only the last layer decides here, because it overwrites what the others gave; one layer is enough.",
+            ),
+            Misconception(
+                _rounds(lambda masks, r: all(_back(masks, r, r - 1))),
                 "A round counts here only if every layer revives a weight; one layer is enough.",
+            ),
+            Misconception(
+                _rounds(_whole_layer),
+                ".all() asks whether every weight of a layer comes back; one is enough, .any().",
+            ),
+            Misconception(
+                _rounds(lambda masks, r: sum(_back(masks, r, r - 1)) > 1),
+                "You ask for more than one revived weight; one is enough.",
+            ),
+            Misconception(
+                _rounds(_by_place),
+                "You pair the layers by their place in the two dicts; take them by name.",
+            ),
+            Misconception(
+                _rounds(_revived, first=0),
+                "Round 0 has no round before it: masks[0 - 1] is the last mask. Start at round 1.",
+            ),
+            Misconception(
+                _rounds(_revived, first=2),
+                "You start at round 2; round 1 has a round before it, round 0.",
+            ),
+            Misconception(
+                _rounds(_revived, left_out=1),
+                "You leave out the last round: range(1, len(masks)) already ends at len(masks) - 1.",
             ),
             Misconception(
                 lambda masks: [r - 1 for r in reviving_rounds(masks)],
@@ -555,6 +740,16 @@ EXERCISES = (
                     {"w": _bits(1, 0, 1, 1).view(2, 2)},
                 ),
                 "A bias has no mask: it is copied whole.",
+            ),
+            Case(
+                (
+                    {
+                        "fc.weight": torch.tensor([[0.5, -0.3], [0.2, 0.1]]),
+                        "fc.bias": torch.tensor([0.1, 0.2]),
+                    },
+                    {"fc.weight": _bits(0, 0, 1, 1).view(2, 2)},
+                ),
+                "The first unit loses all its weights; its bias stays.",
             ),
             Case(
                 ({"w": torch.tensor([0.5, -0.3]), "b": torch.tensor([0.1])}, {"w": _bits(1, 1)}),
@@ -598,6 +793,9 @@ EXERCISES = (
             ),
             Misconception(_copied, "It is a good copy, but removed weights must be 0 in it."),
             Misconception(_inverted, "The mask is the wrong way round: True means that the weight is kept."),
+            Misconception(
+                _zero_biases, "Tensors without a mask, such as the biases, are 0; nothing of them is removed."
+            ),
             Misconception(
                 _squeezed,
                 "Indexing with the mask takes the kept weights out into a shorter tensor; the shape must stay.",

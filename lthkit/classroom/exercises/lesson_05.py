@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -136,35 +138,79 @@ def _drawn_with_where(
     return {n: torch.where(k, d, torch.tensor(0.0)) for n, k, d in zip(theta_0, keep, draws, strict=True)}
 
 
+Draw = Callable[[Tensor, Tensor, torch.Generator], Tensor]  # of old tensor, what is kept, and generator
+Redraw = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], int], dict[str, Tensor]]
+
+
+def _randn(w: Tensor, keep: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(w.shape, generator=generator)
+
+
+def _zeroed(fresh: Tensor, w: Tensor, keep: Tensor) -> Tensor:
+    return torch.where(keep, fresh, 0.0)
+
+
 def _redrawn(
-    theta_0: Mapping[str, Tensor],
-    mask: Mapping[str, Tensor],
-    seed: int,
     *,
-    reseed: bool = False,
-    scale: str = "own",
-    masked: bool = True,
-) -> dict[str, Tensor]:
-    """The right answer with one thing wrong."""
-    generator = torch.Generator().manual_seed(seed)
-    pooled = torch.cat([w.flatten() for w in theta_0.values()]).std()
-    new = {}
-    for name, w in theta_0.items():
-        if reseed:
-            generator.manual_seed(seed)
-        kept = w[mask[name]] if name in mask and mask[name].sum() > 1 else w
-        std = {
-            "own": w.std(),
-            "pooled": pooled,
-            "one": torch.tensor(1.0),
-            "kept": kept.std(),
-            "variance": w.var(),
-            "n": w.std(correction=0),
-        }[scale]
-        new[name] = torch.randn(w.shape, generator=generator) * std
-        if masked and name in mask:
-            new[name] = new[name] * mask[name]
-    return new
+    draw: Draw = _randn,
+    spread: Callable[[Tensor, Tensor], Tensor] = lambda w, keep: w.std(),
+    mask_out: Callable[[Tensor, Tensor, Tensor], Tensor] = _zeroed,
+    order: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], list[str]] = lambda theta_0, mask: list(
+        theta_0
+    ),
+    seed_of: Callable[[int, int], int] | None = None,
+    unmasked: Callable[[Tensor], Tensor] | None = None,
+) -> Redraw:
+    """The right answer with one thing changed; `seed_of` seeds anew for each tensor, `unmasked` replaces the draw."""
+
+    def weights(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        new = {}
+        for i, name in enumerate(order(theta_0, mask)):
+            w = theta_0[name]
+            if seed_of is not None:
+                generator.manual_seed(seed_of(seed, i))
+            if unmasked is not None and name not in mask:
+                new[name] = unmasked(w)
+                continue
+            keep = mask.get(name, torch.ones_like(w, dtype=torch.bool))
+            new[name] = mask_out(draw(w, keep, generator) * spread(w, keep), w, keep)
+        return new
+
+    return weights
+
+
+def _kept_only(w: Tensor, keep: Tensor, generator: torch.Generator) -> Tensor:
+    numbers = torch.randn(int(keep.sum()), generator=generator)
+    return torch.zeros_like(w).masked_scatter(keep, numbers)
+
+
+def _permuted(w: Tensor, keep: Tensor, generator: torch.Generator) -> Tensor:
+    return w.flatten()[torch.randperm(w.numel(), generator=generator)].view(w.shape)
+
+
+def _one(w: Tensor, keep: Tensor) -> Tensor:
+    return torch.tensor(1.0)
+
+
+def _uniform(low: float, high: float) -> Draw:
+    return lambda w, keep, generator: low + (high - low) * torch.rand(w.shape, generator=generator)
+
+
+def _pooled(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    together = torch.cat([w.flatten() for w in theta_0.values()]).std()
+    return _redrawn(spread=lambda w, keep: together)(theta_0, mask, seed)
+
+
+def _inverted(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    return reinitialised_weights(theta_0, {name: ~keep for name, keep in mask.items()}, seed)
+
+
+def _by_numpy(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    generator = np.random.default_rng(seed)
+    return _redrawn(
+        draw=lambda w, keep, _: torch.tensor(generator.normal(size=tuple(w.shape)), dtype=torch.float32)
+    )(theta_0, mask, seed)
 
 
 def _old_biases(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -177,8 +223,7 @@ def _old_weights(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed
 
 
 def _global_seed(theta_0: Mapping[str, Tensor], mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    fresh = {name: torch.randn_like(w) * w.std() for name, w in theta_0.items()}
-    return {name: w * mask[name] if name in mask else w for name, w in fresh.items()}
+    return _redrawn(draw=lambda w, keep, _: torch.randn(w.shape))(theta_0, mask, seed)
 
 
 def _by_takewhile(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
@@ -193,6 +238,25 @@ def _from_the_end(densities: Sequence[float], ticket: Sequence[float], dense: fl
     return 1.0
 
 
+Match = Callable[[Sequence[float], Sequence[float], float], float]
+
+
+def _down_to(matches: Callable[[float, float], bool], *, none_fails: float | None = None) -> Match:
+    """The right answer with another rule for accuracy and dense, or another answer when no density fails."""
+
+    def answer(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+        good = [d for d, _ in takewhile(lambda p: matches(p[1], dense), zip(densities, ticket, strict=True))]
+        if none_fails is not None and len(good) == len(ticket):
+            return none_fails
+        return min(good, default=1.0)
+
+    return answer
+
+
+def _with_tolerance(tolerance: float) -> Match:
+    return _down_to(lambda accuracy, dense: accuracy >= dense - tolerance)
+
+
 def _any_match(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
     return min(
         (d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005),
@@ -200,9 +264,35 @@ def _any_match(densities: Sequence[float], ticket: Sequence[float], dense: float
     )
 
 
-def _close_to_dense(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
-    pairs = takewhile(lambda p: abs(p[1] - dense) <= 0.005, zip(densities, ticket, strict=True))
-    return min((d for d, _ in pairs), default=1.0)
+def _first_match(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    return next((d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005), 1.0)
+
+
+def _with_the_best(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    return matching_density(densities, ticket, max(*ticket, dense))
+
+
+def _with_the_one_before(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    before = [dense, *ticket]
+    falls = (d for i, d in enumerate([1.0, *densities[:-1]]) if ticket[i] < before[i] - 0.005)
+    return next(falls, densities[-1])
+
+
+def _with_the_best_so_far(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    best = dense
+    for i, accuracy in enumerate(ticket):
+        best = max(best, accuracy)
+        if accuracy < best - 0.005:
+            return [1.0, *densities][i]
+    return densities[-1]
+
+
+def _how_many(densities: Sequence[float], ticket: Sequence[float], dense: float) -> int:
+    return len(list(takewhile(lambda a: a >= dense - 0.005, ticket)))
+
+
+def _largest_fails(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
+    return matching_density(densities, ticket, dense) if ticket[0] >= dense - 0.005 else densities[0]
 
 
 def _first_failing(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
@@ -241,24 +331,35 @@ def _stop_least_of_all(steps: Sequence[int], losses: Sequence[float], patience: 
     return steps[min(range(len(losses)), key=losses.__getitem__)]
 
 
-def _stop_where_it_ends(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
-    best_step, best_loss = steps[0], losses[0]
-    for step, loss in zip(steps, losses, strict=True):
-        if loss < best_loss:
-            best_step, best_loss = step, loss
-        elif step - best_step >= patience:
-            return step
-    return steps[-1]
+Stop = Callable[[Sequence[int], Sequence[float], int], int]
+
+
+def _stopping(
+    *,
+    better: Callable[[float, float], bool] = operator.lt,
+    over: Callable[[int, int], bool] = operator.ge,
+    patience_first: bool = False,
+    update: bool = True,
+    where_it_stops: bool = False,
+    last_at_end: bool = False,
+) -> Stop:
+    """The right answer with one thing changed."""
+
+    def answer(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
+        best_step, best_loss = steps[0], losses[0]
+        for step, loss in zip(steps[1:], losses[1:], strict=True):
+            new = better(loss, best_loss)
+            if over(step - best_step, patience) and (patience_first or not new):
+                return step if where_it_stops else best_step
+            if new:
+                best_step, best_loss = step, loss if update else best_loss
+        return steps[-1] if last_at_end else best_step
+
+    return answer
 
 
 def _stop_counting_measurements(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
-    best = 0
-    for i, loss in enumerate(losses):
-        if loss < losses[best]:
-            best = i
-        elif i - best >= patience:
-            break
-    return steps[best]
+    return steps[_stopping()(range(len(steps)), losses, patience)]
 
 
 def _stop_at_first_rise(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
@@ -266,16 +367,6 @@ def _stop_at_first_rise(steps: Sequence[int], losses: Sequence[float], patience:
         if losses[i] >= losses[i - 1]:
             return steps[i - 1]
     return steps[-1]
-
-
-def _stop_on_ties_too(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
-    best_step, best_loss = steps[0], losses[0]
-    for step, loss in zip(steps, losses, strict=True):
-        if loss <= best_loss:
-            best_step, best_loss = step, loss
-        elif step - best_step >= patience:
-            break
-    return best_step
 
 
 def _stop_waiting(
@@ -290,6 +381,49 @@ def _stop_waiting(
             waited += steps[1] - steps[0] if even else steps[i] - steps[i - 1]
             if waited >= patience:
                 break
+    return steps[best]
+
+
+def _stop_since(since: Callable[[Sequence[int], Sequence[float], int, int], int]) -> Stop:
+    """The patience begins at the measurement `since(steps, losses, best, now)`; all but steps are indices."""
+
+    def answer(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
+        best = 0
+        for i, loss in enumerate(losses):
+            if loss < losses[best]:
+                best = i
+            elif steps[i] - since(steps, losses, best, i) >= patience:
+                break
+        return steps[best]
+
+    return answer
+
+
+def _last_fall(steps: Sequence[int], losses: Sequence[float], best: int, now: int) -> int:
+    return steps[max(i for i in range(now + 1) if i == 0 or losses[i] < losses[i - 1])]
+
+
+def _last_equal(steps: Sequence[int], losses: Sequence[float], best: int, now: int) -> int:
+    return steps[max(i for i in range(now + 1) if losses[i] == losses[best])]
+
+
+def _stop_not_on_ties(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
+    best = 0
+    for i, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = i
+        elif loss > losses[best] and steps[i] - steps[best] >= patience:
+            break
+    return steps[best]
+
+
+def _stop_one_late(steps: Sequence[int], losses: Sequence[float], patience: int) -> int:
+    best = 0
+    for i, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = i
+        elif i and steps[i - 1] - steps[best] >= patience:
+            break
     return steps[best]
 
 
@@ -318,37 +452,55 @@ def _safe_in_a_loop(differences: Differences, largest: float) -> float | None:
     return found
 
 
-def _safe_by_mean(differences: Differences, largest: float) -> float | None:
-    return min((d for d, v in differences.items() if d <= largest and mean(v) >= 0), default=None)
-
-
-def _safe_unlimited(differences: Differences, largest: float) -> float | None:
-    return min((d for d, v in differences.items() if analysis.interval(v).low >= 0), default=None)
-
-
-def _safe_largest(differences: Differences, largest: float) -> float | None:
-    return max(
-        (d for d, v in differences.items() if d <= largest and analysis.interval(v).low >= 0), default=None
+def _safe(
+    good: Callable[[Sequence[float]], bool] = lambda values: analysis.interval(values).low >= 0,
+    *,
+    allowed: Callable[[float, float], bool] = operator.le,
+    choose: Callable[[dict[float, Sequence[float]]], float | None] = lambda safe: min(safe, default=None),
+) -> Callable[[Differences, float], float | None]:
+    """The right answer with another rule for one density, for what is allowed, or for the choice among those."""
+    return lambda differences, largest: choose(
+        {d: v for d, v in differences.items() if allowed(d, largest) and good(v)}
     )
 
 
-def _safe_containing_zero(differences: Differences, largest: float) -> float | None:
-    return min(
-        (d for d, v in differences.items() if d <= largest and analysis.interval(v).high >= 0), default=None
-    )
+def _edge(values: Sequence[float], quantile: float) -> float:
+    """The lower end of an interval with another quantile."""
+    return mean(values) - quantile * stdev(values) / math.sqrt(len(values))
 
 
-def _safe_by_deviation(differences: Differences, largest: float) -> float | None:
-    return min((d for d, v in differences.items() if d <= largest and mean(v) - stdev(v) >= 0), default=None)
+def _low_over_n(values: Sequence[float]) -> float:
+    """The lower end with a standard deviation that divides by n."""
+    found, n = analysis.interval(values), len(values)
+    return found.mean - found.half * math.sqrt((n - 1) / n)
 
 
-def _safe_normal(differences: Differences, largest: float) -> float | None:
-    low = {d: mean(v) - 1.96 * stdev(v) / math.sqrt(len(v)) for d, v in differences.items()}
-    return min((d for d, edge in low.items() if d <= largest and edge >= 0), default=None)
+def _trimmed(values: Sequence[float]) -> Sequence[float]:
+    return sorted(values)[1:-1] if len(values) > 3 else values
 
 
-def _safe_every_seed(differences: Differences, largest: float) -> float | None:
-    return min((d for d, v in differences.items() if d <= largest and min(v) >= 0), default=None)
+def _safest(safe: dict[float, Sequence[float]]) -> float | None:
+    return max(safe, key=lambda d: analysis.interval(safe[d]).low, default=None)
+
+
+def _only_the_smallest(differences: Differences, largest: float) -> float | None:
+    smallest = min(differences)
+    return _safe()({smallest: differences[smallest]}, largest)
+
+
+def _up_to_a_gap(differences: Differences, largest: float) -> float | None:
+    allowed = sorted((d for d in differences if d <= largest), reverse=True)
+    return min(takewhile(lambda d: analysis.interval(differences[d]).low >= 0, allowed), default=None)
+
+
+def _mean_of_it(differences: Differences, largest: float) -> float | None:
+    density = smallest_safe_density(differences, largest)
+    return None if density is None else mean(differences[density])
+
+
+def _or_largest(differences: Differences, largest: float) -> float:
+    density = smallest_safe_density(differences, largest)
+    return largest if density is None else density
 
 
 EXERCISES = (
@@ -390,8 +542,8 @@ EXERCISES = (
             ),
             Case(
                 (
-                    {"b": torch.tensor([3.0, -3.0]), "a": torch.tensor([0.3, -0.3])},
-                    {"a": torch.tensor([True, False]), "b": torch.tensor([False, False])},
+                    {"b": torch.tensor([3.0, -3.0, 1.0]), "a": torch.tensor([0.3, -0.3, 0.1])},
+                    {"a": torch.tensor([True, False, True]), "b": torch.tensor([False, True, True])},
                     0,
                 ),
                 "Numbers are drawn in the order of theta_0, and for removed entries too.",
@@ -404,40 +556,119 @@ EXERCISES = (
         hints=(
             "Nothing of theta_0 is used but its shapes and the standard deviation of each tensor.",
             "Make one torch.Generator().manual_seed(seed) before the loop, then torch.randn(w.shape, generator=generator) * w.std().",
-            "Multiply by mask[name] where there is one: True is 1 and False is 0. Put the results into a new dict.",
+            "Where there is a mask, torch.where(mask[name], numbers, 0.0) sets removed entries to 0. Put the results into a new dict.",
         ),
         misconceptions=(
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, reseed=True),
+                _redrawn(seed_of=lambda seed, i: seed),
                 "You seed again for each tensor, so that all tensors start with the same random numbers; seed one "
                 "generator once, before the loop.",
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="one"),
+                _redrawn(spread=lambda w, keep: w[keep].std()),
+                "You take the standard deviation of the kept weights, which are the large ones; take that of the whole tensor.",
+            ),
+            Misconception(
+                _redrawn(spread=lambda w, keep: (w * keep).std()),
+                "You mask the old tensor before you take its standard deviation, so its zeros count; take that of the "
+                "whole tensor.",
+            ),
+            Misconception(
+                _redrawn(spread=_one),
                 "These numbers have standard deviation 1; multiply each tensor by the standard deviation of its old one.",
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="pooled"),
-                "You use one standard deviation for all tensors; each tensor has its own.",
+                _pooled, "You use one standard deviation for all tensors; each tensor has its own."
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, masked=False),
+                _redrawn(mask_out=lambda fresh, w, keep: fresh),
                 "The numbers are right, but the mask is not applied: removed entries must be exactly 0.",
             ),
+            Misconception(
+                _redrawn(mask_out=lambda fresh, w, keep: torch.where(keep, fresh, w)),
+                "Removed entries still have their old values; they must be exactly 0.",
+            ),
+            Misconception(_inverted, "The mask is the wrong way round: True means that the entry is kept."),
             Misconception(
                 _old_weights,
                 "This is the ticket itself, with its original weights; the control needs new random numbers.",
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="kept"),
-                "You take the standard deviation of the kept weights, which are the large ones; take that of the whole tensor.",
+                _redrawn(draw=_permuted, spread=_one),
+                "You permute the old weights; the control needs new numbers, drawn from a Gaussian.",
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="variance"),
+                _redrawn(draw=lambda w, keep, generator: _randn(w, keep, generator) * w, spread=_one),
+                "You multiply random numbers by the old weights; multiply them by the standard deviation of the tensor.",
+            ),
+            *(
+                Misconception(
+                    _redrawn(draw=_uniform(low, high)), f"You draw uniform numbers{which}; use torch.randn."
+                )
+                for low, high, which in (
+                    (0.0, 1.0, ", and none is below 0"),
+                    (-1.0, 1.0, " between -std and std"),
+                    (-math.sqrt(3), math.sqrt(3), " of the right spread"),
+                )
+            ),
+            Misconception(
+                _redrawn(draw=lambda w, keep, g: _randn(w, keep, g) + w.mean() / w.std()),
+                "You add the mean of the old tensor; the new weights have mean 0.",
+            ),
+            Misconception(
+                _redrawn(draw=_kept_only),
+                "You draw numbers for the kept entries only; draw the whole tensor, then set removed entries to 0. So the "
+                "same seed gives the same weights under every mask.",
+            ),
+            Misconception(
+                _redrawn(seed_of=lambda seed, i: seed + i),
+                "Each tensor has a generator of its own, seeded with seed + i; seed one generator once, before the loop.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: reinitialised_weights(theta_0, mask, seed + 1),
+                "You seed with seed + 1; take the seed as it is.",
+            ),
+            Misconception(
+                lambda theta_0, mask, seed: reinitialised_weights(theta_0, mask, 0),
+                "You seed with a fixed number, so that `seed` has no effect.",
+            ),
+            Misconception(
+                _by_numpy,
+                "You draw with numpy, whose generator gives other numbers; use torch.randn with a torch.Generator.",
+            ),
+            Misconception(
+                _redrawn(
+                    draw=lambda w, keep, g: torch.randn(w.shape, generator=g, dtype=torch.float64).float()
+                ),
+                "You draw float64 numbers, and they are others than those of float32; leave out the dtype.",
+            ),
+            Misconception(
+                _redrawn(order=lambda theta_0, mask: sorted(theta_0, key=lambda name: name not in mask)),
+                "You draw the tensors with a mask first; draw in the order of theta_0.",
+            ),
+            Misconception(
+                _redrawn(order=lambda theta_0, mask: list(mask) + [n for n in theta_0 if n not in mask]),
+                "You draw in the order of `mask`; draw in the order of theta_0.",
+            ),
+            Misconception(
+                _redrawn(order=lambda theta_0, mask: sorted(theta_0)),
+                "You sort the names; draw in the order of theta_0.",
+            ),
+            Misconception(
+                _redrawn(unmasked=lambda w: w.clone()),
+                "Tensors without a mask, such as biases, are copied, and no numbers are drawn for them; they are drawn "
+                "afresh too.",
+            ),
+            Misconception(
+                _redrawn(unmasked=torch.zeros_like),
+                "Tensors without a mask, such as biases, are 0; they are drawn afresh too.",
+            ),
+            Misconception(
+                _redrawn(spread=lambda w, keep: w.var()),
                 "You multiply by the variance; the standard deviation is its square root.",
             ),
             Misconception(
-                lambda theta_0, mask, seed: _redrawn(theta_0, mask, seed, scale="n"),
+                _redrawn(spread=lambda w, keep: w.std(correction=0)),
                 "You divide by n, as numpy's std does; tensor.std() divides by n - 1.",
             ),
             Misconception(
@@ -455,6 +686,7 @@ EXERCISES = (
         minutes=10,
         atol=0.0,
         fresh=True,
+        leaves_random_state=True,
     ),
     Exercise(
         id="05.2",
@@ -491,8 +723,16 @@ EXERCISES = (
                 "It falls short at the largest density: whatever comes after, the answer is 1.0.",
             ),
             Case(
-                ([1.0, 0.51, 0.21, 0.087, 0.036, 0.015], [0.885, 0.889, 0.891, 0.890, 0.884, 0.869], 0.886),
+                ([1.0, 0.51, 0.21, 0.087, 0.036, 0.015], [0.885, 0.889, 0.892, 0.890, 0.884, 0.869], 0.886),
                 "A hill, then the cliff.",
+            ),
+            Case(
+                ([1.0, 0.5, 0.2, 0.1, 0.05], [0.85, 0.856, 0.852, 0.848, 0.80], 0.85),
+                "A small hill, then a slow fall: 0.848 is less than 0.005 below dense.",
+            ),
+            Case(
+                ([1.0, 0.5], [0.012, 0.007], 0.012),
+                "Near chance among 100 classes; 0.007 is exactly 0.005 below 0.012, and that still matches.",
             ),
         ),
         hints=(
@@ -506,12 +746,26 @@ EXERCISES = (
                 "This is the smallest density that matches anywhere, beyond gaps too; stop at the first that does not match.",
             ),
             Misconception(
-                lambda densities, ticket, dense: _by_takewhile(densities, ticket, dense + 0.005),
+                _with_tolerance(0.0),
                 "You compare with the dense accuracy itself; a ticket matches down to 0.005 below it.",
             ),
             Misconception(
-                lambda densities, ticket, dense: _by_takewhile(densities, ticket, dense - 0.495),
-                "Your tolerance is 0.5, which is fifty points; accuracies are fractions, and half a point is 0.005.",
+                _with_tolerance(-0.005), "You add 0.005 to the dense accuracy; subtract it: dense - 0.005."
+            ),
+            Misconception(
+                _down_to(lambda accuracy, dense: accuracy > dense - 0.005),
+                "You ask for more than dense - 0.005; a ticket exactly 0.005 below dense still matches, so >=.",
+            ),
+            *(
+                Misconception(
+                    _with_tolerance(tolerance),
+                    f"Your tolerance is {tolerance}, which is {points}; accuracies are fractions, and half a point is 0.005.",
+                )
+                for tolerance, points in ((0.5, "fifty points"), (0.05, "five points"), (0.01, "one point"))
+            ),
+            Misconception(
+                _down_to(lambda accuracy, dense: round(accuracy, 2) >= round(dense, 2) - 0.005),
+                "You round the accuracies; half a point is then lost in the rounding.",
             ),
             Misconception(
                 _first_failing,
@@ -522,22 +776,47 @@ EXERCISES = (
                 "When the very first density fails there is none before it, and index -1 takes the last; the answer is 1.0.",
             ),
             Misconception(
-                lambda densities, ticket, dense: _by_takewhile(densities, ticket, 0.995 * dense + 0.005),
+                _largest_fails,
+                "When the very first density fails you return it, though it does not match; the answer is 1.0.",
+            ),
+            Misconception(
+                _down_to(lambda accuracy, dense: accuracy >= 0.995 * dense),
                 "You take 0.5 % of the dense accuracy; half a percentage point is a difference of 0.005.",
             ),
             Misconception(
-                _close_to_dense,
+                _down_to(lambda accuracy, dense: abs(accuracy - dense) <= 0.005),
                 "You ask whether the two are close; a ticket that is better than dense matches as well.",
             ),
             Misconception(
-                lambda densities, ticket, dense: next(
-                    (d for d, a in zip(densities, ticket, strict=True) if a >= dense - 0.005), 1.0
-                ),
-                "You stop at the first density that matches; go on as long as it matches.",
+                _first_match, "You stop at the first density that matches; go on as long as it matches."
             ),
             Misconception(
-                lambda densities, ticket, dense: _by_takewhile(densities, ticket, max(*ticket, dense)),
+                _with_the_best,
                 "You compare with the best accuracy of the ticket; the ticket is to match the dense network.",
+            ),
+            Misconception(
+                _with_the_best_so_far,
+                "You compare with the best accuracy so far; the ticket is to match the dense network.",
+            ),
+            Misconception(
+                _with_the_one_before,
+                "You compare with the accuracy one density before; the ticket is to match the dense network.",
+            ),
+            Misconception(
+                _down_to(lambda accuracy, dense: accuracy >= dense - 0.005, none_fails=1.0),
+                "When no density fails you return 1.0; then the answer is the last density.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: 1 - matching_density(densities, ticket, dense),
+                "This is a sparsity, what is gone; return the density.",
+            ),
+            Misconception(
+                _how_many,
+                "You count how many densities match; return the smallest of them, the density itself.",
+            ),
+            Misconception(
+                lambda densities, ticket, dense: max(_how_many(densities, ticket, dense) - 1, 0),
+                "This is the position in the list; return the density at that position.",
             ),
         ),
         alternatives=(_by_takewhile, _from_the_end),
@@ -552,9 +831,26 @@ EXERCISES = (
             Case(([0, 100, 200], [2.0, 1.0, 1.5], 400), "The loss is least at step 100."),
             Case(([0, 100, 200], [2.0, 1.0, 0.5], 400), "It falls to the end."),
             Case(
-                ([0, 100, 200, 300, 400], [2.0, 1.0, 1.2, 1.1, 0.5], 200),
-                "At step 300 the best is 200 steps old: the training ends there and never sees step 400.",
+                ([0, 100, 200, 300, 350], [2.0, 1.0, 1.2, 1.1, 0.5], 200),
+                "At step 300 the best is 200 steps old: the training ends there and never sees step 350.",
             ),
+            Case(
+                ([0, 100, 200, 300, 340], [2.0, 1.0, 1.2, 1.3, 0.5], 150),
+                "A patience of 150 steps ends at the first measurement after them, step 300.",
+            ),
+            Case(
+                ([0, 100, 200, 300, 400], [2.0, 1.0, 1.0, 1.0, 0.5], 200),
+                "A plateau: equal losses are no new best, and the patience ends at step 300.",
+            ),
+            Case(
+                ([0, 100, 200, 300, 400, 500], [2.0, 1.0, 1.0, 1.0, 1.2, 0.5], 200),
+                "A plateau, then a rise: the training ends on the plateau.",
+            ),
+            Case(
+                ([0, 100, 200, 300, 400, 500], [2.0, 1.0, 1.2, 1.1, 1.3, 0.5], 200),
+                "The training ends at step 300 and never sees step 500.",
+            ),
+            Case(([0, 100], [1.0, 0.99995], 100), "Any loss below the best is a new best, however little."),
             Case(
                 ([0, 100, 200, 300, 400], [2.0, 1.0, 1.2, 0.9, 0.95], 300),
                 "The loss rises at step 200 and falls again within the patience.",
@@ -601,23 +897,73 @@ EXERCISES = (
                 "This is the least loss of the whole list; a training that has stopped never sees what comes later.",
             ),
             Misconception(
-                _stop_where_it_ends,
+                _stopping(where_it_stops=True, last_at_end=True),
                 "This is the step at which the training ends; the early-stop step is the step of its best loss.",
+            ),
+            Misconception(
+                _stopping(where_it_stops=True),
+                "Where the patience ends you return the step at which it ends; return the step of the best loss.",
+            ),
+            Misconception(
+                _stopping(last_at_end=True),
+                "When the patience never ends you return the last step; return the step of the best loss then too.",
+            ),
+            Misconception(
+                _stopping(patience_first=True),
+                "You look at the patience before the loss, so that a new best after a long wait is lost; ask first "
+                "whether the loss is a new best.",
+            ),
+            Misconception(
+                _stopping(update=False),
+                "You remember the step of a new best but not its loss, so all are compared with the first loss; remember both.",
+            ),
+            Misconception(
+                _stopping(better=operator.gt), "You look for the largest loss; the best is the least."
             ),
             Misconception(
                 _stop_counting_measurements,
                 "You count measurements; patience is a number of steps, the difference of two entries of `steps`.",
             ),
             Misconception(
+                _stop_since(lambda steps, losses, best, now: steps[min(best + 1, now)]),
+                "Your patience begins one measurement after the best; it begins at the step of the best.",
+            ),
+            Misconception(
+                _stop_since(_last_fall),
+                "Your patience begins anew when the loss is below the one before; only a new best begins it anew.",
+            ),
+            Misconception(
+                _stop_since(_last_equal),
+                "Your patience begins anew at a loss equal to the best; only a loss below the best begins it anew.",
+            ),
+            Misconception(
+                _stop_not_on_ties,
+                "You look at the patience only where the loss is above the best; look whenever it is no new best.",
+            ),
+            Misconception(
+                _stop_one_late,
+                "You ask how old the best was at the measurement before; ask at this one, step - best_step.",
+            ),
+            Misconception(
+                lambda steps, losses, patience: min(
+                    zip(losses, steps, strict=True), key=lambda p: (p[1] - steps[0] > patience, p[0])
+                )[1],
+                "Your patience counts from the first step; it counts from the best so far.",
+            ),
+            Misconception(
+                _stopping(better=lambda loss, best: loss < best - 1e-4),
+                "You ask for a loss clearly below the best; any loss below it is a new best, however little.",
+            ),
+            Misconception(
                 _stop_at_first_rise,
                 "You stop when the loss rises for the first time; patience is there to bear a rise for a while.",
             ),
             Misconception(
-                _stop_on_ties_too,
+                _stopping(better=operator.le),
                 "You count an equal loss as a new best; only a loss below the best is one.",
             ),
             Misconception(
-                lambda steps, losses, patience: early_stop_step(steps, losses, patience + 1),
+                _stopping(over=operator.gt),
                 "You stop only when the best is more than `patience` steps old; `patience` steps or more is the rule.",
             ),
             Misconception(
@@ -678,7 +1024,7 @@ EXERCISES = (
             ),
             Case(({0.05: [0.0, 0.0, 0.0]}, 0.05), "The interval begins at exactly 0: at 0 or above."),
             Case(
-                ({0.05: [-0.004, 0.002, 0.001], 0.2: [0.01, 0.012, 0.011]}, 0.1),
+                ({0.05: [-0.004, -0.001, 0.002], 0.2: [0.01, 0.012, 0.011]}, 0.1),
                 "At 0.05 the mean is a little below 0, and the interval contains 0.",
             ),
             Case(
@@ -689,6 +1035,34 @@ EXERCISES = (
                 ({0.05: [0.011, 0.012, 0.011], 0.02: [0.001, 0.030, 0.002]}, 0.05),
                 "At 0.02 the mean is above 0 by less than the spread.",
             ),
+            Case(
+                ({0.05: [0.011, 0.012, 0.011], 0.02: [0.0012, 0.0022, 0.0032]}, 0.05),
+                "At 0.02 the interval begins at -0.0003: only just below 0.",
+            ),
+            Case(
+                ({0.05: [0.011, 0.012, 0.011], 0.02: [0.012, 0.022, 0.032]}, 0.05),
+                "At 0.02 the mean is far above 0, and so is the spread; the interval begins at -0.003.",
+            ),
+            Case(
+                ({0.05: [-0.0012, -0.0010, -0.0011]}, 0.05),
+                "A little worse in all seeds: no worse than dense is not shown.",
+            ),
+            Case(
+                ({0.05: [0.010, 0.011, 0.012, 0.011, -0.060]}, 0.05),
+                "One training of five failed. It counts like the others.",
+            ),
+            Case(
+                (
+                    {
+                        0.02: [0.003, 0.004, 0.003],
+                        0.05: [0.011, 0.012, 0.011],
+                        0.03: [0.01, -0.01, 0.0],
+                        0.01: [-0.01, -0.012, -0.011],
+                    },
+                    0.05,
+                ),
+                "0.02 will do, though 0.03 and 0.01 will not.",
+            ),
         ),
         hints=(
             "Three conditions: the density is allowed, the interval lies at 0 or above, and among those it is the smallest.",
@@ -697,54 +1071,114 @@ EXERCISES = (
         ),
         misconceptions=(
             Misconception(
-                _safe_by_mean,
+                _safe(lambda values: mean(values) >= 0),
                 "You ask whether the mean is at least 0; a mean of a few seeds can be above 0 by luck. Ask the lower end "
                 "of the interval.",
             ),
             Misconception(
-                _safe_every_seed,
+                _safe(lambda values: median(values) >= 0),
+                "You ask whether the median is at least 0, which can be luck too; ask the lower end of the interval.",
+            ),
+            Misconception(
+                _safe(lambda values: min(values) >= 0),
                 "You ask whether every seed is at least 0. That is another rule than the interval: it depends on the "
                 "number of seeds, and one seed decides.",
             ),
             Misconception(
-                lambda differences, largest: min(
-                    (d for d, v in differences.items() if d <= largest and analysis.interval(v).low > 0),
-                    default=None,
-                ),
+                _safe(lambda values: analysis.interval(values).low > 0),
                 "You ask for more than 0; an interval that begins at exactly 0 lies at 0 or above.",
             ),
             Misconception(
-                lambda differences, largest: min(
-                    (d for d, v in differences.items() if d < largest and analysis.interval(v).low >= 0),
-                    default=None,
-                ),
+                _safe(lambda values: analysis.interval(values).low >= -0.005),
+                "You allow half a point below 0; here the interval has to lie at 0 or above.",
+            ),
+            Misconception(
+                _safe(lambda values: round(analysis.interval(values).low, 3) >= 0),
+                "You round the lower end, and -0.0003 becomes 0; compare it as it is.",
+            ),
+            Misconception(
+                _safe(allowed=operator.lt),
                 "You leave out the density that equals `largest`; at most means that it is allowed.",
             ),
             Misconception(
-                _safe_unlimited,
+                _safe(allowed=operator.ge),
+                "You take densities of `largest` or more; at most `largest` is allowed.",
+            ),
+            Misconception(
+                _safe(allowed=lambda d, largest: True),
                 "You leave out the limit: densities above `largest` are not allowed.",
             ),
             Misconception(
-                _safe_largest,
+                _safe(choose=lambda safe: max(safe, default=None)),
                 "This is the largest density that will do; the task asks for the smallest.",
             ),
             Misconception(
-                _safe_containing_zero,
+                _safe(choose=_safest),
+                "This is the density whose interval begins highest; the task asks for the smallest that is safe.",
+            ),
+            Misconception(
+                _safe(choose=lambda safe: next(iter(safe), None)),
+                "You return the first safe density in the dict, which has no order; return the smallest.",
+            ),
+            Misconception(
+                _up_to_a_gap,
+                "You walk down from the largest density and stop at the first that is not safe; a smaller one may be safe.",
+            ),
+            Misconception(
+                _only_the_smallest,
+                "You look at the smallest density only; if it is not safe, a larger one may be.",
+            ),
+            Misconception(
+                _safe(lambda values: analysis.interval(values).high >= 0),
                 "You accept an interval that contains 0. There the ticket may be worse; nothing is shown.",
             ),
             Misconception(
-                _safe_by_deviation,
+                _safe(lambda values: analysis.interval(values).low <= 0 <= analysis.interval(values).high),
+                "You take the intervals that contain 0, where nothing is shown; take those whose lower end is 0 or above.",
+            ),
+            Misconception(
+                _safe(lambda values: analysis.interval(values).low > 0 or analysis.interval(values).high < 0),
+                "You accept every interval without 0, also one that lies below it, where the ticket is worse.",
+            ),
+            Misconception(
+                _safe(lambda values: mean(values) - stdev(values) >= 0),
                 "You use mean minus standard deviation, which is the spread of single seeds; the interval is that of the mean.",
             ),
             Misconception(
-                _safe_normal,
+                _safe(lambda values: _edge(values, 1.0) >= 0),
+                "You use one standard error, which is no 95 % interval; analysis.interval(values).low is the lower end.",
+            ),
+            Misconception(
+                _safe(lambda values: _edge(values, 1.96) >= 0),
                 "You use 1.96 standard errors, which is for very many seeds; with few, the t-interval of analysis.interval is wider.",
+            ),
+            Misconception(
+                _safe(lambda values: _low_over_n(values) >= 0),
+                "Your standard deviation divides by n, and the interval is too narrow; divide by n - 1, or use analysis.interval.",
+            ),
+            Misconception(
+                _safe(lambda values: analysis.interval(_trimmed(values)).low >= 0),
+                "You leave out the best and the worst seed; all seeds count.",
+            ),
+            Misconception(
+                _mean_of_it, "This is the mean difference at the density; return the density itself."
+            ),
+            Misconception(
+                _or_largest, "If no density is safe you return `largest`, which is not safe; return None."
+            ),
+            Misconception(
+                _safe(choose=lambda safe: min(safe, default=0.0)),
+                "If no density is safe you return 0.0; return None.",
+            ),
+            Misconception(
+                _safe(choose=lambda safe: min(safe)),
+                "min of nothing raises a ValueError; min(..., default=None) returns None then.",
             ),
         ),
         alternatives=(_safe_by_hand, _safe_in_a_loop),
-        difficulty="hard",
+        difficulty="medium",
         lines=4,
-        minutes=15,
+        minutes=12,
     ),
 )
 
