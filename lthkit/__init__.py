@@ -30,7 +30,8 @@ from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_ite
 from lthkit.recipes import Recipe
 from lthkit.rounds import Round
 from lthkit.scores import grasp, magnitude, random, snip, synflow
-from lthkit.tickets import derived_seed, fresh_start, imp, one_shot, prune_at_init, retrain
+from lthkit.seeds import derived_seed
+from lthkit.tickets import fresh_start, imp, one_shot, prune_at_init, retrain
 from lthkit.tiers import by_tier, tier
 from lthkit.training import TrainingDiverged, TrainResult, evaluate, train
 

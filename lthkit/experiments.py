@@ -21,9 +21,10 @@ from lthkit.recipes import Recipe
 from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
 from lthkit.replicates import Meeting
 from lthkit.rounds import Round, load_round
+from lthkit.seeds import derived_seed
 from lthkit.sources import data_folder
 from lthkit.sweep import Pool
-from lthkit.tickets import derived_seed, fresh_start, imp, one_shot, retrain
+from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier
 from lthkit.training import TrainResult, train
 

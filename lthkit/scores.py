@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit.masks import Mask, prunable
+from lthkit.seeds import derived_seed
 
 Scores = dict[str, Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -25,19 +26,27 @@ LossFn = Callable[[Tensor, Tensor], Tensor]
 
 @torch.no_grad()
 def magnitude(model: nn.Module) -> Scores:
-    """The absolute value of each weight (Han et al. 2015; Frankle & Carbin 2019, section 2)."""
-    return {name: weight.detach().abs() for name, weight in prunable(model).items()}
+    """The absolute value of each weight (Han et al. 2015; Frankle & Carbin 2019, section 2).
+
+    Raises:
+        ValueError: nothing prunable.
+    """
+    return {name: weight.detach().abs() for name, weight in _prunable(model).items()}
 
 
 @torch.no_grad()
 def random(model: nn.Module, *, seed: int) -> Scores:
     """A uniform random score in [0, 1) for each weight: the baseline that every criterion must beat.
 
-    The scores depend on `seed` and the shapes only, not on the device or the global random state.
+    The scores depend on `seed` and the shapes only, not on the device or the global random state. They have nothing to
+    do with an initialisation of the same seed: drawn from one stream, |weight| and score would correlate.
+
+    Raises:
+        ValueError: nothing prunable.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(derived_seed(seed, "random score"))
     return {
-        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in prunable(model).items()
+        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in _prunable(model).items()
     }
 
 
@@ -49,6 +58,9 @@ def snip(model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy) 
     moves as the connection is switched off. The absolute value is taken after the sum over batches, so that the split
     into batches does not matter (but for batch norm). The paper also divides by the sum of all scores, which changes no
     ranking.
+
+    Weights only: the authors' published code scores and prunes biases too. It also draws new weights after pruning and
+    trains those; for that variant see `tickets.prune_at_init(..., train_from="fresh")`.
 
     Args:
         batches: pairs of inputs [n, ...] and labels [n], on the model's device; the paper takes one, of 100 images.
@@ -140,8 +152,20 @@ def connected(model: nn.Module, mask: Mask, shape: Sequence[int]) -> Mask:
             # Biases and shifts start paths of their own; only those from the input count.
             tensor.fill_(0.0 if name.endswith(("bias", "running_mean")) else 1.0)
         mask.apply_(model)
+    for module in model.modules():
+        if isinstance(
+            module, nn.MaxPool2d
+        ):  # a path may run through any place under the pool, not the largest only
+            module.register_forward_hook(_summed)
     flow = _flow(model, shape)
     return Mask({name: (flow[name] > 0) & kept for name, kept in mask.items()})
+
+
+def _summed(pool: nn.MaxPool2d, inputs: tuple[Tensor], _output: Tensor) -> Tensor:
+    """What goes into a max-pool, added up; with dilation, which has no such sum here, the pool's own output."""
+    if pool.dilation not in (1, (1, 1)):
+        return _output
+    return F.avg_pool2d(inputs[0], pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
 
 
 @torch.enable_grad()
@@ -166,13 +190,18 @@ def _scored_copy(model: nn.Module) -> nn.Module:
 
 
 def _weights_of(model: nn.Module) -> Scores:
+    weights = _prunable(model)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return weights
+
+
+def _prunable(model: nn.Module) -> Scores:
     weights = prunable(model)
     if not weights:
         raise ValueError(
             f"{type(model).__name__} has nothing prunable; expected linear or convolutional layers."
         )
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
     return weights
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,13 @@ from lthkit.recipes import Recipe
 from lthkit.records import open_run
 from lthkit.rounds import Round, load_round, save_round
 from lthkit.scores import magnitude
+from lthkit.seeds import derived_seed
 from lthkit.training import TrainResult, train
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
 TrainFn = Callable[..., TrainResult]
+T = TypeVar("T")
 
 _making = threading.Lock()
 
@@ -38,16 +40,17 @@ def imp(
     data: Dataset,
     *,
     rounds: int,
-    fraction: float = 0.2,
+    fraction: float | Sequence[float] = 0.2,
     rewind_step: int = 0,
     seed: int = 0,
     order_seed: int | None = None,
-    steps: int | None = None,
+    steps: int | Sequence[int] | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     score: ScoreFn = magnitude,
     scope: str = "global",
     overrides: Mapping[str, float] | None = None,
     exclude: Sequence[str] = (),
+    mask: Mask | None = None,
     momentum: str = "restore",
     folder: Path | str | None = None,
     progress: Callable[[int], object] | None = None,
@@ -60,39 +63,47 @@ def imp(
 
     Args:
         model_fn: makes the network; called as `model_fn(seed=seed)`.
-        rewind_step: 0 rewinds to initialisation, k to the dense training's step k; the same code serves both.
+        fraction: a list gives each of the `rounds` cuts its own.
+        rewind_step: 0 rewinds to initialisation, k to the first training's step k; the same code serves both.
         seed: of the initialisation; also of the data order unless `order_seed` is given.
+        steps: instead of `recipe.steps`; a list gives each of the `rounds + 1` trainings its own (see `hybrid.plan`).
         scope, overrides: see `pruning.prune`. exclude: parameters that are never pruned.
+        mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
         folder: rounds are saved here as they end; called again with the same arguments, finished rounds are read, not
             repeated.
         train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
     """
-    recipe = recipe if steps is None else replace(recipe, steps=steps)
-    _check_rounds(rounds, rewind_step, recipe)
+    _check_rounds(rounds, 0, recipe)
+    fractions = _one_each(fraction, rounds, "fraction")
+    lengths = _one_each(recipe.steps if steps is None else steps, rounds + 1, "steps")
+    recipes = [replace(recipe, steps=length) for length in lengths]
+    _check_rounds(rounds, rewind_step, min(recipes, key=lambda each: each.steps))
     model, order = _made(model_fn, seed, data.device), seed if order_seed is None else order_seed
     config = {"fraction": fraction, "scope": scope, "overrides": dict(overrides or {}), "momentum": momentum}
+    config |= {"steps": lengths} if isinstance(steps, Sequence) else {}
+    config |= {} if mask is None else {"mask": _mark(mask)}
     _open(
         folder,
         model_fn,
         data,
         score,
         config | {"rewind_step": rewind_step, "seed": seed, "order": order},
-        recipe,
+        recipes[0],
     )
-    mask, start = Mask.ones(model, exclude), None
+    mask, start = _first_mask(model, mask, exclude, data.device), None
     for r in range(rounds + 1):
         this = load_round(folder, r, start, data.device)
         if this is None:
             if r > 0:
-                mask = prune(mask, score(model), fraction, scope=scope, overrides=overrides)
+                mask = prune(mask, score(model), fractions[r - 1], scope=scope, overrides=overrides)
             result = train(
                 model,
                 data,
                 mask=mask,
                 seed=order,
-                recipe=recipe,
+                recipe=recipes[r],
                 start=start,
                 momentum=momentum,
                 keep=(rewind_step,) if r == 0 else (),
@@ -105,7 +116,7 @@ def imp(
         else:
             this.trained.restore(model)
             if progress:
-                progress(recipe.steps - (start.step if start else 0))
+                progress(recipes[r].steps - (start.step if start else 0))
         mask, start = this.mask, this.rewind
         yield this
 
@@ -268,9 +279,32 @@ def _made(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module
         return model_fn(seed=seed).to(device)
 
 
-def derived_seed(seed: int, purpose: str) -> int:
-    """A seed for one purpose, unrelated to the same seed's other purposes and to its neighbours."""
-    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:6], "big")
+def _one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:
+    """A list of n values: those given, or n times the one given."""
+    if not isinstance(value, Sequence):
+        return [value] * n
+    if len(value) != n:
+        raise ValueError(f"{name} has {len(value)} entries: {list(value)}; expected {n}, or a single number.")
+    return list(value)
+
+
+def _first_mask(
+    model: nn.Module, mask: Mask | None, exclude: Sequence[str], device: torch.device | str
+) -> Mask:
+    if mask is None:
+        return Mask.ones(model, exclude)
+    if exclude:
+        raise ValueError(f"exclude={exclude!r} and a mask were given; leave the parameters out of the mask.")
+    mask.check(model)
+    return mask.to(device)
+
+
+def _mark(mask: Mask) -> dict[str, Any]:
+    """What tells a mask from others, short enough for a configuration."""
+    digest = hashlib.sha256(repr(mask.shapes()).encode())
+    for bits in mask.arrays().values():
+        digest.update(bits.tobytes())
+    return {"density": mask.density, "sha256": digest.hexdigest()[:16]}
 
 
 def _check_rounds(rounds: int, rewind_step: int, recipe: Recipe) -> None:

@@ -19,6 +19,7 @@ FLOORS: dict[str, int] = {
     "files": -2,
     "devices": -2,
     "tiers": -2,
+    "seeds": -2,
     # about files too, but of one kind: those that hold data sets
     "sources": -1,
     "records": 0,
@@ -32,16 +33,22 @@ FLOORS: dict[str, int] = {
     "gradients": 1,
     "stacks": 1,
     "costs": 1,
+    "export": 1,
     "recipes": 2,
+    "channels": 2,
     "checkpoints": 2,
+    "collapse": 2,
     # one update, one training, several at once, whole methods
     "engine": 3,
     "training": 4,
+    "mode_connectivity": 5,
     "replicates": 5,
     "rounds": 5,
     "tickets": 6,
+    "hybrid": 7,
     "analysis": 6,
     "sweep": 6,
+    "early_bird": 7,
     "experiments": 7,
     "plots": 7,
     "bench": 7,
@@ -55,6 +62,7 @@ FLOORS: dict[str, int] = {
 # Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
 WITHIN = {
     ("bench", "bench"),
+    ("export", "export"),
     ("plots", "plots"),
     ("classroom", "classroom"),
 }

@@ -167,6 +167,60 @@ def test_a_folder_of_other_arguments_is_refused(tiny, tmp_path):
     imp(tiny, rounds=2, folder=tmp_path)
 
 
+def test_imp_may_begin_with_a_mask(tiny, tmp_path):
+    """Catches: a starting mask that round 0 does not train under, that later rounds forget, or that resume confuses."""
+    start = lth.prune(lth.Mask.ones(small_net(seed=0)), lth.random(small_net(seed=0), seed=1), 0.5)
+    rounds = imp(tiny, mask=start, folder=tmp_path)
+    assert rounds[0].mask == start and rounds[1].mask.issubset(start)
+    assert rounds[1].mask.kept == 755 - round(0.3 * 755)
+    net = small_net(seed=0)
+    lth.train(net, tiny, mask=start, recipe=RECIPE)
+    assert same(rounds[0].trained.model, net.state_dict())
+    (tmp_path / "round-02.npz").unlink()
+    (tmp_path / "round-03.npz").unlink()
+    again = imp(tiny, mask=start, folder=tmp_path)
+    assert same(again[3].trained.model, rounds[3].trained.model) and again[3].mask == rounds[3].mask
+    for other in (None, start.shuffled(seed=0), lth.Mask.ones(small_net(seed=0))):
+        with pytest.raises(RunMismatch, match="holds another run"):
+            imp(tiny, mask=other, folder=tmp_path)
+
+
+def test_everything_as_a_starting_mask_changes_nothing(tiny):
+    """Catches: a starting mask that moves the seed, the order or the counts."""
+    for a, b in zip(imp(tiny), imp(tiny, mask=lth.Mask.ones(small_net(seed=0))), strict=True):
+        assert a.mask == b.mask and a.result.history == b.result.history
+
+
+def test_each_cut_and_each_training_may_have_its_own_number(tiny, tmp_path):
+    """Catches: numbers shifted by a round, and a folder that does not know which numbers it was made with."""
+    numbers = {"fraction": [0.1, 0.4, 0.2], "steps": [10, 20, 30, 40]}
+    rounds = imp(tiny, **numbers, folder=tmp_path)
+    assert [r.result.steps for r in rounds] == [10, 20, 30, 40]
+    kept = [r.mask.kept for r in rounds]
+    assert kept == [1510, 1359, 1359 - round(0.4 * 1359), kept[2] - round(0.2 * kept[2])]
+    for change in ({"steps": [10, 20, 30, 50]}, {"fraction": [0.1, 0.4, 0.3]}, {"steps": 10}):
+        with pytest.raises(RunMismatch, match="holds another run"):
+            imp(tiny, **(numbers | change), folder=tmp_path)
+    alike = imp(tiny, fraction=[0.3] * 3, steps=[30] * 4)
+    for a, b in zip(alike, imp(tiny), strict=True):
+        assert a.mask == b.mask and a.result.history == b.result.history
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "fragment"),
+    [
+        ({"fraction": [0.3, 0.3]}, "fraction has 2 entries"),
+        ({"steps": [30, 30, 30]}, "steps has 3 entries"),
+        ({"steps": [30, 30, 5, 30], "rewind_step": 5}, "rewind_step=5"),
+        ({"mask": lth.Mask.ones(small_conv(seed=0))}, "another model"),
+        ({"mask": lth.Mask.ones(small_net(seed=0)), "exclude": ["5.weight"]}, "exclude="),
+    ],
+)
+def test_what_does_not_fit_together_is_named(tiny, kwargs, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        imp(tiny, **kwargs)
+
+
 def test_a_damaged_round_is_named(tiny, tmp_path):
     imp(tiny, rounds=1, folder=tmp_path)
     path = tmp_path / "round-01.npz"

@@ -6,6 +6,7 @@ loop, `run(["lenet"], quick=True)` measures one work, `WORKS` has the names.
 
 from __future__ import annotations
 
+from lthkit.bench.breakeven import against, break_even, semi_structured
 from lthkit.bench.report import WORKS, describe, exit_status, has_ratios, run, stamp, summary, table
 from lthkit.bench.rows import Row, Settings, agree
 from lthkit.bench.textbook import (
@@ -27,13 +28,16 @@ __all__ = [
     "Spread",
     "TextbookImages",
     "Timing",
+    "against",
     "agree",
+    "break_even",
     "describe",
     "exit_status",
     "has_ratios",
     "interleaved",
     "resident_batches",
     "run",
+    "semi_structured",
     "stamp",
     "summary",
     "table",

@@ -31,7 +31,7 @@ from lthkit.models import lenet_300_100, resnet_20, smallcnn
 from lthkit.pruning import prune
 from lthkit.recipes import Recipe
 from lthkit.scores import random
-from lthkit.tickets import derived_seed
+from lthkit.seeds import derived_seed
 from lthkit.training import evaluate, execution
 
 RESIDENT = "textbook, resident data"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from lthkit.plots.breakeven import break_even, describe_break_even, describe_file_sizes, file_sizes
+from lthkit.plots.budget import budget_curve, describe_budget, describe_differences, paired_differences
+from lthkit.plots.collapse import collapse_curve, describe_collapse, describe_sanity, sanity_checks
+from lthkit.plots.criteria import by_criterion, class_masks, describe_by_criterion
 from lthkit.plots.curves import (
     describe,
     describe_gap,
@@ -11,8 +15,26 @@ from lthkit.plots.curves import (
     pruned_accuracy,
     trade_off,
 )
+from lthkit.plots.early_bird import (
+    arm_gaps,
+    describe_distances,
+    describe_gaps,
+    describe_window,
+    mask_distances,
+    window_curves,
+)
 from lthkit.plots.masks import describe_leak, draw_first_layer, first_layer, layer_density, mask_leak, samples
 from lthkit.plots.predictions import Prediction, describe_predicted, predicted
+from lthkit.plots.rewinding import (
+    between_networks,
+    describe_between,
+    describe_instability,
+    describe_retrained,
+    describe_rewound,
+    instability,
+    retrained,
+    rewound,
+)
 from lthkit.plots.speed import describe_steps, speed, speed_steps
 from lthkit.plots.style import DPI, HEIGHT, LOOKS, STYLE, WIDTH, Look, density_axis, save, show
 
@@ -24,25 +46,54 @@ __all__ = [
     "Prediction",
     "STYLE",
     "WIDTH",
+    "arm_gaps",
+    "by_criterion",
+    "class_masks",
+    "budget_curve",
+    "collapse_curve",
+    "between_networks",
+    "break_even",
     "density_axis",
     "describe",
+    "describe_between",
+    "describe_by_criterion",
+    "describe_budget",
+    "describe_differences",
+    "describe_collapse",
+    "describe_break_even",
+    "describe_distances",
+    "describe_file_sizes",
     "describe_gap",
+    "describe_gaps",
+    "describe_instability",
     "describe_leak",
     "describe_predicted",
     "describe_pruned",
+    "describe_retrained",
+    "describe_rewound",
+    "describe_sanity",
     "describe_steps",
+    "describe_window",
     "draw_first_layer",
     "early_stop",
+    "file_sizes",
     "first_layer",
+    "instability",
     "layer_density",
+    "mask_distances",
     "mask_leak",
+    "paired_differences",
     "paired_gap",
     "predicted",
     "pruned_accuracy",
+    "retrained",
+    "rewound",
     "samples",
+    "sanity_checks",
     "save",
     "show",
     "speed",
     "speed_steps",
     "trade_off",
+    "window_curves",
 ]

@@ -1,0 +1,653 @@
+"""Exercises of lesson 07, SNIP: sensitivity by differences, scores from batches, unequal batches, overlap of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+
+
+def sensitivity_by_difference(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
+    """Connection sensitivity without a gradient: each weight in turn is multiplied by 1 + h and by 1 - h.
+
+    Args:
+        w: weights [d] of a linear model. x: inputs [n, d]. y: targets [n]. h: how far a factor is moved, above 0.
+
+    Returns:
+        [d], the absolute value of (L(1 + h) - L(1 - h)) / 2h for each weight, all other factors at 1; L is the mean
+        squared error.
+    """
+
+    def loss(c: Tensor) -> Tensor:
+        return ((x @ (c * w) - y) ** 2).mean()
+
+    score = torch.zeros_like(w)
+    for i in range(len(w)):
+        step = torch.zeros_like(w)
+        step[i] = h
+        score[i] = (loss(1 + step) - loss(1 - step)).abs() / (2 * h)
+    return score
+
+
+def score_of_batches(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    """The SNIP score of a weight tensor from the gradients of several batches of equal size.
+
+    Args:
+        w: weights. gradients: dL/dw of each batch's mean loss, each of w's shape; at least one.
+
+    Returns:
+        The absolute value of w times the mean gradient: the absolute value comes after the sum.
+    """
+    return (w * torch.stack(list(gradients)).mean(0)).abs()
+
+
+def whole_gradient(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """The gradient of the mean loss over all images, from the gradients of batches of different sizes.
+
+    Args:
+        gradients: of each batch's mean loss. sizes: images in each batch, at least 1.
+    """
+    total = sum(n * g for n, g in zip(sizes, gradients, strict=True))
+    assert isinstance(total, Tensor)
+    return total / sum(sizes)
+
+
+def overlap(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """Intersection over union of two masks, over all layers together; 1.0 if neither keeps anything.
+
+    Args:
+        one, other: parameter name -> bool tensor, True = kept; the same names and shapes.
+    """
+    both = sum((one[name] & other[name]).sum().item() for name in one)
+    either = sum((one[name] | other[name]).sum().item() for name in one)
+    return both / either if either else 1.0
+
+
+# Other right answers, and mistakes that people make
+
+
+def _by_rows(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
+    def loss(c: Tensor) -> Tensor:
+        return (x @ (c * w)).sub(y).square().mean()
+
+    steps = h * torch.eye(len(w), dtype=w.dtype)
+    return torch.stack([((loss(1 + s) - loss(1 - s)) / (2 * h)).abs() for s in steps])
+
+
+def _all_at_once(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
+    steps = h * torch.eye(len(w), dtype=w.dtype)
+    up, down = (((x @ ((1 + side * steps) * w).T - y[:, None]) ** 2).mean(0) for side in (1, -1))
+    return (up - down).abs() / (2 * h)
+
+
+def _moved(
+    w: Tensor,
+    x: Tensor,
+    y: Tensor,
+    h: float,
+    *,
+    what: str = "factor",
+    sides: str = "both",
+    restore: bool = True,
+    magnitude: bool = True,
+) -> Tensor:
+    """The right answer with one thing wrong."""
+
+    def loss(c: Tensor) -> Tensor:
+        weights = c * w if what == "factor" else w + (c - 1)
+        return ((x @ weights - y) ** 2).mean()
+
+    score, c = torch.zeros_like(w), torch.ones_like(w)
+    for i in range(len(w)):
+        if restore:
+            c = torch.ones_like(w)
+        if sides == "both":
+            c[i] += h
+            up = loss(c)
+            c[i] -= 2 * h
+            score[i] = (up - loss(c)) / (2 * h)
+        elif sides == "forward":
+            before = loss(c)
+            c[i] += h
+            score[i] = (loss(c) - before) / h
+        else:
+            before = loss(c)
+            c[i] = 0
+            score[i] = loss(c) - before
+    return score.abs() if magnitude else score
+
+
+def _every_factor_at_once(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
+    def loss(c: float) -> Tensor:
+        return ((x @ (c * w) - y) ** 2).mean()
+
+    return torch.ones_like(w) * ((loss(1 + h) - loss(1 - h)) / (2 * h)).abs()
+
+
+def _summed_in_a_loop(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    total = torch.zeros_like(w)
+    for g in gradients:
+        total = total + g / len(gradients)
+    return torch.abs(total) * torch.abs(w)
+
+
+def _products_first(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    return sum((w * g for g in gradients), torch.zeros_like(w)).div(len(gradients)).abs()
+
+
+def _mean(gradients: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(gradients)).mean(0)
+
+
+def _by_multiplying_back(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    total = torch.zeros_like(gradients[0])
+    for g, n in zip(gradients, sizes, strict=True):
+        total = total + g * (n / sum(sizes))
+    return total
+
+
+def _by_tensordot(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    share = torch.tensor(sizes, dtype=gradients[0].dtype) / sum(sizes)
+    return torch.tensordot(share, torch.stack(list(gradients)), dims=1)
+
+
+def _weighted(gradients: Sequence[Tensor], weights: Sequence[float], divisor: float) -> Tensor:
+    total = torch.zeros_like(gradients[0])
+    for g, n in zip(gradients, weights, strict=True):
+        total = total + n * g
+    return total / divisor
+
+
+def _by_inverse_sizes(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    shares = [1 / n for n in sizes]
+    return _weighted(gradients, shares, sum(shares))
+
+
+def _without_the_last(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    full = [(g, n) for g, n in zip(gradients, sizes, strict=True) if n == sizes[0]]
+    return _weighted([g for g, _ in full], [n for _, n in full], sum(n for _, n in full))
+
+
+Masks = Mapping[str, Tensor]
+
+
+def _overlap_flat(one: Masks, other: Masks) -> float:
+    a, b = (torch.cat([m[name].flatten() for name in one]) for m in (one, other))
+    union = (a | b).sum().item()
+    return 1.0 if union == 0 else (a & b).sum().item() / union
+
+
+def _overlap_by_counts(one: Masks, other: Masks) -> float:
+    counts = [0, 0, 0]
+    for name in one:
+        pairs = zip(one[name].flatten().tolist(), other[name].flatten().tolist(), strict=True)
+        for a, b in pairs:
+            counts[a + b] += 1
+    return counts[2] / (counts[1] + counts[2]) if counts[1] + counts[2] else 1.0
+
+
+def _counts(one: Masks, other: Masks) -> tuple[int, int, int, int]:
+    """Kept in both, in one, in other, and all entries."""
+    return (
+        sum(int((one[n] & other[n]).sum()) for n in one),
+        sum(int(one[n].sum()) for n in one),
+        sum(int(other[n].sum()) for n in other),
+        sum(one[n].numel() for n in one),
+    )
+
+
+def _agreement(one: Masks, other: Masks) -> float:
+    same = sum((one[n] == other[n]).sum().item() for n in one)
+    return same / sum(one[n].numel() for n in one)
+
+
+def _mean_of_layers(one: Masks, other: Masks) -> float:
+    layers = [overlap({n: one[n]}, {n: other[n]}) for n in one]
+    return sum(layers) / len(layers)
+
+
+def _share_of_one(one: Masks, other: Masks) -> float:
+    both, first, _, _ = _counts(one, other)
+    return both / first if first else 1.0
+
+
+def _dice(one: Masks, other: Masks) -> float:
+    both, first, second, _ = _counts(one, other)
+    return 2 * both / (first + second) if first + second else 1.0
+
+
+def _share_of_all(one: Masks, other: Masks) -> float:
+    both, _, _, total = _counts(one, other)
+    return both / total
+
+
+def _share_of_sum(one: Masks, other: Masks) -> float:
+    both, first, second, _ = _counts(one, other)
+    return both / (first + second) if first + second else 1.0
+
+
+def _unguarded(one: Masks, other: Masks) -> float:
+    both, first, second, _ = _counts(one, other)
+    return both / (first + second - both)
+
+
+def _zero_if_empty(one: Masks, other: Masks) -> float:
+    both, first, second, _ = _counts(one, other)
+    return both / (first + second - both) if both else 0.0
+
+
+def _bits(*values: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.bool)
+
+
+def _random_bits(*shape: int, share: float, seed: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < share
+
+
+def _normal(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def _doubles(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+EXERCISES = (
+    Exercise(
+        id="07.1",
+        reference=sensitivity_by_difference,
+        cases=(
+            Case(
+                (_doubles(2.0), torch.tensor([[1.0]], dtype=torch.float64), _doubles(3.0), 0.1),
+                "One weight, one example: L(c) = (2c - 3)^2, whose slope at c = 1 is -4.",
+            ),
+            Case(
+                (
+                    _doubles(1.0, 0.5),
+                    torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=torch.float64),
+                    _doubles(2.0, 0.0),
+                    0.1,
+                ),
+                "Two weights, each with an example of its own.",
+            ),
+            Case(
+                (
+                    _doubles(1.0, 0.0),
+                    torch.tensor([[1.0, 1.0], [2.0, -1.0]], dtype=torch.float64),
+                    _doubles(2.0, 0.0),
+                    0.1,
+                ),
+                "A weight that is 0: multiplying it changes nothing, so its score is 0.",
+            ),
+            Case(
+                (
+                    _doubles(-0.5, 1.5, -1.0),
+                    torch.tensor([[1.0, 2.0, 0.5], [0.5, -1.0, 1.0]], dtype=torch.float64),
+                    _doubles(1.0, -1.0),
+                    0.2,
+                ),
+                "Negative weights, and a large step of 0.2.",
+            ),
+            Case(
+                (_doubles(1.0, 1.0), torch.tensor([[1.0, 1.0]], dtype=torch.float64), _doubles(2.0), 0.1),
+                "The model is exactly right: all slopes are 0.",
+            ),
+            Case((_normal(6, seed=1), _normal(20, 6, seed=2), _normal(20, seed=3), 0.001), "Six weights."),
+            Case(
+                (
+                    _normal(4, seed=4, dtype=torch.float32),
+                    _normal(9, 4, seed=5, dtype=torch.float32),
+                    _normal(9, seed=6, dtype=torch.float32),
+                    0.1,
+                ),
+                "float32, as networks have it.",
+            ),
+        ),
+        hints=(
+            "Go through the weights one by one. All factors are 1 but that of weight i.",
+            "step = torch.zeros_like(w); step[i] = h. Then 1 + step and 1 - step are the two lists of factors.",
+            "score[i] = (loss(1 + step) - loss(1 - step)).abs() / (2 * h)",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda w, x, y, h: _moved(w, x, y, h, what="weight"),
+                "You add h to the weight, which gives dL/dw. Here the factor moves: the weight is multiplied by 1 + h.",
+            ),
+            Misconception(
+                lambda w, x, y, h: _moved(w, x, y, h, magnitude=False),
+                "The slopes are right, but they have a sign; the score is their absolute value.",
+            ),
+            Misconception(
+                lambda w, x, y, h: _moved(w, x, y, h, sides="forward"),
+                "You compare 1 + h with 1. That is the slope at 1 + h/2; compare 1 + h with 1 - h, which is the slope at 1.",
+            ),
+            Misconception(
+                lambda w, x, y, h: 2 * _moved(w, x, y, h),
+                "You divide by h; the two factors lie 2h apart.",
+            ),
+            Misconception(
+                _every_factor_at_once,
+                "You move all factors at once, so that every weight gets the same number; move one, the others stay at 1.",
+            ),
+            Misconception(
+                lambda w, x, y, h: _moved(w, x, y, h, restore=False),
+                "A factor that was moved does not go back to 1 before the next one is moved.",
+            ),
+            Misconception(
+                lambda w, x, y, h: _moved(w, x, y, h, sides="removed"),
+                "You set the factor to 0, which gives the true change when the weight is removed; the score is the slope at 1.",
+            ),
+        ),
+        alternatives=(_by_rows, _all_at_once),
+        difficulty="medium",
+        lines=6,
+        minutes=10,
+        rtol=1e-4,
+        atol=1e-6,
+    ),
+    Exercise(
+        id="07.2",
+        reference=score_of_batches,
+        cases=(
+            Case((torch.tensor([2.0]), [torch.tensor([0.5])]), "One weight, one batch."),
+            Case((torch.tensor([2.0, -1.0]), [torch.tensor([-0.5, 0.25])]), "One batch; signs differ."),
+            Case(
+                (
+                    torch.tensor([1.0, 1.0, 2.0]),
+                    [torch.tensor([0.4, 0.4, -0.1]), torch.tensor([-0.4, 0.2, -0.3])],
+                ),
+                "Two batches. At the first weight they cancel: the whole loss does not depend on it.",
+            ),
+            Case(
+                (
+                    torch.tensor([0.0, -3.0]),
+                    [torch.tensor([5.0, 0.1]), torch.tensor([4.0, -0.3]), torch.tensor([6.0, -0.1])],
+                ),
+                "Three batches; a weight of 0 has score 0 whatever its gradient.",
+            ),
+            Case(
+                (
+                    torch.tensor([[1.0, -1.0], [0.5, 2.0]]),
+                    [torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([[0.3, -0.2], [-0.5, 0.4]])],
+                ),
+                "A matrix of weights.",
+            ),
+            Case(
+                (
+                    torch.tensor([0.5, -2.0], dtype=torch.float16),
+                    [
+                        torch.tensor([1.0, 0.5], dtype=torch.float16),
+                        torch.tensor([-0.5, 0.25], dtype=torch.float16),
+                    ],
+                ),
+                "float16.",
+            ),
+            Case((torch.zeros(0), [torch.zeros(0), torch.zeros(0)]), "No weights at all."),
+        ),
+        hints=(
+            "Three things happen: the batches are put together, the weight comes in, the absolute value is taken. In which order?",
+            "torch.stack(gradients).mean(0) is the gradient over all batches.",
+            "Multiply that by w, and take .abs() last.",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda w, gradients: torch.stack([(w * g).abs() for g in gradients]).mean(0),
+                "You take the absolute value batch by batch, before the sum. Then batches that pull in opposite directions "
+                "cannot cancel, and the score depends on how you split the images.",
+            ),
+            Misconception(
+                lambda w, gradients: _mean(gradients).abs(),
+                "This is the absolute gradient; the sensitivity is the gradient times the weight.",
+            ),
+            Misconception(
+                lambda w, gradients: w * _mean(gradients),
+                "The products have a sign; the score is their absolute value.",
+            ),
+            Misconception(
+                lambda w, gradients: w * _mean(gradients).abs(),
+                "You take the absolute value of the gradient only, so that negative weights get negative scores.",
+            ),
+            Misconception(
+                lambda w, gradients: (w * gradients[-1]).abs(),
+                "This is the score of the last batch alone; put all batches together.",
+            ),
+            Misconception(
+                lambda w, gradients: (w * torch.stack(list(gradients)).sum(0)).abs(),
+                "This is the sum over batches; the loss over all images is a mean, so divide by the number of batches.",
+            ),
+            Misconception(
+                lambda w, gradients: w.abs(),
+                "This is the magnitude score; SNIP needs the gradients as well.",
+            ),
+        ),
+        alternatives=(_summed_in_a_loop, _products_first),
+        difficulty="easy",
+        lines=2,
+        minutes=5,
+    ),
+    Exercise(
+        id="07.3",
+        reference=whole_gradient,
+        cases=(
+            Case(
+                ([torch.tensor([1.0]), torch.tensor([5.0])], [3, 1]),
+                "Three images pull by 1, one pulls by 5.",
+            ),
+            Case(([torch.tensor([0.5, -0.5])], [7]), "One batch is the whole."),
+            Case(
+                ([torch.tensor([1.0, 2.0]), torch.tensor([3.0, -2.0])], [10, 10]),
+                "Two batches of equal size.",
+            ),
+            Case(
+                (
+                    [torch.tensor([0.2, 1.0]), torch.tensor([0.4, -1.0]), torch.tensor([1.0, 3.0])],
+                    [100, 100, 50],
+                ),
+                "250 images in batches of 100: the last batch is smaller.",
+            ),
+            Case(([torch.tensor([[1.0, 0.0], [2.0, -1.0]])] * 2, [1, 9]), "Equal gradients, a matrix."),
+            Case(
+                ([torch.tensor([-1.0]), torch.tensor([2.0]), torch.tensor([4.0])], [1, 5, 2]),
+                "The first batch is the smallest.",
+            ),
+            Case(([torch.zeros(0), torch.zeros(0)], [2, 3]), "No weights at all."),
+        ),
+        hints=(
+            "The gradient of a mean loss is the sum over its images, divided by their number. Undo the division.",
+            "n * g is the sum over the images of one batch. Add these sums.",
+            "Divide by sum(sizes), the number of all images.",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda gradients, sizes: _mean(gradients),
+                "This is the plain mean over batches, in which an image of a small batch counts more than others.",
+            ),
+            Misconception(
+                lambda gradients, sizes: _weighted(gradients, sizes, 1),
+                "This is the sum over all images; divide by their number to get the mean.",
+            ),
+            Misconception(
+                lambda gradients, sizes: _weighted(gradients, sizes, len(sizes)),
+                "You divide by the number of batches; divide by the number of images.",
+            ),
+            Misconception(
+                _by_inverse_sizes,
+                "Your weights are upside down: a large batch must count more, not less.",
+            ),
+            Misconception(
+                lambda gradients, sizes: _weighted(gradients, sizes, sizes[0] * len(sizes)),
+                "You take all batches to be as large as the first when you count the images.",
+            ),
+            Misconception(
+                _without_the_last,
+                "You leave out the batches that are smaller than the first; their images belong to the loss too.",
+            ),
+        ),
+        alternatives=(_by_multiplying_back, _by_tensordot),
+        difficulty="medium",
+        lines=2,
+        minutes=8,
+    ),
+    Exercise(
+        id="07.4",
+        reference=overlap,
+        cases=(
+            Case(({"w": _bits(1, 1, 0, 0)}, {"w": _bits(1, 0, 1, 0)}), "One in both, three in either."),
+            Case(({"w": _bits(1, 0, 1)}, {"w": _bits(1, 0, 1)}), "Equal masks."),
+            Case(({"w": _bits(1, 0, 0)}, {"w": _bits(0, 0, 1)}), "Nothing in common."),
+            Case(({"w": _bits(1, 1, 1, 0)}, {"w": _bits(1, 0, 0, 0)}), "One mask lies inside the other."),
+            Case(({"w": _bits(1, 0, 0, 0)}, {"w": _bits(1, 1, 1, 0)}), "The same, the other way round."),
+            Case(
+                (
+                    {"a": _bits(1, 1, 1, 1, 1, 1), "b": _bits(1, 0)},
+                    {"a": _bits(1, 1, 1, 1, 1, 1), "b": _bits(0, 1)},
+                ),
+                "Two layers of different sizes: count over all entries.",
+            ),
+            Case(
+                ({"a": _bits(0, 0), "b": _bits(1, 1)}, {"a": _bits(0, 0), "b": _bits(0, 1)}),
+                "A layer without any kept weight.",
+            ),
+            Case(
+                ({"w": _bits(0, 0, 0)}, {"w": _bits(0, 0, 0)}),
+                "Neither mask keeps anything: 1.0 by agreement.",
+            ),
+            Case(
+                (
+                    {"a": _random_bits(5, 6, share=0.3, seed=0), "b": _random_bits(3, 5, share=0.6, seed=1)},
+                    {"a": _random_bits(5, 6, share=0.3, seed=2), "b": _random_bits(3, 5, share=0.6, seed=3)},
+                ),
+                "Two random masks of two layers.",
+            ),
+        ),
+        hints=(
+            "Two numbers: how many entries are True in both masks, and how many in at least one of them.",
+            "For bool tensors & is and, | is or. .sum().item() counts. Add up over all names.",
+            "both / either; and 1.0 if either is 0.",
+        ),
+        misconceptions=(
+            Misconception(
+                _agreement,
+                "You count places where the masks agree, those that both remove too. Of two sparse masks that share "
+                "nothing, most places agree.",
+            ),
+            Misconception(
+                _mean_of_layers,
+                "This is the mean over layers, in which a small layer counts as much as a large one; add up the counts first.",
+            ),
+            Misconception(
+                _share_of_one,
+                "You divide by the weights that the first mask keeps; divide by those in either.",
+            ),
+            Misconception(
+                _dice,
+                "This is 2 x both / (first + second), another measure (Dice); the task is both / either.",
+            ),
+            Misconception(
+                _share_of_all, "You divide by the number of all entries; divide by those kept in either mask."
+            ),
+            Misconception(
+                _share_of_sum,
+                "You add the two counts; then a weight that both keep is counted twice below the line, and equal masks get 0.5.",
+            ),
+            Misconception(
+                _unguarded, "If neither mask keeps anything you divide by 0; the answer is 1.0 by agreement."
+            ),
+            Misconception(
+                _zero_if_empty, "Two masks that keep nothing are equal; their overlap is 1.0, not 0."
+            ),
+        ),
+        alternatives=(_overlap_flat, _overlap_by_counts),
+        difficulty="easy",
+        lines=3,
+        minutes=6,
+    ),
+)
+
+QUESTIONS = (
+    Question(
+        "07.Q1",
+        "A weight has the largest absolute value of its layer. Its input is 0 in every image of the batch. Its SNIP score?",
+        (
+            Option(
+                "Large, because the weight is large.", False, "That is the magnitude score; it sees no data."
+            ),
+            Option(
+                "0, because the loss does not move when the connection is weakened.",
+                True,
+                "The gradient of a weight is a product with its input. Where the input is 0, so is the score.",
+            ),
+            Option(
+                "It depends on the labels.",
+                False,
+                "Labels change the error that comes back; multiplied by an input of 0 it stays 0.",
+            ),
+        ),
+    ),
+    Question(
+        "07.Q2",
+        "Why does the absolute value come after the sum over batches?",
+        (
+            Option(
+                "It is faster.",
+                False,
+                "Either way costs the same; the reason is what the number means.",
+            ),
+            Option(
+                "Otherwise all scores would be too large by one factor.",
+                False,
+                "One common factor would change no ranking. The wrong order changes the ranking.",
+            ),
+            Option(
+                "The score is the slope of one loss, over all images. Slopes of parts add up with their signs.",
+                True,
+                "So the split into batches cannot matter. With the absolute value first, it does.",
+            ),
+        ),
+    ),
+    Question(
+        "07.Q3",
+        "The first layer's mask looks like a trouser when SNIP sees only trousers. What does this show?",
+        (
+            Option(
+                "That SNIP knows what a trouser is before training.",
+                False,
+                "The network is untrained. With wrong labels the picture stays, as the cell above shows.",
+            ),
+            Option(
+                "That a first-layer score is a product with the input pixel, so bright pixels keep their connections.",
+                True,
+                "It shows that the score depends on the data, and it is worth a look: but the shape is that of the input.",
+            ),
+            Option(
+                "That a network pruned in this way will recognise trousers best.",
+                False,
+                "That is another question, about accuracy after training; the picture does not answer it.",
+            ),
+        ),
+    ),
+    Question(
+        "07.Q4",
+        "A paper says: we prune at initialisation and then train. Its code draws new weights after pruning. What is affected?",
+        (
+            Option(
+                "Nothing, because both initialisations come from the same distribution.",
+                False,
+                "They do, but whether the values matter is then a result to be measured, and not a premise.",
+            ),
+            Option(
+                "What its numbers are about: the mask alone, not the mask together with the weights that were scored.",
+                True,
+                "It may make little difference to the accuracy. It does change what was tested, so it must be said.",
+            ),
+            Option(
+                "The numbers are worthless.",
+                False,
+                "They are the numbers of another, clear procedure: score one initialisation, train another.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,596 @@
+"""Exercises of lesson 10, the hybrid: share out a budget, meet a density, price a ladder, choose under a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+
+from lthkit import analysis
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+
+
+def split_budget(total: int, trainings: int) -> list[int]:
+    """Share `total` steps out among `trainings`: equal whole numbers, and the last takes what does not divide.
+
+    Args:
+        total: steps, at least as many as trainings.
+        trainings: 1 or more.
+    """
+    each = total // trainings
+    return [each] * (trainings - 1) + [total - each * (trainings - 1)]
+
+
+def fraction_after_snip(snip_density: float, density: float, rounds: int) -> float:
+    """The fraction of what remains that IMP removes in each round, so that `rounds` rounds end at `density`.
+
+    Args:
+        snip_density: fraction of all weights that SNIP has left.
+        density: fraction of all weights at the end.
+        rounds: how often IMP cuts, 1 or more.
+    """
+    return 1 - (density / snip_density) ** (1 / rounds)
+
+
+def ladder_cost(kept: Sequence[int], steps: int, batch_size: int, rewind_step: int) -> dict[str, int]:
+    """The price of all trainings of a ladder of linear layers.
+
+    Args:
+        kept: weights that the mask keeps in each training, the first mask's first.
+        steps: length of a training, counted from initialisation.
+        batch_size: images an update.
+        rewind_step: where every training but the first begins.
+
+    Returns:
+        "steps" and "examples" of all trainings, and "sparse_flops": 6 for each kept weight and example.
+    """
+    updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
+    return {
+        "steps": sum(updates),
+        "examples": batch_size * sum(updates),
+        "sparse_flops": 6 * batch_size * sum(n * k for n, k in zip(updates, kept, strict=True)),
+    }
+
+
+def cheapest_not_beaten(
+    costs: Mapping[str, float], accuracies: Mapping[str, Sequence[float]], budget: float
+) -> str | None:
+    """The cheapest affordable method that is not shown to be worse than the affordable method of best mean.
+
+    A method is shown to be worse if the 95 % t-interval of best minus method, paired by seed, lies above 0.
+
+    Args:
+        costs: price of each method. accuracies: one a seed, the seeds in the same order for all.
+        budget: a method is affordable if it costs at most this.
+
+    Returns:
+        A name, the first of equally cheap ones; None if nothing is affordable.
+    """
+    affordable = [name for name in costs if costs[name] <= budget]
+    if not affordable:
+        return None
+    best = accuracies[max(affordable, key=lambda name: mean(accuracies[name]))]
+    gaps = {name: [b - a for b, a in zip(best, accuracies[name], strict=True)] for name in affordable}
+    return min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
+
+
+# Other right answers, and mistakes that people make
+
+
+def _split_in_a_loop(total: int, trainings: int) -> list[int]:
+    shares: list[int] = []
+    for _ in range(trainings - 1):
+        shares.append(int(total / trainings))
+    shares.append(total - sum(shares))
+    return shares
+
+
+def _split_by_divmod(total: int, trainings: int) -> list[int]:
+    each, rest = divmod(total, trainings)
+    shares = [each for _ in range(trainings)]
+    shares[-1] += rest
+    return shares
+
+
+def _split_spread(total: int, trainings: int) -> list[int]:
+    each, rest = divmod(total, trainings)
+    return [each + (i < rest) for i in range(trainings)]
+
+
+def _split_ceil(total: int, trainings: int) -> list[int]:
+    each = math.ceil(total / trainings)
+    return [each] * (trainings - 1) + [total - each * (trainings - 1)]
+
+
+def _fraction_by_logs(snip_density: float, density: float, rounds: int) -> float:
+    return 1 - math.exp((math.log(density) - math.log(snip_density)) / rounds)
+
+
+def _fraction_by_search(snip_density: float, density: float, rounds: int) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if snip_density * (1 - middle) ** rounds > density else (low, middle)
+    return low
+
+
+def _cost_in_a_loop(kept: Sequence[int], steps: int, batch_size: int, rewind_step: int) -> dict[str, int]:
+    done = examples = operations = 0
+    for r, weights in enumerate(kept):
+        here = steps if r == 0 else steps - rewind_step
+        done += here
+        examples += here * batch_size
+        operations += here * batch_size * weights * 2 * 3
+    return {"steps": done, "examples": examples, "sparse_flops": operations}
+
+
+def _cost_less_what_is_skipped(
+    kept: Sequence[int], steps: int, batch_size: int, rewind_step: int
+) -> dict[str, int]:
+    done = len(kept) * steps - (len(kept) - 1) * rewind_step
+    weighted = steps * sum(kept) - rewind_step * sum(kept[1:])
+    return {
+        "sparse_flops": 6 * batch_size * weighted,
+        "examples": done * batch_size,
+        "steps": done,
+    }
+
+
+def _cost(
+    kept: Sequence[int],
+    updates: Sequence[int],
+    batch_size: int,
+    *,
+    operations: int = 6,
+    weights: Sequence[int] | None = None,
+) -> dict[str, int]:
+    done, weights = sum(updates), kept if weights is None else weights
+    return {
+        "steps": done,
+        "examples": batch_size * done,
+        "sparse_flops": operations * batch_size * sum(n * k for n, k in zip(updates, weights, strict=False)),
+    }
+
+
+def _later(kept: Sequence[int], steps: int, rewind_step: int) -> list[int]:
+    return [steps] + [steps - rewind_step] * (len(kept) - 1)
+
+
+Accuracies = Mapping[str, Sequence[float]]
+_T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+
+
+def _pick_by_hand(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
+    best: str | None = None
+    for name in costs:
+        if costs[name] <= budget and (best is None or mean(accuracies[name]) > mean(accuracies[best])):
+            best = name
+    for name in sorted(costs, key=costs.__getitem__):
+        if costs[name] > budget or best is None:
+            continue
+        gap = [b - a for b, a in zip(accuracies[best], accuracies[name], strict=True)]
+        if name == best or mean(gap) - _T95[len(gap)] * stdev(gap) / math.sqrt(len(gap)) <= 0:
+            return name
+    return None
+
+
+def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
+    left = {name: values for name, values in accuracies.items() if not costs[name] > budget}
+    top = max(left.values(), key=mean, default=[])
+    for name in list(left):
+        if analysis.interval([b - a for b, a in zip(top, left[name], strict=True)]).low > 0:
+            del left[name]
+    return min(left, key=lambda name: (costs[name], list(costs).index(name)), default=None)
+
+
+def _pick(
+    costs: Mapping[str, float],
+    accuracies: Accuracies,
+    budget: float,
+    *,
+    against_all: bool = False,
+    rule: str = "paired",
+    choose: str = "cheapest",
+) -> str | None:
+    """The right answer with one thing wrong."""
+    affordable = [name for name in costs if costs[name] <= budget]
+    if not affordable:
+        return None
+    rivals = list(costs) if against_all else affordable
+    best = max(rivals, key=lambda name: mean(accuracies[name]))
+
+    def stays(name: str) -> bool:
+        a, b = analysis.interval(accuracies[name]), analysis.interval(accuracies[best])
+        gap = analysis.interval([x - y for x, y in zip(accuracies[best], accuracies[name], strict=True)])
+        return (
+            name == best
+            or {
+                "paired": gap.low <= 0,
+                "overlap": a.high >= b.low,
+                "half a point": b.mean - a.mean <= 0.005,
+                "every seed": any(x <= y for x, y in zip(accuracies[best], accuracies[name], strict=True)),
+            }[rule]
+        )
+
+    staying = [name for name in affordable if stays(name)]
+    if choose == "best":
+        return max(staying, key=lambda name: mean(accuracies[name]))
+    return min(staying, key=lambda name: costs[name], default=None)
+
+
+def _pick_cheapest_of_all(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
+    return min((name for name in costs if costs[name] <= budget), key=lambda name: costs[name], default=None)
+
+
+def _pick_strictly(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
+    cheaper = {name: cost for name, cost in costs.items() if cost < budget}
+    return _pick(cheaper, accuracies, budget)
+
+
+EXERCISES = (
+    Exercise(
+        id="10.1",
+        reference=split_budget,
+        cases=(
+            Case((20, 3), "Twenty steps do not divide by three: two are left over."),
+            Case((12, 3), "Nothing is left over."),
+            Case((7, 1), "One training gets everything."),
+            Case((22, 4), "Two are left over among four trainings."),
+            Case((5, 5), "One step for each."),
+            Case((9, 5), "Four are left over: the last training gets most of the steps."),
+            Case((1501, 6), "A budget as in the lesson, and one step more."),
+            Case((11, 4), "11 / 4 is 2.75, which rounds up."),
+        ),
+        hints=(
+            "Every training but the last gets the same whole number of steps. Which operator of Python divides and "
+            "rounds down?",
+            "total // trainings is the equal share. The last training gets the total less what the others got.",
+            "each = total // trainings, then [each] * (trainings - 1) + [total - each * (trainings - 1)].",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda total, trainings: [total // trainings] * trainings,
+                "The steps that do not divide are lost: the sum of your list is less than the budget.",
+            ),
+            Misconception(
+                lambda total, trainings: [round(total / trainings)] * trainings,
+                "You round every share by itself; the sum then misses the budget, above or below.",
+            ),
+            Misconception(
+                _split_spread,
+                "You hand what is left over to the first trainings, one step each; the last one is to take all of it.",
+            ),
+            Misconception(
+                lambda total, trainings: split_budget(total, trainings)[::-1],
+                "You give what is left over to the first training; it belongs to the last one.",
+            ),
+            Misconception(
+                _split_ceil,
+                "You round the equal share up, so the last training gets less than the others, or nothing.",
+            ),
+            Misconception(
+                lambda total, trainings: split_budget(total, trainings + 1),
+                "There is one training too many: the number given counts trainings, and the first mask's is among them.",
+            ),
+            Misconception(
+                lambda total, trainings: [total / trainings] * trainings,
+                "These are fractions of steps; a training does whole steps.",
+            ),
+        ),
+        alternatives=(_split_in_a_loop, _split_by_divmod),
+        difficulty="easy",
+        lines=2,
+        minutes=5,
+    ),
+    Exercise(
+        id="10.2",
+        reference=fraction_after_snip,
+        cases=(
+            Case((0.5, 0.25, 1), "One round halves what SNIP has left."),
+            Case((0.4, 0.1, 2), "Two rounds, each of which halves."),
+            Case((1.0, 0.512, 3), "SNIP has cut nothing: the fraction of IMP alone."),
+            Case((0.2, 0.04, 2), "The sizes of the lesson."),
+            Case((0.2, 0.04, 5), "The same ends in five rounds."),
+            Case((0.1, 0.1, 4), "SNIP has already reached the density: nothing is left to remove."),
+        ),
+        hints=(
+            "What is the density multiplied by in each round, if every round removes the fraction f of what remains?",
+            "After all rounds, snip_density * (1 - f) ** rounds is to equal density. Solve this for f.",
+            "(density / snip_density) ** (1 / rounds) is what one round keeps; 1 minus that is what it removes.",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda snip_density, density, rounds: 1 - density ** (1 / rounds),
+                "You start at the whole network; IMP starts at what SNIP has left.",
+            ),
+            Misconception(
+                lambda snip_density, density, rounds: (density / snip_density) ** (1 / rounds),
+                "This is the fraction that a round keeps; the task asks for the fraction that it removes.",
+            ),
+            Misconception(
+                lambda snip_density, density, rounds: (snip_density - density) / rounds,
+                "You remove the same number of weights in each round, as a fraction of all weights; it is to be a "
+                "fraction of what remains.",
+            ),
+            Misconception(
+                lambda snip_density, density, rounds: (1 - density / snip_density) / rounds,
+                "You divide the whole cut by the number of rounds; fractions of what remains multiply.",
+            ),
+            Misconception(
+                lambda snip_density, density, rounds: 1 - (density / snip_density) ** (1 / (rounds + 1)),
+                "You count one cut too many: there are rounds + 1 trainings, but IMP cuts only between them.",
+            ),
+            Misconception(
+                lambda snip_density, density, rounds: 1 - (density / snip_density) / rounds,
+                "You divide by the number of rounds where the root is asked for.",
+            ),
+        ),
+        alternatives=(_fraction_by_logs, _fraction_by_search),
+        difficulty="medium",
+        lines=1,
+        minutes=8,
+    ),
+    Exercise(
+        id="10.3",
+        reference=ladder_cost,
+        cases=(
+            Case(([10], 1, 1, 0), "One training of one step with one image."),
+            Case(
+                ([10], 4, 5, 2),
+                "One training only: the first begins at initialisation, whatever the rewind step.",
+            ),
+            Case(([10, 5], 4, 5, 0), "Two trainings; both begin at initialisation."),
+            Case(([10, 5], 4, 5, 1), "The second training begins at step 1."),
+            Case(([100, 50, 25], 30, 20, 10), "Two of three trainings begin at step 10."),
+            Case(
+                ([53240, 23810, 10648], 500, 60, 0),
+                "The hybrid of the lesson: 20 % of the weights, 8.9 %, 4 %.",
+            ),
+            Case(([266200, 53240, 10648], 520, 60, 30), "IMP alone in two rounds, rewound to step 30."),
+        ),
+        hints=(
+            "First write down how many updates each training does. Only the first one does them all.",
+            "updates = [steps] + [steps - rewind_step] for every other training. Examples are updates times batch_size.",
+            "sparse_flops adds 6 * batch_size * updates * kept over the trainings: zip(updates, kept).",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(kept, [steps] * len(kept), batch_size),
+                "You bill every training in full; a training that begins at the rewind step does fewer updates.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept, [steps - rewind_step] * len(kept), batch_size
+                ),
+                "You shorten the first training too; it begins at initialisation and does all steps.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept, _later(kept, steps, rewind_step), batch_size, operations=2
+                ),
+                "You count the forward pass only; the backward pass counts as two more.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept, _later(kept, steps, rewind_step), batch_size, operations=3
+                ),
+                "You count a multiplication and its addition as one operation; they are two.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept, _later(kept, steps, rewind_step), batch_size, weights=[kept[0]] * len(kept)
+                ),
+                "You price every training with the first mask; each one has its own.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept, _later(kept, steps, rewind_step), batch_size, weights=[kept[-1]] * len(kept)
+                ),
+                "You price every training with the last mask; the ticket was found by larger, dearer networks.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: _cost(
+                    kept[-1:], _later(kept, steps, rewind_step)[-1:], batch_size
+                ),
+                "This is the last training alone; the search before it has to be paid as well.",
+            ),
+            Misconception(
+                lambda kept, steps, batch_size, rewind_step: (
+                    _cost(kept, _later(kept, steps, rewind_step), 1)
+                    | {"examples": batch_size * sum(_later(kept, steps, rewind_step))}
+                ),
+                "Your operations are for one image a step; each update takes batch_size of them.",
+            ),
+        ),
+        alternatives=(_cost_in_a_loop, _cost_less_what_is_skipped),
+        difficulty="medium",
+        lines=6,
+        minutes=12,
+    ),
+    Exercise(
+        id="10.4",
+        reference=cheapest_not_beaten,
+        cases=(
+            Case(({"a": 1.0}, {"a": [0.8, 0.9]}, 1.0), "One method, and it costs exactly the budget."),
+            Case(({"a": 2.0}, {"a": [0.8, 0.9]}, 1.0), "Nothing is affordable: None."),
+            Case(
+                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.81, 0.82], "b": [0.85, 0.86, 0.875]}, 2.0),
+                "The dear method is clearly better: the cheap one is shown to be worse.",
+            ),
+            Case(
+                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.84]}, 2.0),
+                "The dear method has the better mean, and the seeds do not agree: the cheap one is not beaten.",
+            ),
+            Case(
+                ({"b": 2.0, "a": 1.0}, {"a": [0.70, 0.80, 0.90], "b": [0.72, 0.821, 0.92]}, 3.0),
+                "The seeds differ much and the two methods differ little, but alike in every seed.",
+            ),
+            Case(
+                (
+                    {"a": 1.0, "b": 2.0, "c": 9.0},
+                    {"a": [0.80, 0.81, 0.80], "b": [0.80, 0.82, 0.801], "c": [0.90, 0.91, 0.92]},
+                    3.0,
+                ),
+                "The best of all costs more than the budget, so nobody has to beat it.",
+            ),
+            Case(
+                ({"a": 1.0, "b": 2.0}, {"a": [0.800, 0.801, 0.802], "b": [0.803, 0.804, 0.8051]}, 2.0),
+                "A difference of 0.3 points, but the same in every seed.",
+            ),
+            Case(
+                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.80, 0.80], "b": [0.801, 0.82, 0.81]}, 2.0),
+                "Better in every seed, and the interval of three seeds still contains 0.",
+            ),
+            Case(
+                ({"b": 2.0, "a": 2.0}, {"a": [0.8, 0.8, 0.8], "b": [0.8, 0.8, 0.8]}, 2.0),
+                "The same price and the same accuracy: the first of them.",
+            ),
+            Case(
+                ({"a": 3.0, "b": 1.0, "c": 2.0}, {"a": [0.9, 0.9], "b": [0.5, 0.51], "c": [0.89, 0.91]}, 5.0),
+                "Two seeds only; the cheapest loses clearly, the middle one does not.",
+            ),
+        ),
+        hints=(
+            "Three steps: drop what is too dear; find the best mean among the rest; drop what is shown to be worse than that.",
+            "For each affordable method take the differences best minus method, seed by seed. analysis.interval(gaps).low "
+            "above 0 says that the method is worse.",
+            "min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
+            "method's own gaps are all 0, so there is always one.",
+        ),
+        misconceptions=(
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, choose="best"),
+                "This is the best mean; a cheaper method that is not shown to be worse is to be preferred.",
+            ),
+            Misconception(
+                _pick_cheapest_of_all,
+                "This is the cheapest of all, even if it is shown to be worse.",
+            ),
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="overlap"),
+                "You ask whether two separate intervals overlap. Methods that share their seeds are compared pair by pair.",
+            ),
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, against_all=True),
+                "You compare with a method that is too dear; only affordable ones compete.",
+            ),
+            Misconception(
+                _pick_strictly,
+                "A method that costs exactly the budget is affordable.",
+            ),
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="every seed"),
+                "You call a method worse if it loses in every seed. That is another rule than the interval: a few seeds "
+                "may all lie on one side by chance.",
+            ),
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="half a point"),
+                "You allow a fixed half point; how much is too much depends on how the differences vary.",
+            ),
+            Misconception(
+                lambda costs, accuracies, budget: _pick(costs, accuracies, math.inf),
+                "You leave out the budget.",
+            ),
+        ),
+        alternatives=(_pick_by_hand, _pick_dropping),
+        difficulty="hard",
+        lines=6,
+        minutes=15,
+    ),
+)
+
+QUESTIONS = (
+    Question(
+        "10.Q1",
+        "Why does the hybrid use SNIP for the first cut and magnitude for the later ones, and not the other way round?",
+        (
+            Option(
+                "SNIP needs a trained network, and magnitude an untrained one.",
+                False,
+                "It is the other way round: SNIP was made for the network before training.",
+            ),
+            Option(
+                "Before training there is nothing else to ask for little money; after a training, which is paid anyway, "
+                "the weights tell more.",
+                True,
+                "The first cut comes before any training was paid. Each later cut comes after one.",
+            ),
+            Option(
+                "SNIP is more accurate at small densities.",
+                False,
+                "Its score is a first guess for small changes. It is least to be trusted where much is cut at once.",
+            ),
+        ),
+    ),
+    Question(
+        "10.Q2",
+        "A blog post compares SNIP and IMP with five rounds. Every training has 1,500 steps. IMP is better by a point. "
+        "What does this show?",
+        (
+            Option(
+                "That IMP is better at equal cost, because every training has the same length.",
+                False,
+                "IMP did six trainings and SNIP one. IMP has used six times as many steps.",
+            ),
+            Option(
+                "Nothing at all.",
+                False,
+                "It shows that six trainings bought something. It does not show that they were the best way to spend the steps.",
+            ),
+            Option(
+                "That IMP is better if its price does not matter.",
+                True,
+                "For a comparison of methods, SNIP would have to get the same 9,000 steps, in whatever way it uses them.",
+            ),
+        ),
+    ),
+    Question(
+        "10.Q3",
+        "Hybrid minus IMP is [-0.1, +0.9] points, n = 5, at the same number of updates. The hybrid needs a third of the "
+        "sparse operations. What do you report?",
+        (
+            Option(
+                "Accuracy: not separated, with the interval. Price: a third, counted in operations that no common "
+                "hardware saves in full.",
+                True,
+                "Two statements with their limits. Who reads them can decide what the price is worth.",
+            ),
+            Option(
+                "The hybrid is better in both.",
+                False,
+                "In accuracy the interval contains 0, so that is not shown.",
+            ),
+            Option(
+                "The hybrid is three times as fast.",
+                False,
+                "Sparse operations are not seconds: a dense multiplication with zeros takes as long as without (lesson 11).",
+            ),
+        ),
+    ),
+    Question(
+        "10.Q4",
+        "You test twenty tips on one network. For one of them the 95 % interval excludes 0. What now?",
+        (
+            Option(
+                "The tip works: that is what the interval says.",
+                False,
+                "Of twenty tips that do nothing, about one passes by chance.",
+            ),
+            Option(
+                "The tip is an accident, and none of the tips works.",
+                False,
+                "It may be an accident. Neither has been shown; that a tip was not separated does not say that it does nothing.",
+            ),
+            Option(
+                "Take the other nineteen out of the report.",
+                False,
+                "Then the reader cannot see how many chances there were, and takes luck for an effect.",
+            ),
+            Option(
+                "Test this one tip again, with new seeds, and report all twenty.",
+                True,
+                "The first look found a candidate, the second one, on fresh seeds, is the test.",
+            ),
+        ),
+    ),
+)

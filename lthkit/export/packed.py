@@ -1,0 +1,113 @@
+"""A ticket on disk: the mask as packed bits and the values that it keeps; and what other ways of writing it cost."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lthkit import files
+from lthkit.export.csr import compressed_rows
+from lthkit.masks import Mask
+
+_KIND = "packed ticket"
+
+
+def save_packed(path: Path | str, model: nn.Module, mask: Mask) -> Path:
+    """Write the masked `model` to one `.npz` file: mask bits, kept values, all other state whole, and a checksum.
+
+    Values keep their dtype. What `model` has at removed places is not written; `load_packed` puts 0 there.
+
+    Raises:
+        ValueError: the mask belongs to another model.
+    """
+    mask.check(model)
+    return files.save_arrays(path, _packed(model, mask), {"kind": _KIND, "shapes": mask.shapes()})
+
+
+def load_packed(path: Path | str, model: nn.Module) -> Mask:
+    """Read what `save_packed` wrote: the values go into `model`, in place, and the mask is returned.
+
+    If anything is wrong, `model` stays as it was.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        files.DamagedFile: it is truncated, altered, or holds something else.
+        ValueError: it holds a ticket of another network; names and shapes are compared.
+    """
+    arrays, meta = files.load_arrays(path)
+    if meta.get("kind") != _KIND:
+        raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a {_KIND}.")
+    mask = Mask.from_arrays({name: arrays[f"mask:{name}"] for name in meta["shapes"]}, meta["shapes"])
+    state: dict[str, Tensor] = {}
+    for key in (key for key in arrays if key.startswith("state:")):
+        name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key])
+        if name in mask:
+            values = torch.zeros(mask[name].shape, dtype=values.dtype).masked_scatter(mask[name], values)
+        state[name] = values
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if wanted != found:
+        odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise ValueError(
+            f"{Path(path).name} holds a ticket of another network; these differ in name or shape: {', '.join(odd)}. "
+            "Give a model made by the function that made the saved one."
+        )
+    model.load_state_dict(state)
+    return mask
+
+
+def sizes(model: nn.Module, mask: Mask) -> dict[str, int]:
+    """Bytes of the file that each way of writing the ticket makes; each file is really written, and measured.
+
+    "dense": every value, zeros too. "bits + values": `save_packed`. "CSR": kept values, their columns and where each
+    row begins (int32); a convolution's weight counts as a matrix with a row for each output channel. "..., zlib": the
+    same file compressed (level 9). All of them hold the rest of the state (biases, buffers) whole.
+
+    Raises:
+        ValueError: the mask belongs to another model.
+    """
+    mask.check(model)
+    whole = {name: _array(tensor) for name, tensor in model.state_dict().items()}
+    dense, csr = dict(whole), {name: a for name, a in whole.items() if name not in mask}
+    for name, kept in mask.items():
+        weight = model.get_parameter(name)
+        dense[name] = _array(weight) * kept.cpu().numpy()
+        parts = zip(("rows", "columns", "values"), compressed_rows(weight, kept), strict=True)
+        csr |= {f"{part}:{name}": _array(tensor) for part, tensor in parts}
+    bytes_of: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, arrays in (("dense", dense), ("bits + values", _packed(model, mask)), ("CSR", csr)):
+            path = files.save_arrays(Path(folder) / "size.npz", arrays, {"shapes": mask.shapes()})
+            content = path.read_bytes()
+            bytes_of |= {name: len(content), f"{name}, zlib": len(zlib.compress(content, 9))}
+    return bytes_of
+
+
+def mask_floor(mask: Mask) -> float:
+    """Bytes below which no code can write a mask of these layer densities on average: its entropy.
+
+    It holds if the places in each layer are independent of one another. A mask with structure can be written shorter.
+    """
+    bits = 0.0
+    for kept in mask.values():
+        d = float(kept.float().mean())
+        if 0 < d < 1:
+            bits -= kept.numel() * (d * math.log2(d) + (1 - d) * math.log2(1 - d))
+    return bits / 8
+
+
+def _packed(model: nn.Module, mask: Mask) -> dict[str, np.ndarray]:
+    arrays = {f"mask:{name}": bits for name, bits in mask.arrays().items()}
+    for name, tensor in model.state_dict().items():
+        arrays[f"state:{name}"] = _array(tensor[mask[name].to(tensor.device)] if name in mask else tensor)
+    return arrays
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor.detach().cpu().numpy())

@@ -1,0 +1,153 @@
+"""What accuracy a budget buys, and whether a change of method pays: drawn from rows and from paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from lthkit import analysis
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, finish, new_figure
+from lthkit.records import Row
+
+_LOOKS = (
+    LOOKS["ticket"],
+    LOOKS["re-initialised"],
+    LOOKS["shuffled"],
+    Look("#CC79A7", "D", "-."),
+    Look("#555555", "v", (0, (1, 3))),  # type: ignore[arg-type]  # matplotlib's own dash, as sparse dots
+)
+
+
+def budget_curve(
+    rows: Sequence[Row], *, column: str, xlabel: str, title: str = "Accuracy for a price", stamp: str = ""
+) -> Figure:
+    """Test accuracy against the price, logarithmic: a line a method, bars are 95 % intervals of the mean over seeds.
+
+    Columns of `rows`: arm (at most five), seed, budget (what belongs together), test_accuracy (0 to 1) and `column`, the
+    price, of which the mean over seeds is drawn. Where methods share a price their markers stand side by side.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        arms = list(dict.fromkeys(row["arm"] for row in rows))
+        budgets = sorted({row["budget"] for row in rows})
+        prices = {(arm, b): _price(rows, arm, b, column) for arm in arms for b in budgets}
+        shared = len({round(p, 6) for p in prices.values() if p is not None}) <= len(budgets)
+        for i, (arm, look) in enumerate(zip(arms, _LOOKS, strict=False)):
+            aside = 1.035 ** (i - (len(arms) - 1) / 2) if shared else 1.0
+            at = [b for b in budgets if prices[arm, b] is not None]
+            bands = [_band(rows, arm, b) for b in at]
+            ax.errorbar(
+                [aside * (prices[arm, b] or 0) for b in at],
+                [band.mean for band in bands],
+                yerr=[band.half if band.n > 1 else 0.0 for band in bands],
+                color=look.color,
+                marker=look.marker,
+                linestyle=look.dash,
+                markersize=6,
+                linewidth=1.5,
+                capsize=3,
+                label=arm,
+            )
+        ax.set_xscale("log")
+        if shared:
+            ticks = sorted({p for p in prices.values() if p is not None})
+            ax.xaxis.set_major_locator(FixedLocator(ticks))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel(f"{xlabel}, logarithmic")
+        ax.set_ylabel("test accuracy (%)")
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_budget(rows: Sequence[Row], *, column: str, xlabel: str) -> str:
+    """The text alternative of `budget_curve`: mean and interval of each method at each price."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        points = []
+        for budget in sorted({row["budget"] for row in rows}):
+            if (price := _price(rows, arm, budget, column)) is not None:
+                band = _band(rows, arm, budget)
+                spread = f" ({band.low:.1f} to {band.high:.1f})" if band.n > 1 else ""
+                points.append(f"{band.mean:.1f} %{spread} at {price:,.4g}")
+        parts.append(f"{arm}: " + ", ".join(points))
+    return (
+        f"Test accuracy against {xlabel}, mean and 95 % interval over "
+        f"{len({row['seed'] for row in rows})} seeds. {'; '.join(parts)}."
+    )
+
+
+def paired_differences(
+    gaps: Mapping[str, Sequence[float]],
+    *,
+    unit: str = "points of test accuracy",
+    title: str = "One change at a time: paired differences",
+    stamp: str = "",
+) -> Figure:
+    """One line for each comparison: small dots are seeds, the large marker its mean with the 95 % interval.
+
+    `gaps` has, for each label, one paired difference a seed, in `unit`. A filled marker says that the interval excludes
+    0, an open one that it contains 0.
+    """
+    if not gaps:
+        raise ValueError("No comparison was given; expected a label with one difference for each seed.")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.38 * len(gaps)), layout="constrained")
+        ax = figure.subplots()
+        look = LOOKS["ticket"]
+        seen: set[str] = set()
+        for place, values in zip(range(len(gaps))[::-1], gaps.values(), strict=True):
+            band = analysis.interval(values)
+            apart = band.n > 1 and (band.low > 0 or band.high < 0)
+            ax.plot(
+                list(values),
+                [place - 0.22] * len(values),
+                "|",
+                color="#777777",
+                markersize=9,
+                label="_" if seen else "single seeds",
+            )
+            label = "mean, 95 % interval excludes 0" if apart else "mean, 95 % interval contains 0"
+            ax.errorbar(
+                [band.mean],
+                [place],
+                xerr=[band.half if band.n > 1 else 0.0],
+                fmt=look.marker,
+                color=look.color,
+                markerfacecolor=look.color if apart else "white",
+                capsize=4,
+                label="_" if label in seen else label,
+            )
+            seen |= {label, "single seeds"}
+        ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_yticks(list(range(len(gaps)))[::-1], list(gaps))
+        ax.set_ylim(-0.6, len(gaps) - 0.4)
+        ax.set_xlabel(unit)
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_differences(gaps: Mapping[str, Sequence[float]], *, unit: str = "points") -> str:
+    """The text alternative of `paired_differences`: mean and interval of each comparison."""
+    parts = []
+    for label, values in gaps.items():
+        band = analysis.interval(values)
+        spread = f" (95 % interval {band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
+        parts.append(f"{label}: {band.mean:+.2f}{spread}, n = {band.n}")
+    return f"Paired differences in {unit}. {'; '.join(parts)}."
+
+
+def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
+    return [row for row in rows if row["arm"] == arm and row["budget"] == budget]
+
+
+def _band(rows: Sequence[Row], arm: str, budget: int) -> analysis.Interval:
+    return analysis.interval([100 * row["test_accuracy"] for row in _cell(rows, arm, budget)])
+
+
+def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:
+    values = [float(row[column]) for row in _cell(rows, arm, budget)]
+    return analysis.interval(values).mean if values else None

@@ -1,0 +1,161 @@
+"""Pruning before training: where a criterion cuts the network, and what its mask loses when it is shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from lthkit import analysis
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, few, finish, new_figure
+from lthkit.records import Row
+
+_LOOKS = (
+    Look("#555555", "x", ":"),
+    Look("#E69F00", "v", "--"),
+    Look("#D55E00", "^", "-."),
+    Look("#CC79A7", "D", "--"),
+    Look("#009E73", "s", ":"),
+    Look("#0072B2", "o", "-"),
+)
+CONTROLS = ("shuffled", "re-initialised")
+
+
+def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
+    """Connected weights of the layer that has fewest, against the weights that remain; at 0 the network is cut.
+
+    Columns of `rows`: arm (the criterion, at most six), seed, density (0 to 1) and smallest (that number). A thin line a
+    seed, the median thick. The axis is logarithmic above 1, and 0 is on it.
+
+    Raises:
+        ValueError: no rows, or more than six criteria.
+    """
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    if not 1 <= len(arms) <= len(_LOOKS):
+        raise ValueError(f"The rows have {len(arms)} criteria in `arm`; expected 1 to {len(_LOOKS)}.")
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        top = max(row["smallest"] for row in rows)
+        for look, arm in zip(_LOOKS, arms, strict=False):
+            own = [row for row in rows if row["arm"] == arm]
+            for seed in sorted({row["seed"] for row in own}):
+                line = sorted((100 * r["density"], r["smallest"]) for r in own if r["seed"] == seed)
+                ax.plot(
+                    *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5
+                )
+            at = sorted({row["density"] for row in own})
+            ax.plot(
+                [100 * d for d in at],
+                [median(row["smallest"] for row in own if row["density"] == d) for d in at],
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=5,
+                linewidth=1.8,
+                label=arm,
+            )
+        density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        ax.set_yscale("symlog", linthresh=1)
+        ax.set_ylim(-0.15, 1.6 * max(top, 1))
+        ticks = [0, *(10**k for k in range(12) if 10**k <= 1.6 * top)]
+        ax.yaxis.set_major_locator(FixedLocator(ticks))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        ax.axhline(0, color="#333333", linewidth=1)
+        ax.set_ylabel("connected weights, smallest layer")
+        finish(figure, ax, "Where the network is cut, before any training", stamp)
+    return figure
+
+
+def describe_collapse(rows: Sequence[Row]) -> str:
+    """The text alternative of `collapse_curve`: medians over seeds at a few densities."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        own = [row for row in rows if row["arm"] == arm]
+        at = sorted({row["density"] for row in own}, reverse=True)
+        said = [
+            f"{median(row['smallest'] for row in own if row['density'] == at[i]):.3g} at {100 * at[i]:.2g} %"
+            for i in few(range(len(at)))
+        ]
+        parts.append(f"{arm}: " + ", ".join(said))
+    return (
+        "Line chart of the connected weights in the smallest layer against weights remaining, medians. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
+    """What each criterion's mask loses or gains when it is shuffled in its layers, and when it gets new weights.
+
+    Columns of `rows`: criterion, arm ("as is", "shuffled" or "re-initialised"), seed, test_accuracy (0 to 1). The larger
+    marker is the mean of the differences to "as is", paired by seed, with its 95 % interval; small ones are single seeds.
+
+    Raises:
+        ValueError: a criterion has no seed with both arms.
+    """
+    criteria = list(dict.fromkeys(row["criterion"] for row in rows))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.62 * len(criteria)), layout="constrained")
+        ax = figure.subplots()
+        for arm, shift in zip(CONTROLS, (0.16, -0.16), strict=True):
+            look = LOOKS[arm]
+            gaps = [_gaps(rows, criterion, arm) for criterion in criteria]
+            place = [len(criteria) - 1 - i + shift for i in range(len(criteria))]
+            for y, values in zip(place, gaps, strict=True):
+                ax.plot(
+                    values,
+                    [y - 0.09] * len(values),
+                    look.marker,
+                    markersize=3.5,
+                    color=look.color,
+                    alpha=0.55,
+                    markeredgewidth=0,
+                )
+            bands = [analysis.interval(values) for values in gaps]
+            ax.errorbar(
+                [b.mean for b in bands],
+                place,
+                xerr=[b.half if b.n > 1 else 0.0 for b in bands],
+                fmt=look.marker,
+                color=look.color,
+                capsize=4,
+                label=f"{arm} - as is: mean, 95 % interval",
+            )
+        ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_yticks([len(criteria) - 1 - i for i in range(len(criteria))], criteria)
+        ax.set_ylim(-0.55, len(criteria) - 0.45)
+        ax.grid(axis="y", visible=False)
+        ax.set_xlabel("points of test accuracy; left of 0 the control is worse")
+        finish(figure, ax, "Does it matter which weights, and which values?", stamp, columns=2)
+    return figure
+
+
+def describe_sanity(rows: Sequence[Row]) -> str:
+    """The text alternative of `sanity_checks`: mean difference and 95 % interval of each control of each criterion."""
+    parts = []
+    for criterion in dict.fromkeys(row["criterion"] for row in rows):
+        for arm in CONTROLS:
+            b = analysis.interval(_gaps(rows, criterion, arm))
+            spread = f" ({b.low:+.2f} to {b.high:+.2f})" if b.n > 1 else ""
+            parts.append(f"{criterion}, {arm}: {b.mean:+.2f}{spread}")
+    return (
+        "Differences to the mask as it is, in points of test accuracy, mean and 95 % interval: "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def _gaps(rows: Sequence[Row], criterion: str, arm: str) -> list[float]:
+    """Differences arm - as is in points, one for each seed that has both."""
+    one, other = (
+        {r["seed"]: r["test_accuracy"] for r in rows if (r["criterion"], r["arm"]) == (criterion, a)}
+        for a in (arm, "as is")
+    )
+    shared = sorted(one.keys() & other.keys())
+    if not shared:
+        raise ValueError(f"No seed of {criterion!r} has both {arm!r} and 'as is'; its rows have other arms.")
+    return [100 * (one[seed] - other[seed]) for seed in shared]

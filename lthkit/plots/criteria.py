@@ -1,0 +1,155 @@
+"""Criteria side by side: what each one's networks reach, and what the masks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lthkit import analysis
+from lthkit.masks import Mask
+from lthkit.plots.masks import draw_first_layer
+from lthkit.plots.style import LOOKS, STYLE, WIDTH
+from lthkit.records import Row
+
+# Okabe and Ito's colours; each arm has a marker of its own.
+_MARKS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "^"),
+    ("#009E73", "s"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+    ("#333333", "X"),
+)
+
+
+def by_criterion(rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy") -> Figure:
+    """Accuracy of each arm, one panel a density: small markers are seeds, the larger one and its bar mean and 95 % interval.
+
+    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). Arm "dense" at round 0 is a
+    line in all panels. An open marker says that some seed's best step lay in the last tenth of its budget. Each panel has
+    an axis of its own, whose limits are those of its seeds: a wider interval is cut by the frame.
+
+    Raises:
+        ValueError: no arm but "dense".
+    """
+    arms = _arms(rows)
+    at = sorted({row["round"] for row in rows if row["arm"] != "dense"})
+    if not arms or not at:
+        raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
+    dense = [100 * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)), layout="constrained")
+        panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
+        for ax, level in zip(panels, at, strict=True):
+            if dense:
+                look = LOOKS["dense"]
+                ax.axvline(
+                    analysis.interval(dense).mean, color=look.color, linestyle=look.dash, linewidth=1.2
+                )
+            for place, arm in enumerate(reversed(arms)):
+                cell = [100 * v for v in analysis.by_seed(rows, arm, level, column).values()]
+                if not cell:
+                    continue
+                (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], analysis.interval(cell)
+                ax.plot(cell, [place - 0.24] * len(cell), "|", color=color, markersize=7, alpha=0.8)
+                ax.errorbar(
+                    [band.mean],
+                    [place],
+                    xerr=[band.half if band.n > 1 else 0.0],
+                    fmt=marker,
+                    color=color,
+                    markerfacecolor="white" if analysis.unfinished(rows, arm, level) else color,
+                    capsize=4,
+                )
+            ax.set_title(f"{100 * analysis.density_of(rows, level):.1f} % of the weights", fontsize=10)
+            ax.set_ylim(-0.6, len(arms) - 0.4)
+            values = dense + [100 * row[column] for row in rows if row["round"] == level]
+            margin = 0.1 * (max(values) - min(values) or 1.0)
+            ax.set_xlim(min(values) - margin, max(values) + margin)
+            ax.set_xlabel("test accuracy (%)" if column == "test_accuracy" else column.replace("_", " "))
+        panels[0].set_yticks(range(len(arms)), list(reversed(arms)))
+        lines = ["dense (mean)"] if dense else []
+        handles = [
+            panels[0].plot([], [], color=LOOKS["dense"].color, linestyle=LOOKS["dense"].dash)[0]
+            for _ in lines
+        ]
+        handles.append(panels[0].plot([], [], "|", color="#333333", markersize=7)[0])
+        lines.append("single seeds")
+        if any(row["still_improving"] for row in rows if row["arm"] != "dense"):
+            handles.append(panels[0].plot([], [], "o", color="#333333", markerfacecolor="white")[0])
+            lines.append("open: some best step near the end")
+        figure.legend(handles, lines, loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
+        if stamp:
+            figure.suptitle(stamp, fontsize=7.5, color="#555555", x=0.01, ha="left")
+    return figure
+
+
+def describe_by_criterion(rows: Sequence[Row], *, column: str = "test_accuracy") -> str:
+    """The text alternative of `by_criterion`: mean and 95 % interval of each arm at each density, in percent."""
+    parts = []
+    for level in sorted({row["round"] for row in rows}):
+        here = []
+        for arm in ["dense"] if level == 0 else _arms(rows):
+            cell = [100 * v for v in analysis.by_seed(rows, arm, level, column).values()]
+            if cell:
+                band = analysis.interval(cell)
+                edge = f" ({band.low:.1f} to {band.high:.1f})" if band.n > 1 else ""
+                here.append(f"{arm} {band.mean:.1f}{edge}")
+        parts.append(f"{100 * analysis.density_of(rows, level):.3g} % of the weights: " + ", ".join(here))
+    seeds = len({row["seed"] for row in rows})
+    return (
+        f"Dot plot of {column.replace('_', ' ')} in percent by criterion, mean and 95 % interval of {seeds} seeds. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def class_masks(
+    images: Mapping[str, Tensor],
+    masks: Mapping[str, Mapping[str, Mask]],
+    *,
+    name: str = "fc1.weight",
+    stamp: str = "",
+) -> Figure:
+    """One column a class: its image above, and below, a row for each entry of `masks`, its surviving connections.
+
+    Args:
+        images: class -> a picture [height, width], such as the mean of its images.
+        masks: label of the row -> class -> mask; the same classes as `images`.
+        name: a linear layer whose inputs are the pixels, row by row. The panels of one row share one scale.
+
+    Raises:
+        ValueError: a row has other classes than `images`.
+    """
+    for label, row in masks.items():
+        if list(row) != list(images):
+            raise ValueError(f"masks[{label!r}] has the classes {list(row)}; expected {list(images)}.")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(
+            figsize=(WIDTH, 0.5 + WIDTH / (len(images) + 0.7) * (1 + len(masks))), layout="constrained"
+        )
+        axes = figure.subplots(1 + len(masks), len(images), squeeze=False)
+        for ax, (title, image) in zip(axes[0], images.items(), strict=True):
+            ax.imshow(image.cpu().numpy(), cmap="gray_r", interpolation="nearest")
+            ax.set_title(title, fontsize=9)
+            ax.set_xticks([])
+            ax.set_yticks([])
+        axes[0][0].set_ylabel("mean image", fontsize=9)
+        for line, (label, row) in zip(axes[1:], masks.items(), strict=True):
+            top = max(int(mask[name].sum(0).max()) for mask in row.values())
+            for ax, (title, mask) in zip(line, row.items(), strict=True):
+                height, width = images[title].shape[-2:]
+                picture = draw_first_layer(ax, mask, name=name, shape=(height, width), top=top)
+            line[0].set_ylabel(label, fontsize=9)
+            figure.colorbar(picture, ax=list(line), label="connections", shrink=0.8)
+        if stamp:
+            figure.supxlabel(stamp, fontsize=7, color="#555555")
+    return figure
+
+
+def _arms(rows: Sequence[Row]) -> list[str]:
+    return [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != "dense"]

@@ -1,0 +1,169 @@
+"""How masks settle: the distance of every pair of epochs, and what the stopping rule sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from lthkit import analysis
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, few, new_figure
+from lthkit.records import Row
+
+
+def mask_distances(
+    matrices: Mapping[str, Tensor],
+    nulls: Mapping[str, float],
+    *,
+    threshold: float = 0.1,
+    stamp: str = "",
+) -> Figure:
+    """The distance of the masks of every two epochs, one panel for each entry of `matrices` [n, n].
+
+    Each panel's colours reach from 0 to the null, the distance of random masks, or to the largest distance if that is
+    more; lines in the colour bar mark the null (solid) and the threshold (dashed).
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.6 + 3.0 * 2 / max(2, len(matrices))), layout="constrained")
+        axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+        for ax, (label, matrix) in zip(axes, matrices.items(), strict=True):
+            n, null = len(matrix), nulls[label]
+            top = max(null, float(matrix.max()), threshold) * 1.04
+            picture = ax.imshow(
+                matrix.numpy(),
+                cmap="cividis",
+                vmin=0,
+                vmax=top,
+                interpolation="nearest",
+                extent=(0.5, n + 0.5, n + 0.5, 0.5),
+            )
+            ax.set_title(label, fontsize=10)
+            ax.set_xlabel("epoch")
+            ax.set_ylabel("epoch")
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_locator(MaxNLocator(6, integer=True))
+            ax.grid(False)
+            bar = figure.colorbar(picture, ax=ax, shrink=0.8)
+            bar.set_label("mask distance", fontsize=8)
+            bar.ax.axhline(null, color="#D55E00", linewidth=2.5)
+            bar.ax.axhline(threshold, color="white", linewidth=2, linestyle=(0, (2, 1)))
+        small = (
+            f"colour bar: orange line, distance of random masks; dashed white line, threshold {threshold:g}"
+        )
+        figure.supxlabel("\n".join(filter(None, [small, stamp])), fontsize=7.5, color="#555555")
+    return figure
+
+
+def describe_distances(matrices: Mapping[str, Tensor], nulls: Mapping[str, float]) -> str:
+    """The text alternative of `mask_distances`: neighbours, first against last, and random masks."""
+    parts = []
+    for label, matrix in matrices.items():
+        near = matrix.diagonal(-1)
+        parts.append(
+            f"{label}: neighbouring epochs differ by {float(near[0]):.3f} at the start and {float(near[-1]):.3f} at the end, "
+            f"first and last epoch by {float(matrix[-1, 0]):.3f}, random masks by {nulls[label]:.3f}"
+        )
+    return (
+        "Matrices of mask distances, epoch against epoch, dark near the diagonal. " + "; ".join(parts) + "."
+    )
+
+
+_CURVES = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
+
+
+def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "") -> Figure:
+    """What the stopping rule looks at after each epoch: the largest distance in the window, beside null and threshold.
+
+    Columns of `rows`: arm (at most four), seed, epoch, worst (NaN until the window is full), null. Left as it is; right
+    as a fraction of the arm's null, so that 1 is what random masks have. Lines are means over seeds, bands reach from
+    the least to the greatest.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
+        plain, relative = figure.subplots(1, 2)
+        for look, arm in zip(_CURVES, dict.fromkeys(row["arm"] for row in rows), strict=False):
+            own = [row for row in rows if row["arm"] == arm and not math.isnan(row["worst"])]
+            epochs, null = sorted({row["epoch"] for row in own}), median(row["null"] for row in own)
+            style = {"color": look.color, "linestyle": look.dash, "marker": look.marker, "markersize": 4}
+            for ax, unit in ((plain, 1.0), (relative, null)):
+                cells = [[row["worst"] / unit for row in own if row["epoch"] == e] for e in epochs]
+                means = [analysis.interval(cell).mean for cell in cells]
+                ax.plot(epochs, means, label=arm if ax is plain else "_", **style)
+                low, high = [min(cell) for cell in cells], [max(cell) for cell in cells]
+                ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, linewidth=0)
+            relative.plot(
+                [epochs[0], epochs[-1]], [threshold / null] * 2, color=look.color, linewidth=1, alpha=0.8
+            )
+        plain.axhline(threshold, color="#333333", linewidth=1.2, label=f"threshold {threshold:g}")
+        relative.axhline(1, color="#333333", linewidth=1.2, linestyle=(0, (1, 1)), label="random masks")
+        plain.set_title("largest distance in the window", loc="left", fontsize=10)
+        relative.set_title("the same, random masks = 1", loc="left", fontsize=10)
+        for ax in (plain, relative):
+            ax.set_xlabel("epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            ax.set_ylim(bottom=0)
+        figure.legend(loc="outside lower center", ncols=4, fontsize=9, handlelength=3.2)
+        small = "\n".join(filter(None, ["thin lines on the right: the threshold in that unit", stamp]))
+        figure.suptitle(small, fontsize=7.5, color="#555555", x=0.01, ha="left")
+    return figure
+
+
+def describe_window(rows: Sequence[Row], *, threshold: float = 0.1) -> str:
+    """The text alternative of `window_curves`: means over seeds at a few epochs, and the null of each arm."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        own = [row for row in rows if row["arm"] == arm and not math.isnan(row["worst"])]
+        epochs, null = sorted({row["epoch"] for row in own}), median(row["null"] for row in own)
+        points = [
+            f"{analysis.interval([r['worst'] for r in own if r['epoch'] == e]).mean:.3f} at epoch {e}"
+            for e in few(epochs, 4)
+        ]
+        parts.append(
+            f"{arm}: {', '.join(points)}; random masks {null:.3f}, so the threshold is {threshold / null:.2f} of that"
+        )
+    return f"Line chart of the largest distance in the window, threshold {threshold:g}. {'; '.join(parts)}."
+
+
+def arm_gaps(gaps: Mapping[str, Mapping[str, analysis.Interval]], *, stamp: str = "") -> Figure:
+    """Paired differences in points with their 95 % interval: one line for each comparison, one marker for each group.
+
+    `gaps` maps a group, such as a density, to comparisons, such as "early-bird - shuffled", and their intervals.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        names = list(dict.fromkeys(name for group in gaps.values() for name in group))
+        for i, (look, (group, bands)) in enumerate(zip(_CURVES, gaps.items(), strict=False)):
+            at = [len(names) - 1 - names.index(n) + 0.18 * ((len(gaps) - 1) / 2 - i) for n in bands]
+            ax.errorbar(
+                [b.mean for b in bands.values()],
+                at,
+                xerr=[b.half if b.n > 1 else 0.0 for b in bands.values()],
+                fmt=look.marker,
+                color=look.color,
+                capsize=4,
+                label=group,
+            )
+        ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_yticks(range(len(names)), names[::-1])
+        ax.set_ylim(-0.6, len(names) - 0.4)
+        ax.set_xlabel("difference of test accuracy (points)")
+        ax.grid(axis="y", visible=False)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+        if stamp:
+            ax.set_title(stamp, loc="left", fontsize=7.5, color="#555555")
+    return figure
+
+
+def describe_gaps(gaps: Mapping[str, Mapping[str, analysis.Interval]]) -> str:
+    """The text alternative of `arm_gaps`: every mean difference with its interval."""
+    parts = [
+        f"{group}, {name}: {b.mean:+.2f} ({b.low:+.2f} to {b.high:+.2f})"
+        for group, bands in gaps.items()
+        for name, b in bands.items()
+    ]
+    return f"Differences of test accuracy in points, mean and 95 % interval. {'; '.join(parts)}."

@@ -1,0 +1,246 @@
+"""Retraining arms side by side, the path between two networks, and instability against the step of the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from lthkit import analysis
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, finish, new_figure
+from lthkit.records import Row
+
+_LOOKS = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."), Look("#E69F00", "v", (0, (5, 1, 1, 1))))  # type: ignore[arg-type]
+
+
+def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
+    """Each arm's test accuracy minus that of arm `against`, in points, paired by seed; one line an arm.
+
+    Columns of `rows`: arm, seed, test_accuracy (0 to 1). Small crosses are seeds; the larger marker and its bar are
+    the mean and its 95 % interval.
+
+    Raises:
+        ValueError: no row of arm `against`.
+    """
+    bands = _differences(rows, against)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.42 * len(bands)), layout="constrained")
+        ax, look = figure.subplots(), LOOKS["ticket"]
+        for i, (_, values) in enumerate(bands):
+            y, band = len(bands) - 1 - i, analysis.interval(values)
+            ax.plot(
+                values,
+                [y - 0.22] * len(values),
+                "x",
+                color="#777777",
+                markersize=5,
+                label="single seeds" if i == 0 else "_",
+            )
+            ax.errorbar(
+                [band.mean],
+                [y],
+                xerr=[band.half if band.n > 1 else 0.0],
+                fmt=look.marker,
+                color=look.color,
+                capsize=4,
+                label=f"mean of {band.n} seeds, 95 % interval" if i == 0 else "_",
+            )
+        ax.set_yticks(list(range(len(bands)))[::-1], [arm for arm, _ in bands])
+        ax.set_ylim(-0.7, len(bands) - 0.5)
+        ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_xlabel(f"test accuracy minus that of {against} (points)")
+        finish(figure, ax, f"Retraining, compared with {against}", stamp)
+    return figure
+
+
+def describe_retrained(rows: Sequence[Row], *, against: str) -> str:
+    """The text alternative of `retrained`."""
+    parts = [f"{arm} {_said(analysis.interval(values))}" for arm, values in _differences(rows, against)]
+    return f"Test accuracy in points minus that of {against}, mean and 95 % interval: {'; '.join(parts)}."
+
+
+def between_networks(
+    paths: Mapping[str, Sequence[Sequence[tuple[float, float]]]], *, title: str, stamp: str = ""
+) -> Figure:
+    """Error along the straight line between two networks; a thin line a path, the mean of each group thick.
+
+    `paths`: label -> paths; a path is (alpha, error) pairs, error from 0 to 1, with equal alphas within a label.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        for look, (label, group) in zip(_LOOKS, paths.items(), strict=False):
+            for path in group:
+                ax.plot(
+                    [a for a, _ in path],
+                    [100 * e for _, e in path],
+                    color=look.color,
+                    linestyle=look.dash,
+                    linewidth=0.6,
+                    alpha=0.5,
+                )
+            ax.plot(
+                [a for a, _ in group[0]],
+                [100 * e for e in _mean_path(group)],
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=5,
+                label=label,
+            )
+        ax.set_xlabel("place on the line: 0 is one network, 1 the other")
+        ax.set_ylabel("validation error (%)")
+        ax.set_ylim(bottom=0)
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_between(paths: Mapping[str, Sequence[Sequence[tuple[float, float]]]]) -> str:
+    """The text alternative of `between_networks`: mean error at the ends and at the highest point of the mean path."""
+    parts = []
+    for label, group in paths.items():
+        middle = _mean_path(group)
+        top = max(range(len(middle)), key=middle.__getitem__)
+        parts.append(
+            f"{label}: {100 * middle[0]:.3g} % and {100 * middle[-1]:.3g} % at the ends, highest "
+            f"{100 * middle[top]:.3g} % at {group[0][top][0]:.2g}"
+        )
+    return "Validation error along the line between two networks, means. " + "; ".join(parts) + "."
+
+
+def instability(rows: Sequence[Row], *, threshold: float = 0.02, stamp: str = "") -> Figure:
+    """Error barrier between children against the step k of the checkpoint that they share; one line a network.
+
+    Columns of `rows`: net (at most five), seed, k, barrier (0 to 1). The steps stand side by side, not to scale. Thin
+    lines are seeds, the thick one is their mean; the dotted line is the threshold of Frankle et al. 2020.
+    """
+    steps = sorted({row["k"] for row in rows})
+    place = {k: i for i, k in enumerate(steps)}
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        for look, net in zip(_LOOKS, dict.fromkeys(row["net"] for row in rows), strict=False):
+            own = [row for row in rows if row["net"] == net]
+            for seed in sorted({row["seed"] for row in own}):
+                line = sorted((place[row["k"]], 100 * row["barrier"]) for row in own if row["seed"] == seed)
+                ax.plot(
+                    *zip(*line, strict=True),
+                    color=look.color,
+                    linestyle=look.dash,
+                    linewidth=0.6,
+                    alpha=0.5,
+                )
+            at = sorted({row["k"] for row in own})
+            ax.plot(
+                [place[k] for k in at],
+                [100 * mean(row["barrier"] for row in own if row["k"] == k) for k in at],
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=6,
+                label=net,
+            )
+        ax.axhline(
+            100 * threshold,
+            color="#333333",
+            linestyle=":",
+            linewidth=1,
+            label=f"threshold, {100 * threshold:g} points",
+        )
+        ax.set_xticks(range(len(steps)), [f"{k:,}" for k in steps])
+        ax.set_xlabel("step k of the shared checkpoint (not to scale)")
+        ax.set_ylabel("error barrier (points)")
+        ax.set_ylim(bottom=0)
+        finish(figure, ax, "How far the error rises between two children of step k", stamp, columns=2)
+    return figure
+
+
+def describe_instability(rows: Sequence[Row]) -> str:
+    """The text alternative of `instability`."""
+    parts = []
+    for net in dict.fromkeys(row["net"] for row in rows):
+        own = [row for row in rows if row["net"] == net]
+        means = {
+            k: mean(row["barrier"] for row in own if row["k"] == k) for k in sorted({r["k"] for r in own})
+        }
+        parts.append(f"{net}: " + ", ".join(f"{100 * b:.3g} points at step {k:,}" for k, b in means.items()))
+    return "Mean error barrier between children of one checkpoint. " + "; ".join(parts) + "."
+
+
+def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
+    """Test accuracy against the weights that remain, one line an arm: a thin line a seed, the mean with its interval.
+
+    Columns of `rows`: arm (at most five, and "dense"), seed, round, density, test_accuracy (0 to 1).
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, ax = new_figure()
+        look = LOOKS["dense"]
+        if dense := [100 * v for v in analysis.by_seed(rows, "dense", 0).values()]:
+            ax.axhline(
+                mean(dense), color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)"
+            )
+        arms = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != "dense"]
+        for i, (look, arm) in enumerate(zip(_LOOKS, arms, strict=False)):
+            at = analysis.levels(rows, arm)
+            x = [100 * analysis.density_of(rows, r) * 1.025 ** (len(arms) / 2 - i) for r in at]
+            cells = [analysis.by_seed(rows, arm, r) for r in at]
+            for seed in sorted({row["seed"] for row in rows}):
+                line = [(d, 100 * cell[seed]) for d, cell in zip(x, cells, strict=True) if seed in cell]
+                if line:
+                    ax.plot(
+                        *zip(*line, strict=True),
+                        color=look.color,
+                        linestyle=look.dash,
+                        linewidth=0.6,
+                        alpha=0.45,
+                    )
+            bands = [analysis.interval([100 * v for v in cell.values()]) for cell in cells]
+            ax.errorbar(
+                x,
+                [b.mean for b in bands],
+                yerr=[b.half if b.n > 1 else 0.0 for b in bands],
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=6,
+                capsize=3,
+                label=arm,
+            )
+        density_axis(ax, sorted({100 * row["density"] for row in rows if row["arm"] != "dense"}))
+        ax.set_ylabel("test accuracy (%)")
+        finish(figure, ax, title, stamp)
+    return figure
+
+
+def describe_rewound(rows: Sequence[Row]) -> str:
+    """The text alternative of `rewound`: mean test accuracy of each arm at each density."""
+    parts = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = {
+            analysis.density_of(rows, r): mean(analysis.by_seed(rows, arm, r).values())
+            for r in analysis.levels(rows, arm)
+        }
+        parts.append(f"{arm}: " + ", ".join(f"{100 * a:.3g} % at {100 * d:.3g} %" for d, a in cells.items()))
+    return "Line chart of test accuracy against weights remaining, means. " + "; ".join(parts) + "."
+
+
+def _differences(rows: Sequence[Row], against: str) -> list[tuple[str, list[float]]]:
+    """For each other arm its differences to `against`, in points, one a seed that both have."""
+    base = {row["seed"]: row["test_accuracy"] for row in rows if row["arm"] == against}
+    if not base:
+        known = ", ".join(dict.fromkeys(row["arm"] for row in rows))
+        raise ValueError(f"against={against!r} was given; expected one of the arms: {known}.")
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["arm"] != against and row["seed"] in base:
+            found.setdefault(row["arm"], []).append(100 * (row["test_accuracy"] - base[row["seed"]]))
+    return list(found.items())
+
+
+def _mean_path(group: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
+    return [mean(path[i][1] for path in group) for i in range(len(group[0]))]
+
+
+def _said(band: analysis.Interval) -> str:
+    spread = f" ({band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
+    return f"{band.mean:+.2f}{spread}"

@@ -1,0 +1,10 @@
+"""Seeds that have nothing to do with one another: initialisation, data order and masks must not share their numbers."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed for one purpose, unrelated to the same seed's other purposes and to its neighbours."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:6], "big")
