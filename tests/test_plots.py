@@ -107,7 +107,7 @@ def test_a_long_stamp_is_wrapped_beside_long_labels_and_narrows_nothing():
         figure = plots.predicted(points, unit="points", stamp=stamp)
         figure.draw_without_rendering()
         (ax,) = figure.axes
-        widths.append(ax.bbox.width)
+        widths.append(ax.bbox.width / figure.bbox.width)
         for text in ax.texts:
             assert text.get_window_extent().x1 <= figure.bbox.x1
             assert text.get_window_extent().y1 <= ax.title.get_window_extent().y1

@@ -107,11 +107,10 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, columns: int = 3
     if stamp:
         small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
         small.set_in_layout(False)  # it may be wider than the axes, and must not narrow them
+        figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
         figure.draw_without_rendering()  # now the axes have their place, so the room to their right is known
         width = len(stamp)
-        while (
-            small.get_window_extent().x1 > 0.95 * figure.bbox.x1 and width > 20
-        ):  # saved finer, text is wider
+        while small.get_window_extent().x1 > 0.98 * figure.bbox.x1 and width > 20:
             width -= 2
             small.set_text("\n".join(textwrap.wrap(stamp, width)))
         lines = small.get_text().split("\n")
