@@ -91,7 +91,7 @@ def between_networks(
             )
         ax.set_xlabel("place on the line: 0 is one network, 1 the other")
         ax.set_ylabel("validation error (%)")
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 108 * max(e for group in paths.values() for path in group for _, e in path))
         finish(figure, ax, title, stamp)
     return figure
 
@@ -150,7 +150,8 @@ def instability(rows: Sequence[Row], *, threshold: float = 0.02, stamp: str = ""
         ax.set_xticks(range(len(steps)), [f"{k:,}" for k in steps])
         ax.set_xlabel("step k of the shared checkpoint (not to scale)")
         ax.set_ylabel("error barrier (points)")
-        ax.set_ylim(bottom=0)
+        top = 100 * max(threshold, *(row["barrier"] for row in rows))
+        ax.set_ylim(-0.03 * top, 1.08 * top)  # a marker at 0 is not cut in half
         finish(figure, ax, "How far the error rises between two children of step k", stamp, columns=2)
     return figure
 

@@ -1,0 +1,599 @@
+# %% [markdown]
+# # 11 · Sparse is not fast
+#
+# **You will** store a ticket in a small file, multiply with its kept weights only, cut out what cannot matter, and measure on your own machine
+# where each of these begins to pay. **Time:** about 75 minutes; of these the computer works about one.
+#
+# You need four words. A **mask** says which weights stay, a **ticket** is a mask with its weights. The **density** is the fraction that stays, the **sparsity** the
+# fraction that is removed. The mask of a layer has a row for each unit that the layer makes, and a column for each of its inputs.
+
+# %% tags=["setup"]
+
+# %% [markdown]
+# ## Does it run faster?
+#
+# Not by itself. A pruned network is a dense network with many zeros in it, and **a zero in a dense tensor costs what any other number costs**: the same bytes, the same
+# multiplication. To gain anything, somebody has to store or compute the network in another way. Smaller on disk is easy. Faster is hard, and depends on the density, on the
+# batch size, on the machine, and on what you compare with. This lesson measures each of these.
+#
+# ## Small enough to print
+#
+# A layer with three inputs and four units, of whose twelve weights five are kept:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+import torch
+
+import lthkit as lth
+from lthkit.classroom import check, hint, quiz, use
+
+torch.set_printoptions(precision=2, sci_mode=False)
+weight = torch.tensor([[0.0, 0.9, 0.0], [-0.8, 0.0, 0.7], [0.0, 0.0, 0.0], [0.5, 0.0, -0.3]])
+print(weight)
+
+# %% [markdown]
+# Here are two ways to write it without the zeros. The first: a bit for each weight, eight to a byte, and then the kept values. The second is called *compressed sparse rows*, CSR: the kept
+# values, the column of each, and where in these two lists each row begins. Look at the third row: how does each of the two say that it is empty?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+from lthkit.export.csr import compressed_rows
+
+mask = lth.Mask({"weight": weight != 0})
+bits = mask.arrays()["weight"]
+print("bits:   ", " ".join(f"{byte:08b}" for byte in bits), "  values:", weight[weight != 0].tolist())
+begins, columns, values = compressed_rows(weight, weight != 0)
+print("begins: ", begins.tolist(), " columns:", columns.tolist(), "  values:", values.tolist())
+
+# %% [markdown]
+# The bits of the third row are 000 (bits seven to nine; the last four are filling). In CSR the third row begins at 3 and the fourth begins at 3 too, so nothing lies between.
+#
+# ## First, the zeros
+#
+# Is the claim of the first paragraph true here? We time LeNet-300-100 on 256 images, whole and with 98 % of its weights set to 0, in turns, **on one thread**.
+# `bench.against` gives the time with zeros over the time without: the median over the turns, and the quartiles.
+
+# %% question="11.Q1"
+quiz("11.Q1", "b")
+
+# %%
+from lthkit import bench, export
+
+torch.set_num_threads(1)  # for all that is timed in this lesson
+turns = lth.by_tier(smoke=3, laptop=15, gpu=15)
+data = lth.load_data("fashion-mnist")
+whole = lth.models.lenet_300_100(seed=0).to(data.device).eval()
+zeros = lth.models.lenet_300_100(seed=0).to(data.device).eval()
+lth.prune_to(lth.Mask.ones(zeros), lth.magnitude(zeros), 0.02).apply_(zeros)
+images = data.inputs(data.validation)[:256]
+with torch.inference_mode():
+    found = bench.against(zeros, whole, images, repetitions=turns)
+print(
+    f"with zeros / without: {found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}], n = {found['n']} turns"
+)
+print("measured on", lth.records.processor())
+
+# %% [markdown]
+# A ratio near 1 says that the zeros bring nothing.
+#
+# ## Tickets to work with
+#
+# Now real tickets: iterative magnitude pruning as in lesson 05, in six large rounds. Each round removes half of what remains in each layer, and a
+# quarter in the output layer. One chain of rounds for each seed.
+
+# %%
+from lthkit import analysis
+
+seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
+steps = lth.by_tier(smoke=10, laptop=600, gpu=600)
+
+
+def tickets_of(seed):
+    make, slower = lth.models.lenet_300_100, {"fc3.weight": 0.25}
+    rounds = lth.imp(
+        make, data, rounds=6, fraction=0.5, scope="layerwise", overrides=slower, steps=steps, seed=seed
+    )
+    return list(rounds)
+
+
+tickets = dict(zip(seeds, lth.sweep.each(tickets_of, [(s,) for s in seeds], device=data.device), strict=True))
+for r in range(7):
+    b = analysis.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
+    print(
+        f"{100 * tickets[0][r].density:5.1f} % of the weights: test accuracy {b.mean:.1f} ± {b.half:.1f} %, n = {b.n}"
+    )
+
+# %% [markdown]
+# The last ones are the tickets of this lesson: sparser than 98 %. In tier `smoke` they have hardly been trained; for sizes and times this does not matter.
+#
+# ## Smaller on disk
+#
+# ### Exercise 11.1: packed bytes · easy · two lines · 5 minutes
+#
+# How many bytes has a ticket, written as bits and kept values? Each tensor's bits begin with a byte of their own, and a byte that is begun counts whole.
+#
+# Expected: `packed_bytes({"w": torch.tensor([True, False, True])}, 4)` is `9`: one byte of bits, two values of four bytes.
+
+# %% exercise="11.1"
+import math
+
+
+def packed_bytes(mask, value_bytes):
+    """Bytes of packed bits and kept values.
+
+    mask: parameter name -> bool tensor, True = kept. value_bytes: of one value.
+    """
+    # BEGIN SOLUTION
+    bits = sum(math.ceil(m.numel() / 8) for m in mask.values())
+    return bits + value_bytes * sum(int(m.sum()) for m in mask.values())
+    # END SOLUTION
+
+
+# %%
+check("11.1", packed_bytes)
+
+# %% [markdown]
+# Compare with a real file. `export.save_packed` writes such a file, with a checksum; `load_packed` reads it into a network and returns the mask. The file
+# also holds the biases, names, shapes and its own headers, so it must be a little larger than your number.
+
+# %%
+packed_bytes_ = use("11.1", packed_bytes)
+ticket, model = tickets[0][-1], lth.models.lenet_300_100(seed=0).to(data.device).eval()
+ticket.trained.restore(model)
+path = export.save_packed(lth.records.runs_folder() / "lesson-11" / "ticket.npz", model, ticket.mask)
+print(f"bits and values: {packed_bytes_(ticket.mask, 4):,} bytes; the file: {path.stat().st_size:,} bytes")
+
+again = lth.models.lenet_300_100(seed=99).to(data.device)
+loaded = export.load_packed(path, again)
+same = all(torch.equal(w, model.state_dict()[name]) for name, w in again.state_dict().items())
+print("the same mask:", loaded == ticket.mask, "- the same weights:", same)
+
+# %% question="11.Q2"
+quiz("11.Q2", "b")
+
+# %% [markdown]
+# Now all ways at all densities. `export.sizes` really writes each file and measures it. Here are the tickets of seed 0; for each way also the same file after a general compressor (zlib). Read the picture
+# from left to right. Where do the lines of "CSR" and "bits + values" cross? And what does the compressor make of the plain dense file?
+
+# %%
+bytes_at = {}
+for r in tickets[0]:
+    r.trained.restore(model)
+    bytes_at[r.density] = export.sizes(model, r.mask)
+stamp = f"LeNet-300-100, tickets of seed 0, {data.label}, tier {lth.tier()}"
+lth.plots.show(lth.plots.file_sizes(bytes_at, stamp=stamp), alt=lth.plots.describe_file_sizes(bytes_at))
+
+# %%
+smallest = bytes_at[ticket.density]
+print(f"with {100 * ticket.density:.1f} % of the weights, in kB, and how many times smaller than dense:")
+for name, count in smallest.items():
+    print(f"{name:20} {count / 1000:7.1f}   {smallest['dense'] / count:5.1f} times")
+floor = export.mask_floor(ticket.mask)
+print(f"a random mask of these densities cannot be written in less than {floor / 1000:.1f} kB")
+
+# %% [markdown]
+# A dense file with zeros is as large as one without. CSR takes 8 bytes for each kept weight, 4 for the value and 4 for its column. So it is *larger* than the dense file above density 1/2. Against the bits it wins
+# only below 1/32, where a whole row of zeros costs more bits than the few columns do. And a compressor, which knows nothing of masks, finds most of what there is to find. Sparsity
+# does make a network smaller on disk, but by less than the density promises: the places have to be written too.
+#
+# ## Faster: multiply only what is kept
+#
+# ### Exercise 11.2: CSR by hand · medium · six lines · 12 minutes
+#
+# Write a matrix as CSR. Go through the rows from top to bottom. `begins` has one number more than there are rows: row `r` has the entries from `begins[r]` up to, but not including, `begins[r + 1]`.
+#
+# Expected: `csr_arrays(torch.tensor([[0.0, 2.0, 3.0], [1.0, 0.0, 0.0]]))` is `([0, 2, 3], [1, 2, 0], [2.0, 3.0, 1.0])`.
+
+
+# %% exercise="11.2"
+def csr_arrays(weight):
+    """Return (begins, columns, values) of a matrix [rows, columns], as three lists; entries other than 0 are stored."""
+    # BEGIN SOLUTION
+    begins, columns, values = [0], [], []
+    for row in weight.tolist():
+        columns += [c for c, value in enumerate(row) if value != 0]
+        values += [value for value in row if value != 0]
+        begins.append(len(values))
+    return begins, columns, values
+    # END SOLUTION
+
+
+# %%
+check("11.2", csr_arrays)
+
+# %% [markdown]
+# With these arrays a layer is computed without touching a zero. From scratch, for one input vector:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+csr_arrays_ = use("11.2", csr_arrays)
+begins, columns, values = csr_arrays_(weight)
+x = torch.tensor([1.0, 2.0, 3.0])
+y = [sum(values[i] * x[columns[i]] for i in range(begins[r], begins[r + 1])) for r in range(len(weight))]
+print(torch.tensor(y), "by CSR, with", len(values), "multiplications")
+print(weight @ x, "by the dense product, with", weight.numel())
+
+# %% [markdown]
+# `export.to_csr` does the same to every linear layer of a network; convolutions stay dense, because torch has no sparse convolution. First right, then fast: the outputs must agree.
+
+# %%
+sparse = export.to_csr(model, ticket.mask)
+print(sparse)
+with torch.inference_mode():
+    print(f"largest difference of outputs: {(sparse(images) - model(images)).abs().max():.1e}")
+
+# %% [markdown]
+# ## Predict
+#
+# The sparse network makes far fewer multiplications. But for each it has to look up a column, jump to it in memory, and it cannot use the processor's best instructions. At which density do the two come out even?
+#
+# - At batch 256: below how many percent of the weights is CSR faster than dense?
+# - At batch 1?
+#
+# Two numbers in percent; 0 means never.
+
+# %%
+my_break_even_256 = None  # such as 10
+my_break_even_1 = None
+
+# %% [markdown]
+# ## Run
+#
+# `bench.break_even` times CSR and dense in turns, on random inputs, for each ticket and each batch size. A number is time of CSR over time of dense: below 1, CSR is faster. We do it for the tickets of every seed.
+
+# %%
+shape = (1, 28, 28)
+rows = []
+for s in seeds:
+    masks = [r.mask for r in tickets[s][1:]]
+    timed = bench.break_even(model, masks, shape=shape, batches=(1, 256), repetitions=turns)
+    rows += [row | {"seed": s} for row in timed]
+for row in (row for row in rows if row["seed"] == 0):
+    times = f"{1e6 * row['seconds']:6.0f} µs against {1e6 * row['dense_seconds']:6.0f}"
+    print(
+        f"batch {row['batch']:3}, {100 * row['density']:4.1f} %: {times}, {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    )
+
+# %% [markdown]
+# The list is for seed 0, with quartiles over the turns. The picture has all seeds. Where does each line cross 1, if it does?
+
+# %%
+here = f"{data.device}, 1 thread, {lth.records.processor()}"
+stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds, {turns} turns each, tier {lth.tier()}, {here}"
+lth.plots.show(lth.plots.break_even(rows, stamp=stamp), alt=lth.plots.describe_break_even(rows))
+
+# %% [markdown]
+# ### Exercise 11.3: the break-even density · hard · seven lines · 15 minutes
+#
+# Read the crossing off the table. Start at the smallest density and go up until the ratio is 1 or more for the first time. Between that measurement and the one before, draw a straight line, and return the density at which it
+# is 1. (A straight line is right here: the dense time does not depend on the density, and the sparse time grows with the number of weights.) If the ratio is 1 or more at the smallest density already, return 0.0: never shown to be faster. If it is below 1
+# everywhere, return the largest density.
+#
+# Expected: `break_even_density([0.4, 0.2], [1.5, 0.5])` is `0.3`. Densities fall, as in the tables.
+
+
+# %% exercise="11.3"
+def break_even_density(densities, ratios):
+    """The density below which the sparse form is faster.
+
+    densities: fractions of weights kept, falling. ratios: sparse time over dense time at each of them.
+    """
+    # BEGIN SOLUTION
+    points = list(zip(densities, ratios, strict=True))[::-1]
+    if points[0][1] >= 1:
+        return 0.0
+    for (d, r), (d_next, r_next) in zip(points, points[1:], strict=False):
+        if r_next >= 1:
+            return d + (1 - r) / (r_next - r) * (d_next - d)
+    return densities[0]
+    # END SOLUTION
+
+
+# %%
+check("11.3", break_even_density)
+
+# %%
+break_even_density_ = use("11.3", break_even_density)
+crossings = {}
+for batch in (256, 1):
+    mine = {s: [row for row in rows if (row["batch"], row["seed"]) == (batch, s)] for s in seeds}
+    each = [break_even_density_([r["density"] for r in m], [r["ratio"] for r in m]) for m in mine.values()]
+    crossings[batch] = analysis.interval([100 * d for d in each])
+    print(f"batch {batch:3}: even at {[f'{100 * d:.1f} %' for d in each]}, 0.0 % means never")
+
+# %% [markdown]
+# Your predictions beside it. The interval is over the seeds' tickets, all timed on this machine; another machine may lie far outside.
+
+# %%
+points = [
+    ("batch 256", my_break_even_256, crossings[256]),
+    ("batch 1", my_break_even_1, crossings[1]),
+]
+unit = "% of the weights at which CSR and dense are even"
+lth.plots.show(
+    lth.plots.predicted(points, unit=unit, stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit=unit),
+)
+
+# %% [markdown]
+# Why is the batch size so important? At batch 1 there is next to nothing to compute. In the list above, the sparse times at batch 1 stop falling: what is left is the time to call the operations, and a sparse call has more to prepare than a dense one. At batch 256 every column
+# that was looked up is used 256 times.
+#
+# ### Operations are not time
+#
+# Papers often count operations. The next cell puts the count beside the clock, for the sparsest ticket of every seed. If operations were time, the columns would be equal.
+
+# %%
+dense_ops = lth.costs.forward_flops(model, shape)
+for batch in (256, 1):
+    last = {
+        row["seed"]: row for row in rows if row["batch"] == batch
+    }  # the last row of a seed is its sparsest ticket
+    fewer = analysis.interval(
+        [dense_ops / lth.costs.forward_flops(model, shape, mask=tickets[s][-1].mask) for s in seeds]
+    )
+    faster = analysis.interval([1 / last[s]["ratio"] for s in seeds])
+    print(
+        f"batch {batch:3}: {fewer.mean:.0f} times fewer operations, {faster.mean:.2f} times as fast "
+        f"[{faster.low:.2f}, {faster.high:.2f}], n = {faster.n} tickets"
+    )
+
+# %% question="11.Q3"
+quiz("11.Q3", "b")
+
+# %% [markdown]
+# ## A better dense competitor
+#
+# "Faster than dense" depends on which dense. Perhaps you do not need a sparse network but a better program for the dense one. ONNX is a file format for networks that many programs run; onnxruntime is one of them. It needs packages that a plain install of the course does not have. Where
+# they are missing, the cell prints the line that installs them, and the lesson goes on.
+#
+# Three things on the sparsest ticket of seed 0, each against torch's dense product: CSR; the *dense* network, zeros and all, in onnxruntime on one thread; and the compacted network that the next section explains.
+
+# %%
+forms = {"CSR": export.to_csr, "compacted": export.compact}
+missing = export.missing_for_onnx() or (
+    "" if data.device.type == "cpu" else "The ONNX file is timed on a CPU only."
+)
+if missing:
+    print(missing)
+else:
+    file = export.to_onnx(model, path.with_name("ticket.onnx"), shape=shape)
+    difference = (export.run_onnx(file)(images) - model(images).detach()).abs().max()
+    print(f"ONNX file: {file.stat().st_size / 1000:.0f} kB; largest difference of outputs {difference:.1e}")
+
+    def in_onnxruntime(model, mask):
+        return export.run_onnx(file, threads=1)
+
+    forms["onnxruntime, dense"] = in_onnxruntime
+for row in bench.break_even(model, [ticket.mask], shape=shape, variants=forms, repetitions=turns):
+    print(
+        f"batch {row['batch']:3}, {row['name']:19} {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of torch's dense time"
+    )
+
+# %% [markdown]
+# Look at the size of the file first: the zeros are in it, each of them. Then compare "onnxruntime, dense" with 1. Whatever it is, that is the line that CSR has to beat, if you could use either.
+# The break-even density above was one against torch's own dense product. Against a better dense program it is lower.
+#
+# ## Cut out what cannot matter
+#
+# Zeros at scattered places need CSR. But if *all* weights into a unit are removed, or all weights out of it, the whole unit can go. What is left is a smaller dense network, which every program
+# runs faster. This is exact, not an approximation.
+#
+# ### Exercise 11.4: dead units · medium · two lines · 8 minutes
+#
+# Between two layers lie hidden units. Which of them have no incoming weight, or no outgoing weight? In the mask before them a unit is a row, in the mask after them a column.
+#
+# Expected: with `incoming = [[1, 0], [0, 0], [0, 1]]` and `outgoing = [[1, 1, 1]]` (as bools) it is `[1]`: unit 1 has no input.
+
+
+# %% exercise="11.4"
+def dead_units(incoming, outgoing):
+    """Rising list of the units without any incoming or without any outgoing weight.
+
+    incoming: bool [units, inputs]. outgoing: bool [outputs, units].
+    """
+    # BEGIN SOLUTION
+    dead = ~incoming.any(dim=1) | ~outgoing.any(dim=0)
+    return dead.nonzero().flatten().tolist()
+    # END SOLUTION
+
+
+# %%
+check("11.4", dead_units)
+
+# %%
+dead_units_ = use("11.4", dead_units)
+for r in tickets[0]:
+    m = r.mask
+    first, second = (
+        dead_units_(m["fc1.weight"], m["fc2.weight"]),
+        dead_units_(m["fc2.weight"], m["fc3.weight"]),
+    )
+    print(
+        f"{100 * r.density:5.1f} % of the weights: {len(first)} of 300 and {len(second)} of 100 units are dead"
+    )
+
+# %% [markdown]
+# A unit without *output* can simply go: nobody reads it. A unit without *input* is not silent, though. Its value is relu(bias), the same for every image, and the next layer uses it. Before the unit goes, this
+# constant has to be added to the biases of the next layer.
+#
+# ### Exercise 11.5: fold a constant · medium · two lines · 10 minutes
+#
+# Return the biases of the next layer after the units *without input* have been taken out. Leave `next_bias` as it is.
+#
+# Expected: with `bias = [2., 1.]`, `incoming = [[0], [1]]`, `next_weight = [[3., 5.]]` and `next_bias = [10.]` it is `[16.]`: unit 0 handed on 2, and the next layer takes it three times.
+
+
+# %% exercise="11.5"
+def folded_bias(bias, incoming, next_weight, next_bias):
+    """The next layer's biases, to which the constants of the units without input are added.
+
+    bias: [units]. incoming: bool [units, inputs]; ReLU follows. next_weight: [outputs, units]. next_bias: [outputs].
+    """
+    # BEGIN SOLUTION
+    empty = ~incoming.any(dim=1)
+    return next_bias + next_weight[:, empty] @ torch.relu(bias[empty])
+    # END SOLUTION
+
+
+# %%
+check("11.5", folded_bias)
+
+# %% [markdown]
+# Try it on the ticket: fold, then take away all that the dead units of the first layer hand on. Do the inputs of the second layer's ReLU change?
+
+# %%
+folded_bias_ = use("11.5", folded_bias)
+import torch.nn.functional as F
+
+m, p = ticket.mask, {name: value.detach() for name, value in model.named_parameters()}
+before = torch.relu(F.linear(images.flatten(1), p["fc1.weight"], p["fc1.bias"]))
+gone = dead_units_(m["fc1.weight"], m["fc2.weight"])
+bias = folded_bias_(p["fc1.bias"], m["fc1.weight"], p["fc2.weight"], p["fc2.bias"])
+after = before.clone()
+after[:, gone] = 0
+changed = F.linear(after, p["fc2.weight"], bias) - F.linear(before, p["fc2.weight"], p["fc2.bias"])
+print(f"{len(gone)} units taken out, largest change {changed.abs().max():.1e}")
+
+# %% [markdown]
+# `export.compact` does this for all layers, and again until nothing changes, since a unit that goes may leave another without input or output.
+#
+# ### Predict
+#
+# The tickets keep about 1.6 % of the weights. How many percent of the *dense* network's weights does the compacted network still have (counted with its zeros)?
+
+# %%
+my_percent_after_compaction = None  # such as 20
+
+# %%
+compacted = {}
+for s in seeds:
+    source = lth.models.lenet_300_100(seed=s).to(data.device).eval()
+    tickets[s][-1].trained.restore(source)
+    compacted[s] = export.compact(source, tickets[s][-1].mask)
+    widths = [layer.out_features for layer in compacted[s] if isinstance(layer, torch.nn.Linear)]
+    off = (compacted[s](images) - source(images)).abs().max()
+    print(f"seed {s}: {widths} units instead of [300, 100, 10], largest difference of outputs {off:.1e}")
+
+# %%
+left = analysis.interval(
+    [100 * lth.models.count_weights(c) / lth.models.count_weights(model) for c in compacted.values()]
+)
+points = [("weights after compaction", my_percent_after_compaction, left)]
+stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds with {100 * ticket.density:.1f} % of the weights, {data.label}, tier {lth.tier()}"
+lth.plots.show(
+    lth.plots.predicted(points, unit="% of the dense network's weights", stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit="% of the dense network's weights"),
+)
+
+# %% [markdown]
+# The same on longer rounds: the masks of the run that came with the course, where each of 20 rounds removed a fifth (one seed).
+
+# %%
+from lthkit import experiments
+
+folder = experiments.recorded("winning-ticket")
+for level in (7, 12, 15, 18, 20):
+    recorded = experiments.load_mask(folder, seed=0, level=level)
+    part = lth.models.count_weights(export.compact(model, recorded)) / lth.models.count_weights(model)
+    print(
+        f"recorded, round {level:2}: {100 * recorded.density:5.1f} % kept, {100 * part:5.1f} % after compaction"
+    )
+
+# %% question="11.Q4"
+quiz("11.Q4", "b")
+
+# %% [markdown]
+# Magnitude pruning removes single weights wherever they are small, and it does not aim at units. So almost every unit keeps a few weights, and the dense rest stays large. If the goal is a
+# small *dense* network, one has to remove whole units or channels from the start; that is called **structured pruning**, and such masks reach lower sparsity at the same accuracy.
+#
+# And what does compaction bring in time? The ratios in the section above gave it for seed 0; here are all tickets, at batch 256, beside the weights that were left.
+
+# %%
+ratios = []
+for s in seeds:
+    row = bench.break_even(
+        model,
+        [tickets[s][-1].mask],
+        shape=shape,
+        batches=(256,),
+        variants={"compacted": export.compact},
+        repetitions=turns,
+    )[0]
+    ratios.append(row["ratio"])
+b = analysis.interval(ratios)
+print(
+    f"time over dense time: {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}], n = {b.n} tickets; weights left: {left.mean / 100:.2f}"
+)
+
+# %% [markdown]
+# Compare the two numbers. Both networks are dense, so fewer operations should mean less time here, by about the same factor.
+#
+# ## What hardware wants: 2:4
+#
+# Some GPUs skip zeros, but only in one pattern: of every four neighbouring weights in a row at most two may be kept (**2:4 sparsity**; NVIDIA, compute capability 8.0 and newer, in half precision). Our own tickets were not made for it. Do they fit by accident?
+
+# %%
+fit = [
+    (m.reshape(-1, 4).sum(1) <= 2).float().mean().item() for m in (t.mask["fc1.weight"] for t in tickets[0])
+]
+for r, part in zip(tickets[0], fit, strict=True):
+    print(
+        f"{100 * r.density:5.1f} % of the weights: {100 * part:5.1f} % of the groups of four fit in the first layer"
+    )
+
+# %% [markdown]
+# A very sparse ticket fits nearly everywhere. It gains nothing from being sparser than half: the hardware stores and multiplies two of four, whether they are 0 or not, so twice as fast is the limit. `export.two_four` makes such a mask; the next cell times it, if
+# there is a GPU for it.
+
+# %%
+print(export.two_four(torch.tensor([[0.9, 0.1, 0.5, 0.2, 0.3, 0.3, 0.8, 0.3]])).int())
+why_not = export.no_semi_structured(data.device)
+print(why_not or torch.cuda.get_device_name())
+for row in [] if why_not else bench.semi_structured(4096, 4096, device=data.device, repetitions=turns):
+    print(
+        f"batch {row['batch']:3}: {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of the dense time"
+    )
+
+# %% [markdown]
+# ## What was published, and what we measured
+#
+# | what | published | source |
+# |---|---|---|
+# | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | pytorch issue 51647 |
+# | the same on a GPU | slower at 50 % (21.4 ms against 2.24), faster from 90 % on | same |
+# | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | PyTorch tutorial on semi-structured sparsity |
+# | 2:4, BERT on question answering | 1.3 times as fast; F1 from 86.92 to 86.48 | same |
+# | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | pytorch issue 111339 |
+#
+# Ours, in the terms of the first line:
+
+# %%
+for batch in (256, 1):
+    b = crossings[batch]
+    said = f"even at {100 - b.mean:.0f} % sparsity" if b.mean > 0 else "CSR was never shown to be faster"
+    print(f"LeNet-300-100, sparse weights and dense images, batch {batch}: {said}")
+
+# %% [markdown]
+# The first line was measured on larger matrices, with another operation and an older torch; so compare the order of magnitude only. What agrees is the message: half of the weights is far too many, and a batch of one is the
+# hardest case.
+#
+# ## Traps
+#
+# - **Counting zeros and calling it speed.** "98 % fewer operations" is a count. Ask for seconds, the batch size, the threads, and what it was compared with.
+# - **The weak competitor.** Sparse code beside a slow dense program looks fast.
+# - **The transposed product.** `F.linear(x, csr_weight)` and `csr_weight @ x.T` give the same numbers, and not in the same time: in our trial at batch 256 (torch 2.14, one CPU) the first took several times as long. Try such variants before you blame the format.
+# - **A unit without input is not 0.** It hands on relu(bias).
+# - **Bools in memory.** `torch.bool` takes a byte for each entry, so a mask in memory is a quarter of the weights, and training with it needs *more* memory than without.
+#
+# ## Summary
+#
+# - Zeros in a dense tensor cost what other numbers cost. The number of operations falls, the time does not.
+# - On disk a ticket is small, but its places have to be written too: in CSR they take as much as the values, as bits even more where few weights are left.
+# - CSR begins to pay below a density that depends on the batch size and the machine; your chart has it for yours.
+# - Compaction is exact, and on these tickets it leaves most of the network standing. For small dense networks, prune structures.
+#
+# **What this lesson does not tell you.** How a program written for sparse networks would do (there are several for CPUs; we measured torch's own product only). What happens in large networks, where memory and not arithmetic is the limit. What your phone does.
+# And whether a structured ticket can be as good as an unstructured one.
+#
+# **Next:** lesson 12 is a museum of broken tickets: real bugs of real repositories, to be found and repaired.
