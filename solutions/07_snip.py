@@ -549,8 +549,8 @@ lth.plots.show(
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`, five seeds); compare with your output:
 #
-# - **Random.** At 5.3 % no difference is shown. At 2 % every seed of random lies below every seed of SNIP, and yet the interval contains 0: two random masks
-#   fared so much worse than the other three that a t-interval of five seeds becomes very wide. The direction is plain in the figure, the size is not known.
+# - **Random.** SNIP is ahead at both densities, and the intervals exclude 0: at 5.3 % by less than a point, and just so; at 2 % by about ten points, with an interval
+#   so wide that the direction is plain and the size is not. At 2 % random masks differ much from seed to seed, as the figure shows.
 # - **Ticket.** SNIP loses at both densities, and the intervals exclude 0. The mean gap is larger at 2 %.
 # - **Magnitude.** SNIP is not shown to beat the initial magnitudes; at 2 % it loses against them. So a criterion that has seen 100 images does no better
 #   here than one that has seen none.
@@ -704,7 +704,8 @@ for how, draw in (("the same seed", same), ("a seed of its own", own)):
     )
 
 # %% [markdown]
-# With the same seed the "random" mask prefers large weights: the baseline has become a weak magnitude criterion. Give each purpose a seed of its own.
+# With the same seed the "random" mask prefers large weights: the baseline has become a weak magnitude criterion. Give each purpose a seed of its own. (`lth.random` does so by itself; an early version
+# of it did not, and this lesson is where we noticed.)
 #
 # ## Summary
 #

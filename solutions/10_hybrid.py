@@ -280,7 +280,7 @@ def search(method, total, seed):
         return list(snip_then_imp(lenet, data, snip_density=first, density=target, **common))
     score = partial(lth.snip, batches=data.draw(100, seed=seed))
     if method == "random mask":
-        score = partial(lth.random, seed=lth.derived_seed(seed, "random mask"))
+        score = partial(lth.random, seed=seed)
     once = replace(recipe, steps=total)
     return [lth.prune_at_init(lenet, data, score=score, density=target, seed=seed, recipe=once)]
 
@@ -311,7 +311,7 @@ rows = lth.sweep.each(measured, cases, device=data.device)
 
 # %%
 print("weights at the end:", {r["kept"] for r in rows})
-print("budget and steps spent:", {(r["budget"], r["steps"]) for r in rows})
+print("budget and steps spent:", sorted({(r["budget"], r["steps"]) for r in rows}))
 
 # %% [markdown]
 # Now the picture. Each mark is a mean over seeds with its 95 % interval; marks that share a budget stand side by side. Look for lines
@@ -320,6 +320,7 @@ print("budget and steps spent:", {(r["budget"], r["steps"]) for r in rows})
 # %%
 where = f"{len(seeds)} seeds, {data.device}, tier {lth.tier()}"
 stamp = f"LeNet-300-100, {100 * target:.0f} % of the weights, {data.label}, {where}"
+short_stamp = f"LeNet-300-100, {data.name}, {where}"
 about = {"column": "steps", "xlabel": "steps of all trainings together"}
 lth.plots.show(
     lth.plots.budget_curve(rows, **about, title="Accuracy for a number of steps", stamp=stamp),
@@ -344,7 +345,7 @@ def gap(one, other, table):
 def told(label, values):
     band = analysis.interval(values)
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    return f"{label:38} {band.mean:+.2f} [{band.low:+.2f}, {band.high:+.2f}] {says}"
+    return f"{label:40} {band.mean:+.2f} [{band.low:+.2f}, {band.high:+.2f}] {says}"
 
 
 # %%
@@ -381,7 +382,7 @@ points = [
     (f"hybrid - IMP 5, {budgets[-1]:,} steps", my_hybrid_minus_imp, versus_imp),
 ]
 lth.plots.show(
-    lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
+    lth.plots.predicted(points, unit="points of test accuracy", stamp=short_stamp),
     alt=lth.plots.describe_predicted(points, unit="points"),
 )
 
@@ -545,7 +546,7 @@ for budget in budgets:
     gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap("IMP, 2 rounds", "IMP, 5 rounds", table)
 gaps["a SNIP cut before IMP's 2 rounds"] = gap("hybrid", "IMP, 2 rounds", middle)
 lth.plots.show(
-    lth.plots.paired_differences(gaps, stamp=f"LeNet-300-100, {data.name}, {where}"),
+    lth.plots.paired_differences(gaps, stamp=short_stamp),
     alt=lth.plots.describe_differences(gaps),
 )
 
