@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from lthkit import (
     analysis,
+    channels,
+    collapse,
     costs,
     data,
     devices,
+    early_bird,
+    export,
     files,
+    hybrid,
     masks,
+    mode_connectivity,
     models,
     optimizers,
     pruning,
@@ -25,6 +31,7 @@ from lthkit.checkpoints import Checkpoint
 from lthkit.choices import Choice
 from lthkit.data import Dataset, load_data
 from lthkit.devices import resolve_device
+from lthkit.hybrid import snip_then_imp
 from lthkit.masks import Mask, prunable
 from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
@@ -48,23 +55,29 @@ __all__ = [
     "TrainingDiverged",
     "analysis",
     "by_tier",
+    "channels",
     "classroom",
+    "collapse",
     "costs",
     "data",
     "derived_seed",
     "devices",
+    "early_bird",
     "evaluate",
     "experiments",
     "explore",
+    "export",
     "files",
     "fraction_for",
     "fresh_start",
     "grasp",
+    "hybrid",
     "imp",
     "ladder",
     "load_data",
     "magnitude",
     "masks",
+    "mode_connectivity",
     "models",
     "one_shot",
     "optimizers",
@@ -82,6 +95,7 @@ __all__ = [
     "retrain",
     "scores",
     "snip",
+    "snip_then_imp",
     "sweep",
     "synflow",
     "tickets",

@@ -571,4 +571,4 @@ for largest in (0.05, 0.2):
 # no cheap way to find tickets of this quality before training (lessons 07 and 08). And a sparse network is not a fast one:
 # lesson 11.
 #
-# **Next:** lesson 06 (in preparation) repeats this on a network where it does not work, and repairs it.
+# **Next:** lesson 06 asks from which step to rewind, and looks for a network where step 0 does not do.
