@@ -25,7 +25,7 @@ from lthkit.pruning import prune_to
 from lthkit.recipes import Recipe
 from lthkit.records import open_run
 from lthkit.scores import magnitude
-from lthkit.tickets import ModelFn, _made, _name
+from lthkit.tickets import ModelFn, _name, new_network
 from lthkit.training import TrainingDiverged, check_steps, execution
 
 KINDS = ("weights", "channels")
@@ -221,7 +221,7 @@ def early_bird(
         open_run(folder, {"method": "early-bird"} | config | names)
         if (found := _load(Path(folder), data.device)) is not None:
             return found
-    model = _made(model_fn, seed, data.device)
+    model = new_network(model_fn, seed, data.device)
     everything = Mask.ones(model)
 
     def draw() -> Mask:

@@ -18,7 +18,7 @@ from lthkit.pruning import fraction_for, ladder, prune_to
 from lthkit.recipes import Recipe
 from lthkit.rounds import Round
 from lthkit.scores import snip
-from lthkit.tickets import ModelFn, TrainFn, _made, imp
+from lthkit.tickets import ModelFn, TrainFn, imp, new_network
 from lthkit.training import train
 
 
@@ -64,7 +64,7 @@ def snip_then_imp(
         )
     if not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 1 or more.")
-    model = _made(model_fn, seed, data.device)
+    model = new_network(model_fn, seed, data.device)
     mask = Mask.ones(model)
     if snip_density < 1:
         mask = prune_to(mask, snip(model, data.draw(images, seed=seed)), snip_density)

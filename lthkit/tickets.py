@@ -80,7 +80,7 @@ def imp(
     lengths = _one_each(recipe.steps if steps is None else steps, rounds + 1, "steps")
     recipes = [replace(recipe, steps=length) for length in lengths]
     _check_rounds(rounds, rewind_step, min(recipes, key=lambda each: each.steps))
-    model, order = _made(model_fn, seed, data.device), seed if order_seed is None else order_seed
+    model, order = new_network(model_fn, seed, data.device), seed if order_seed is None else order_seed
     config = {"fraction": fraction, "scope": scope, "overrides": dict(overrides or {}), "momentum": momentum}
     config |= {"steps": lengths} if isinstance(steps, Sequence) else {}
     config |= {} if mask is None else {"mask": _mark(mask)}
@@ -145,7 +145,7 @@ def one_shot(
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     _check_rounds(len(densities), rewind_step, recipe)
-    model, order = _made(model_fn, seed, data.device), seed if order_seed is None else order_seed
+    model, order = new_network(model_fn, seed, data.device), seed if order_seed is None else order_seed
     config = {"densities": list(densities), "scope": scope, "momentum": momentum, "rewind_step": rewind_step}
     _open(folder, model_fn, data, score, config | {"seed": seed, "order": order}, recipe)
     dense = load_round(folder, 0, None, data.device)
@@ -214,7 +214,7 @@ def prune_at_init(
     """
     if train_from not in ("scored", "fresh"):
         raise ValueError(f"train_from={train_from!r} was given; expected 'scored' or 'fresh'.")
-    model = _made(model_fn, seed, data.device)
+    model = new_network(model_fn, seed, data.device)
     mask = prune_iteratively(
         model, score, density, rounds=rounds, mask=Mask.ones(model, exclude), scope=scope, min_kept=min_kept
     )
@@ -270,10 +270,10 @@ def fresh_start(model_fn: ModelFn, *, seed: int, device: torch.device | str = "c
 
     It comes from a seed derived from `seed`, so it differs from `model_fn(seed=seed)` and is as reproducible.
     """
-    return Checkpoint.of(_made(model_fn, derived_seed(seed, "re-initialised"), device))
+    return Checkpoint.of(new_network(model_fn, derived_seed(seed, "re-initialised"), device))
 
 
-def _made(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
+def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
     with _making:
         return model_fn(seed=seed).to(device)

@@ -94,9 +94,8 @@ def _shrink(one: _Layer, two: _Layer) -> bool:
     shift = each[:, moved] @ constants[moved]
     two.bias, two.biased = two.bias + shift, two.biased or bool(shift.any())
     one.weight, one.kept, one.bias = one.weight[stays], one.kept[stays], one.bias[stays]
-    columns = stays.repeat_interleave(
-        two.weight.shape[1] // units
-    )  # after a flatten, a channel is many columns
+    each_unit = two.weight.shape[1] // units  # after a flatten, a channel is many columns
+    columns = stays.repeat_interleave(each_unit)
     two.weight, two.kept = two.weight[:, columns], two.kept[:, columns]
     return True
 

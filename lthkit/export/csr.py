@@ -29,7 +29,8 @@ class CSRLinear(nn.Module):
         """[n, in] -> [n, out].
 
         The sparse matrix stands on the left, so the images are columns. Between two such layers the transposes
-        are views and cost nothing; `F.linear` with a CSR weight is several times slower for many images.
+        are views and cost nothing; `F.linear` with a CSR weight was 1.4 to 4.5 times slower at 256 images
+        (torch 2.14, one thread of a CPU).
         """
         y = self.weight @ x.T
         return (y if self.bias is None else y + self.bias[:, None]).T
