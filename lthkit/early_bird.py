@@ -25,7 +25,7 @@ from lthkit.pruning import prune_to
 from lthkit.recipes import Recipe
 from lthkit.records import open_run
 from lthkit.scores import magnitude
-from lthkit.tickets import ModelFn, _name, new_network
+from lthkit.tickets import ModelFn, name_of, new_network
 from lthkit.training import TrainingDiverged, check_steps, execution
 
 KINDS = ("weights", "channels")
@@ -217,7 +217,12 @@ def early_bird(
     rules = {"window": window, "threshold": threshold, "rule": rule}
     config = rules | {"density": density, "kind": kind, "epochs": epochs, "watch": watch, "seed": seed}
     if folder is not None:
-        names = {"model": _name(model_fn), "data": data.fingerprint, "order": order, "recipe": asdict(recipe)}
+        names = {
+            "model": name_of(model_fn),
+            "data": data.fingerprint,
+            "order": order,
+            "recipe": asdict(recipe),
+        }
         open_run(folder, {"method": "early-bird"} | config | names)
         if (found := _load(Path(folder), data.device)) is not None:
             return found

@@ -327,11 +327,11 @@ def _open(
 ) -> None:
     """Refuse to go on in a folder that other arguments made: its rounds would pass for ours."""
     if folder is not None:
-        names = {"model": _name(model_fn), "score": _name(score), "data": data.fingerprint}
+        names = {"model": name_of(model_fn), "score": name_of(score), "data": data.fingerprint}
         open_run(folder, config | names | {"recipe": asdict(recipe)})
 
 
-def _name(function: object) -> str:
+def name_of(function: object) -> str:
     if isinstance(function, partial):
-        return f"{_name(function.func)}{sorted(function.keywords.items())}"
+        return f"{name_of(function.func)}{sorted(function.keywords.items())}"
     return getattr(function, "__qualname__", type(function).__qualname__)
