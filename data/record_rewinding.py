@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import lthkit as lth
-from lthkit import files, mode_connectivity, records
+from lthkit import experiments, files, folders, mode_connectivity, records
 from lthkit.data import Split
 from lthkit.rounds import Round, load_round
 from lthkit.sweep import Pool
@@ -108,7 +108,7 @@ def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every training that FOLDER does not have yet, `workers` side by side with one thread each."""
     data = halved(lth.load_data("cifar10"))
     model_fn = partial(lth.models.resnet_20, input_shape=data.shape, width=WIDTH)
-    records.open_run(folder, config(data, []))
+    folders.open_run(folder, config(data, []))
     begun = perf_counter()
 
     def say(text: str) -> None:
@@ -150,7 +150,7 @@ def train_all(folder: Path, seeds: list[int], workers: int) -> None:
             recipe=RECIPE,
             keep=(STEPS,),
         )
-        files.write_json(
+        files.write_sealed(
             path.with_suffix(".json"), row("re-initialised" if control else f"twin {arm}", seed, this, result)
         )
         replace(result.kept[STEPS], optimizer=None).save(path.with_suffix(".npz"))
@@ -196,7 +196,7 @@ def read_seed(folder: Path, seed: int) -> list[records.Row] | None:
         path = folder / f"seed-{seed}" / f"{name}.json"
         if not (path.exists() and path.with_suffix(".npz").exists()):
             return None
-        rows.append(files.read_json(path))
+        rows.append(files.read_sealed(path))
     return rows
 
 
@@ -232,20 +232,16 @@ def collect(folder: Path) -> None:
     arms = ["dense", *REWINDS, "re-initialised", *(f"twin {arm}" for arm in REWINDS)]
     table.sort(key=lambda one: (one["round"], arms.index(one["arm"]), one["seed"]))
     TARGET.mkdir(parents=True, exist_ok=True)
-    files.write_json(TARGET / "config.json", config(data, list(found)))
-    records.write_table(TARGET / "table.csv", table)
-    records.write_table(TARGET / "instability.csv", lines)
-    files.write_json(
-        TARGET / "summary.json",
-        {
-            "name": "rewinding",
-            "data": data.label,
-            "device": "cpu",
-            "execution": {"threads": 1, "channels_last": True},
-            "minutes": round(sum(one["seconds"] for one in table) / 60, 1),
-            "environment": records.environment(),
-        },
-    )
+    files.write_sealed(TARGET / "config.json", config(data, list(found)))
+    summary = {
+        "name": "rewinding",
+        "data": data.label,
+        "device": "cpu",
+        "execution": {"threads": 1, "channels_last": True},
+        "minutes": round(sum(one["seconds"] for one in table) / 60, 1),
+        "environment": records.environment(),
+    }
+    experiments.write_results(TARGET, summary, {"table.csv": table, "instability.csv": lines})
     print(f"{TARGET.name}: seeds {list(found)}, {len(table)} trainings")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 import lthkit as lth
-from lthkit import choices, files, records
+from lthkit import choices, experiments, files, records
 from lthkit.data import Dataset
 from lthkit.records import Row
 
@@ -45,19 +45,7 @@ def row(data: Dataset, level: int, seed: int) -> Row:
         score = partial(lth.snip, batches=data.draw(100, seed=seed))
         this = lth.prune_at_init(lenet, data, score=score, density=density, seed=seed, recipe=RECIPE)
         result, density = this.result, this.density
-    return {
-        "arm": "SNIP" if level else "dense",
-        "seed": seed,
-        "round": level,
-        "density": density,
-        "test_accuracy": result.test_accuracy,
-        "validation_accuracy": result.validation_accuracy,
-        "validation_loss": result.validation_loss,
-        "best_step": result.best_step,
-        "still_improving": result.still_improving,
-        "steps": result.steps,
-        "seconds": round(result.seconds, 3),
-    }
+    return experiments.row_of("SNIP" if level else "dense", seed, level, density, result)
 
 
 def main() -> None:
@@ -78,8 +66,7 @@ def main() -> None:
     }
     jobs = [(data, level, seed) for level in range(len(DENSITIES)) for seed in SEEDS]
     rows = lth.sweep.each(row, jobs, device=data.device)
-    records.write_table(TARGET / "table.csv", rows)
-    files.write_json(TARGET / "config.json", config)
+    files.write_sealed(TARGET / "config.json", config)
     summary = {
         "name": "snip-mnist",
         "data": data.label,
@@ -88,7 +75,7 @@ def main() -> None:
         "wall_seconds": round(perf_counter() - begun, 1),
         "environment": records.environment(),
     }
-    files.write_json(TARGET / "summary.json", summary)
+    experiments.write_results(TARGET, summary, {"table.csv": rows})
 
 
 if __name__ == "__main__":

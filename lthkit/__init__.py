@@ -15,6 +15,7 @@ from lthkit import (
     early_bird,
     export,
     files,
+    folders,
     hybrid,
     masks,
     mode_connectivity,
@@ -31,6 +32,7 @@ from lthkit.checkpoints import Checkpoint
 from lthkit.choices import Choice
 from lthkit.data import Dataset, load_data
 from lthkit.devices import resolve_device
+from lthkit.folders import keep_no_runs, keep_runs
 from lthkit.hybrid import snip_then_imp
 from lthkit.masks import Mask, prunable
 from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
@@ -68,11 +70,14 @@ __all__ = [
     "explore",
     "export",
     "files",
+    "folders",
     "fraction_for",
     "fresh_start",
     "grasp",
     "hybrid",
     "imp",
+    "keep_no_runs",
+    "keep_runs",
     "ladder",
     "load_data",
     "magnitude",

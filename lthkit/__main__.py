@@ -31,7 +31,7 @@ A run that was stopped goes on when its command is given again.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it did its work, 2 for a bad value (one line says which), 130 after Ctrl-C."""
+    """Run one command; 0 if it did its work, 2 for a bad value (one line says which), 130 after Ctrl-C, 3 if time is up."""
     parser = _parser()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.command(arguments) or 0)
     except KeyboardInterrupt:
-        _say("\nStopped. Finished rounds are saved: give the same command again to go on.", file=sys.stderr)
+        _say("\nStopped. How far it was is saved: give the same command again to go on.", file=sys.stderr)
         return 130
     except (ValueError, ArithmeticError, OSError, RuntimeError, ImportError) as error:
         if os.environ.get("LTHKIT_DEBUG"):
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "machine can do at most. Accuracies are compared: the exit status is 1 if they disagree.",
     )
     bench.add_argument("works", nargs="*", metavar="WORK",
-                       help="lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask; all if none is given")  # fmt: skip
+                       help="lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, saving; all if none is given")  # fmt: skip
     bench.add_argument("--quick", action="store_true", help="under a minute, with few repetitions")
     bench.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cuda, mps or cpu")
     bench.add_argument(
@@ -137,6 +137,12 @@ def _common(sub: argparse.ArgumentParser) -> None:
                      "recorded runs nothing")  # fmt: skip
     sub.add_argument(
         "--out", type=Path, default=None, help="run folder (default: runs/<name>-<id of the configuration>)"
+    )
+    sub.add_argument(
+        "--minutes",
+        type=float,
+        default=None,
+        help="stop after this time with everything saved (exit status 3); the same command goes on",
     )
 
 
@@ -221,6 +227,7 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.devices import resolve_device
     from lthkit.models import model_by_name
     from lthkit.records import runs_folder
+    from lthkit.snapshots import TimeUp
 
     begun = perf_counter()
     device = resolve_device(arguments.device)
@@ -242,7 +249,22 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
 
-        rows = experiments.run(experiment, data, folder, progress=bar.update, announce=announce)
+        done = 0
+
+        def progress(steps: int) -> None:
+            nonlocal done
+            done += steps
+            bar.update(steps)
+
+        try:
+            rows = experiments.run(
+                experiment, data, folder, minutes=arguments.minutes, progress=progress, announce=announce
+            )
+        except TimeUp as error:
+            bar.close()
+            _say(f"{error} About {100 * done / experiment.budget:.0f} % is done.")
+            _say("Give the same command again to go on.")
+            return 3
     _report(folder)
     updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
     workers = experiments.execution(experiment, data, folder).workers
@@ -426,7 +448,9 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}. Choose another folder with --out."
+        return (
+            f"{error.filename} ({error.strerror}). What was saved is whole. Choose another folder with --out."
+        )
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,16 +50,19 @@ class Checkpoint:
         for name, tensor in state.items():
             tensor.copy_(self.model[name])
 
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that tell the content from any other: of the step, the weights and the optimizer state."""
+        digest = hashlib.sha256(str(self.step).encode())
+        for name, array in pack({"": self})[0].items():
+            digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
     def save(self, path: Path | str) -> Path:
         """Write to an `.npz` file with a checksum, atomically."""
-        groups = {"model": self.model, "optimizer": self.optimizer or {}}
-        arrays = {
-            f"{g}:{name}": t.detach().cpu().numpy()
-            for g, tensors in groups.items()
-            for name, t in tensors.items()
-        }
-        meta = {"kind": "checkpoint", "step": self.step, "optimizer": self.optimizer is not None}
-        return files.save_arrays(path, arrays, meta)
+        arrays, steps = pack({"checkpoint": self})
+        return files.save_arrays(path, arrays, {"kind": "checkpoint", **steps})
 
     @classmethod
     def load(cls, path: Path | str, *, device: torch.device | str = "cpu") -> Checkpoint:
@@ -63,8 +70,39 @@ class Checkpoint:
         arrays, meta = files.load_arrays(path)
         if meta.get("kind") != "checkpoint":
             raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a checkpoint.")
-        groups: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
-        for name, array in arrays.items():
-            group, _, rest = name.partition(":")
-            groups[group][rest] = torch.from_numpy(array).to(device)
-        return cls(meta["step"], groups["model"], groups["optimizer"] if meta["optimizer"] else None)
+        return unpack(arrays, meta, device)["checkpoint"]
+
+
+def pack(checkpoints: Mapping[str, Checkpoint]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Checkpoints by name as arrays for one file, `name|model|parameter`, and what is left of them to describe."""
+    arrays = {
+        f"{name}|{group}|{key}": tensor.detach().cpu().numpy()
+        for name, one in checkpoints.items()
+        for group, tensors in (("model", one.model), ("optimizer", one.optimizer or {}))
+        for key, tensor in tensors.items()
+    }
+    steps = {name: one.step for name, one in checkpoints.items()}
+    return arrays, {
+        "steps": steps,
+        "optimizers": [n for n, one in checkpoints.items() if one.optimizer is not None],
+    }
+
+
+def unpack(
+    arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any], device: torch.device | str = "cpu"
+) -> dict[str, Checkpoint]:
+    """Undo `pack`; arrays that no checkpoint owns are left alone."""
+    groups: dict[str, dict[str, dict[str, Tensor]]] = {
+        n: {"model": {}, "optimizer": {}} for n in meta["steps"]
+    }
+    for label, array in arrays.items():
+        name, _, rest = label.partition("|")
+        group, _, key = rest.partition("|")
+        if name in groups:
+            groups[name][group][key] = torch.from_numpy(array).to(device)
+    return {
+        name: Checkpoint(
+            meta["steps"][name], own["model"], own["optimizer"] if name in meta["optimizers"] else None
+        )
+        for name, own in groups.items()
+    }

@@ -19,7 +19,7 @@ from typing import Any
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_MEMORY = 2.0  # GiB; a lesson needs about one
-IMPORTED = ("torchvision", "matplotlib", "ipywidgets", "jupyterlab", "cloudpickle")
+IMPORTED = ("torchvision", "matplotlib", "ipywidgets", "jupyterlab", "cloudpickle", "filelock")
 
 
 @dataclass(frozen=True)

@@ -6,26 +6,28 @@ What is left out of the published method, plainly: the L1 penalty on batch-norm 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit import files
 from lthkit.channels import channel_mask
-from lthkit.checkpoints import Checkpoint
+from lthkit.checkpoints import Checkpoint, pack, unpack
 from lthkit.choices import choose
 from lthkit.data import Dataset
 from lthkit.engine import optimizer_for, updater
+from lthkit.folders import working_in
 from lthkit.masks import Mask
 from lthkit.pruning import prune_to
 from lthkit.recipes import Recipe
-from lthkit.records import open_run
+from lthkit.records import name_of, network_name
 from lthkit.scores import magnitude
-from lthkit.tickets import ModelFn, name_of, new_network
+from lthkit.snapshots import Snapshots
+from lthkit.tickets import ModelFn, new_network
 from lthkit.training import TrainingDiverged, check_steps, execution
 
 KINDS = ("weights", "channels")
@@ -193,7 +195,8 @@ def early_bird(
         max_epochs: None is as many as `recipe.steps` has; an epoch is `len(data.train) // batch_size` updates.
         watch: True trains on to `max_epochs` after the rule has fired, to see the later masks; the ticket stays.
         seed: of the initialisation; also of the data order unless `order_seed` is given.
-        folder: the result is saved here, and read by a later call; a search that was broken off begins again.
+        folder: how far the search is is saved here now and then (see `snapshots`), and its end. The same call goes on
+            from there; on a CPU to the same bits. A finished search is read.
         progress: called with the number of updates since the last call.
 
     If the rule never fires, the result has `epoch` None, and its `mask` and `checkpoint` raise `NeverStable`.
@@ -216,17 +219,15 @@ def early_bird(
     order = seed if order_seed is None else order_seed
     rules = {"window": window, "threshold": threshold, "rule": rule}
     config = rules | {"density": density, "kind": kind, "epochs": epochs, "watch": watch, "seed": seed}
-    if folder is not None:
-        names = {
-            "model": name_of(model_fn),
-            "data": data.fingerprint,
-            "order": order,
-            "recipe": asdict(recipe),
-        }
-        open_run(folder, {"method": "early-bird"} | config | names)
-        if (found := _load(Path(folder), data.device)) is not None:
-            return found
     model = new_network(model_fn, seed, data.device)
+    names = {"method": "early-bird", "model": name_of(model_fn), "network": network_name(model)}
+    where = {
+        "start": Checkpoint.of(model).fingerprint,
+        "data": data.fingerprint,
+        "device": data.device.type,
+        "order": order,
+        "recipe": asdict(recipe),
+    }
     everything = Mask.ones(model)
 
     def draw() -> Mask:
@@ -237,61 +238,70 @@ def early_bird(
     draw()  # a density or a network that will not do is refused before an epoch has been trained
     masks: list[Mask] = []
     epoch, drawn = None, None
-    with execution(model, data, recipe):
-        optimizer = optimizer_for(model, recipe)
-        choice = choose(model, data.device)
-        update = updater(model, data, recipe=recipe, seeds=[order], optimizer=optimizer, choice=choice)
-        for this in range(1, epochs + 1):
-            for step in range((this - 1) * per_epoch, this * per_epoch):
-                update(step)
-            loss = update.mean_loss()[0]
-            if not math.isfinite(loss):
-                raise TrainingDiverged(
-                    f"The loss is not finite in epoch {this}. Try less than lr={recipe.lr:g}."
+    with working_in(folder, lambda: config | names | where, name="early-bird") as place:
+        saved = Snapshots(place, final=True)
+        with saved.explained(), execution(model, data, recipe):
+            optimizer = optimizer_for(model, recipe)
+            choice = choose(model, data.device)
+            update = updater(model, data, recipe=recipe, seeds=[order], optimizer=optimizer, choice=choice)
+            if (found := saved.newest()) is not None:
+                masks, epoch, states = _unpacked(found, data.device)
+                states["last"].restore(model)
+                optimizer.load_state(states["last"].optimizer or {})
+                drawn = states.get("drawn")
+                if progress:
+                    progress(len(masks) * per_epoch)
+
+            def save() -> None:
+                last = Checkpoint.of(model, step=len(masks) * per_epoch, optimizer=optimizer)
+                saved.save(
+                    len(masks), *_packed(masks, epoch, {"last": last} | ({"drawn": drawn} if drawn else {}))
                 )
-            masks.append(draw())
-            if progress:
-                progress(per_epoch)
-            if epoch is None and stop_epoch(masks[-window - 1 :], **rules) is not None:  # type: ignore[arg-type]
-                epoch = this
-                drawn = Checkpoint.of(model, step=this * per_epoch, optimizer=optimizer)
-                if not watch:
+
+            for this in range(len(masks) + 1, epochs + 1):
+                if epoch is not None and not watch:
                     break
-        last = Checkpoint.of(model, step=len(masks) * per_epoch, optimizer=optimizer)
-    found = EarlyBird(kind, window, threshold, rule, tuple(masks), epoch, per_epoch, drawn, last)
-    if folder is not None:
-        _save(Path(folder), found)
-    return found
+                for step in range((this - 1) * per_epoch, this * per_epoch):
+                    update(step)
+                loss = update.mean_loss()[0]
+                if not math.isfinite(loss):
+                    raise TrainingDiverged(
+                        f"The loss is not finite in epoch {this}. Try less than lr={recipe.lr:g}."
+                    )
+                masks.append(draw())
+                if epoch is None and stop_epoch(masks[-window - 1 :], **rules) is not None:  # type: ignore[arg-type]
+                    epoch = this
+                    drawn = Checkpoint.of(model, step=this * per_epoch, optimizer=optimizer)
+                if saved.due:
+                    save()
+                if progress:
+                    with saved.kept_when(save):
+                        progress(per_epoch)
+            if saved.final and (found is None or found[1]["step"] < len(masks)):
+                save()
+            last = Checkpoint.of(model, step=len(masks) * per_epoch, optimizer=optimizer)
+    return EarlyBird(kind, window, threshold, rule, tuple(masks), epoch, per_epoch, drawn, last)
 
 
-def _save(folder: Path, found: EarlyBird) -> None:
-    """Checkpoints first: where the file of masks is, the search is whole."""
-    if found.drawn is not None:
-        found.drawn.save(folder / "drawn.npz")
-    found.last.save(folder / "last.npz")
-    arrays = {f"{i}:{n}": bits for i, mask in enumerate(found.masks) for n, bits in mask.arrays().items()}
-    plain = ("kind", "window", "threshold", "rule", "epoch", "steps_per_epoch")
-    meta: dict[str, Any] = {"kind": "early-bird", "shapes": found.masks[0].shapes()}
-    meta |= {"epochs": len(found.masks), "found": {name: getattr(found, name) for name in plain}}
-    files.save_arrays(folder / "masks.npz", arrays, meta)
+def _packed(
+    masks: Sequence[Mask], epoch: int | None, states: Mapping[str, Checkpoint]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A search as arrays and a description for one file."""
+    arrays, steps = pack(states)
+    bits = {f"mask-{i}|{n}": array for i, mask in enumerate(masks) for n, array in mask.arrays().items()}
+    return arrays | bits, {**steps, "shapes": masks[0].shapes(), "epochs": len(masks), "epoch": epoch}
 
 
-def _load(folder: Path, device: torch.device) -> EarlyBird | None:
-    if not (path := folder / "masks.npz").exists():
-        return None
-    arrays, meta = files.load_arrays(path)
-    if meta.get("kind") != "early-bird":
-        raise files.DamagedFile(
-            f"{path} holds {meta.get('kind', 'something else')!r}, not masks of a search."
-        )
-    shapes, found = meta["shapes"], meta["found"]
-    masks = tuple(
-        Mask.from_arrays({name: arrays[f"{i}:{name}"] for name in shapes}, shapes).to(device)
+def _unpacked(
+    found: tuple[dict[str, np.ndarray], dict[str, Any]], device: torch.device
+) -> tuple[list[Mask], int | None, dict[str, Checkpoint]]:
+    arrays, meta = found
+    shapes = meta["shapes"]
+    masks = [
+        Mask.from_arrays({name: arrays[f"mask-{i}|{name}"] for name in shapes}, shapes).to(device)
         for i in range(meta["epochs"])
-    )
-    drawn = None if found["epoch"] is None else Checkpoint.load(folder / "drawn.npz", device=device)
-    last = Checkpoint.load(folder / "last.npz", device=device)
-    return EarlyBird(**found, masks=masks, drawn=drawn, last=last)
+    ]
+    return masks, meta["epoch"], unpack(arrays, meta, device)
 
 
 def _matrix(given: Sequence[Mask] | Tensor) -> Tensor:

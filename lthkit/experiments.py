@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,19 +16,23 @@ from typing import Any
 from lthkit import files
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
+from lthkit.folders import hold, open_run
 from lthkit.masks import Mask
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning import ladder
 from lthkit.recipes import Recipe
-from lthkit.records import Row, environment, open_run, read_table, run_id, write_table
+from lthkit.records import Row, environment, read_table, run_id, write_table
 from lthkit.replicates import Meeting
 from lthkit.rounds import Round, load_round
 from lthkit.seeds import derived_seed
+from lthkit.snapshots import Snapshots, TimeUp
 from lthkit.sources import data_folder
 from lthkit.sweep import Pool
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier
 from lthkit.training import TrainResult, train
+
+log = logging.getLogger("lthkit")
 
 METHODS = ("imp", "one-shot")
 CONTROLS = ("re-initialised", "shuffled")
@@ -157,21 +163,45 @@ def run(
     data: Dataset,
     folder: Path | str,
     *,
+    minutes: float | None = None,
     progress: Callable[[int], object] = lambda steps: None,
     announce: Callable[[Row], object] = lambda row: None,
 ) -> list[Row]:
     """Run the experiment, or go on with it, and return its rows; they are in `folder/table.csv` too.
 
-    Seeds and controls run side by side (see `sweep`). Everything that has ended is in the folder at once, so a run
-    that was stopped goes on where it was when it is called again with the same configuration.
+    Seeds and controls run side by side (see `sweep`). All that has ended is in the folder at once, and how far the
+    trainings are, now and then; a run that was stopped goes on when it is called again with the same configuration.
+
+    Args:
+        minutes: stop after this time, with everything saved; None goes on to the end.
+
+    Raises:
+        TimeUp: the minutes are over before the run is; the same call goes on.
+        RunMismatch, RunBusy: the folder has another run, or another process works there.
     """
-    folder = open_run(folder, experiment.config(data, str(data.device)))
+    if minutes is not None and not minutes > 0:
+        raise ValueError(f"minutes={minutes} were given; expected a number above 0, such as 20.")
+    with hold(folder):
+        return _run(experiment, data, open_run(folder, experiment.config(data, str(data.device))),
+                    minutes, progress, announce)  # fmt: skip
+
+
+def _run(
+    experiment: Experiment,
+    data: Dataset,
+    folder: Path,
+    minutes: float | None,
+    progress: Callable[[int], object],
+    announce: Callable[[Row], object],
+) -> list[Row]:
     choice = execution(experiment, data, folder)
     pool, meeting = Pool(workers=choice.workers, threads=choice.threads), Meeting(choice)
     lock, rows, begun = Lock(), list[Row](), perf_counter()
 
     def tick(steps: int) -> None:
         pool.check()
+        if minutes is not None and perf_counter() - begun > 60 * minutes:
+            raise TimeUp(f"{minutes:g} minutes are over, as asked. The run is saved in {folder}.")
         with lock:
             progress(steps)
 
@@ -186,50 +216,72 @@ def run(
     def chain(seed: int) -> None:
         with trainer() as train_one:
             for this in _rounds(experiment, data, folder, seed, tick, train_one):
-                add(
-                    _row(
-                        "dense" if this.round == 0 else "ticket", seed, this.round, this.density, this.result
-                    )
-                )
+                arm = "dense" if this.round == 0 else "ticket"
+                add(row_of(arm, seed, this.round, this.density, this.result))
                 if this.round in experiment.control_rounds:
                     for arm in experiment.controls:
                         pool.submit(control, arm, seed, this)
 
     def control(arm: str, seed: int, this: Round) -> None:
         path = folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
-        if path.exists():
-            row = files.read_json(path)
+        row = _finished_row(path)
+        if row is not None:
             tick(experiment.recipe.steps)
         else:
+            saved = Snapshots(path.with_suffix(""))
             with trainer() as train_one:
-                result = _control(experiment, data, arm, seed, this, tick, train_one)
-            row = _row(arm, seed, this.round, this.density, result)
-            files.write_json(path, row)
+                result = _control(experiment, data, arm, seed, this, tick, saved, train_one)
+            row = row_of(arm, seed, this.round, this.density, result)
+            files.write_sealed(path, row)
+            saved.remove()
         add(row)
 
     for seed in experiment.seeds:
         pool.submit(chain, seed)
     pool.run()
     rows.sort(key=lambda row: (row["round"], ("dense", "ticket", *CONTROLS).index(row["arm"]), row["seed"]))
-    write_table(folder / "table.csv", rows)
     if not (folder / "summary.json").exists():
         wall = perf_counter() - begun
-        files.write_json(
-            folder / "summary.json",
-            {
-                "name": experiment.name,
-                "data": data.label,
-                "device": str(data.device),
-                "execution": asdict(choice),
-                "wall_seconds": round(wall, 1),
-                "environment": environment(),
-            },
-        )
+        summary = {
+            "name": experiment.name,
+            "data": data.label,
+            "device": str(data.device),
+            "execution": asdict(choice),
+            "wall_seconds": round(wall, 1),
+            "environment": environment(),
+        }
+    else:
+        summary = files.read_sealed(folder / "summary.json")
+    write_results(folder, summary, {"table.csv": rows})
     return rows
 
 
+def _finished_row(path: Path) -> Row | None:
+    """The row of a control that has ended; None if there is none, or a damaged one, which the log says."""
+    try:
+        return files.read_sealed(path)
+    except FileNotFoundError:
+        return None
+    except files.DamagedFile as error:
+        log.warning("%s That training is done again.", error)
+        return None
+
+
+def write_results(folder: Path | str, summary: dict[str, Any], tables: dict[str, list[Row]]) -> None:
+    """The tables of a finished run by file name, and `summary.json`, which vouches for them by checksum."""
+    sums = {}
+    for name, rows in tables.items():
+        path = write_table(Path(folder) / name, rows)
+        sums[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    files.write_sealed(Path(folder) / "summary.json", summary | {"tables": sums})
+
+
 def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]:
-    """A finished run: its configuration, its summary and its rows."""
+    """A finished run: its configuration, its summary and its rows.
+
+    Raises:
+        FileNotFoundError: no run, or one that is not finished. files.DamagedFile: a file is not what was written.
+    """
     folder = Path(folder)
     if not (folder / "config.json").exists():
         raise FileNotFoundError(
@@ -237,11 +289,21 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
         )
     if not (folder / "summary.json").exists():
         raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
-    return (
-        files.read_json(folder / "config.json"),
-        files.read_json(folder / "summary.json"),
-        read_table(folder / "table.csv"),
-    )
+    summary = files.read_sealed(folder / "summary.json")
+    return files.read_sealed(folder / "config.json"), summary, read_results(folder, "table.csv", summary)
+
+
+def read_results(folder: Path | str, name: str, summary: Mapping[str, Any]) -> list[Row]:
+    """One table of a finished run. `files.DamagedFile` if it is not the one that `summary` vouches for."""
+    path = Path(folder) / name
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != summary.get("tables", {}).get(
+        name
+    ):
+        raise files.DamagedFile(
+            f"{path} is missing or damaged: summary.json has another checksum for it. Run the command of this run "
+            "again; what is finished is not repeated."
+        )
+    return read_table(path)
 
 
 def recorded(name: str) -> Path:
@@ -287,9 +349,11 @@ def execution(experiment: Experiment, data: Dataset, folder: Path | str | None =
         return here
     path = Path(folder) / "execution.json"
     if path.exists():
-        begun_with = Choice(**files.read_json(path))
-        return replace(begun_with, workers=here.workers)
-    files.write_json(path, asdict(here))
+        try:
+            return replace(Choice(**files.read_sealed(path)), workers=here.workers)
+        except files.DamagedFile as error:
+            log.warning("%s The run goes on as it would begin on this machine.", error)
+    files.write_sealed(path, asdict(here))
     return here
 
 
@@ -332,6 +396,7 @@ def _control(
     seed: int,
     this: Round,
     progress: Callable[[int], object],
+    saved: Snapshots,
     train: Callable[..., TrainResult],
 ) -> TrainResult:
     """The ticket's mask with new weights, or a shuffled mask with the ticket's weights; all else as for the ticket."""
@@ -349,6 +414,7 @@ def _control(
         seed=derived_seed(seed, "order"),
         recipe=experiment.recipe,
         momentum=experiment.momentum,
+        folder=saved,
         progress=progress,
         train=train,
     )
@@ -358,7 +424,8 @@ def _model_fn(experiment: Experiment, data: Dataset) -> Callable[..., Any]:
     return partial(model_by_name(experiment.model), input_shape=data.shape, classes=len(data.classes))
 
 
-def _row(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
+def row_of(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
+    """One line of a run's table: what the training of one arm at one level came to."""
     return {
         "arm": arm,
         "seed": seed,

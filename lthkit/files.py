@@ -1,12 +1,12 @@
-"""Files that are either whole or absent: atomic writes, and arrays with a checksum that are read without running code."""
+"""Files that are either whole or absent: atomic writes, and arrays and records with a checksum, read without running code."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,46 @@ from uuid import uuid4
 
 import numpy as np
 
-_META = "__meta__"
+_META, _SEAL = "__meta__", "sha256"
 
 
 class DamagedFile(ValueError):
     """A file is truncated, altered, or was not written by lthkit."""
 
 
+class CannotWrite(OSError):
+    """A file could not be written: the disk is full, the folder read-only, a quota used up. What was there is whole."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename} could not be written ({self.strerror}). What was saved before is whole. Make room, or "
+            "choose a folder that can be written; then the same call goes on."
+        )
+
+
 def write_bytes(path: Path | str, content: bytes) -> Path:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
     The bytes go to a temporary file in the same folder, are forced to disk and then renamed.
+
+    Raises:
+        CannotWrite: no room, no permission, or a file where a folder should be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _force_folder(path.parent)
+    except OSError as error:
+        raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
     return path
 
 
@@ -58,6 +75,26 @@ def read_json(path: Path | str) -> Any:
         raise DamagedFile(f"{path} is not a whole JSON file ({error}). Delete it and run again.") from error
 
 
+def write_sealed(path: Path | str, record: Mapping[str, Any]) -> Path:
+    """Write a JSON object atomically, with a checksum over its content as its last entry."""
+    return write_json(path, dict(record) | {_SEAL: _seal(record)})
+
+
+def read_sealed(path: Path | str) -> dict[str, Any]:
+    """Read what `write_sealed` wrote, without the checksum.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFile: it is truncated, altered or foreign.
+    """
+    record = read_json(path)
+    if not isinstance(record, dict) or _SEAL not in record:
+        raise DamagedFile(f"{path} has no checksum: it is damaged, or was not written by lthkit.")
+    if record.pop(_SEAL) != _seal(record):
+        raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
+    return record
+
+
 def save_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
     """Write named arrays and a JSON description to one `.npz` file, atomically, with a checksum over both."""
     body = {f"a{i}": np.asarray(a) for i, a in enumerate(arrays.values())}
@@ -75,31 +112,36 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         FileNotFoundError: there is no such file.
         DamagedFile: it is truncated, altered or foreign.
     """
+    content = Path(path).read_bytes()
     try:
-        content = Path(path).read_bytes()
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             header = json.loads(file[_META].tobytes().decode())
             body = [file[f"a{i}"] for i in range(len(header["names"]))]
         whole = header.pop("sha256") == _digest(header, body)
         names, meta = header["names"], header["meta"]
-    except FileNotFoundError:
-        raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        AttributeError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # what readers of archives raise on damaged bytes has no end
         raise DamagedFile(
             f"{path} is damaged or was not written by lthkit ({type(error).__name__}: {error})."
         ) from error
     if not whole:
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
     return dict(zip(names, body, strict=True)), meta
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _force_folder(folder: Path) -> None:
+    """Force a rename in `folder` to disk too, where the system knows how (a power cut could undo it otherwise)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with contextlib.suppress(OSError):  # a file system that cannot do this has renamed all the same
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _digest(header: Mapping[str, Any], arrays: list[np.ndarray]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -186,6 +187,14 @@ class Mask(Mapping[str, Tensor]):
             bits = np.unpackbits(arrays[name], count=int(np.prod(shape)))
             tensors[name] = torch.from_numpy(bits.astype(bool)).view(shape)
         return cls(tensors)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that tell this mask from any other."""
+        digest = hashlib.sha256(repr(self.shapes()).encode())
+        for bits in self.arrays().values():
+            digest.update(bits.tobytes())
+        return digest.hexdigest()[:16]
 
     def save(self, path: Path | str) -> Path:
         """Write the mask to an `.npz` file: packed bits, shapes and a checksum."""

@@ -11,19 +11,19 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from inspect import isfunction
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import torch
+from torch import nn
 
 from lthkit import files
 
 Row = dict[str, Any]
-
-
-class RunMismatch(ValueError):
-    """The run folder belongs to a run with another configuration."""
 
 
 def canonical(config: Mapping[str, Any]) -> str:
@@ -31,9 +31,60 @@ def canonical(config: Mapping[str, Any]) -> str:
     return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def run_id(name: str, config: Mapping[str, Any]) -> str:
+def run_id(name: str, config: Mapping[str, Any], *, digits: int = 6) -> str:
     """`name` and six hex digits of the configuration: equal configurations have equal ids."""
-    return f"{name}-{hashlib.sha256(canonical(config).encode()).hexdigest()[:6]}"
+    return f"{name}-{hashlib.sha256(canonical(config).encode()).hexdigest()[:digits]}"
+
+
+def name_of(function: object) -> str:
+    """What stands for a function or a class in a configuration: its name, and for one that is neither lthkit's nor torch's
+    also six digits of its code, because a run must not go on with a function that was changed.
+
+    Of a partial the keywords count too, of a closure the values that it holds. What it calls is not looked into.
+    """
+    if isinstance(function, partial):
+        return f"{name_of(function.func)}{sorted(function.keywords.items())}"
+    name = str(getattr(function, "__qualname__", type(function).__qualname__))
+    if str(getattr(function, "__module__", "")).partition(".")[0] in ("lthkit", "torch"):
+        return name
+    if isinstance(function, type):
+        code = [(n, _code_of(f)) for n, f in sorted(vars(function).items()) if isfunction(f)]
+    else:
+        code = [("", _code_of(function))] if isfunction(function) else []
+    return f"{name}-{_digits(code)}" if code else name
+
+
+def network_name(model: nn.Module) -> str:
+    """What stands for a network in a configuration: its class, and six digits of all layers in it, settings and code."""
+    layers = [(name, name_of(type(m)), m.extra_repr()) for name, m in model.named_modules()]
+    return f"{type(model).__name__}-{_digits(layers)}"
+
+
+def _code_of(function: FunctionType) -> list[Any]:
+    """What a function does, as values whose text is the same in the next process."""
+    held = [_plain(cell.cell_contents) for cell in function.__closure__ or ()]
+    defaults = [_plain(value) for value in function.__defaults__ or ()]
+    named = sorted((k, _plain(v)) for k, v in (function.__kwdefaults__ or {}).items())
+    return [_instructions(function.__code__), defaults, named, held]
+
+
+def _instructions(code: CodeType) -> list[Any]:
+    constants = [_instructions(c) if isinstance(c, CodeType) else _plain(c) for c in code.co_consts]
+    return [code.co_code, code.co_names, code.co_varnames, constants]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):  # its order is another one in each process
+        return sorted(map(repr, value))
+    if isinstance(value, str | bytes | int | float | complex | bool | tuple | None):
+        return value
+    if isfunction(value):
+        return _instructions(value.__code__)
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def _digits(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:6]
 
 
 def environment() -> dict[str, Any]:
@@ -67,30 +118,6 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
-    """Make a run folder, or go on in the one that the same configuration made.
-
-    Raises:
-        RunMismatch: the folder has a run with another configuration; the differences are shown.
-        OSError: the folder cannot be written.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    config = json.loads(canonical(config))
-    path = folder / "config.json"
-    if path.exists():
-        before = files.read_json(path)
-        if before != config:
-            keys = sorted(k for k in before.keys() | config.keys() if before.get(k) != config.get(k))
-            differences = "; ".join(f"{k}: {before.get(k)!r} there, {config.get(k)!r} now" for k in keys)
-            raise RunMismatch(
-                f"{folder} holds another run ({differences}). Choose another folder, or delete it."
-            )
-    else:
-        files.write_json(path, config)
-    return folder
-
-
 def runs_folder() -> Path:
     """Where runs go unless told otherwise: $LTHKIT_RUNS, else `runs` in the current folder."""
     return Path(os.environ.get("LTHKIT_RUNS") or "runs")
@@ -110,10 +137,13 @@ def read_table(path: Path | str) -> list[Row]:
 
     Raises:
         FileNotFoundError: no such table.
-        files.DamagedFile: a line has too few or too many cells.
+        files.DamagedFile: it is no table, or a line has too few or too many cells.
     """
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise files.DamagedFile(f"{path} is not a table ({error}).") from error
     if any(None in row or None in row.values() for row in rows):
         raise files.DamagedFile(f"{path} is damaged: not every line has as many cells as the first.")
     return [{key: _value(cell) for key, cell in row.items()} for row in rows]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from threading import Condition
 from typing import Any
 
@@ -23,8 +25,18 @@ from lthkit.engine import optimizer_for, updater
 from lthkit.masks import Mask
 from lthkit.optimizers import Optimizer
 from lthkit.recipes import Recipe
+from lthkit.snapshots import Snapshots
 from lthkit.stacks import Stack
-from lthkit.training import History, TrainingDiverged, TrainResult, check_steps, execution, train
+from lthkit.training import (
+    History,
+    TrainingDiverged,
+    TrainResult,
+    check_steps,
+    execution,
+    keeping,
+    train,
+    training_config,
+)
 
 
 def train_together(
@@ -38,6 +50,7 @@ def train_together(
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     momentum: str = "restore",
     keep: Iterable[int] = (),
+    folders: Sequence[Path | str | Snapshots | None] | None = None,
     progress: Callable[[int], object] | None = None,
     choice: Choice | None = None,
 ) -> list[TrainResult]:
@@ -48,6 +61,7 @@ def train_together(
     Args:
         seeds, masks, starts: one for each network, as for `train`. All starts are at the same step.
         steps, recipe, momentum, keep: as for `train`, for all networks.
+        folders: one for each network, as `folder` for `train`. They go on from the newest step that all of them have.
         progress: called with the number of updates done since the last call, all networks together.
         choice: only `capture` matters here; None asks the table.
 
@@ -56,11 +70,12 @@ def train_together(
     """
     recipe, count = recipe if steps is None else replace(recipe, steps=steps), len(models)
     masks, starts = list(masks or [None] * count), list(starts or [None] * count)
-    _check_lists(count, seeds, masks, starts)
+    folders = list(folders or [None] * count)
+    _check_lists(count, seeds, masks, starts, folders)
     first, keep, begun = starts[0].step if starts[0] else 0, set(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
     choice = replace(choice or choose(models[0], data.device), channels_last=False, written_out=False)
-    with execution(models[0], data, recipe, replicates=count):
+    with execution(models[0], data, recipe, replicates=count), ExitStack() as held:
         for model, start in zip(models, starts, strict=True):
             if start:
                 start.restore(model)
@@ -70,11 +85,28 @@ def train_together(
             optimizer.load_state(
                 _stacked_state([s.optimizer for s in starts if s and s.optimizer is not None])
             )
+        configs = [
+            partial(_config, models, r, data, masks, seeds, recipe, optimizer, first, keep)
+            for r in range(count)
+        ]
+        saved = [held.enter_context(keeping(f, c)) for f, c in zip(folders, configs, strict=True)]
+        histories = [History(model, first, recipe, PLAIN) for model in models]
         update = updater(
             stack, data, recipe=recipe, masks=masks, seeds=seeds, optimizer=optimizer, choice=choice
         )
-        histories = [History(model, first, recipe, PLAIN) for model in models]
-        running = list(range(count))
+        reached = _newest_common(saved)
+        if reached is not None:
+            states = [
+                h.load(s.newest(at=reached), data.device) for h, s in zip(histories, saved, strict=True)
+            ]
+            stack.read()
+            optimizer.load_state(_stacked_state([state for state in states if state is not None]))
+            if progress:
+                progress(sum(h.done - first for h in histories))
+            if all(h.test is not None for h in histories):
+                return [h.result(data) for h in histories]
+        before = histories[0].seconds
+        running = [r for r in range(count) if not histories[r].over]
 
         def copy_out(done: int, *, kept: bool = False) -> None:
             stack.write_back(running)
@@ -82,7 +114,12 @@ def train_together(
                 state = _state_of(optimizer, r)
                 histories[r].kept[done] = replace(Checkpoint.of(models[r], step=done), optimizer=state)
 
-        for step in range(first, recipe.steps):
+        def save(done: int) -> None:
+            for r in range(count):
+                histories[r].seconds = before + time.perf_counter() - begun
+                histories[r].save(saved[r], _state_of(optimizer, r), step=done)
+
+        for step in range(reached or first, recipe.steps if running else 0):
             if step in keep:
                 copy_out(step, kept=True)
             update(step)
@@ -96,15 +133,24 @@ def train_together(
                     histories[r].add(done, losses[r], data)
                 except TrainingDiverged as error:
                     raise TrainingDiverged(f"Replicate {r} (seed {seeds[r]}): {error}") from None
+            if saved[0].due:
+                save(done)
             if progress:
-                progress(sum(histories[r].since_last() for r in running))
-            running = [r for r in running if not histories[r].stalled]
+                with saved[0].kept_when(partial(save, done)):
+                    progress(sum(histories[r].since_last() for r in running))
+            running = [r for r in running if not histories[r].over]
             if not running:
                 break
-        if progress and (left := sum(recipe.steps - h.points[-1].step for h in histories)):
-            progress(left)  # stopped early: the rest of the budget is not needed
-        seconds = time.perf_counter() - begun
-        return [history.result(data, seconds=seconds) for history in histories]
+        if progress and (left := sum(recipe.steps - h.done for h in histories)):
+            with saved[0].kept_when(partial(save, max(h.done for h in histories))):
+                progress(left)  # stopped early: the rest of the budget is not needed
+        for history in histories:
+            history.seconds = before + time.perf_counter() - begun
+        results = [history.result(data) for history in histories]
+        for r in range(count):
+            if saved[r].final:
+                histories[r].save(saved[r], _state_of(optimizer, r), step=recipe.steps)
+        return results
 
 
 class Meeting:
@@ -150,6 +196,9 @@ class Meeting:
         return call.result
 
 
+_OWN = ("mask", "seed", "start", "folder", "progress")  # what each training in a stack may have for itself
+
+
 @dataclass
 class _Call:
     model: nn.Module
@@ -161,7 +210,7 @@ class _Call:
 
     def __post_init__(self) -> None:
         start, mask = self.arguments.get("start"), self.arguments.get("mask")
-        shared = {k: v for k, v in self.arguments.items() if k not in ("mask", "seed", "start", "progress")}
+        shared = {k: v for k, v in self.arguments.items() if k not in _OWN}
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in self.model.state_dict().items())
         states = (start is not None, start.step if start else 0, bool(start and start.optimizer))
         self.key = (shapes, states, tuple(mask or ()), id(self.data), repr(sorted(shared.items())))
@@ -181,8 +230,8 @@ def _train_calls(calls: list[_Call], choice: Choice | None) -> None:
         if len(calls) == 1:
             one.result = train(one.model, one.data, choice=choice, **one.arguments)
             return
-        several = {name: [c.arguments.get(name) for c in calls] for name in ("mask", "start", "progress")}
-        shared = {k: v for k, v in one.arguments.items() if k not in ("mask", "seed", "start", "progress")}
+        several = {name: [c.arguments.get(name) for c in calls] for name in _OWN}
+        shared = {k: v for k, v in one.arguments.items() if k not in _OWN}
 
         def progress(updates: int) -> None:
             share, rest = divmod(updates, len(calls))
@@ -196,6 +245,7 @@ def _train_calls(calls: list[_Call], choice: Choice | None) -> None:
             seeds=[c.arguments.get("seed", 0) for c in calls],
             masks=several["mask"],
             starts=several["start"],
+            folders=several["folder"],
             progress=progress,
             choice=choice,
             **shared,
@@ -205,6 +255,27 @@ def _train_calls(calls: list[_Call], choice: Choice | None) -> None:
     except BaseException as error:
         for call in calls:
             call.error = error
+
+
+def _config(
+    models: Sequence[nn.Module],
+    r: int,
+    data: Dataset,
+    masks: Sequence[Mask | None],
+    seeds: Sequence[int],
+    recipe: Recipe,
+    optimizer: Optimizer,
+    first: int,
+    keep: set[int],
+) -> dict[str, Any]:
+    """As for a training by itself, and with whom it is stacked, because that decides how it is rounded."""
+    own = training_config(models[r], data, masks[r], seeds[r], recipe, _state_of(optimizer, r), first, keep)
+    return own | {"stacked": len(models)}
+
+
+def _newest_common(saved: Sequence[Snapshots]) -> int | None:
+    """The newest step at which every one of them has a whole snapshot."""
+    return max(set[int].intersection(*(set(one.steps()) for one in saved)), default=None)
 
 
 def _stacked_state(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -225,11 +296,11 @@ def _state_of(optimizer: Optimizer, r: int) -> dict[str, torch.Tensor]:
 
 
 def _check_lists(count: int, *lists: Sequence[Any]) -> None:
-    seeds, masks, starts = lists
+    seeds, masks, starts, folders = lists
     if count == 0 or any(len(items) != count for items in lists):
         raise ValueError(
-            f"{count} networks, {len(seeds)} seeds, {len(masks)} masks and {len(starts)} starts were given; expected as "
-            "many of each, at least one."
+            f"{count} networks, {len(seeds)} seeds, {len(masks)} masks, {len(starts)} starts and {len(folders)} folders "
+            "were given; expected as many of each, at least one."
         )
     if len({mask is None for mask in masks}) > 1 or len({tuple(mask) for mask in masks if mask}) > 1:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import torch
 from lthkit import files
 from lthkit.checkpoints import Checkpoint
 from lthkit.masks import Mask
+from lthkit.snapshots import Snapshots
 from lthkit.training import Point, TrainResult
+
+log = logging.getLogger("lthkit")
 
 
 @dataclass(frozen=True)
@@ -90,5 +94,26 @@ def load_round(
             )
         state[name] = values
     result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
-    rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
+    try:
+        rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
+    except FileNotFoundError:
+        raise files.DamagedFile(
+            f"{folder} has rounds but no rewind.npz, from which they all start."
+        ) from None
     return Round(r, mask, TrainResult(**result), rewind, Checkpoint(meta["step"], state))
+
+
+def finished_round(
+    folder: Path | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
+) -> Round | None:
+    """As `load_round`, for who can do the round again: of a damaged file the log says so, and there is no round."""
+    try:
+        return load_round(folder, r, start, device)
+    except files.DamagedFile as error:
+        log.warning("%s Round %d is done again.", error, r)
+        return None
+
+
+def training_of_round(folder: Path | None, r: int) -> Snapshots | None:
+    """Where the training of round r saves how far it is, until `save_round` has its result."""
+    return None if folder is None else Snapshots(folder / f"training-{r:02d}")

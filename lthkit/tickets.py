@@ -5,9 +5,9 @@ One function loads a past (`Checkpoint`), one trains, one prunes; everything her
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,15 @@ from torch import Tensor, nn
 
 from lthkit.checkpoints import Checkpoint
 from lthkit.data import Dataset
+from lthkit.folders import working_in
 from lthkit.masks import Mask
 from lthkit.pruning import prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
-from lthkit.records import open_run
-from lthkit.rounds import Round, load_round, save_round
+from lthkit.records import name_of, network_name
+from lthkit.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.scores import magnitude
 from lthkit.seeds import derived_seed
+from lthkit.snapshots import Snapshots
 from lthkit.training import TrainResult, train
 
 ModelFn = Callable[..., nn.Module]
@@ -71,8 +73,8 @@ def imp(
         mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
-        folder: rounds are saved here as they end; called again with the same arguments, finished rounds are read, not
-            repeated.
+        folder: rounds are saved here as they end, and how far the training of a round is, now and then (see
+            `snapshots`). Called again with the same arguments, `imp` goes on from there; on a CPU to the same bits.
         train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
     """
     _check_rounds(rounds, 0, recipe)
@@ -81,44 +83,40 @@ def imp(
     recipes = [replace(recipe, steps=length) for length in lengths]
     _check_rounds(rounds, rewind_step, min(recipes, key=lambda each: each.steps))
     model, order = new_network(model_fn, seed, data.device), seed if order_seed is None else order_seed
-    config = {"fraction": fraction, "scope": scope, "overrides": dict(overrides or {}), "momentum": momentum}
-    config |= {"steps": lengths} if isinstance(steps, Sequence) else {}
-    config |= {} if mask is None else {"mask": _mark(mask)}
-    _open(
-        folder,
-        model_fn,
-        data,
-        score,
-        config | {"rewind_step": rewind_step, "seed": seed, "order": order},
-        recipes[0],
-    )
+    settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
+    settings |= {"scope": scope, "overrides": dict(overrides or {}), "exclude": list(exclude)}
+    settings |= {"seed": seed, "order": order} | ({"steps": lengths} if isinstance(steps, Sequence) else {})
+    settings |= {"mask": None if mask is None else mask.fingerprint}
+    config = partial(_config, model_fn, model, data, score, recipes[0], settings)
     mask, start = _first_mask(model, mask, exclude, data.device), None
-    for r in range(rounds + 1):
-        this = load_round(folder, r, start, data.device)
-        if this is None:
-            if r > 0:
-                mask = prune(mask, score(model), fractions[r - 1], scope=scope, overrides=overrides)
-            result = train(
-                model,
-                data,
-                mask=mask,
-                seed=order,
-                recipe=recipes[r],
-                start=start,
-                momentum=momentum,
-                keep=(rewind_step,) if r == 0 else (),
-                progress=progress,
-            )
-            this = Round(
-                r, mask, result, start or result.kept[rewind_step], Checkpoint.of(model, step=result.steps)
-            )
-            save_round(folder, this)
-        else:
-            this.trained.restore(model)
-            if progress:
-                progress(recipes[r].steps - (start.step if start else 0))
-        mask, start = this.mask, this.rewind
-        yield this
+    with working_in(folder, config, name="imp") as place:
+        for r in range(rounds + 1):
+            this = finished_round(place, r, start, data.device)
+            if this is None:
+                if r > 0:
+                    mask = prune(mask, score(model), fractions[r - 1], scope=scope, overrides=overrides)
+                with _saved_as_it_goes(place, r) as saved:
+                    result = train(
+                        model,
+                        data,
+                        mask=mask,
+                        seed=order,
+                        recipe=recipes[r],
+                        start=start,
+                        momentum=momentum,
+                        keep=(rewind_step,) if r == 0 else (),
+                        progress=progress,
+                        **saved,
+                    )
+                    trained = Checkpoint.of(model, step=result.steps)
+                    this = Round(r, mask, result, start or result.kept[rewind_step], trained)
+                    save_round(place, this)
+            else:
+                this.trained.restore(model)
+                if progress:
+                    progress(recipes[r].steps - (start.step if start else 0))
+            mask, start = this.mask, this.rewind
+            yield this
 
 
 def one_shot(
@@ -146,40 +144,58 @@ def one_shot(
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     _check_rounds(len(densities), rewind_step, recipe)
     model, order = new_network(model_fn, seed, data.device), seed if order_seed is None else order_seed
-    config = {"densities": list(densities), "scope": scope, "momentum": momentum, "rewind_step": rewind_step}
-    _open(folder, model_fn, data, score, config | {"seed": seed, "order": order}, recipe)
-    dense = load_round(folder, 0, None, data.device)
-    if dense is None:
-        mask = Mask.ones(model, exclude)
-        result = train(
-            model, data, mask=mask, seed=order, recipe=recipe, keep=(rewind_step,), progress=progress
-        )
-        dense = Round(0, mask, result, result.kept[rewind_step], Checkpoint.of(model, step=result.steps))
-        save_round(folder, dense)
-    elif progress:
-        progress(recipe.steps)
-    yield dense
-    dense.trained.restore(model)
-    scores = {name: s.clone() for name, s in score(model).items()}
-    for r, density in enumerate(densities, start=1):
-        this = load_round(folder, r, dense.rewind, data.device)
-        if this is None:
-            mask = prune_to(dense.mask, scores, density, scope=scope)
-            result = train(
-                model,
-                data,
-                mask=mask,
-                seed=order,
-                recipe=recipe,
-                start=dense.rewind,
-                momentum=momentum,
-                progress=progress,
-            )
-            this = Round(r, mask, result, dense.rewind, Checkpoint.of(model, step=result.steps))
-            save_round(folder, this)
+    settings = {
+        "densities": list(densities),
+        "scope": scope,
+        "momentum": momentum,
+        "rewind_step": rewind_step,
+    }
+    settings |= {"seed": seed, "order": order, "exclude": list(exclude)}
+    config = partial(_config, model_fn, model, data, score, recipe, settings)
+    with working_in(folder, config, name="one-shot") as place:
+        dense = finished_round(place, 0, None, data.device)
+        if dense is None:
+            mask = Mask.ones(model, exclude)
+            with _saved_as_it_goes(place, 0) as saved:
+                result = train(
+                    model,
+                    data,
+                    mask=mask,
+                    seed=order,
+                    recipe=recipe,
+                    keep=(rewind_step,),
+                    progress=progress,
+                    **saved,
+                )
+                trained = Checkpoint.of(model, step=result.steps)
+                dense = Round(0, mask, result, result.kept[rewind_step], trained)
+                save_round(place, dense)
         elif progress:
-            progress(recipe.steps - rewind_step)
-        yield this
+            progress(recipe.steps)
+        yield dense
+        dense.trained.restore(model)
+        scores = {name: s.clone() for name, s in score(model).items()}
+        for r, density in enumerate(densities, start=1):
+            this = finished_round(place, r, dense.rewind, data.device)
+            if this is None:
+                mask = prune_to(dense.mask, scores, density, scope=scope)
+                with _saved_as_it_goes(place, r) as saved:
+                    result = train(
+                        model,
+                        data,
+                        mask=mask,
+                        seed=order,
+                        recipe=recipe,
+                        start=dense.rewind,
+                        momentum=momentum,
+                        progress=progress,
+                        **saved,
+                    )
+                    this = Round(r, mask, result, dense.rewind, Checkpoint.of(model, step=result.steps))
+                    save_round(place, this)
+            elif progress:
+                progress(recipe.steps - rewind_step)
+            yield this
 
 
 def prune_at_init(
@@ -196,6 +212,7 @@ def prune_at_init(
     min_kept: int = 1,
     exclude: Sequence[str] = (),
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
+    folder: Path | str | None = None,
     progress: Callable[[int], object] | None = None,
     train: TrainFn = train,
 ) -> Round:
@@ -208,6 +225,7 @@ def prune_at_init(
         train_from: "scored" trains the initialisation that was scored (Lee et al. 2019, algorithm 1). "fresh" trains
             another one under the same mask, as the authors' published code does; it is the re-initialised control.
         scope, min_kept: see `pruning.prune_to`; min_kept=0 lets layers collapse.
+        folder: of the training, see `train`. The mask is found again at each call.
 
     Raises:
         ValueError: another `train_from`; and what `prune_iteratively`, the score and `train` refuse.
@@ -223,7 +241,7 @@ def prune_at_init(
         start = fresh_start(model_fn, seed=seed, device=data.device)
         start.restore(model)
     order = seed if order_seed is None else order_seed
-    result = train(model, data, mask=mask, seed=order, recipe=recipe, progress=progress)
+    result = train(model, data, mask=mask, seed=order, recipe=recipe, progress=progress, **_if_given(folder))
     return Round(1, mask, result, start, Checkpoint.of(model, step=result.steps))
 
 
@@ -238,6 +256,7 @@ def retrain(
     recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
     momentum: str = "restore",
     keep: Sequence[int] = (),
+    folder: Path | str | Snapshots | None = None,
     progress: Callable[[int], object] | None = None,
     train: TrainFn = train,
 ) -> TrainResult:
@@ -246,7 +265,7 @@ def retrain(
     Weight rewinding: `weights_from` the checkpoint of step k. Learning-rate rewinding: `weights_from` the trained
     weights, `lr_from=k`. Fine-tuning: trained weights and the last part of the schedule. Re-initialised control:
     `weights_from=fresh_start(...)`. The step also fixes the data order; `seed` is that of the order. Optimizer state
-    is taken from `weights_from` only if `lr_from` is its own step and `momentum="restore"`.
+    is taken from `weights_from` only if `lr_from` is its own step and `momentum="restore"`. `folder`: see `train`.
     """
     start = weights_from
     if lr_from is not None and lr_from != weights_from.step:
@@ -262,6 +281,7 @@ def retrain(
         momentum=momentum,
         keep=keep,
         progress=progress,
+        **_if_given(folder),
     )
 
 
@@ -299,14 +319,6 @@ def _first_mask(
     return mask.to(device)
 
 
-def _mark(mask: Mask) -> dict[str, Any]:
-    """What tells a mask from others, short enough for a configuration."""
-    digest = hashlib.sha256(repr(mask.shapes()).encode())
-    for bits in mask.arrays().values():
-        digest.update(bits.tobytes())
-    return {"density": mask.density, "sha256": digest.hexdigest()[:16]}
-
-
 def _check_rounds(rounds: int, rewind_step: int, recipe: Recipe) -> None:
     if not isinstance(rounds, int) or rounds < 0:
         raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 0 or more.")
@@ -317,21 +329,29 @@ def _check_rounds(rounds: int, rewind_step: int, recipe: Recipe) -> None:
         )
 
 
-def _open(
-    folder: Path | str | None,
+def _config(
     model_fn: ModelFn,
+    model: nn.Module,
     data: Dataset,
     score: ScoreFn,
-    config: dict[str, Any],
     recipe: Recipe,
-) -> None:
-    """Refuse to go on in a folder that other arguments made: its rounds would pass for ours."""
-    if folder is not None:
-        names = {"model": name_of(model_fn), "score": name_of(score), "data": data.fingerprint}
-        open_run(folder, config | names | {"recipe": asdict(recipe)})
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """All that decides the numbers of a search. A folder that another made is refused: its rounds would pass for ours."""
+    names = {"model": name_of(model_fn), "network": network_name(model), "score": name_of(score)}
+    where = {"start": Checkpoint.of(model).fingerprint, "data": data.fingerprint, "device": data.device.type}
+    return settings | names | where | {"recipe": asdict(recipe)}
 
 
-def name_of(function: object) -> str:
-    if isinstance(function, partial):
-        return f"{name_of(function.func)}{sorted(function.keywords.items())}"
-    return getattr(function, "__qualname__", type(function).__qualname__)
+def _if_given(folder: Path | str | Snapshots | None) -> dict[str, Any]:
+    """The argument `folder`, left out where there is none, so that a `train` of one's own need not know it."""
+    return {} if folder is None else {"folder": folder}
+
+
+@contextmanager
+def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
+    """Around the training of a round and the saving of its result: what `train` needs to save how far it is."""
+    saved = training_of_round(folder, r)
+    yield _if_given(saved)
+    if saved:
+        saved.remove()

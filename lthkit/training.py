@@ -6,20 +6,25 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from lthkit.checkpoints import Checkpoint
+from lthkit.checkpoints import Checkpoint, pack, unpack
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
 from lthkit.devices import autocast, matrix_products, memory_explained, tiny_numbers_flushed
 from lthkit.engine import optimizer_for, updater
+from lthkit.folders import working_in
 from lthkit.masks import Mask
 from lthkit.recipes import Recipe
+from lthkit.records import network_name
+from lthkit.snapshots import Snapshots
 
 MOMENTUM_POLICIES = ("fresh", "restore")
 
@@ -79,6 +84,7 @@ def train(
     start: Checkpoint | None = None,
     momentum: str = "restore",
     keep: Iterable[int] = (),
+    folder: Path | str | Snapshots | None = None,
     progress: Callable[[int], object] | None = None,
     choice: Choice | None = None,
 ) -> TrainResult:
@@ -90,13 +96,17 @@ def train(
         start: begin from this checkpoint and its step instead of from the model as it is at step 0.
         momentum: "restore" takes the optimizer state of `start`, if it has one; "fresh" starts it at 0.
         keep: steps at which to copy a `Checkpoint` into `result.kept`; 0 is before the first update.
+        folder: save the state here now and then (see `snapshots`), and at the end. The same call goes on from there; on
+            a CPU it ends with the same bits as a training that was never stopped. A finished one is read.
         progress: called with the number of updates done since the last call.
         choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path.
 
     Raises:
         TrainingDiverged: the loss is not finite.
         OutOfMemory: the device has too little memory; the message has the sizes.
-        ValueError: the mask or the checkpoint belongs to another model; a step out of range.
+        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run.
+        RunBusy: another process works in `folder`. CannotWrite: it cannot be written.
+        Interrupted: Ctrl-C, where there is a folder; what was saved is named.
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     choice = choice or choose(model, data.device)
@@ -108,27 +118,89 @@ def train(
         optimizer = optimizer_for(model, recipe)
         if start and start.optimizer is not None and momentum == "restore":
             optimizer.load_state(start.optimizer)
-        update = updater(
-            model, data, recipe=recipe, masks=[mask], seeds=[seed], optimizer=optimizer, choice=choice
-        )
-        history = History(model, first, recipe, choice)
-        for step in range(first, recipe.steps):
-            if step in keep:
-                history.kept[step] = Checkpoint.of(model, step=step, optimizer=optimizer)
-            update(step)
-            done = step + 1
-            if done % recipe.evaluate_every and done < recipe.steps:
-                continue
-            history.add(done, update.mean_loss()[0], data)
-            if progress:
-                progress(history.since_last())
-            if history.stalled:
-                break
-        if recipe.steps in keep and done == recipe.steps:
-            history.kept[done] = Checkpoint.of(model, step=done, optimizer=optimizer)
-        if progress and done < recipe.steps:
-            progress(recipe.steps - done)  # stopped early: the rest of the budget is not needed
-        return history.result(data, seconds=time.perf_counter() - begun)
+        with keeping(
+            folder,
+            lambda: training_config(model, data, mask, seed, recipe, optimizer.state(), first, keep),
+        ) as saved:
+            update = updater(
+                model, data, recipe=recipe, masks=[mask], seeds=[seed], optimizer=optimizer, choice=choice
+            )
+            history = History(model, first, recipe, choice)
+            if (state := history.load(saved.newest(), data.device)) is not None:
+                optimizer.load_state(state)
+                if progress:
+                    progress(history.done - first)
+                if history.test is not None:
+                    return history.result(data)
+            before = history.seconds
+
+            def save() -> None:
+                history.seconds = before + time.perf_counter() - begun
+                history.save(saved, optimizer.state())
+
+            for step in history.steps_left():
+                if step in keep:
+                    history.kept[step] = Checkpoint.of(model, step=step, optimizer=optimizer)
+                update(step)
+                done = step + 1
+                if done % recipe.evaluate_every and done < recipe.steps:
+                    continue
+                history.add(done, update.mean_loss()[0], data)
+                if done == recipe.steps and done in keep:
+                    history.kept[done] = Checkpoint.of(model, step=done, optimizer=optimizer)
+                if saved.due:
+                    save()
+                if progress:
+                    with saved.kept_when(save):
+                        progress(history.since_last())
+                if history.over:
+                    break
+            if progress and history.done < recipe.steps:
+                with saved.kept_when(save):  # stopped early: the rest of the budget is not needed
+                    progress(recipe.steps - history.done)
+            history.seconds = before + time.perf_counter() - begun
+            result = history.result(data)
+            if saved.final:
+                history.save(saved, optimizer.state())
+            return result
+
+
+@contextmanager
+def keeping(
+    folder: Path | str | Snapshots | None, config: Callable[[], Mapping[str, Any]]
+) -> Iterator[Snapshots]:
+    """The snapshots of one training: a driver's as they are, else in the folder given or the one of `keep_runs`."""
+    if isinstance(folder, Snapshots):
+        with folder.explained():
+            yield folder
+        return
+    with working_in(folder, config, name="training") as place:
+        saved = Snapshots(place, final=True)
+        with saved.explained():
+            yield saved
+
+
+def training_config(
+    model: nn.Module,
+    data: Dataset,
+    mask: Mask | None,
+    seed: int,
+    recipe: Recipe,
+    optimizer: dict[str, Tensor],
+    first: int,
+    keep: set[int],
+) -> dict[str, Any]:
+    """All that decides the numbers of one training: the state that it begins with stands as a fingerprint."""
+    return {
+        "network": network_name(model),
+        "start": replace(Checkpoint.of(model, step=first), optimizer=optimizer).fingerprint,
+        "mask": mask.fingerprint if mask is not None else None,
+        "data": data.fingerprint,
+        "device": data.device.type,
+        "seed": seed,
+        "recipe": asdict(recipe),
+        "keep": sorted(keep),
+    }
 
 
 class History:
@@ -140,6 +212,8 @@ class History:
         self.best = Point(first, math.inf, math.inf, 0.0)
         self.best_state = Checkpoint.of(model, step=first)
         self.kept: dict[int, Checkpoint] = {}
+        self.test: float | None = None  # read once, at the end
+        self.seconds = 0.0
 
     def add(self, done: int, train_loss: float, data: Dataset) -> None:
         """Evaluate after `done` updates. `TrainingDiverged` if a loss is not finite."""
@@ -158,28 +232,65 @@ class History:
         return self.points[-1].step - (self.points[-2].step if len(self.points) > 1 else self.first)
 
     @property
+    def done(self) -> int:
+        """Updates so far, counted from initialisation."""
+        return self.points[-1].step if self.points else self.first
+
+    @property
+    def over(self) -> bool:
+        """True if nothing is left to do."""
+        return self.done >= self.recipe.steps or (bool(self.points) and self.stalled)
+
+    def steps_left(self) -> range:
+        """The steps from here to the end."""
+        return range(self.done, self.done if self.over else self.recipe.steps)
+
+    @property
     def stalled(self) -> bool:
         """True once the validation loss has not fallen for `patience` updates."""
         patience = self.recipe.patience
         return patience is not None and self.points[-1].step - self.best.step >= patience
 
-    def result(self, data: Dataset, *, seconds: float) -> TrainResult:
+    def result(self, data: Dataset) -> TrainResult:
         """Read the test split, once, with the weights of the best step; the model keeps those that it has."""
-        last = Checkpoint.of(self.model)
-        self.best_state.restore(self.model)
-        test = self._evaluate(data, "test")
-        last.restore(self.model)
+        if self.test is None:
+            last = Checkpoint.of(self.model)
+            self.best_state.restore(self.model)
+            self.test = self._evaluate(data, "test").accuracy
+            last.restore(self.model)
         return TrainResult(
             history=tuple(self.points),
             best_step=self.best.step,
             validation_loss=self.best.validation_loss,
             validation_accuracy=self.best.validation_accuracy,
-            test_accuracy=test.accuracy,
-            steps=self.points[-1].step - self.first,
+            test_accuracy=self.test,
+            steps=self.done - self.first,
             budget=self.recipe.steps,
-            seconds=seconds,
+            seconds=self.seconds,
             kept=self.kept,
         )
+
+    def save(self, saved: Snapshots, optimizer: dict[str, Tensor], *, step: int | None = None) -> None:
+        """Save all that a later call needs to go on from here; `step` names the snapshot, by default `done`."""
+        states = {"last": Checkpoint(self.done, self.model.state_dict(), optimizer), "best": self.best_state}
+        arrays, steps = pack(states | {f"kept-{step}": one for step, one in self.kept.items()})
+        meta = {**steps, "points": self.points, "test": self.test, "seconds": self.seconds}
+        saved.save(self.done if step is None else step, arrays, meta)
+
+    def load(
+        self, found: tuple[dict[str, np.ndarray], dict[str, Any]] | None, device: torch.device
+    ) -> dict[str, Tensor] | None:
+        """Take up what `save` saved, weights included, and return the optimizer's state; None if nothing was found."""
+        if found is None:
+            return None
+        states = unpack(*found, device)
+        last, self.best_state = states.pop("last"), states.pop("best")
+        last.restore(self.model)
+        self.kept = {one.step: one for one in states.values()}
+        self.points = [Point(*point) for point in found[1]["points"]]
+        self.best = min(self.points, key=lambda point: point.validation_loss)
+        self.test, self.seconds = found[1]["test"], found[1]["seconds"]
+        return last.optimizer
 
     def _evaluate(self, data: Dataset, split: str) -> Metrics:
         return evaluate(

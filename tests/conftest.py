@@ -8,6 +8,8 @@ from torch import nn
 
 from lthkit.data import Dataset, Split
 
+torch.set_num_threads(1)  # networks of this size gain nothing from two, and beside other work lose much
+
 
 def _split(n: int, seed: int) -> Split:
     """Three classes: a bright band at the top, in the middle or at the bottom, under noise."""

@@ -411,6 +411,14 @@ def test_the_mask_is_timed_in_pairs():
         assert r.cost.low <= 1 / r.ratio.median <= r.cost.high * 1.0001
 
 
+def test_saving_is_timed_beside_not_saving():
+    """Catches: two runs of which neither saves, a cost upside down, and a saved run with other numbers."""
+    plain, saved = whole.saving(replace(TINY, saved_steps=4))
+    assert (plain.name, saved.name) == ("not saved", "saved") and plain.accuracy == saved.accuracy
+    assert saved.cost and saved.ratio and saved.cost.median == pytest.approx(1 / saved.ratio.median)
+    assert saved.cost.median > 1, "four updates are nothing beside three files"
+
+
 # works in child processes
 
 
@@ -521,7 +529,7 @@ def test_disagreement_is_exit_code_1(monkeypatch, capsys):
     ("arguments", "fragment"),
     [
         (["lenet", "lennet"], "'lennet'"),
-        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask"),
+        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, saving"),
         (["--device", "tpu"], "auto, cuda, mps, cpu"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import sys
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lthkit.classroom import check, grade_cell, hint, passport, progress, quiz, use
-from lthkit.classroom.compare import difference, show, side_by_side
+from lthkit.classroom.compare import as_number, difference, show, side_by_side
 from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, every, find, of_lesson
 from lthkit.classroom.judge import Outcome
 from lthkit.classroom.judge import judge as judge_with
@@ -521,6 +522,50 @@ def test_equal_values_have_no_difference(expected: Any, got: Any) -> None:
 )
 def test_a_difference_is_said_in_one_sentence(expected: Any, got: Any, sentence: str) -> None:
     assert sentence in close(expected, got)
+
+
+@pytest.mark.parametrize(
+    "expected, got, number",
+    [
+        (0.5, torch.tensor(0.5, requires_grad=True), 0.5),
+        (0.5, np.array(0.5), 0.5),
+        (8, torch.tensor(8), 8),
+        (8, torch.tensor(8.0), 8),
+        (8, 8.0, 8),
+        (8, np.float32(8), 8),
+    ],
+)
+def test_one_number_may_be_of_another_kind(expected: Any, got: Any, number: Any) -> None:
+    """Catches a right number that is refused because it is a tensor or a whole float."""
+    found = as_number(expected, got)
+    assert type(found) is type(number) and found == number
+
+
+@pytest.mark.parametrize(
+    "expected, got",
+    [
+        (True, torch.tensor(True)),
+        (1, torch.tensor(True)),
+        (True, 1.0),
+        (8, 8.5),
+        (8, float("inf")),
+        (0.5, torch.tensor([0.5])),
+        (0.5, torch.tensor(0.5, device="meta")),
+        (None, 1.0),
+        ([8], [8.0]),
+        ({"w": 0.5}, {"w": torch.tensor(0.5)}),
+    ],
+)
+def test_what_is_not_one_number_of_that_value_is_still_refused(expected: Any, got: Any) -> None:
+    """Catches a bool taken for a number, a rounded one, and a list of tensors, which later cells cannot index with."""
+    assert close(expected, as_number(expected, got))
+
+
+def test_a_text_that_asks_for_a_python_number_can_insist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a tensor accepted where the text says float, and one refused where it does not."""
+    assert ".item()" in said(capsys, "00.1", lambda mask: mask.float().mean())
+    lenient = dataclasses.replace(find("00.1"), python_numbers=False, misconceptions=())
+    assert judge(lenient, lambda mask: mask.float().mean()).state == "passed"
 
 
 def test_values_are_shown_on_one_short_line() -> None:

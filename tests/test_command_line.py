@@ -63,7 +63,7 @@ def test_the_same_command_gives_the_same_numbers(tmp_path):
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
     whole = ["run", "imp", *FAST, "--out", "whole"]
     assert main(whole) == 0
-    original, calls = experiments._row, []
+    original, calls = experiments.row_of, []
 
     def interrupt(*args):
         calls.append(1)
@@ -71,10 +71,10 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(experiments, "_row", interrupt)
+    monkeypatch.setattr(experiments, "row_of", interrupt)
     assert main([*whole[:-1], "part"]) == 130
     assert "give the same command again" in capsys.readouterr().err
-    monkeypatch.setattr(experiments, "_row", original)
+    monkeypatch.setattr(experiments, "row_of", original)
     assert main([*whole[:-1], "part"]) == 0
 
     def numbers(name):

@@ -13,7 +13,7 @@ import torch
 import lthkit as lth
 from lthkit import early_bird as eb
 from lthkit.data import Dataset
-from lthkit.records import RunMismatch
+from lthkit.folders import RunMismatch
 from tests.conftest import small_conv, small_net
 
 
@@ -196,10 +196,11 @@ def test_channels_are_drawn_from_the_gains(tiny: Dataset) -> None:
 def test_a_saved_search_is_read_and_not_repeated(tiny: Dataset, tmp_path: Path) -> None:
     """Catches a folder that another search made, and anything lost on the way to the file and back."""
     first = search(tiny, threshold=0.15, watch=True, folder=tmp_path)
-    before = (tmp_path / "masks.npz").stat().st_mtime_ns
+    (saved,) = tmp_path.glob("snapshot-*.npz")
+    before = saved.stat().st_mtime_ns
     calls: list[int] = []
     again = search(tiny, threshold=0.15, watch=True, folder=tmp_path, progress=calls.append)
-    assert calls == [] and (tmp_path / "masks.npz").stat().st_mtime_ns == before
+    assert calls == [first.last.step] and saved.stat().st_mtime_ns == before
     assert again.epoch == first.epoch and again.masks == first.masks
     assert all(torch.equal(again.checkpoint.model[n], t) for n, t in first.checkpoint.model.items())
     assert again.last.optimizer is not None and again.last.step == first.last.step

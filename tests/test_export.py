@@ -507,6 +507,12 @@ def test_the_break_even_figure_and_its_words_agree() -> None:
     ax = figure.axes[0]
     assert {"CSR, batch 1", "CSR, batch 256"} <= set(ax.get_legend_handles_labels()[1])
     assert ax.get_ylim()[0] < 0.08 and ax.get_ylim()[1] > 3.0
+    dots = [x for line in ax.lines if line.get_marker() == "." for x in line.get_xdata()]
+    assert len(dots) == len(ROWS) and not set(dots) & {
+        50.0,
+        10.0,
+        2.0,
+    }  # seeds beside the marker, not under it
     assert "CSR, batch 256: 2.51 at 50 %, 0.51 at 10 %, 0.11 at 2 %" in plots.describe_break_even(ROWS)
     with pytest.raises(ValueError, match="No rows"):
         plots.break_even([])

@@ -27,6 +27,8 @@ FLOORS: dict[str, int] = {
     "models": 0,
     "data": 0,
     "choices": 0,
+    "folders": 1,
+    "snapshots": 1,
     "scores": 1,
     "pruning": 1,
     "optimizers": 1,

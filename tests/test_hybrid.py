@@ -9,8 +9,8 @@ import torch
 
 import lthkit as lth
 from lthkit import costs
+from lthkit.folders import RunMismatch
 from lthkit.hybrid import plan, price, snip_then_imp
-from lthkit.records import RunMismatch
 from tests.conftest import small_conv, small_net
 
 RECIPE = lth.Recipe(steps=30, batch_size=20, optimizer="sgd", lr=0.1, momentum=0.9, evaluate_every=10)

@@ -74,7 +74,17 @@ def test_torch_and_torchvision_have_floors_that_belong_together() -> None:
 
 def test_a_plain_install_is_the_whole_course_and_no_more() -> None:
     assert sorted(r.name for r in runtime()) == sorted(
-        ["torch", "torchvision", "numpy", "matplotlib", "tqdm", "cloudpickle", "ipywidgets", "jupyterlab"]
+        [
+            "torch",
+            "torchvision",
+            "numpy",
+            "matplotlib",
+            "tqdm",
+            "cloudpickle",
+            "filelock",
+            "ipywidgets",
+            "jupyterlab",
+        ]
     )
 
 

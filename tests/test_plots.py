@@ -192,6 +192,10 @@ def test_a_prediction_is_drawn_beside_its_measurement():
     assert "two: no prediction, measured -2 (95 % interval -3 to -1) points" in plots.describe_predicted(
         points, unit="points"
     )
+    assert ax.get_xlim()[0] < -2  # 0 would cut a measurement off
+    high = [("three", 70.0, Interval(80.0, 79.0, 81.0, 3))]
+    assert plots.predicted(high, unit="%", start=0).axes[0].get_xlim()[0] == 0
+    assert plots.predicted(points, unit="points", start=0).axes[0].get_xlim() == ax.get_xlim()
     nothing = plots.predicted([("one", None, bands[0])], unit="points").axes[0]
     assert all(line.get_label() != "your prediction" for line in nothing.lines)
 

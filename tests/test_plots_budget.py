@@ -35,6 +35,14 @@ def test_each_method_is_drawn_at_its_price_and_mean():
     assert list(lines["lot"].get_xdata()) == [15_000] and lines["lot"].get_ydata() == pytest.approx([81])
 
 
+def test_an_axis_of_prices_has_plain_numbers():
+    """Catches: 10 to the power of 10 where a reader looks for 20 and 50, and a tick outside the axis."""
+    rows = [row | {"gflop": row["sparse_flops"] / 1000} for row in ROWS]
+    ax = plots.budget_curve(rows, column="gflop", xlabel="GFLOP").axes[0]
+    words = [ax.xaxis.get_major_formatter()(tick, 0) for tick in ax.get_xticks()]
+    assert words == ["10", "20", "50", "100", "200"]
+
+
 def test_methods_of_one_price_stand_side_by_side():
     """Catches: intervals drawn over each other, and marks so far aside that they seem to cost something else."""
     ax = plots.budget_curve(ROWS, column="steps", xlabel="steps").axes[0]
@@ -68,6 +76,8 @@ def test_differences_are_filled_where_the_interval_excludes_0():
         place = list(ax.get_yticks()).index(line.get_ydata()[0])
         drawn[names[place]] = (round(float(line.get_xdata()[0]), 6), filled)
     assert drawn == {"helps": (1.0, True), "unclear": (0.3, False), "harms": (-2.0, True)}
+    strokes = [line for line in ax.lines if line.get_marker() == "|" and len(line.get_xdata()) == 3]
+    assert all(len(set(line.get_ydata())) == 3 for line in strokes[:3])  # equal seeds do not hide each other
     text = plots.describe_differences(gaps)
     band = analysis.interval(gaps["unclear"])
     assert f"unclear: +0.30 (95 % interval {band.low:+.2f} to {band.high:+.2f}), n = 3" in text

@@ -57,6 +57,8 @@ def test_curves_are_means_beside_threshold_and_null() -> None:
     assert curves[1].get_ydata()[0] == pytest.approx((0.105 - 0.03) / 0.18)
     flat = [line.get_ydata()[0] for line in relative.lines if len(line.get_xdata()) == 2]
     assert flat == pytest.approx([0.1 / 0.5, 0.1 / 0.18, 1])
+    named = {note.get_text(): note.xy[1] for note in relative.texts}  # a thin line without a name is a riddle
+    assert named == {"threshold at 50 %": pytest.approx(0.2), "threshold at 10 %": pytest.approx(0.1 / 0.18)}
     words = plots.describe_window(ROWS)
     assert "50 %: 0.175 at epoch 3" in words and "the threshold is 0.56 of that" in words
 

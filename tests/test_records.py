@@ -15,13 +15,6 @@ def test_run_ids_depend_on_the_content_and_not_on_the_order():
     assert a.startswith("x-") and len(a) == 8
 
 
-def test_a_folder_belongs_to_one_configuration(tmp_path):
-    folder = records.open_run(tmp_path / "run", {"lr": 0.1, "seeds": (0, 1)})
-    assert records.open_run(folder, {"seeds": [0, 1], "lr": 0.1}) == folder
-    with pytest.raises(records.RunMismatch, match=r"lr: 0\.1 there, 0\.2 now"):
-        records.open_run(folder, {"lr": 0.2, "seeds": (0, 1)})
-
-
 def test_a_table_comes_back_with_its_types(tmp_path):
     rows = [
         {"arm": "ticket", "seed": 0, "density": 1 / 3, "still_improving": True, "note": None},

@@ -494,6 +494,8 @@ def _alive(pid: int) -> bool:
         torch.ones(2, dtype=torch.bfloat16),
         torch.ones(2, dtype=torch.float16, requires_grad=True),
         torch.tensor([1 + 2j]).conj(),
+        torch.tensor(2.0).expand(1).clone(),  # one entry of stride 0
+        torch.empty_strided((0,), (0,)),  # as np.average makes one
         np.arange(3.0),
         np.float32(0.1),
     ],

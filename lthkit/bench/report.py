@@ -28,6 +28,7 @@ WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "selection": ("an exact global mask from up to 10^8 scores, with peak memory", children.selection),
     "imports": ("from a fresh process to the first update", children.imports),
     "mask": ("a step with a mask beside one without", steps.mask_cost),
+    "saving": ("a search that can go on after a stop beside one that cannot", whole.saving),
 }
 
 

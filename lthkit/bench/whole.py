@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from lthkit.bench.textbook import (
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Work, interleaved
+from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
 from lthkit.choices import choose
 from lthkit.data import Dataset, load_data
 from lthkit.models import lenet_300_100
@@ -65,6 +66,48 @@ def imp_whole(settings: Settings) -> Iterator[Row]:
         flops=trainings * _epoch_flops(data, recipe),
         per=1,
     )
+
+
+def saving(settings: Settings) -> Iterator[Row]:
+    """What it costs to be able to go on: the same IMP with a run folder and without, in pairs, on one thread."""
+    data, _ = _epoch(settings)
+    recipe = Recipe(steps=settings.saved_steps, batch_size=BATCH_SIZE)
+    accuracies: dict[str, float] = {}
+
+    def search(name: str) -> None:
+        with TemporaryDirectory() as folder:
+            rounds = list(
+                imp(
+                    lenet_300_100,
+                    data,
+                    rounds=2,
+                    seed=SEED,
+                    recipe=recipe,
+                    folder=folder if name == "saved" else None,
+                )
+            )
+        accuracies[name] = rounds[-1].result.history[-1].validation_accuracy
+
+    works: dict[str, Work] = {name: partial(search, name) for name in ("not saved", "saved")}
+    with operator_threads(1):
+        _warm_up(replace(settings, textbook=False))
+        timings = interleaved(
+            works,
+            repetitions=settings.long,
+            warmups=0,
+            per=1,
+            synchronise=machine.synchroniser(settings.device),
+        )
+    row = Row(
+        "saving", f"IMP, LeNet-300-100, 3 trainings of {recipe.steps} updates, one thread", "", "s in all"
+    )
+    row = replace(row, threads=1, images=len(data.validation), updates=recipe.steps)
+    result = []
+    for timing in timings:
+        cost = None if timing is timings[0] else Spread.of([1 / ratio for ratio in timing.ratios])
+        this = replace(row, name=timing.name, cost=cost, accuracy=accuracies[timing.name])
+        result.append(timed(this, timing, first=timings[0], scale=1.0))
+    yield from with_agreement(result)
 
 
 def replicates(settings: Settings) -> Iterator[Row]:

@@ -257,7 +257,10 @@ def _keep_outputs(notebook: Any, old: Any) -> bool:
     if old is None or old.metadata.get("lthkit", {}).get("cells_sha256") != cells_sha256(old.cells):
         return False
     new_code, old_code = ([c for c in n.cells if c.cell_type == "code"] for n in (notebook, old))
-    if [c.source for c in new_code] != [c.source for c in old_code] or _unexecuted(old):
+    own = [
+        [c.source for c in cells if c.id != "setup"] for cells in (new_code, old_code)
+    ]  # setup prints nothing
+    if own[0] != own[1] or [c.id for c in new_code] != [c.id for c in old_code] or _unexecuted(old):
         return False
     for cell, before in zip(new_code, old_code, strict=True):
         cell.outputs, cell.execution_count = before.outputs, before.execution_count

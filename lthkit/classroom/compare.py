@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,6 +72,21 @@ def difference(expected: Any, got: Any, *, rtol: float, atol: float, at: str = "
             else f"{here}expected {show(expected)}, got {show(got)}."
         )
     return next(filter(None, (difference(e, g, rtol=rtol, atol=atol, at=where) for where, e, g in pairs)), "")
+
+
+def as_number(expected: Any, got: Any) -> Any:
+    """`got` as a Python number of the kind of `expected`, where both are one number: for a comparison that is lenient.
+
+    A tensor or an array without dimensions becomes its value, and a whole float an int where an int is expected. All
+    else comes back as it is, what stands in a list or a dict too.
+    """
+    if isinstance(expected, bool) or not isinstance(expected, numbers.Real):
+        return got
+    if isinstance(got, (Tensor, np.ndarray)) and got.ndim == 0 and not getattr(got, "is_meta", False):
+        got = got.item()
+    if isinstance(expected, numbers.Integral) and isinstance(got, (float, np.floating)) and got.is_integer():
+        got = int(got)
+    return got
 
 
 def _tensor_difference(expected: Tensor, got: Any, rtol: float, atol: float, here: str) -> str:

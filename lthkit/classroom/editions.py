@@ -55,8 +55,13 @@ if importlib.util.find_spec("lthkit") is None:
     else:
         raise ModuleNotFoundError(
             f"lthkit is not installed here. Run `%{' '.join(pip)}` with the course's own wheel or address, "
-            "then `%pip install tqdm cloudpickle ipywidgets` (torch and numpy stay as they are), and this cell again."
-        )"""
+            "then `%pip install tqdm cloudpickle filelock ipywidgets` (torch and numpy stay as they are), and this cell "
+            "again."
+        )
+
+# On Colab, take the first "#" off the next line. Runs and progress are then kept on your Drive, and after a new start
+# *Run all* goes on where the last runtime ended.
+# import lthkit; lthkit.classroom.keep_on_drive()"""
 
 
 def editions(root: Path, source: Path) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lthkit.classroom import values
-from lthkit.classroom.compare import difference, kind_of, show, side_by_side
+from lthkit.classroom.compare import as_number, difference, kind_of, show, side_by_side
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
 from lthkit.classroom.process import in_worker, inside
 from lthkit.classroom.running import Call, Raised, Run, in_process
@@ -99,7 +99,7 @@ def alike(exercise: Exercise, one: Sequence[Call], other: Sequence[Call]) -> boo
 
 def _same(exercise: Exercise, one: Call, other: Call) -> bool:
     def close(a: Any, b: Any) -> bool:
-        return any(not difference(x, y, rtol=exercise.rtol, atol=exercise.atol) for x, y in ((a, b), (b, a)))
+        return any(not _difference(exercise, x, y) for x, y in ((a, b), (b, a)))
 
     if one.raised or other.raised:
         return bool(one.raised and other.raised and one.raised.kind == other.raised.kind)
@@ -116,6 +116,12 @@ def _diagnose(exercise: Exercise, calls: Sequence[Call]) -> Misconception | None
     return next(
         (m for m in exercise.misconceptions if alike(exercise, calls_of(exercise, m.function), calls)), None
     )
+
+
+def _difference(exercise: Exercise, expected: Any, got: Any) -> str:
+    if not exercise.python_numbers:
+        got = as_number(expected, got)
+    return difference(expected, got, rtol=exercise.rtol, atol=exercise.atol)
 
 
 # One call
@@ -149,7 +155,7 @@ def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
     shown = side_by_side(wanted.value, call.value)
     if call.value is None and not any(c.value is None and not c.raised for c in _expected(exercise)):
         return ["It returned None: is a `return` missing?", *shown]
-    wrong = difference(wanted.value, call.value, rtol=exercise.rtol, atol=exercise.atol)
+    wrong = _difference(exercise, wanted.value, call.value)
     if wrong:
         if call.same is not None:
             return [f"It returns its argument `{names[call.same]}` itself; a new value is expected.", *shown]

@@ -116,7 +116,9 @@ def _encode_tensor(value: Tensor, blobs: list[bytes]) -> Any:
     if device == "meta":
         return ["tensor", dtype, shape, "meta", 0]
     _room_for(value.numel() * value.element_size(), blobs)
-    plain = torch.resolve_neg(torch.resolve_conj(value.detach())).contiguous().reshape(-1)
+    plain = torch.resolve_neg(torch.resolve_conj(value.detach()))
+    # A copy, not `contiguous`: one entry counts as contiguous whatever its stride, and `view` is stricter.
+    plain = plain.clone(memory_format=torch.contiguous_format).reshape(-1)
     return ["tensor", dtype, shape, "cpu", _add(plain.view(torch.uint8).numpy().tobytes(), blobs)]
 
 

@@ -55,8 +55,12 @@ def budget_curve(
         if shared:
             ticks = sorted({p for p in prices.values() if p is not None})
             ax.xaxis.set_major_locator(FixedLocator(ticks))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-            ax.xaxis.set_minor_locator(NullLocator())
+        else:
+            low, high = ax.get_xlim()
+            steps = [m * 10.0**e for e in range(-3, 15) for m in (1, 2, 5)]
+            ax.xaxis.set_major_locator(FixedLocator([t for t in steps if low <= t <= high]))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+        ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xlabel(f"{xlabel}, logarithmic")
         ax.set_ylabel("test accuracy (%)")
         finish(figure, ax, title, stamp)
@@ -87,10 +91,10 @@ def paired_differences(
     title: str = "One change at a time: paired differences",
     stamp: str = "",
 ) -> Figure:
-    """One line for each comparison: small dots are seeds, the large marker its mean with the 95 % interval.
+    """One line for each comparison: small strokes are seeds, the large marker its mean with the 95 % interval.
 
-    `gaps` has, for each label, one paired difference a seed, in `unit`. A filled marker says that the interval excludes
-    0, an open one that it contains 0.
+    `gaps` has, for each label, one paired difference a seed, in `unit`. The strokes of the seeds hang in steps, so that
+    equal ones stay visible. A filled marker says that the interval excludes 0, an open one that it contains 0.
     """
     if not gaps:
         raise ValueError("No comparison was given; expected a label with one difference for each seed.")
@@ -104,10 +108,12 @@ def paired_differences(
             apart = band.n > 1 and (band.low > 0 or band.high < 0)
             ax.plot(
                 list(values),
-                [place - 0.22] * len(values),
+                [place - 0.16 - 0.26 * i / max(1, len(values) - 1) for i in range(len(values))],
                 "|",
                 color="#777777",
-                markersize=9,
+                markersize=5,
+                markeredgewidth=1.5,
+                zorder=3,  # above the line at 0
                 label="_" if seen else "single seeds",
             )
             label = "mean, 95 % interval excludes 0" if apart else "mean, 95 % interval contains 0"

@@ -99,17 +99,28 @@ def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "
             relative.plot(
                 [epochs[0], epochs[-1]], [threshold / null] * 2, color=look.color, linewidth=1, alpha=0.8
             )
+            relative.annotate(
+                f"threshold at {arm}",
+                (epochs[-1], threshold / null),
+                xytext=(0, 2),
+                textcoords="offset points",
+                color=look.color,
+                fontsize=8,
+                ha="right",
+            )
         plain.axhline(threshold, color="#333333", linewidth=1.2, label=f"threshold {threshold:g}")
         relative.axhline(1, color="#333333", linewidth=1.2, linestyle=(0, (1, 1)), label="random masks")
         plain.set_title("largest distance in the window", loc="left", fontsize=10)
+        plain.set_ylabel("mask distance")
+        relative.set_ylabel("mask distance over that of random masks")
         relative.set_title("the same, random masks = 1", loc="left", fontsize=10)
         for ax in (plain, relative):
             ax.set_xlabel("epoch")
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
             ax.set_ylim(bottom=0)
         figure.legend(loc="outside lower center", ncols=4, fontsize=9, handlelength=3.2)
-        small = "\n".join(filter(None, ["thin lines on the right: the threshold in that unit", stamp]))
-        figure.suptitle(small, fontsize=7.5, color="#555555", x=0.01, ha="left")
+        if stamp:
+            figure.suptitle(stamp, fontsize=7.5, color="#555555", x=0.01, ha="left")
     return figure
 
 

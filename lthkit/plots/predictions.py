@@ -18,11 +18,13 @@ def predicted(
     *,
     unit: str,
     title: str = "Your predictions beside the measurement",
+    start: float | None = None,
     stamp: str = "",
 ) -> Figure:
     """Predictions (diamonds) beside measurements (dots with their 95 % interval), one line for each of `points`.
 
     `points` are (label, prediction or None, interval), all in `unit`. Without a prediction only the measurement is drawn.
+    `start` is where the axis is to begin at the latest, such as 0 where lengths are to be compared.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.7 + 0.55 * len(points)), layout="constrained")
@@ -56,6 +58,8 @@ def predicted(
         if (room := 0.04 * max(abs(left), abs(right))) > right - left:  # a very narrow interval
             left, right = (left + right - room) / 2, (left + right + room) / 2
             ax.set_xlim(left, right)
+        if start is not None and start < left:
+            ax.set_xlim(left=start)
         ax.ticklabel_format(axis="x", useOffset=False)
         if left < 0 < right:
             ax.axvline(0, color="#333333", linewidth=1)

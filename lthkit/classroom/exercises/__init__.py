@@ -56,6 +56,8 @@ class Exercise:
         lines: the line budget: how many lines of code the solution takes.
         minutes: how long a student may need.
         rtol, atol: how far a float may be from the reference. With `atol=0` an expected 0 must be exactly 0.
+        python_numbers: where the result is one number, it must be a Python number, as the text says; otherwise a tensor
+            without dimensions stands for a number, and a whole float for an int.
         fresh: the result must not share memory with an argument.
         leaves_random_state: torch's global random state must be after each call what it was before.
         points: what `grade_cell` returns for a right answer.
@@ -72,6 +74,7 @@ class Exercise:
     minutes: int = 5
     rtol: float = 1e-5
     atol: float = 1e-7
+    python_numbers: bool = False
     fresh: bool = False
     leaves_random_state: bool = False
     points: int = 1

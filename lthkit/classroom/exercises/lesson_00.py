@@ -77,6 +77,7 @@ EXERCISES = (
         difficulty="easy",
         lines=1,
         minutes=3,
+        python_numbers=True,
     ),
 )
 

@@ -367,6 +367,7 @@ EXERCISES = (
         difficulty="easy",
         lines=2,
         minutes=8,
+        python_numbers=True,
     ),
 )
 

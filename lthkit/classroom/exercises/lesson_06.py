@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, median
 
 import torch
 from torch import Tensor
 
 from lthkit import analysis
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.choosing import TABLES, Options, choose, sentences
 
 State = Mapping[str, Tensor]
 Barriers = Mapping[int, Sequence[float]]
-Options = Mapping[str, tuple[int, Sequence[float]]]
 
 
 def starting_point(arm: str, k: int, steps: int, tune: int) -> tuple[int, int]:
@@ -41,12 +41,12 @@ def interpolate_states(a: State, b: State, alpha: float) -> dict[str, Tensor]:
     """The state dict at `alpha` on the straight line from `a` to `b`: (1 - alpha) a + alpha b.
 
     Args:
-        a, b: state dicts with equal names, shapes and dtypes; left as they are.
+        a, b: state dicts with equal names (in any order), shapes and dtypes; left as they are.
         alpha: 0 is a, 1 is b.
 
     Returns:
-        A new dict, names in the order of a. Floating-point tensors are interpolated and keep their dtype; all others
-        (counters) are copies of those in a.
+        A new dict of new tensors. Floating-point tensors are interpolated and keep their dtype; all others (counters)
+        are copies of those in a, whatever alpha is.
     """
     return {
         name: (1 - alpha) * w + alpha * b[name] if w.is_floating_point() else w.clone()
@@ -69,7 +69,7 @@ def smallest_stable_step(barriers: Barriers, threshold: float) -> int | None:
     A step is stable if the mean of its barriers is below `threshold`.
 
     Args:
-        barriers: step k -> error barriers, one a seed; the steps have no order.
+        barriers: step k -> error barriers, one a seed; the steps have no order, and each has its own number of seeds.
         threshold: such as 0.02.
 
     Returns:
@@ -83,7 +83,7 @@ def smallest_stable_step(barriers: Barriers, threshold: float) -> int | None:
     return found
 
 
-def choose_retraining(options: Options, budget: int) -> str | None:
+def choose_retraining(options: Options, budget: float) -> str | None:
     """The arm with the fewest steps that is not shown to be worse than the best arm that the budget allows.
 
     The best arm has the highest mean accuracy of those that take at most `budget` steps. Another one is shown to be
@@ -127,16 +127,30 @@ def _start_by_parts(arm: str, k: int, steps: int, tune: int) -> tuple[int, int]:
     return (0 if fresh else steps if trained else k), schedule
 
 
-def _start(
-    arm: str,
-    k: int,
-    steps: int,
-    tune: int,
-    *,
-    changed: Mapping[str, tuple[int, int]],
-) -> tuple[int, int]:
-    """The right answer but for the arms in `changed`."""
-    return changed.get(arm) or starting_point(arm, k, steps, tune)
+def _start(arm: str, k: int, steps: int, tune: int, *, mistake: str) -> tuple[int, int]:
+    """The right answer but for one arm."""
+    changed, pair = {
+        "whole schedule": ("weight rewinding", (k, 0)),
+        "always to 0": ("weight rewinding", (0, 0)),
+        "weights of 0": ("weight rewinding", (0, k)),
+        "0 is false": ("weight rewinding", (k or steps, k)),
+        "swapped": ("learning-rate rewinding", (k, steps)),
+        "weights of k": ("learning-rate rewinding", (k, k)),
+        "rate of 0": ("learning-rate rewinding", (steps, 0)),
+        "smaller": ("learning-rate rewinding", (steps, min(k, steps - tune))),
+        "no step left": ("fine-tuning", (steps, steps)),
+        "length": ("fine-tuning", (steps, tune)),
+        "to k": ("fine-tuning", (steps, k)),
+        "untrained": ("fine-tuning", (k, steps - tune)),
+        "larger": ("fine-tuning", (steps, max(k, steps - tune))),
+        "a quarter": ("fine-tuning", (steps, steps * 3 // 4)),
+        "one more": ("fine-tuning", (steps, steps - tune - 1)),
+        "both at k": ("re-initialised", (k, k)),
+        "schedule at k": ("re-initialised", (0, k)),
+        "step k": ("re-initialised", (k, 0)),
+        "trained": ("re-initialised", (steps, 0)),
+    }[mistake]
+    return pair if arm == changed else starting_point(arm, k, steps, tune)
 
 
 def _line_with_lerp(a: State, b: State, alpha: float) -> dict[str, Tensor]:
@@ -156,46 +170,36 @@ def _line_by_difference(a: State, b: State, alpha: float) -> dict[str, Tensor]:
     return new
 
 
-def _line(a: State, b: State, alpha: float, *, whole: str = "first", only: str = "") -> dict[str, Tensor]:
-    """The right answer with another treatment of whole numbers, or of what is no weight."""
+def _line(a: State, b: State, alpha: float, *, mistake: str) -> dict[str, Tensor]:
+    """The right answer with one thing wrong."""
+    if mistake == "shortcut at 0" and alpha == 0:
+        return dict(a)
+    if mistake == "shortcut at 1" and alpha == 1:
+        return {name: w.clone() for name, w in b.items()}
     new = {}
-    for name, w in a.items():
-        mixed = (1 - alpha) * w + alpha * b[name]
-        if not w.is_floating_point():
-            mixed = {
-                "first": w,
-                "mixed": mixed,
-                "cut": mixed.to(w.dtype),
-                "second": b[name],
-                "near": w if alpha < 0.5 else b[name],
-            }[whole].clone()
-        elif only and not name.endswith(only):
-            mixed = w.clone()
-        new[name] = mixed
+    for name, other in zip(a, b, strict=True):
+        w, v = a[name], b[other if mistake == "by order" else name]
+        right = (1 - alpha) * w + alpha * v
+        if w.is_floating_point():
+            new[name] = {
+                "swapped": alpha * w + (1 - alpha) * v,
+                "added": w + alpha * v,
+                "middle": (w + v) / 2,
+                "float32": right.float(),
+                "float32 only": right if w.dtype == torch.float32 else w.clone(),
+                "weights only": right if name.endswith("w") else w.clone(),
+                "no statistics": w.clone() if name.startswith("running") else right,
+                "zeros": right * (w != 0) * (v != 0),
+                "equal": w if torch.equal(w, v) else right,
+            }.get(mistake, right)
+        elif mistake != "floats only":
+            new[name] = {
+                "mixed": right,
+                "cut": right.to(w.dtype),
+                "second": v.clone(),
+                "shared": w,
+            }.get(mistake, w.clone())
     return new
-
-
-def _line_swapped(a: State, b: State, alpha: float) -> dict[str, Tensor]:
-    return {n: alpha * w + (1 - alpha) * b[n] if w.is_floating_point() else w.clone() for n, w in a.items()}
-
-
-def _line_added(a: State, b: State, alpha: float) -> dict[str, Tensor]:
-    return {n: w + alpha * b[n] if w.is_floating_point() else w.clone() for n, w in a.items()}
-
-
-def _line_middle(a: State, b: State, alpha: float) -> dict[str, Tensor]:
-    return {n: (w + b[n]) / 2 if w.is_floating_point() else w.clone() for n, w in a.items()}
-
-
-def _line_in_float32(a: State, b: State, alpha: float) -> dict[str, Tensor]:
-    return {
-        n: (1 - alpha) * w.float() + alpha * b[n].float() if w.is_floating_point() else w.clone()
-        for n, w in a.items()
-    }
-
-
-def _line_keeping_zeros(a: State, b: State, alpha: float) -> dict[str, Tensor]:
-    return {n: w * (a[n] != 0) * (b[n] != 0) for n, w in interpolate_states(a, b, alpha).items()}
 
 
 def _barrier_step_by_step(errors: Sequence[float]) -> float:
@@ -211,6 +215,29 @@ def _barrier_sorted(errors: Sequence[float]) -> float:
     return sorted(errors)[-1] - mean(ends)
 
 
+def _barrier(errors: Sequence[float], *, mistake: str) -> float:
+    """The right answer with one thing wrong."""
+    first, *inside, last = errors
+    top, ends = max(errors), (first + last) / 2
+    if mistake == "inside":
+        return max(inside) - ends
+    along = [i / (len(errors) - 1) for i in range(len(errors))]
+    return {
+        "first end": top - first,
+        "worse end": top - max(first, last),
+        "better end": top - min(first, last),
+        "lowest": top - min(errors),
+        "whole path": top - mean(errors),
+        "middle": errors[len(errors) // 2] - ends,
+        "inside or 0": max(inside, default=0.0) - ends,
+        "inside or ends": max(inside or errors) - ends,
+        "inside, not below 0": max(0.0, max(inside, default=0.0) - ends),
+        "sum": top - first - last,
+        "line": max(e - (1 - x) * first - x * last for e, x in zip(errors, along, strict=True)),
+        "rounded": round(top - ends, 2),
+    }[mistake]
+
+
 def _stable_by_list(barriers: Barriers, threshold: float) -> int | None:
     ks = sorted(barriers)
     good = [sum(barriers[k]) / len(barriers[k]) < threshold for k in ks]
@@ -222,45 +249,43 @@ def _stable_after_the_last_bad(barriers: Barriers, threshold: float) -> int | No
     return min((k for k in barriers if k > max(bad, default=-1)), default=None)
 
 
-def _stable_from(barriers: Barriers, threshold: float, *, by: str = "mean") -> int | None:
-    found = None
-    for k in sorted(barriers, reverse=True):
-        values = barriers[k]
-        value = {"mean": mean(values), "max": max(values), "min": min(values), "median": median(values)}[by]
-        if value >= threshold:
-            break
-        found = k
-    return found
+def _stable(barriers: Barriers, threshold: float, *, mistake: str) -> int | None:
+    """The right answer with another measure, another order or another rule."""
+    steps = list(barriers)
+    if mistake != "given order":
+        steps.sort(key=str if mistake == "as words" else None)
+    seeds = len(next(iter(barriers.values())))
+    measures: dict[str, Callable[[Sequence[float]], float]] = {
+        "every seed": max,
+        "one seed": min,
+        "median": median,
+        "one count": lambda values: sum(values) / seeds,
+        "percent": lambda values: 100 * mean(values),
+    }
+    measure = measures.get(mistake, mean)
+    good = [measure(barriers[k]) < threshold for k in steps]
+    if mistake == "equal":
+        good = [mean(barriers[k]) <= threshold for k in steps]
+    if mistake == "majority":
+        good = [sum(x < threshold for x in barriers[k]) > len(barriers[k]) / 2 for k in steps]
+    last_bad = max((i for i, g in enumerate(good) if not g), default=-1)
+    first_bad = good.index(False) if False in good else -1
+    found = {
+        "gaps": [i for i, g in enumerate(good) if g],
+        "last": [i for i, g in enumerate(good) if g and good[-1]],
+        "next only": [i for i, g in enumerate(good) if g and all(good[i : i + 2])],
+        "pooled": [
+            i for i in range(len(good)) if mean(x for k in steps[i:] for x in barriers[k]) < threshold
+        ],
+        "after the first": list(range(first_bad + 1, len(good))),
+        "last bad": [last_bad] if last_bad >= 0 else [],
+        "last bad or first": [max(last_bad, 0)] if good[-1] else [],
+    }.get(mistake, list(range(last_bad + 1, len(good))))
+    answer = next((steps[i] for i in found), None)
+    return answer or None if mistake == "0 is none" else answer
 
 
-def _stable_first(barriers: Barriers, threshold: float) -> int | None:
-    return min((k for k, values in barriers.items() if mean(values) < threshold), default=None)
-
-
-def _stable_ties(barriers: Barriers, threshold: float) -> int | None:
-    return min(
-        (k for k in barriers if all(mean(barriers[j]) <= threshold for j in barriers if j >= k)), default=None
-    )
-
-
-def _stable_in_given_order(barriers: Barriers, threshold: float) -> int | None:
-    found = None
-    for k in reversed(list(barriers)):
-        if mean(barriers[k]) >= threshold:
-            break
-        found = k
-    return found
-
-
-def _stable_last_bad(barriers: Barriers, threshold: float) -> int | None:
-    return max((k for k, values in barriers.items() if mean(values) >= threshold), default=None)
-
-
-def _stable_in_points(barriers: Barriers, threshold: float) -> int | None:
-    return smallest_stable_step(barriers, threshold / 100)
-
-
-def _choose_sorted(options: Options, budget: int) -> str | None:
+def _choose_sorted(options: Options, budget: float) -> str | None:
     arms = sorted((arm for arm in options if options[arm][0] <= budget), key=lambda arm: options[arm][0])
     if not arms:
         return None
@@ -271,7 +296,7 @@ def _choose_sorted(options: Options, budget: int) -> str | None:
     return None
 
 
-def _choose_in_a_loop(options: Options, budget: int) -> str | None:
+def _choose_in_a_loop(options: Options, budget: float) -> str | None:
     best = found = None
     for arm, (steps, accuracies) in options.items():
         if steps <= budget and (best is None or sum(accuracies) > sum(options[best][1])):
@@ -285,64 +310,20 @@ def _choose_in_a_loop(options: Options, budget: int) -> str | None:
     return found
 
 
-def _choose(options: Options, budget: int, *, rule: str) -> str | None:
-    """The right answer with another rule for who is out."""
-    allowed = {arm: accs for arm, (steps, accs) in options.items() if steps <= budget}
-    pool = {arm: accs for arm, (_, accs) in options.items()} if rule == "any best" else allowed
-    if not allowed:
-        return None
-    best = max(pool, key=lambda arm: mean(pool[arm]))
-    able = []
-    for arm, accs in allowed.items():
-        band = analysis.interval([x - y for x, y in zip(pool[best], accs, strict=True)])
-        mine, top = analysis.interval(accs), analysis.interval(pool[best])
-        out = {
-            "any best": band.low > 0,
-            "overlap": mine.high < top.low,
-            "points": band.mean > 0.005,
-            "reversed": band.low <= 0 and arm != best,
-        }[rule]
-        if not out:
-            able.append(arm)
-    return min(able, key=lambda arm: options[arm][0], default=None)
-
-
-def _choose_best(options: Options, budget: int) -> str | None:
-    return max(
-        (arm for arm in options if options[arm][0] <= budget),
-        key=lambda arm: mean(options[arm][1]),
-        default=None,
-    )
-
-
-def _choose_cheapest(options: Options, budget: int) -> str | None:
-    return min(
-        (arm for arm in options if options[arm][0] <= budget), key=lambda arm: options[arm][0], default=None
-    )
-
-
-def _choose_below(options: Options, budget: int) -> str | None:
-    return choose_retraining(options, budget - 1)
-
-
-def _choose_without_budget(options: Options, budget: int) -> str | None:
-    return choose_retraining(options, max(steps for steps, _ in options.values()))
+def _choose_with_price(options: Options, budget: float) -> tuple[str, float] | None:
+    arm = choose_retraining(options, budget)
+    return None if arm is None else (arm, options[arm][0])
 
 
 def _w(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.tensor(values, dtype=dtype)
 
 
-_FOUR: dict[str, tuple[int, Sequence[float]]] = {
+_FOUR: Options = {
     "weight rewinding": (900, [0.861, 0.858, 0.865]),
     "learning-rate rewinding": (950, [0.862, 0.857, 0.866]),
     "fine-tuning": (250, [0.841, 0.838, 0.846]),
     "re-initialised": (1000, [0.850, 0.846, 0.855]),
-}
-_UNEVEN: dict[str, tuple[int, Sequence[float]]] = {
-    "a": (400, [0.80, 0.90, 0.85]),
-    "b": (100, [0.79, 0.89, 0.84 - 0.0005]),
-    "c": (300, [0.84, 0.83, 0.86]),
 }
 
 EXERCISES = (
@@ -356,11 +337,13 @@ EXERCISES = (
                 "The weights stay trained; the schedule goes back.",
             ),
             Case(("fine-tuning", 100, 1000, 250), "The last 250 of 1000 steps once more."),
-            Case(("re-initialised", 100, 1000, 250), "New weights know no step 100."),
+            Case(("re-initialised", 100, 1000, 250), "The weights are new."),
             Case(("weight rewinding", 0, 1000, 250), "Back to the initialisation."),
             Case(("learning-rate rewinding", 0, 1000, 250), "The whole schedule once more."),
             Case(("fine-tuning", 0, 600, 600), "A fine-tuning as long as the training."),
             Case(("fine-tuning", 30, 800, 100), "A short fine-tuning, and k is not 0."),
+            Case(("fine-tuning", 900, 1000, 250), "k lies within the last 250 steps."),
+            Case(("learning-rate rewinding", 900, 1000, 250), "k lies within the last 250 steps."),
         ),
         hints=(
             "Ask two questions for each arm: what was the step at which these weights were saved, and how large is the "
@@ -368,50 +351,37 @@ EXERCISES = (
             "Trained weights are those of step `steps`. A fine-tuning of `tune` steps begins `tune` steps before the end.",
             "The four pairs are (k, k), (steps, k), (steps, steps - tune) and (0, 0); a dict or four ifs will do.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda arm, k, steps, tune: _start(
-                    arm, k, steps, tune, changed={"learning-rate rewinding": (k, steps)}
-                ),
-                "You have the pair of learning-rate rewinding the wrong way round: its weights are the trained ones, "
-                "and its schedule goes back to k.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"weight rewinding": (k, 0)}),
-                "You rewind the weights to k but start the schedule at 0; weight rewinding sets both back to step k.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"weight rewinding": (0, 0)}),
-                "Your weight rewinding always goes to the initialisation; it goes to step k, and 0 is only one choice.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"weight rewinding": (0, k)}),
-                "You load the weights of step 0 and start the schedule at k; weight rewinding loads the weights of step k.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(
-                    arm, k, steps, tune, changed={"fine-tuning": (steps, steps)}
-                ),
-                "A fine-tuning that starts at the end of the schedule has no step left to do; it repeats the last `tune` steps.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(
-                    arm, k, steps, tune, changed={"fine-tuning": (steps, tune)}
-                ),
-                "`tune` is how long the fine-tuning lasts, not the step at which it begins.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"fine-tuning": (steps, k)}),
-                "Your fine-tuning goes back to k in the schedule; that is learning-rate rewinding.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"re-initialised": (k, k)}),
-                "Your re-initialised control starts at step k; new weights have not been trained, so it starts at 0.",
-            ),
-            Misconception(
-                lambda arm, k, steps, tune: _start(arm, k, steps, tune, changed={"re-initialised": (0, k)}),
-                "The re-initialised control skips the first k steps of its schedule; it is trained with the whole one.",
-            ),
+        misconceptions=variants(
+            _start,
+            {
+                "whole schedule": "You rewind the weights to k but start the schedule at 0; weight rewinding sets both back "
+                "to step k.",
+                "always to 0": "Your weight rewinding always goes to the initialisation; it goes to step k, and 0 is only "
+                "one choice.",
+                "weights of 0": "You load the weights of step 0 and start the schedule at k; weight rewinding loads the "
+                "weights of step k.",
+                "0 is false": "At k = 0 your weight rewinding loads trained weights: Python takes a 0 for false. Step 0 is "
+                "a step like any other.",
+                "swapped": "You have the pair of learning-rate rewinding the wrong way round: its weights are the trained "
+                "ones, and its schedule goes back to k.",
+                "weights of k": "Your learning-rate rewinding sets the weights back as well; only the schedule goes back.",
+                "rate of 0": "Your learning-rate rewinding always starts the schedule at 0; it starts at step k.",
+                "smaller": "Your learning-rate rewinding goes back by `tune` steps at least; `tune` has no part in it.",
+                "no step left": "A fine-tuning that starts at the end of the schedule has no step left to do; it repeats "
+                "the last `tune` steps.",
+                "length": "`tune` is how long the fine-tuning lasts, not the step at which it begins.",
+                "to k": "Your fine-tuning goes back to k in the schedule; that is learning-rate rewinding.",
+                "untrained": "Your fine-tuning loads the weights of step k; it goes on from the trained ones.",
+                "larger": "Your fine-tuning never starts before k; it repeats the last `tune` steps, and k has no part in it.",
+                "a quarter": "Your fine-tuning is always a quarter of the training; its length is `tune`.",
+                "one more": "Your fine-tuning starts one step too early, and does one step more than `tune`.",
+                "both at k": "Your re-initialised control starts at step k; new weights have not been trained, so it "
+                "starts at 0.",
+                "schedule at k": "The re-initialised control skips the first k steps of its schedule; it is trained with "
+                "the whole one.",
+                "step k": "You count the new weights as weights of step k; they have not been trained, so theirs is step 0.",
+                "trained": "Your re-initialised control loads the trained weights; its weights are new and count as step 0.",
+            },
         ),
         alternatives=(_start_by_if, _start_by_parts),
         difficulty="easy",
@@ -425,6 +395,15 @@ EXERCISES = (
             Case(({"w": _w(0.0, 2.0)}, {"w": _w(4.0, 0.0)}, 0.25), "A quarter of the way from a to b."),
             Case(({"w": _w(0.0, 2.0)}, {"w": _w(4.0, 1.0)}, 0.0), "At 0 it is a."),
             Case(({"w": _w(0.0, 2.0)}, {"w": _w(4.0, 1.0)}, 1.0), "At 1 it is b."),
+            Case(({"w": _w(3.0)}, {"w": _w(3.0)}, 0.5), "The two ends are equal."),
+            Case(
+                ({"n": torch.tensor(1)}, {"n": torch.tensor(9)}, 1.0),
+                "At 1, and the tensor holds an integer.",
+            ),
+            Case(
+                ({"w": _w(0.0), "b": _w(10.0)}, {"b": _w(10.0), "w": _w(4.0)}, 0.5),
+                "b has the same names in another order.",
+            ),
             Case(
                 (
                     {"w": torch.tensor([[1.0, -2.0], [0.0, 4.0]]), "b": _w(-1.0, 3.0)},
@@ -456,42 +435,30 @@ EXERCISES = (
             "Go through the names of a. tensor.is_floating_point() says whether a tensor can be interpolated.",
             "(1 - alpha) * a[name] + alpha * b[name] if it is floating point, else a[name].clone(); put it into a new dict.",
         ),
-        misconceptions=(
-            Misconception(
-                _line_swapped, "You have the two ends the wrong way round: alpha 0 is a, and alpha 1 is b."
-            ),
-            Misconception(
-                _line_added,
-                "You add alpha times b to the whole of a; what b gains, a must lose: (1 - alpha) times a.",
-            ),
-            Misconception(
-                _line_middle,
-                "This is the point in the middle whatever alpha is; weigh the two ends by alpha.",
-            ),
-            Misconception(
-                lambda a, b, alpha: _line(a, b, alpha, whole="mixed"),
-                "You interpolate integers too, and they become floats; a tensor that is not floating point is a copy of a's.",
-            ),
-            Misconception(
-                lambda a, b, alpha: _line(a, b, alpha, whole="cut"),
-                "You interpolate integers and cut the fraction off; a tensor that is not floating point is a copy of a's.",
-            ),
-            Misconception(
-                lambda a, b, alpha: _line(a, b, alpha, whole="second"),
-                "You take the counters from b; they are to come from a.",
-            ),
-            Misconception(
-                lambda a, b, alpha: _line(a, b, alpha, only="w"),
-                "You interpolate the weights and leave biases or running statistics as they are in a; every float is interpolated.",
-            ),
-            Misconception(
-                _line_in_float32,
-                "Your result is float32; a tensor keeps the dtype that it has in the state dict.",
-            ),
-            Misconception(
-                _line_keeping_zeros,
-                "You set to 0 what is 0 at one end; on the line it is alpha times the value at the other end.",
-            ),
+        misconceptions=variants(
+            _line,
+            {
+                "swapped": "You have the two ends the wrong way round: alpha 0 is a, and alpha 1 is b.",
+                "added": "You add alpha times b to the whole of a; what b gains, a must lose: (1 - alpha) times a.",
+                "middle": "This is the point in the middle whatever alpha is; weigh the two ends by alpha.",
+                "by order": "You pair the tensors by their places in the two dicts; pair them by name.",
+                "mixed": "You interpolate integers too, and they become floats; a tensor that is not floating point is a "
+                "copy of a's.",
+                "cut": "You interpolate integers and cut the fraction off; a tensor that is not floating point is a copy "
+                "of a's.",
+                "second": "You take the counters from b; they are to come from a.",
+                "shortcut at 1": "At alpha 1 you return a copy of b with its counters; counters come from a for every alpha.",
+                "shortcut at 0": "At alpha 0 you return the tensors of a themselves, in a new dict; copy them.",
+                "shared": "You put the counters of a themselves into the result; copy them, as an update would change both.",
+                "equal": "Where a and b are equal you put the tensor of a itself into the result; copy it.",
+                "floats only": "You leave out what is not floating point; the result has all names of a.",
+                "float32": "Your result is float32; a tensor keeps the dtype that it has in the state dict.",
+                "float32 only": "You interpolate float32 only; float16 and the others are floating point, too.",
+                "weights only": "You interpolate the weights and leave biases or running statistics as they are in a; every "
+                "float is interpolated.",
+                "no statistics": "You leave the running statistics as they are in a; they are floats and are interpolated.",
+                "zeros": "You set to 0 what is 0 at one end; on the line it is alpha times the value at the other end.",
+            },
         ),
         alternatives=(_line_with_lerp, _line_by_difference),
         difficulty="medium",
@@ -506,9 +473,11 @@ EXERCISES = (
             Case(([0.1, 0.3, 0.1],), "A hill in the middle, equal ends."),
             Case(([0.1, 0.5, 0.3],), "The ends differ: their mean is 0.2."),
             Case(([0.2, 0.2, 0.2],), "Flat."),
+            Case(([0.1, 0.12346, 0.1],), "A low hill."),
             Case(([0.1, 0.2, 0.6, 0.2, 0.3, 0.1],), "The top of the hill is not in the middle."),
             Case(([0.3, 0.1, 0.3],), "A valley: nothing on the path is higher than its ends."),
             Case(([0.3, 0.2, 0.1],), "It falls all the way, so that the highest point is an end."),
+            Case(([0.4, 0.5, 0.2, 0.1],), "The ends differ, and the top is near the higher one."),
             Case(([0.2, 0.4],), "Two points: only the ends."),
         ),
         hints=(
@@ -516,39 +485,25 @@ EXERCISES = (
             "The two ends may differ: compare with the number half-way between them. The ends are points of the path, too.",
             "max(errors) - (errors[0] + errors[-1]) / 2.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda errors: max(errors) - errors[0],
-                "You compare with the first end only; compare with the mean of both ends.",
-            ),
-            Misconception(
-                lambda errors: max(errors) - max(errors[0], errors[-1]),
-                "You compare with the worse of the two ends; compare with their mean.",
-            ),
-            Misconception(
-                lambda errors: max(errors) - min(errors[0], errors[-1]),
-                "You compare with the better of the two ends; compare with their mean.",
-            ),
-            Misconception(
-                lambda errors: max(errors) - min(errors),
-                "You subtract the lowest error of the path; subtract the mean of the two ends.",
-            ),
-            Misconception(
-                lambda errors: max(errors) - mean(errors),
-                "You subtract the mean of the whole path; subtract the mean of its two ends.",
-            ),
-            Misconception(
-                lambda errors: errors[len(errors) // 2] - (errors[0] + errors[-1]) / 2,
-                "You look at the middle of the path; the highest point may lie elsewhere.",
-            ),
-            Misconception(
-                lambda errors: max([*errors[1:-1], 0.0]) - (errors[0] + errors[-1]) / 2,
-                "You leave the ends out of the path; they belong to it, so that a barrier is never negative.",
-            ),
-            Misconception(
-                lambda errors: max(errors) - errors[0] - errors[-1],
-                "You subtract the sum of the two ends; subtract their mean, half of the sum.",
-            ),
+        misconceptions=variants(
+            _barrier,
+            {
+                "first end": "You compare with the first end only; compare with the mean of both ends.",
+                "worse end": "You compare with the worse of the two ends; compare with their mean.",
+                "better end": "You compare with the better of the two ends; compare with their mean.",
+                "lowest": "You subtract the lowest error of the path; subtract the mean of the two ends.",
+                "whole path": "You subtract the mean of the whole path; subtract the mean of its two ends.",
+                "middle": "You look at the middle of the path; the highest point may lie elsewhere.",
+                "inside": "You leave the ends out of the path; they belong to it, and of two points nothing would be left.",
+                "inside or 0": "You leave the ends out of the path; they belong to it, so that a barrier is never negative.",
+                "inside or ends": "You leave the ends out of a path of three points or more; they belong to every path.",
+                "inside, not below 0": "You leave the ends out of the path and write 0 for what is negative; with the ends "
+                "on the path a barrier is never negative.",
+                "sum": "You subtract the sum of the two ends; subtract their mean, half of the sum.",
+                "line": "You compare each point with the straight line between the two ends. Some papers do; here all are "
+                "compared with one number, the mean of the ends.",
+                "rounded": "You round the result; a small barrier is then lost.",
+            },
         ),
         alternatives=(_barrier_step_by_step, _barrier_sorted),
         difficulty="easy",
@@ -562,6 +517,7 @@ EXERCISES = (
             Case(({0: [0.2], 100: [0.01]}, 0.02), "Unstable at 0, stable at 100."),
             Case(({0: [0.01], 100: [0.005]}, 0.02), "Stable from the start."),
             Case(({0: [0.3], 100: [0.1]}, 0.02), "Stable nowhere: the answer is None."),
+            Case(({0: [0.2], 100: [0.015, 0.015]}, 0.02), "One seed at step 0, two seeds at step 100."),
             Case(
                 ({0: [0.2, 0.3], 50: [0.03, 0.005], 200: [0.01, 0.01]}, 0.02),
                 "Two seeds: the mean decides. At 50 it is 0.0175.",
@@ -577,6 +533,10 @@ EXERCISES = (
                 ({0: [0.015], 20: [0.05], 100: [0.01], 400: [0.0]}, 0.02),
                 "Stable at 0, unstable at 20: a gap.",
             ),
+            Case(
+                ({0: [0.01], 20: [0.01], 100: [0.05], 400: [0.0]}, 0.02),
+                "Stable at 0 and at 20, unstable at 100.",
+            ),
             Case(({0: [0.3], 10: [0.01], 500: [0.04]}, 0.02), "Not stable at the largest step."),
             Case(({400: [0.0], 0: [0.2], 100: [0.01], 20: [0.05]}, 0.02), "The steps are in no order."),
             Case(({20: [0.05], 0: [0.2], 400: [0.0], 100: [0.01]}, 0.02), "In another order."),
@@ -591,38 +551,30 @@ EXERCISES = (
             "Stop at the first step whose mean barrier is not below the threshold; the answer is the step that you saw before it.",
             "found = None; for k in sorted(barriers, reverse=True): break if the mean is not below; found = k.",
         ),
-        misconceptions=(
-            Misconception(
-                _stable_first,
-                "This is the smallest step that is stable, beyond gaps too; every larger measured step must be stable as well.",
-            ),
-            Misconception(
-                lambda barriers, threshold: _stable_from(barriers, threshold, by="max"),
-                "You ask that every seed is below the threshold; the mean over seeds decides.",
-            ),
-            Misconception(
-                lambda barriers, threshold: _stable_from(barriers, threshold, by="min"),
-                "You are content if one seed is below the threshold; the mean over seeds decides.",
-            ),
-            Misconception(
-                lambda barriers, threshold: _stable_from(barriers, threshold, by="median"),
-                "You take the median over seeds; the mean decides.",
-            ),
-            Misconception(
-                _stable_ties, "You count a mean equal to the threshold as stable; it must lie below."
-            ),
-            Misconception(
-                _stable_in_given_order,
-                "You walk through the steps in the order of the dict; sort them first.",
-            ),
-            Misconception(
-                _stable_last_bad,
-                "This is the largest step that is not stable; the answer is the next larger one.",
-            ),
-            Misconception(
-                _stable_in_points,
-                "You divide the threshold by 100; barriers and threshold are both fractions already.",
-            ),
+        misconceptions=variants(
+            _stable,
+            {
+                "gaps": "This is the smallest step that is stable, beyond gaps too; every larger measured step must be "
+                "stable as well.",
+                "last": "You look at the largest step and at the smallest stable one; every step between them must be "
+                "stable as well.",
+                "next only": "You look one step ahead; every larger measured step must be stable, not only the next.",
+                "after the first": "This is the step after the first one that is not stable; look for the last such one.",
+                "last bad": "This is the largest step that is not stable; the answer is the next larger one.",
+                "last bad or first": "This is the largest step that is not stable, if a larger one is; the answer is that "
+                "larger one.",
+                "pooled": "You take one mean over a step and all larger ones; each step must be stable by itself.",
+                "every seed": "You ask that every seed is below the threshold; the mean over seeds decides.",
+                "one seed": "You are content if one seed is below the threshold; the mean over seeds decides.",
+                "majority": "You ask that most seeds are below the threshold; the mean over seeds decides.",
+                "median": "You take the median over seeds; the mean decides.",
+                "one count": "You divide every sum by the number of seeds of the first step; each step has its own number.",
+                "equal": "You count a mean equal to the threshold as stable; it must lie below.",
+                "given order": "You walk through the steps in the order of the dict; sort them first.",
+                "as words": "You sort the steps as text, where 200 stands before 50; sort them as numbers.",
+                "percent": "Your means are 100 times too large for the threshold; barriers and threshold are both fractions.",
+                "0 is none": "You return None for step 0, because Python takes a 0 for false; ask `is None` instead.",
+            },
         ),
         alternatives=(_stable_by_list, _stable_after_the_last_bad),
         difficulty="medium",
@@ -633,33 +585,9 @@ EXERCISES = (
         id="06.5",
         reference=choose_retraining,
         cases=(
-            Case(
-                ({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 300),
-                "b is better by the same amount for both seeds.",
-            ),
-            Case(
-                ({"a": (100, [0.90, 0.89]), "b": (300, [0.90, 0.91])}, 300),
-                "b is better on average, but its two seeds do not agree on it.",
-            ),
-            Case(
-                ({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 200), "b costs more than the budget."
-            ),
-            Case(
-                ({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 50),
-                "Nothing is within the budget: None.",
-            ),
+            *(Case((options, budget), note) for options, budget, note in TABLES),
             Case((_FOUR, 1000), "Four arms; the budget allows all of them."),
-            Case((_FOUR, 500), "The budget allows fine-tuning only."),
             Case((_FOUR, 900), "A budget of exactly 900 steps."),
-            Case(
-                (_UNEVEN, 400),
-                "Seeds differ much, and pairs agree: b is worse than a by nearly the same amount for every seed.",
-            ),
-            Case((_UNEVEN, 350), "The best of all, a, costs too much: the best that is left counts."),
-            Case(
-                ({"a": (200, [0.880, 0.902, 0.90]), "b": (500, [0.90, 0.90, 0.90])}, 600),
-                "The mean of a is 0.6 points lower; the interval decides, not half a point.",
-            ),
         ),
         hints=(
             "First leave out what costs too much. Which of the rest has the highest mean?",
@@ -667,35 +595,9 @@ EXERCISES = (
             "Keep the arms whose low is not above 0 (the best itself is one of them), and return the one with the fewest steps.",
         ),
         misconceptions=(
+            *variants(choose, sentences("arm")),
             Misconception(
-                _choose_best,
-                "This is the arm of the highest mean; a cheaper one that is not shown to be worse is to be preferred.",
-            ),
-            Misconception(
-                _choose_cheapest,
-                "This is the cheapest arm, even where it is shown to be worse than the best.",
-            ),
-            Misconception(
-                _choose_without_budget, "You do not look at the budget; leave out the arms that cost more."
-            ),
-            Misconception(
-                _choose_below, "An arm that costs exactly the budget is allowed: at most `budget` steps."
-            ),
-            Misconception(
-                lambda options, budget: _choose(options, budget, rule="any best"),
-                "You compare with the best of all arms, one beyond the budget too; compare with the best that is allowed.",
-            ),
-            Misconception(
-                lambda options, budget: _choose(options, budget, rule="overlap"),
-                "You ask whether two intervals overlap; the arms share their seeds, so take the interval of the differences.",
-            ),
-            Misconception(
-                lambda options, budget: _choose(options, budget, rule="points"),
-                "You allow half a point of difference; whether an arm is worse is for the interval to say.",
-            ),
-            Misconception(
-                lambda options, budget: _choose(options, budget, rule="reversed"),
-                "You keep the arms that are shown to be worse and drop the others; it is the other way round.",
+                _choose_with_price, "You return the arm together with its price; only its name is asked for."
             ),
         ),
         alternatives=(_choose_sorted, _choose_in_a_loop),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
 
 
 def sensitivity_by_difference(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
@@ -59,7 +60,7 @@ def overlap(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
     """Intersection over union of two masks, over all layers together; 1.0 if neither keeps anything.
 
     Args:
-        one, other: parameter name -> bool tensor, True = kept; the same names and shapes.
+        one, other: parameter name -> bool tensor, True = kept; the same names and shapes, in any order.
     """
     both = sum((one[name] & other[name]).sum().item() for name in one)
     either = sum((one[name] | other[name]).sum().item() for name in one)
@@ -83,48 +84,34 @@ def _all_at_once(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
     return (up - down).abs() / (2 * h)
 
 
-def _moved(
-    w: Tensor,
-    x: Tensor,
-    y: Tensor,
-    h: float,
-    *,
-    what: str = "factor",
-    sides: str = "both",
-    restore: bool = True,
-    magnitude: bool = True,
-) -> Tensor:
+def _moved(w: Tensor, x: Tensor, y: Tensor, h: float, *, mistake: str) -> Tensor:
     """The right answer with one thing wrong."""
 
     def loss(c: Tensor) -> Tensor:
-        weights = c * w if what == "factor" else w + (c - 1)
+        weights = w + (c - 1) if mistake == "weight" else c * w
         return ((x @ weights - y) ** 2).mean()
 
+    ends = {  # the two factors, and what the difference of the losses is divided by
+        "forward": (1 + h, 1.0, h),
+        "only back to 1": (1 + h, 1.0, 2 * h),
+        "one after the other": (1 + h, (1 + h) * (1 - h), 2 * h),
+        "by h": (1 + h, 1 - h, h),
+        "no brackets": (1 + h, 1 - h, 2 / h),
+        "removed": (1.0, 0.0, 1.0),
+    }
+    high, low, width = ends.get(mistake, (1 + h, 1 - h, 2 * h))
     score, c = torch.zeros_like(w), torch.ones_like(w)
     for i in range(len(w)):
-        if restore:
-            c = torch.ones_like(w)
-        if sides == "both":
-            c[i] += h
-            up = loss(c)
-            c[i] -= 2 * h
-            score[i] = (up - loss(c)) / (2 * h)
-        elif sides == "forward":
-            before = loss(c)
-            c[i] += h
-            score[i] = (loss(c) - before) / h
-        else:
-            before = loss(c)
-            c[i] = 0
-            score[i] = loss(c) - before
-    return score.abs() if magnitude else score
-
-
-def _every_factor_at_once(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:
-    def loss(c: float) -> Tensor:
-        return ((x @ (c * w) - y) ** 2).mean()
-
-    return torch.ones_like(w) * ((loss(1 + h) - loss(1 - h)) / (2 * h)).abs()
+        if mistake != "left":
+            c = torch.full_like(w, 0.0 if mistake == "others 0" else 1.0)
+        moved = slice(None) if mistake == "at once" else i
+        c[moved] = high
+        up = loss(c)
+        c[moved] = low
+        score[i] = (up - loss(c)) / width
+    if mistake == "shares":
+        return score.abs() / score.abs().sum()
+    return score if mistake == "signed" else score.abs()
 
 
 def _summed_in_a_loop(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
@@ -136,10 +123,6 @@ def _summed_in_a_loop(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 def _products_first(w: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     return sum((w * g for g in gradients), torch.zeros_like(w)).div(len(gradients)).abs()
-
-
-def _mean(gradients: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(gradients)).mean(0)
 
 
 def _by_multiplying_back(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
@@ -161,14 +144,57 @@ def _weighted(gradients: Sequence[Tensor], weights: Sequence[float], divisor: fl
     return total / divisor
 
 
-def _by_inverse_sizes(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    shares = [1 / n for n in sizes]
-    return _weighted(gradients, shares, sum(shares))
+def _scored(w: Tensor, gradients: Sequence[Tensor], *, mistake: str) -> Tensor:
+    """The score of several batches with one thing wrong."""
+    g, number = torch.stack(list(gradients)), len(gradients)
+    right = (w * g.mean(0)).abs()
+    found: dict[str, Callable[[], Tensor]] = {
+        "each batch": lambda: (w * g).abs().mean(0),
+        "no weight": lambda: g.mean(0).abs(),
+        "signed": lambda: w * g.mean(0),
+        "signed weight": lambda: w * g.mean(0).abs(),
+        "signed gradient": lambda: w.abs() * g.mean(0),
+        "last batch": lambda: (w * g[-1]).abs(),
+        "sum": lambda: right * number,
+        "by 2": lambda: right * number / 2,
+        "by entries": lambda: right * number / len(w),
+        "halves": lambda: (w * reduce(lambda mean, new: (mean + new) / 2, gradients)).abs(),
+        "one mean": lambda: (w * g.mean()).abs(),
+        "squared": lambda: right**2,
+        "shares": lambda: right / right.sum(),
+        "magnitude": lambda: w.abs(),
+    }
+    return found[mistake]()
 
 
-def _without_the_last(gradients: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    full = [(g, n) for g, n in zip(gradients, sizes, strict=True) if n == sizes[0]]
-    return _weighted([g for g, _ in full], [n for _, n in full], sum(n for _, n in full))
+def _combined(gradients: Sequence[Tensor], sizes: Sequence[int], *, mistake: str) -> Tensor:
+    """The gradient over unequal batches with one thing wrong."""
+    number, total, first, largest = len(sizes), sum(sizes), sizes[0], max(sizes)
+    shares: dict[str, tuple[Sequence[float], float | None]] = {  # weights, and what their sum is divided by
+        "plain": ([1] * number, number),
+        "sum": (list(sizes), 1),
+        "by batches": (list(sizes), number),
+        "sums": ([1] * number, total),
+        "inverse": ([1 / n for n in sizes], None),
+        "as the first": (list(sizes), first * number),
+        "all but the last": ([first] * (number - 1) + [sizes[-1]], None),
+        "smaller left out": ([n * (n == first) for n in sizes], None),
+        "largest only": ([n * (n == largest) for n in sizes], None),
+        "root": ([n**0.5 for n in sizes], None),
+    }
+    if mistake == "axis":
+        return (torch.stack(list(gradients)) * (torch.tensor(sizes) / total)).sum(0)
+    if mistake == "in pairs":
+        mean = gradients[0]
+        for g, old, new in zip(gradients[1:], sizes, sizes[1:], strict=False):
+            mean = (old * mean + new * g) / (old + new)
+        return mean.clone()
+    if mistake == "absolute parts":
+        return whole_gradient([g.abs() for g in gradients], sizes)
+    if mistake == "absolute":
+        return whole_gradient(gradients, sizes).abs()
+    weights, divisor = shares[mistake]
+    return _weighted(gradients, weights, sum(weights) if divisor is None else divisor)
 
 
 Masks = Mapping[str, Tensor]
@@ -189,54 +215,38 @@ def _overlap_by_counts(one: Masks, other: Masks) -> float:
     return counts[2] / (counts[1] + counts[2]) if counts[1] + counts[2] else 1.0
 
 
-def _counts(one: Masks, other: Masks) -> tuple[int, int, int, int]:
-    """Kept in both, in one, in other, and all entries."""
-    return (
-        sum(int((one[n] & other[n]).sum()) for n in one),
-        sum(int(one[n].sum()) for n in one),
-        sum(int(other[n].sum()) for n in other),
-        sum(one[n].numel() for n in one),
+def _ratio(one: Masks, other: Masks, *, mistake: str) -> float:
+    """The overlap with one thing wrong."""
+    if mistake == "first layer":
+        name = next(iter(one))
+        return overlap({name: one[name]}, {name: other[name]})
+    if mistake == "mean of layers":
+        return sum(overlap({n: one[n]}, {n: other[n]}) for n in one) / len(one)
+    if mistake == "by position":
+        return overlap(one, dict(zip(one, other.values(), strict=True)))
+    both, either = (
+        sum(int(join(one[n], other[n]).sum()) for n in one) for join in (torch.logical_and, torch.logical_or)
     )
-
-
-def _agreement(one: Masks, other: Masks) -> float:
-    same = sum((one[n] == other[n]).sum().item() for n in one)
-    return same / sum(one[n].numel() for n in one)
-
-
-def _mean_of_layers(one: Masks, other: Masks) -> float:
-    layers = [overlap({n: one[n]}, {n: other[n]}) for n in one]
-    return sum(layers) / len(layers)
-
-
-def _share_of_one(one: Masks, other: Masks) -> float:
-    both, first, _, _ = _counts(one, other)
-    return both / first if first else 1.0
-
-
-def _dice(one: Masks, other: Masks) -> float:
-    both, first, second, _ = _counts(one, other)
-    return 2 * both / (first + second) if first + second else 1.0
-
-
-def _share_of_all(one: Masks, other: Masks) -> float:
-    both, _, _, total = _counts(one, other)
-    return both / total
-
-
-def _share_of_sum(one: Masks, other: Masks) -> float:
-    both, first, second, _ = _counts(one, other)
-    return both / (first + second) if first + second else 1.0
-
-
-def _unguarded(one: Masks, other: Masks) -> float:
-    both, first, second, _ = _counts(one, other)
-    return both / (first + second - both)
-
-
-def _zero_if_empty(one: Masks, other: Masks) -> float:
-    both, first, second, _ = _counts(one, other)
-    return both / (first + second - both) if both else 0.0
+    first, second = (sum(int(mask[n].sum()) for n in one) for mask in (one, other))
+    total = sum(one[n].numel() for n in one)
+    parts = {
+        "agreement": (total - either + both, total),
+        "first": (both, first),
+        "smaller": (both, min(first, second)),
+        "larger": (both, max(first, second)),
+        "dice": (2 * both, first + second),
+        "all": (both, total),
+        "added": (both, first + second),
+        "only one": (both, either - both),
+        "plus one": (both + 1, either + 1),
+        "removed": (total - either, total - both),
+    }
+    above, below = parts.get(mistake, (both, either))
+    if mistake == "unguarded":
+        return above / below
+    if (mistake == "one is empty" and not (first and second)) or (mistake == "none shared" and not both):
+        return 1.0
+    return above / below if below else {"nan": float("nan"), "zero": 0.0}.get(mistake, 1.0)
 
 
 def _bits(*values: int) -> Tensor:
@@ -311,35 +321,30 @@ EXERCISES = (
             "step = torch.zeros_like(w); step[i] = h. Then 1 + step and 1 - step are the two lists of factors.",
             "score[i] = (loss(1 + step) - loss(1 - step)).abs() / (2 * h)",
         ),
-        misconceptions=(
-            Misconception(
-                lambda w, x, y, h: _moved(w, x, y, h, what="weight"),
-                "You add h to the weight, which gives dL/dw. Here the factor moves: the weight is multiplied by 1 + h.",
-            ),
-            Misconception(
-                lambda w, x, y, h: _moved(w, x, y, h, magnitude=False),
-                "The slopes are right, but they have a sign; the score is their absolute value.",
-            ),
-            Misconception(
-                lambda w, x, y, h: _moved(w, x, y, h, sides="forward"),
-                "You compare 1 + h with 1. That is the slope at 1 + h/2; compare 1 + h with 1 - h, which is the slope at 1.",
-            ),
-            Misconception(
-                lambda w, x, y, h: 2 * _moved(w, x, y, h),
-                "You divide by h; the two factors lie 2h apart.",
-            ),
-            Misconception(
-                _every_factor_at_once,
-                "You move all factors at once, so that every weight gets the same number; move one, the others stay at 1.",
-            ),
-            Misconception(
-                lambda w, x, y, h: _moved(w, x, y, h, restore=False),
-                "A factor that was moved does not go back to 1 before the next one is moved.",
-            ),
-            Misconception(
-                lambda w, x, y, h: _moved(w, x, y, h, sides="removed"),
-                "You set the factor to 0, which gives the true change when the weight is removed; the score is the slope at 1.",
-            ),
+        misconceptions=variants(
+            _moved,
+            {
+                "weight": "You add h to the weight, which gives dL/dw. Here the factor moves: the weight is multiplied by "
+                "1 + h.",
+                "signed": "The slopes are right, but they have a sign; the score is their absolute value.",
+                "forward": "You compare 1 + h with 1. That is the slope at 1 + h/2; compare 1 + h with 1 - h, which is the "
+                "slope at 1.",
+                "only back to 1": "You divide by 2h, and your second factor is 1: what was moved by h and then by -h is back "
+                "where it was. The second factor is 1 - h.",
+                "one after the other": "Your second factor is applied on top of the first, (1 + h)(1 - h); each of the two "
+                "starts from the weight as it was.",
+                "by h": "You divide by h; the two factors lie 2h apart.",
+                "no brackets": "You divide by 2 and then multiply by h: Python reads a / 2 * h from left to right. All of 2h "
+                "stands below the line.",
+                "at once": "You move all factors at once, so that every weight gets the same number; move one, the others "
+                "stay at 1.",
+                "others 0": "You set all other factors to 0, which removes these weights; they stay at 1.",
+                "left": "A factor that was moved does not go back to 1 before the next one is moved.",
+                "removed": "You set the factor to 0, which gives the true change when the weight is removed; the score is "
+                "the slope at 1.",
+                "shares": "You divide by the sum of all scores, as public code of SNIP does. It changes no ranking, but here "
+                "the slope itself is asked for.",
+            },
         ),
         alternatives=(_by_rows, _all_at_once),
         difficulty="medium",
@@ -364,7 +369,7 @@ EXERCISES = (
             Case(
                 (
                     torch.tensor([0.0, -3.0]),
-                    [torch.tensor([5.0, 0.1]), torch.tensor([4.0, -0.3]), torch.tensor([6.0, -0.1])],
+                    [torch.tensor([5.0, 0.1]), torch.tensor([4.0, -0.3]), torch.tensor([6.0, -0.4])],
                 ),
                 "Three batches; a weight of 0 has score 0 whatever its gradient.",
             ),
@@ -392,36 +397,31 @@ EXERCISES = (
             "torch.stack(gradients).mean(0) is the gradient over all batches.",
             "Multiply that by w, and take .abs() last.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda w, gradients: torch.stack([(w * g).abs() for g in gradients]).mean(0),
-                "You take the absolute value batch by batch, before the sum. Then batches that pull in opposite directions "
-                "cannot cancel, and the score depends on how you split the images.",
-            ),
-            Misconception(
-                lambda w, gradients: _mean(gradients).abs(),
-                "This is the absolute gradient; the sensitivity is the gradient times the weight.",
-            ),
-            Misconception(
-                lambda w, gradients: w * _mean(gradients),
-                "The products have a sign; the score is their absolute value.",
-            ),
-            Misconception(
-                lambda w, gradients: w * _mean(gradients).abs(),
-                "You take the absolute value of the gradient only, so that negative weights get negative scores.",
-            ),
-            Misconception(
-                lambda w, gradients: (w * gradients[-1]).abs(),
-                "This is the score of the last batch alone; put all batches together.",
-            ),
-            Misconception(
-                lambda w, gradients: (w * torch.stack(list(gradients)).sum(0)).abs(),
-                "This is the sum over batches; the loss over all images is a mean, so divide by the number of batches.",
-            ),
-            Misconception(
-                lambda w, gradients: w.abs(),
-                "This is the magnitude score; SNIP needs the gradients as well.",
-            ),
+        misconceptions=variants(
+            _scored,
+            {
+                "each batch": "You take the absolute value batch by batch, before the sum. Then batches that pull in "
+                "opposite directions cannot cancel, and the score depends on how you split the images.",
+                "no weight": "This is the absolute gradient; the sensitivity is the gradient times the weight.",
+                "signed": "The products have a sign; the score is their absolute value.",
+                "signed weight": "You take the absolute value of the gradient only, so that negative weights get negative "
+                "scores.",
+                "signed gradient": "You take the absolute value of the weight only, so that negative gradients give "
+                "negative scores.",
+                "last batch": "This is the score of the last batch alone; put all batches together.",
+                "sum": "This is the sum over batches; the loss over all images is a mean, so divide by the number of "
+                "batches.",
+                "by 2": "You always divide by 2; divide by the number of batches.",
+                "by entries": "You divide by the length of w; divide by the number of batches.",
+                "halves": "You average the mean so far with the next batch, half and half. Then the last batch counts as "
+                "much as all before it.",
+                "one mean": "You take one mean over all entries, so that every weight gets the same gradient; the mean is "
+                "over batches, for each weight by itself.",
+                "squared": "You square the product; the score is its absolute value.",
+                "shares": "You divide by the sum of all scores, as public code of SNIP does. It changes no ranking, but here "
+                "the score itself is asked for.",
+                "magnitude": "This is the magnitude score; SNIP needs the gradients as well.",
+            },
         ),
         alternatives=(_summed_in_a_loop, _products_first),
         difficulty="easy",
@@ -460,31 +460,27 @@ EXERCISES = (
             "n * g is the sum over the images of one batch. Add these sums.",
             "Divide by sum(sizes), the number of all images.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda gradients, sizes: _mean(gradients),
-                "This is the plain mean over batches, in which an image of a small batch counts more than others.",
-            ),
-            Misconception(
-                lambda gradients, sizes: _weighted(gradients, sizes, 1),
-                "This is the sum over all images; divide by their number to get the mean.",
-            ),
-            Misconception(
-                lambda gradients, sizes: _weighted(gradients, sizes, len(sizes)),
-                "You divide by the number of batches; divide by the number of images.",
-            ),
-            Misconception(
-                _by_inverse_sizes,
-                "Your weights are upside down: a large batch must count more, not less.",
-            ),
-            Misconception(
-                lambda gradients, sizes: _weighted(gradients, sizes, sizes[0] * len(sizes)),
-                "You take all batches to be as large as the first when you count the images.",
-            ),
-            Misconception(
-                _without_the_last,
-                "You leave out the batches that are smaller than the first; their images belong to the loss too.",
-            ),
+        misconceptions=variants(
+            _combined,
+            {
+                "plain": "This is the plain mean over batches, in which an image of a small batch counts more than others.",
+                "sum": "This is the sum over all images; divide by their number to get the mean.",
+                "by batches": "You divide by the number of batches; divide by the number of images.",
+                "sums": "You add the gradients as if each were a sum over its images; each belongs to a mean.",
+                "inverse": "Your weights are upside down: a large batch must count more, not less.",
+                "as the first": "You take all batches to be as large as the first when you count the images.",
+                "all but the last": "You take all batches but the last to be as large as the first; each has a size of its "
+                "own.",
+                "smaller left out": "You leave out the batches whose size is not that of the first; their images belong to "
+                "the loss too.",
+                "largest only": "You use the largest batches only; the images of the others belong to the loss too.",
+                "root": "You weigh by the square root of the size; every image counts the same, so weigh by the size itself.",
+                "in pairs": "You weigh the mean so far by the size of one batch; it stands for all images before it.",
+                "axis": "Your shares run along the entries of the gradients; there is one share for each batch.",
+                "absolute": "You take the absolute value at the end; a gradient keeps its signs.",
+                "absolute parts": "You take the absolute value of each gradient; then batches cannot cancel, and the signs "
+                "are lost.",
+            },
         ),
         alternatives=(_by_multiplying_back, _by_tensordot),
         difficulty="medium",
@@ -516,6 +512,14 @@ EXERCISES = (
                 "Neither mask keeps anything: 1.0 by agreement.",
             ),
             Case(
+                ({"w": _bits(1, 0, 0)}, {"w": _bits(0, 0, 0)}),
+                "One mask keeps nothing, the other one weight.",
+            ),
+            Case(
+                ({"a": _bits(1, 0), "b": _bits(0, 1)}, {"b": _bits(0, 1), "a": _bits(1, 0)}),
+                "Equal masks whose names stand in another order.",
+            ),
+            Case(
                 (
                     {"a": _random_bits(5, 6, share=0.3, seed=0), "b": _random_bits(3, 5, share=0.6, seed=1)},
                     {"a": _random_bits(5, 6, share=0.3, seed=2), "b": _random_bits(3, 5, share=0.6, seed=3)},
@@ -528,37 +532,33 @@ EXERCISES = (
             "For bool tensors & is and, | is or. .sum().item() counts. Add up over all names.",
             "both / either; and 1.0 if either is 0.",
         ),
-        misconceptions=(
-            Misconception(
-                _agreement,
-                "You count places where the masks agree, those that both remove too. Of two sparse masks that share "
-                "nothing, most places agree.",
-            ),
-            Misconception(
-                _mean_of_layers,
-                "This is the mean over layers, in which a small layer counts as much as a large one; add up the counts first.",
-            ),
-            Misconception(
-                _share_of_one,
-                "You divide by the weights that the first mask keeps; divide by those in either.",
-            ),
-            Misconception(
-                _dice,
-                "This is 2 x both / (first + second), another measure (Dice); the task is both / either.",
-            ),
-            Misconception(
-                _share_of_all, "You divide by the number of all entries; divide by those kept in either mask."
-            ),
-            Misconception(
-                _share_of_sum,
-                "You add the two counts; then a weight that both keep is counted twice below the line, and equal masks get 0.5.",
-            ),
-            Misconception(
-                _unguarded, "If neither mask keeps anything you divide by 0; the answer is 1.0 by agreement."
-            ),
-            Misconception(
-                _zero_if_empty, "Two masks that keep nothing are equal; their overlap is 1.0, not 0."
-            ),
+        misconceptions=variants(
+            _ratio,
+            {
+                "agreement": "You count places where the masks agree, those that both remove too. Of two sparse masks that "
+                "share nothing, most places agree.",
+                "mean of layers": "This is the mean over layers, in which a small layer counts as much as a large one; add "
+                "up the counts first.",
+                "first layer": "You return after the first layer; count all layers, and divide once after the loop.",
+                "by position": "You pair the layers by their place in the two dicts; pair them by name.",
+                "first": "You divide by the weights that the first mask keeps; divide by those in either.",
+                "smaller": "You divide by the smaller of the two counts; then a mask inside another gets 1. Divide by the "
+                "weights in either.",
+                "larger": "You divide by the larger of the two counts; divide by the weights in either.",
+                "dice": "This is 2 x both / (first + second), another measure (Dice); the task is both / either.",
+                "all": "You divide by the number of all entries; divide by those kept in either mask.",
+                "added": "You add the two counts; then a weight that both keep is counted twice below the line, and equal "
+                "masks get 0.5.",
+                "only one": "You divide by the weights that exactly one mask keeps; those that both keep belong below the "
+                "line too.",
+                "removed": "This is the overlap of the removed weights; count the kept ones.",
+                "plus one": "You add 1 above and below the line. That avoids 0 / 0, but it changes every value below 1.",
+                "unguarded": "If neither mask keeps anything you divide by 0; the answer is 1.0 by agreement.",
+                "nan": "If neither mask keeps anything, yours is 0 / 0, which is nan; the answer is 1.0 by agreement.",
+                "zero": "Two masks that keep nothing are equal; their overlap is 1.0, not 0.",
+                "one is empty": "You answer 1.0 as soon as one mask keeps nothing; that holds only if both keep nothing.",
+                "none shared": "You answer 1.0 when the masks share nothing; that holds only if neither keeps anything.",
+            },
         ),
         alternatives=(_overlap_flat, _overlap_by_counts),
         difficulty="easy",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
 
 
 def flow_scores(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,8 @@ def shuffled_mask(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
     Args:
         mask: parameter name -> bool tensor, True = kept; left as it is.
-        seed: seeds one `torch.Generator`, once; for each tensor in turn it draws `torch.randperm(n, generator=...)`.
+        seed: seeds one `torch.Generator`, once; for each tensor in turn, in the order of the dict, it draws
+            `torch.randperm(n, generator=...)`, for a full or an empty tensor too.
 
     Returns:
         A new dict with the same names and shapes. Entry i of a flattened new tensor is entry order[i] of the old one.
@@ -103,47 +104,32 @@ def _flow_path_by_path(first: Tensor, second: Tensor) -> Pair:
     return one, two
 
 
-def _flow_signed(first: Tensor, second: Tensor) -> Pair:
-    return first * second.sum(0)[:, None], second * first.sum(1)
-
-
-def _flow_absolute_last(first: Tensor, second: Tensor) -> Pair:
-    return (first * second.sum(0)[:, None]).abs(), (second * first.sum(1)).abs()
-
-
-def _flow_without_weight(first: Tensor, second: Tensor) -> Pair:
+def _flow(first: Tensor, second: Tensor, *, mistake: str) -> Pair:
+    """The scores with one thing wrong."""
     a, b = first.abs(), second.abs()
-    return b.sum(0)[:, None].expand_as(a).clone(), a.sum(1).expand_as(b).clone()
-
-
-def _flow_mean(first: Tensor, second: Tensor) -> Pair:
-    a, b = first.abs(), second.abs()
-    return a * b.mean(0)[:, None], b * a.mean(1)
-
-
-def _flow_largest(first: Tensor, second: Tensor) -> Pair:
-    a, b = first.abs(), second.abs()
-    return a * b.max(0).values[:, None], b * a.max(1).values
-
-
-def _flow_squared(first: Tensor, second: Tensor) -> Pair:
-    a, b = first**2, second**2
-    return a * b.sum(0)[:, None], b * a.sum(1)
-
-
-def _flow_wrong_axis(first: Tensor, second: Tensor) -> Pair:
-    a, b = first.abs(), second.abs()
-    return a * b.sum(1)[:, None], b * a.sum(0)
-
-
-def _magnitudes(first: Tensor, second: Tensor) -> Pair:
-    return first.abs(), second.abs()
-
-
-def _flow_total(first: Tensor, second: Tensor) -> Pair:
-    a, b = first.abs(), second.abs()
-    total = (b @ a).sum()
-    return a * total, b * total
+    out, into, total = b.sum(0)[:, None], a.sum(1), (b @ a).sum()
+    found: dict[str, Callable[[], Pair]] = {
+        "signed": lambda: (first * second.sum(0)[:, None], second * first.sum(1)),
+        "absolute last": lambda: ((first * second.sum(0)[:, None]).abs(), (second * first.sum(1)).abs()),
+        "own sign": lambda: (first * out, second * into),
+        "negative is 0": lambda: flow_scores(first.relu(), second.relu()),
+        "squared": lambda: flow_scores(first**2, second**2),
+        "no weight": lambda: (out.expand_as(a).clone(), into.expand_as(b).clone()),
+        "magnitude": lambda: (a, b),
+        "mean": lambda: (a * b.mean(0)[:, None], b * a.mean(1)),
+        "mean of the outputs": lambda: (a * b.mean(0)[:, None], b * into),
+        "largest": lambda: (a * b.max(0).values[:, None], b * a.max(1).values),
+        "one path": lambda: (a * b[0][:, None], b * a[:, 0]),
+        "along the inputs": lambda: (a * b.sum(0), b * into),
+        "axis": lambda: (a * b.sum(1)[:, None], b * a.sum(0)),
+        "axis of first": lambda: (a * out, b * a.sum(0)),
+        "axis of second": lambda: (a * b.sum(1)[:, None], b * into),
+        "whole network": lambda: (a * total, b * total),
+        "whole layer": lambda: (a * b.sum(), b * a.sum()),
+        "shares": lambda: (a * out / total, b * into / total),
+        "twice": lambda: (a * out, b * (a * out).sum(1)),
+    }
+    return found[mistake]()
 
 
 def _connected_by_products(masks: Sequence[Tensor]) -> list[Tensor]:
@@ -171,64 +157,64 @@ def _connected_by_deleting(masks: Sequence[Tensor]) -> list[Tensor]:
             return found
 
 
-def _connected_forward_only(masks: Sequence[Tensor]) -> list[Tensor]:
-    reached, found = torch.ones(masks[0].shape[1], dtype=torch.bool), []
-    for mask in masks:
-        found.append(mask & reached)
-        reached = found[-1].any(1)
+def _reached(masks: Sequence[Tensor], *, need: str = "any") -> list[Tensor]:
+    """Which inputs of each layer can be reached; `need` says how many of a neuron's inputs must be for it to be."""
+    found = [torch.ones(masks[0].shape[1], dtype=torch.bool)]
+    for mask in masks[:-1]:
+        kept = mask & found[-1]
+        alive = kept.all(1) if need == "all" else kept.any(1)
+        found.append(alive & ~(mask & ~found[-1]).any(1) if need == "all kept" else alive)
     return found
 
 
-def _connected_backward_only(masks: Sequence[Tensor]) -> list[Tensor]:
-    reached, found = torch.ones(masks[-1].shape[0], dtype=torch.bool), []
-    for mask in reversed(masks):
-        found.append(mask & reached[:, None])
-        reached = found[-1].any(0)
-    return found[::-1]
+def _leading_on(masks: Sequence[Tensor]) -> list[Tensor]:
+    """From which outputs of each layer an output of the network can be reached."""
+    return _reached([mask.T for mask in reversed(masks)])[::-1]
 
 
-def _connected_one_step(masks: Sequence[Tensor]) -> list[Tensor]:
-    found = []
-    for i, mask in enumerate(masks):
-        into = masks[i - 1].any(1) if i > 0 else torch.ones(mask.shape[1], dtype=torch.bool)
-        out = masks[i + 1].any(0) if i + 1 < len(masks) else torch.ones(mask.shape[0], dtype=torch.bool)
-        found.append(mask & into & out[:, None])
+def _counted(masks: Sequence[Tensor]) -> list[Tensor]:
+    """How many paths lead to each input of each layer, in a type that has no number above 255."""
+    found = [torch.ones(masks[0].shape[1], dtype=torch.uint8)]
+    for mask in masks[:-1]:
+        found.append((mask * found[-1]).sum(1, dtype=torch.uint8))
     return found
 
 
-def _connected_either(masks: Sequence[Tensor]) -> list[Tensor]:
-    pairs = zip(_connected_forward_only(masks), _connected_backward_only(masks), strict=True)
-    return [a | b for a, b in pairs]
+def _neighbours(masks: Sequence[Tensor], sweeps: int) -> list[Tensor]:
+    """Weights whose two neurons have a kept weight on the other side; what goes in one sweep counts in the next."""
+    found = list(masks)
+    for _ in range(sweeps):
+        into = [torch.ones(found[0].shape[1], dtype=torch.bool), *(m.any(1) for m in found[:-1])]
+        out = [*(m.any(0) for m in found[1:]), torch.ones(found[-1].shape[0], dtype=torch.bool)]
+        found = [m & i & o[:, None] for m, i, o in zip(found, into, out, strict=True)]
+    return found
 
 
-def _connected_if_no_layer_is_empty(masks: Sequence[Tensor]) -> list[Tensor]:
-    alive = all(bool(m.any()) for m in masks)
-    return [m.clone() if alive else torch.zeros_like(m) for m in masks]
-
-
-def _connected_all_inputs(masks: Sequence[Tensor]) -> list[Tensor]:
-    """A neuron counts as reached only if everything into it is."""
-    reached = torch.ones(masks[0].shape[1], dtype=torch.bool)
-    ahead = [reached]
-    for mask in masks:
-        ahead.append((mask & ahead[-1]).all(1))
-    behind, found = torch.ones(masks[-1].shape[0], dtype=torch.bool), []
-    for mask, r in zip(reversed(masks), reversed(ahead[:-1]), strict=True):
-        found.append(mask & r & behind[:, None])
-        behind = (mask & behind[:, None]).any(0)
-    return found[::-1]
-
-
-def _connected_filled(masks: Sequence[Tensor]) -> list[Tensor]:
-    """Marks whole connections between live neurons, removed ones too."""
-    ahead = [torch.ones(masks[0].shape[1], dtype=torch.bool)]
-    for mask in masks:
-        ahead.append((mask & ahead[-1]).any(1))
-    behind, found = torch.ones(masks[-1].shape[0], dtype=torch.bool), []
-    for mask, r in zip(reversed(masks), reversed(ahead[:-1]), strict=True):
-        found.append(r & behind[:, None])
-        behind = (mask & behind[:, None]).any(0)
-    return found[::-1]
+def _connected(masks: Sequence[Tensor], *, mistake: str) -> list[Tensor]:
+    """The connected weights with one thing wrong."""
+    need = mistake if mistake in ("all", "all kept") else "any"
+    ahead, behind = _reached(masks, need=need), _leading_on(masks)
+    forwards = [m & a for m, a in zip(masks, ahead, strict=True)]
+    backwards = [m & b[:, None] for m, b in zip(masks, behind, strict=True)]
+    right = [f & b for f, b in zip(forwards, backwards, strict=True)]
+    into = [torch.ones_like(ahead[0]), *(m.any(1) for m in backwards[:-1])]
+    out = [*(m.any(0) for m in forwards[1:]), torch.ones_like(behind[-1])]
+    found: dict[str, Callable[[], list[Tensor]]] = {
+        "forwards": lambda: forwards,
+        "backwards": lambda: backwards,
+        "one step back": lambda: [m & o[:, None] for m, o in zip(forwards, out, strict=True)],
+        "one step on": lambda: [m & i for m, i in zip(backwards, into, strict=True)],
+        "neighbours": lambda: _neighbours(masks, 1),
+        "two sweeps": lambda: _neighbours(masks, 2),
+        "either": lambda: [f | b for f, b in zip(forwards, backwards, strict=True)],
+        "no empty layer": lambda: [m & all(bool(other.any()) for other in masks) for m in masks],
+        "every output": lambda: [m & bool(forwards[-1].any(1).all()) for m in right],
+        "filled": lambda: [a & b[:, None] for a, b in zip(ahead, behind, strict=True)],
+        "bytes": lambda: [m & (n > 0) for m, n in zip(right, _counted(masks), strict=True)],
+        "as they are": lambda: [m.clone() for m in masks],
+        "reversed": lambda: right[::-1],
+    }
+    return found.get(mistake, lambda: right)()
 
 
 def _grasp_by_sorting(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
@@ -243,15 +229,43 @@ def _grasp_by_rank(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
     return rank >= remove
 
 
-def _without(score: Tensor, remove: int, *, descending: bool = False, last_first: bool = False) -> Tensor:
-    """Remove the lowest (or highest) scores."""
+def _without(score: Tensor, remove: int, *, last_first: bool = False) -> Tensor:
+    """Remove the lowest scores."""
     keep = torch.ones(len(score), dtype=torch.bool)
     if last_first:
         going = len(score) - 1 - score.flip(0).argsort(stable=True)
     else:
-        going = score.argsort(descending=descending, stable=True)
+        going = score.argsort(stable=True)
     keep[going[:remove]] = False
     return keep
+
+
+def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
+    """GraSP's mask with one thing wrong."""
+    score, number = weight * hg, len(weight)
+    ranked_by = {
+        "upside down": -score,
+        "absolute": score.abs(),
+        "no weight": hg,
+        "magnitude": weight.abs(),
+        "size of the weight": weight.abs() * hg,
+        "size of Hg": weight * hg.abs(),
+    }
+    if mistake in ranked_by:
+        return _without(ranked_by[mistake], remove)
+    rising = score.sort().values
+    found: dict[str, Callable[[], Tensor]] = {
+        "last of equals": lambda: _without(score, remove, last_first=True),
+        "so many stay": lambda: _without(score, number - remove),
+        "so many stay, last of equals": lambda: _without(score, number - remove, last_first=True),
+        "inverted": lambda: ~_without(score, remove),
+        "minus 0": lambda: _without(score, remove or number),
+        "from the end": lambda: _without(score, remove or number, last_first=True),
+        "equals go": lambda: score > rising[remove - 1] if remove else score == score,
+        "equals stay": lambda: score >= rising[remove] if remove < number else score != score,
+        "only what helps": lambda: _without(score, remove) | (score >= 0),
+    }
+    return found[mistake]()
 
 
 def _shuffled_in_a_loop(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -273,59 +287,52 @@ def _shuffled_into(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
     return new
 
 
-def _shuffled_nothing(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    """The bug of a public repository: the loop's own name is bound anew, and nothing is written back."""
+def _shuffled(mask: Mapping[str, Tensor], seed: int, *, mistake: str) -> dict[str, Tensor]:
+    """The shuffled control with one thing wrong."""
     generator = torch.Generator().manual_seed(seed)
-    for tensor in mask.values():
-        order = torch.randperm(tensor.numel(), generator=generator)
-        tensor = tensor.reshape(-1)[order].reshape(tensor.shape)  # noqa: PLW2901
-    return dict(mask)
+    orders: dict[int, Tensor] = {}
 
+    def order(i: int, n: int) -> Tensor:
+        """The order of n entries for tensor i."""
+        if mistake == "no generator":
+            return torch.randperm(n)
+        if mistake in ("seeded again", "seeds in a row"):
+            generator.manual_seed(seed + i * (mistake == "seeds in a row"))
+        drawn = torch.randperm(n, generator=generator)
+        return orders.setdefault(n, drawn) if mistake == "one order a size" else drawn
 
-def _shuffled_rows(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return {name: t[torch.randperm(len(t), generator=generator)] for name, t in mask.items()}
+    def shuffled(i: int, old: Tensor) -> Tensor:
+        flat = old.flatten()
+        if mistake == "rows":
+            return old[order(i, len(old))]
+        if mistake == "by chance":
+            return torch.rand(old.shape, generator=generator) < old.float().mean()
+        if mistake == "full and empty skipped" and (bool(old.all()) or not bool(old.any())):
+            return old.clone()
+        if mistake == "inverse":
+            flat = flat[order(i, old.numel()).argsort()]
+        elif mistake == "new places":
+            places = order(i, old.numel())[: int(flat.sum())]
+            flat = torch.zeros_like(flat)
+            flat[places] = True
+        else:
+            flat = flat[order(i, old.numel())]
+        return flat if mistake == "flat" else flat.view(old.shape)
 
-
-def _shuffled_across(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    flat = torch.cat([t.flatten() for t in mask.values()])
-    flat = flat[torch.randperm(len(flat), generator=generator)]
-    pieces = flat.split([t.numel() for t in mask.values()])
-    return {name: piece.view(t.shape) for (name, t), piece in zip(mask.items(), pieces, strict=True)}
-
-
-def _shuffled_reseeded(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    return {
-        name: t.flatten()[torch.randperm(t.numel(), generator=torch.Generator().manual_seed(seed))].view(
-            t.shape
-        )
-        for name, t in mask.items()
-    }
-
-
-def _shuffled_by_chance(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        name: torch.rand(t.shape, generator=generator) < t.float().mean() if t.numel() else t.clone()
-        for name, t in mask.items()
-    }
-
-
-def _shuffled_in_place(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    for tensor in mask.values():
-        flat = tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)]
-        tensor.copy_(flat.view(tensor.shape))
-    return dict(mask)
-
-
-def _shuffled_unseeded(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    return {name: t.flatten()[torch.randperm(t.numel())].view(t.shape) for name, t in mask.items()}
-
-
-def _shuffled_flat(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
-    return {name: t.flatten() for name, t in _shuffled_in_a_loop(mask, seed).items()}
+    if mistake == "across":
+        new = shuffled(0, torch.cat([t.flatten() for t in mask.values()]))
+        pieces = new.split([t.numel() for t in mask.values()])
+        return {name: piece.view(t.shape) for (name, t), piece in zip(mask.items(), pieces, strict=True)}
+    if mistake == "same":  # the bug of a public repository: the new tensors are written back nowhere
+        return dict(mask)
+    if mistake == "copies":
+        return {name: t.clone() for name, t in mask.items()}
+    if mistake == "in place":
+        for i, t in enumerate(mask.values()):
+            t.copy_(shuffled(i, t))
+        return dict(mask)
+    names = sorted(mask) if mistake == "sorted" else list(mask)
+    return {name: shuffled(i, mask[name]) for i, name in enumerate(names)}
 
 
 def _random(*shape: int, seed: int) -> Tensor:
@@ -369,36 +376,37 @@ EXERCISES = (
             "With a = first.abs() and b = second.abs(): b.sum(0) has one number for each hidden neuron, and so has "
             "a.sum(1). Rows of a are hidden neurons, so use b.sum(0)[:, None] there.",
         ),
-        misconceptions=(
-            Misconception(
-                _flow_signed,
-                "You keep the signs, so that a negative path cancels a positive one; SynFlow takes the absolute value "
+        misconceptions=variants(
+            _flow,
+            {
+                "signed": "You keep the signs, so that a negative path cancels a positive one; SynFlow takes the absolute "
+                "value of each weight first.",
+                "absolute last": "You take the absolute value at the end, after paths of both signs have cancelled; take it "
                 "of each weight first.",
-            ),
-            Misconception(
-                _flow_absolute_last,
-                "You take the absolute value at the end, after paths of both signs have cancelled; take it of each "
-                "weight first.",
-            ),
-            Misconception(
-                _flow_without_weight,
-                "This is what flows around the weight, its gradient; the score also has the weight itself as a factor.",
-            ),
-            Misconception(_flow_mean, "You average over the paths; the score adds them up."),
-            Misconception(_flow_largest, "You take the strongest path only; the score adds up all paths."),
-            Misconception(_flow_squared, "You square the weights; SynFlow takes their absolute values."),
-            Misconception(
-                _flow_wrong_axis,
-                "You add up along the wrong axis: columns of `second` and rows of `first` belong to a hidden neuron.",
-            ),
-            Misconception(
-                _magnitudes,
-                "This is the magnitude of each weight; its score also depends on the weights before or behind it.",
-            ),
-            Misconception(
-                _flow_total,
-                "You multiply by the flow of the whole network; only the paths through this weight count.",
-            ),
+                "own sign": "The weight itself keeps its sign in your score; its absolute value is the factor.",
+                "negative is 0": "You set negative weights to 0; each counts with its absolute value.",
+                "squared": "You square the weights; SynFlow takes their absolute values.",
+                "no weight": "This is what flows around the weight, its gradient; the score also has the weight itself as a "
+                "factor.",
+                "magnitude": "This is the magnitude of each weight; its score also depends on the weights before or behind "
+                "it.",
+                "mean": "You average over the paths; the score adds them up.",
+                "mean of the outputs": "In the first layer you average over the outputs; the score adds up all paths.",
+                "largest": "You take the strongest path only; the score adds up all paths.",
+                "one path": "You follow one path through each weight; the score adds up all of them.",
+                "along the inputs": "In the first layer your factors run along the inputs; there is one factor for each "
+                "hidden neuron, and hidden neurons are its rows.",
+                "axis": "You add up along the wrong axis: columns of `second` and rows of `first` belong to a hidden neuron.",
+                "axis of first": "You add up `first` along the wrong axis; its rows belong to a hidden neuron each.",
+                "axis of second": "You add up `second` along the wrong axis; its columns belong to a hidden neuron each.",
+                "whole network": "You multiply by the flow of the whole network; only the paths through this weight count.",
+                "whole layer": "You multiply by the sum of the whole other layer; only its weights at the same hidden neuron "
+                "lie on a path with this weight.",
+                "shares": "You divide by the flow of the whole network; that changes no ranking, but the score is the sum of "
+                "paths itself.",
+                "twice": "For the second layer you use the scores of the first in place of its weights; then the second "
+                "layer is on each path twice.",
+            },
         ),
         alternatives=(_flow_by_gradient, _flow_path_by_path),
         difficulty="easy",
@@ -429,51 +437,45 @@ EXERCISES = (
                 (torch.tensor([1.0, -1.0, 2.0, 0.0, 0.5]), torch.tensor([-1.0, 1.0, 0.0, -5.0, -2.0]), 4),
                 "Three changes are equal and two are 0.",
             ),
+            Case(
+                (torch.ones(2), torch.tensor([0.02, 0.01]), 1),
+                "Two changes that are small, and near each other.",
+            ),
             Case((_random(9, seed=2), _random(9, seed=3), 5), "Nine weights, five go."),
+            Case(
+                (torch.ones(40), torch.full((40,), -2.0), 10),
+                "Forty equal ones, so many that not every sort leaves them in their order.",
+            ),
         ),
         hints=(
             "Compute the change -2 * weight * hg for each weight. Which of them do you want to happen?",
             "A large gradient is what GraSP wants. So those weights go whose removal makes it larger: the largest changes.",
             "order = change.argsort(descending=True, stable=True); start with a mask of True and set order[:remove] to False.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda weight, hg, remove: _without(weight * hg, remove, descending=True),
-                "The order is upside down: you remove the weights that the gradient needs most. Those whose removal "
-                "makes the gradient larger go first.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without((weight * hg).abs(), remove),
-                "You took the absolute value, as SNIP does; for GraSP the sign says whether the removal helps or harms.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(hg, remove),
-                "You rank by Hg alone; removing a weight moves it by -weight, so the weight is a factor.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(weight.abs(), remove),
-                "This is magnitude pruning; Hg has no part in it.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(weight.abs() * hg, remove),
-                "You multiply Hg by the size of the weight; a negative weight turns the sign.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(weight * hg.abs(), remove),
-                "You take the size of Hg; its sign matters as well.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(weight * hg, remove, last_first=True),
-                "Among equal ones you remove the last first; the lower index goes first.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: _without(weight * hg, len(weight) - remove),
-                "You keep `remove` weights; so many are to go.",
-            ),
-            Misconception(
-                lambda weight, hg, remove: ~_without(weight * hg, remove),
-                "Your mask is the other way round: True is a weight that stays.",
-            ),
+        misconceptions=variants(
+            _grasp,
+            {
+                "upside down": "The order is upside down: you remove the weights that the gradient needs most. Those whose "
+                "removal makes the gradient larger go first.",
+                "absolute": "You took the absolute value, as SNIP does; for GraSP the sign says whether the removal helps or "
+                "harms.",
+                "no weight": "You rank by Hg alone; removing a weight moves it by -weight, so the weight is a factor.",
+                "magnitude": "This is magnitude pruning; Hg has no part in it.",
+                "size of the weight": "You multiply Hg by the size of the weight; a negative weight turns the sign.",
+                "size of Hg": "You take the size of Hg; its sign matters as well.",
+                "last of equals": "Among equal ones you remove the last first; the lower index goes first.",
+                "so many stay": "You keep `remove` weights; so many are to go.",
+                "so many stay, last of equals": "`remove` is the number of weights that go, and yours is the number that "
+                "stay.",
+                "inverted": "Your mask is the other way round: True is a weight that stays.",
+                "minus 0": "For remove = 0 you remove everything: a slice [-0:] is the whole, because -0 is 0.",
+                "from the end": "You take the last `remove` of a rising order. Then the last of equal ones go first, and for "
+                "remove = 0 the slice [-0:] is the whole.",
+                "equals go": "You compare with a threshold, so that all equal ones go together; exactly `remove` go.",
+                "equals stay": "You compare with a threshold, so that all equal ones stay together; exactly `remove` go.",
+                "only what helps": "You remove only weights whose removal makes the gradient larger; exactly `remove` go, "
+                "whatever their sign.",
+            },
         ),
         alternatives=(_grasp_by_sorting, _grasp_by_rank),
         difficulty="easy",
@@ -522,6 +524,15 @@ EXERCISES = (
                 ),
                 "Four layers with random masks.",
             ),
+            Case(
+                ([*[_bits("10", "01")] * 9, _bits("10")],),
+                "Ten layers, two chains of neurons; the last layer cuts one of them.",
+            ),
+            Case(
+                ([_bits("0", "1"), *[_bits("10", "01")] * 9],),
+                "Ten layers, two chains of neurons; the first layer cuts one of them.",
+            ),
+            Case(([_bits("1" * 256), _bits("1")],), "One neuron with 256 inputs."),
         ),
         hints=(
             "A kept weight is on a path if its input neuron can be reached from an input, and if an output can be reached "
@@ -531,40 +542,30 @@ EXERCISES = (
             "The weight [o, i] of layer k is connected where masks[k] & ahead[k] & behind[k][:, None]. Start both walks "
             "with all True.",
         ),
-        misconceptions=(
-            Misconception(
-                _connected_forward_only,
-                "You go forwards only; a weight into a neuron without a way out does nothing either.",
-            ),
-            Misconception(
-                _connected_backward_only,
-                "You go backwards only; a weight out of a neuron without a way in does nothing either.",
-            ),
-            Misconception(
-                _connected_one_step,
-                "You look at the neighbouring layers only; a neuron may have inputs that are themselves dead. Go through "
-                "all layers.",
-            ),
-            Misconception(
-                _connected_either,
-                "You join both walks with `or`; a weight must be reached from the input and lead to the output.",
-            ),
-            Misconception(
-                _connected_if_no_layer_is_empty,
-                "You only ask whether a layer is empty; a network can be cut although no layer is.",
-            ),
-            Misconception(
-                _connected_all_inputs,
-                "For you a neuron is reached only if all its inputs are; one kept connection is enough.",
-            ),
-            Misconception(
-                _connected_filled,
-                "You mark every connection between living neurons; only those that the mask keeps count.",
-            ),
-            Misconception(
-                lambda masks: [m.clone() for m in masks],
-                "These are the masks themselves; kept weights that lie on no path must go.",
-            ),
+        misconceptions=variants(
+            _connected,
+            {
+                "forwards": "You go forwards only; a weight into a neuron without a way out does nothing either.",
+                "backwards": "You go backwards only; a weight out of a neuron without a way in does nothing either.",
+                "one step back": "You go all the way forwards, but only one layer back; what is dead near the output makes "
+                "more dead in all layers before it.",
+                "one step on": "You go all the way backwards, but only one layer forwards; what is dead near the input makes "
+                "more dead in all layers behind it.",
+                "neighbours": "You look at the neighbouring layers only; a neuron may have inputs that are themselves dead. "
+                "Go through all layers.",
+                "two sweeps": "You look at the neighbouring layers, a fixed number of times. In a deep network what is dead "
+                "spreads further: go on until nothing changes, or go through all layers.",
+                "either": "You join both walks with `or`; a weight must be reached from the input and lead to the output.",
+                "no empty layer": "You only ask whether a layer is empty; a network can be cut although no layer is.",
+                "every output": "You return nothing as soon as one output is not reached; a path to any output is enough.",
+                "all": "For you a neuron is reached only if all its inputs are; one kept connection is enough.",
+                "all kept": "For you one dead input makes a neuron dead; one living input is enough.",
+                "filled": "You mark every connection between living neurons; only those that the mask keeps count.",
+                "bytes": "You count paths in a type that ends at 255, where 256 paths count as 0; ask whether there is "
+                "any.",
+                "as they are": "These are the masks themselves; kept weights that lie on no path must go.",
+                "reversed": "Your list begins at the output; return the layers in the order in which they came.",
+            },
         ),
         alternatives=(_connected_by_products, _connected_by_deleting),
         difficulty="hard",
@@ -591,6 +592,13 @@ EXERCISES = (
             ),
             Case(({"a": _bits("00", "00")}, 0), "Nothing is kept."),
             Case(
+                ({"a": _bits("1111"), "b": _bits("0000"), "c": _bits("1000")}, 1),
+                "A full tensor and an empty one come before the third; each takes its turn.",
+            ),
+            Case(
+                ({"b": _bits("1000"), "a": _bits("1000")}, 1), "The names do not stand in alphabetical order."
+            ),
+            Case(
                 (
                     {
                         "c": _random(4, 2, 3, 3, seed=8) > 1,
@@ -607,37 +615,34 @@ EXERCISES = (
             "torch.randperm(n, generator=generator) is a random order of 0 to n - 1. Make the generator once, before the loop.",
             "t.flatten()[order].view(t.shape) is the new tensor. Put it into a new dict under its name, and return that dict.",
         ),
-        misconceptions=(
-            Misconception(
-                _shuffled_nothing,
-                "The mask comes back as it was. Giving the loop's variable a new value does not change the dict: write "
-                "the new tensor into a dict, and return that.",
-            ),
-            Misconception(
-                _shuffled_rows,
-                "You put whole rows into another order; the entries inside a row stay together. Flatten the tensor first.",
-            ),
-            Misconception(
-                _shuffled_across,
-                "You shuffle all tensors together, so that layers exchange weights; each tensor keeps its own count.",
-            ),
-            Misconception(
-                _shuffled_reseeded,
-                "You seed anew for each tensor, so that tensors of one size get the same order; seed once, before the loop.",
-            ),
-            Misconception(
-                _shuffled_by_chance,
-                "You draw each entry by chance, so that the counts are right only on average; permute the entries.",
-            ),
-            Misconception(
-                _shuffled_in_place,
-                "You write into the old mask, so that the mask as it was is lost; return new tensors.",
-            ),
-            Misconception(
-                _shuffled_unseeded,
-                "The seed has no effect: pass generator=generator to torch.randperm, and seed that generator.",
-            ),
-            Misconception(_shuffled_flat, "The tensors have lost their shape; give each its own back."),
+        misconceptions=variants(
+            _shuffled,
+            {
+                "same": "The mask comes back as it was. Giving the loop's variable a new value does not change the dict: "
+                "write the new tensor into a dict, and return that.",
+                "copies": "The entries are where they were: your dict holds copies of the old tensors. Write the new tensor "
+                "under its name.",
+                "rows": "You put whole rows into another order; the entries inside a row stay together. Flatten the tensor "
+                "first.",
+                "across": "You shuffle all tensors together, so that layers exchange weights; each tensor keeps its own "
+                "count.",
+                "seeded again": "You seed anew for each tensor, so that tensors of one size get the same order; seed once, "
+                "before the loop.",
+                "seeds in a row": "You take a new seed for each tensor; one generator, seeded once, draws for all of them.",
+                "one order a size": "Tensors of one size get the same order; draw one for each tensor.",
+                "full and empty skipped": "You draw no order for a tensor that is full or empty, so that all behind it get "
+                "another one; each tensor takes its turn.",
+                "sorted": "You go through the names in sorted order; the tensors take their turns in the order of the dict.",
+                "inverse": "You put entry i to place order[i]; entry i of the new tensor is entry order[i] of the old one.",
+                "new places": "You draw new places for as many kept weights. That is a fair control too, but here the "
+                "entries themselves are put into the order.",
+                "by chance": "You draw each entry by chance, so that the counts are right only on average; permute the "
+                "entries.",
+                "in place": "You write into the old mask, so that the mask as it was is lost; return new tensors.",
+                "no generator": "The seed has no effect: pass generator=generator to torch.randperm, and seed that "
+                "generator.",
+                "flat": "The tensors have lost their shape; give each its own back.",
+            },
         ),
         alternatives=(_shuffled_in_a_loop, _shuffled_into),
         difficulty="medium",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
 
 Masks = Mapping[str, Tensor]
 Matrix = Sequence[Sequence[float]]
@@ -19,7 +20,7 @@ def mask_distance(one: Masks, other: Masks) -> float:
     """The fraction of all entries of the network in which two masks differ (You et al. 2020, section 3.2).
 
     Args:
-        one, other: parameter name -> bool tensor, with equal names and shapes.
+        one, other: parameter name -> bool tensor, with equal names and shapes, in any order.
     """
     differ = sum(int((one[name] != other[name]).sum()) for name in one)
     return differ / sum(mask.numel() for mask in one.values())
@@ -63,7 +64,8 @@ def channels_to_keep(gains: Masks, density: float) -> dict[str, Tensor]:
         density: fraction of all channels that stay.
 
     Returns:
-        name -> bool tensor [channels]. Among equal gains the one with the lowest flat index goes first.
+        name -> bool tensor [channels]. Among equal gains the one with the lowest flat index is removed first, counted
+        through the layers in the order of `gains`.
     """
     flat = torch.cat([gain.abs() for gain in gains.values()])
     keep = torch.ones(len(flat), dtype=torch.bool)
@@ -111,14 +113,36 @@ def _distance_counted(one: Masks, other: Masks) -> float:
     return 1 - same / total
 
 
-def _counts(one: Masks, other: Masks) -> tuple[int, int, int, int, int]:
-    """Entries, different, only in one, kept in one, kept in either."""
-    a, b = (torch.cat([m[name].flatten() for name in one]) for m in (one, other))
-    return len(a), int((a ^ b).sum()), int((a & ~b).sum()), int(a.sum()), int((a | b).sum())
-
-
-def _layer_mean(one: Masks, other: Masks) -> float:
-    return sum((one[n] != other[n]).float().mean().item() for n in one) / len(one)
+def _differing(one: Masks, other: Masks, *, mistake: str) -> float:
+    """The distance with one thing wrong."""
+    if mistake == "by position":
+        return mask_distance(one, dict(zip(one, other.values(), strict=True)))
+    layers = [(int((one[n] != other[n]).sum()), one[n].numel()) for n in one]
+    differ, total = (sum(column) for column in zip(*layers, strict=True))
+    kept, only_one, either = (
+        sum(int(a.sum()) for a in found)
+        for found in (
+            one.values(),
+            [one[n] & ~other[n] for n in one],
+            [one[n] | other[n] for n in one],
+        )
+    )
+    found: dict[str, Callable[[], float]] = {
+        "mean of layers": lambda: sum(d / n for d, n in layers) / len(layers),
+        "count": lambda: float(differ),
+        "agreement": lambda: 1 - differ / total,
+        "either": lambda: differ / max(1, either),
+        "kept": lambda: differ / max(1, kept),
+        "one way": lambda: only_one / total,
+        "one way twice": lambda: 2 * only_one / total,
+        "how many": lambda: abs(2 * only_one - differ) / total,
+        "last layer": lambda: differ / layers[-1][1],
+        "first layer": lambda: layers[0][0] / layers[0][1],
+        "rows": lambda: differ / sum(len(mask) for mask in one.values()),
+        "changed layers": lambda: differ / max(1, sum(n for d, n in layers if d)),
+        "root": lambda: math.sqrt(differ) / total,
+    }
+    return found[mistake]()
 
 
 def _stop_with_max(matrix: Matrix, window: int, threshold: float) -> int | None:
@@ -138,53 +162,38 @@ def _stop_with_queue(matrix: Matrix, window: int, threshold: float) -> int | Non
     return None
 
 
-def _stop_neighbours(matrix: Matrix, window: int, threshold: float) -> int | None:
-    for t in range(window - 1, len(matrix)):
-        if all(matrix[k][k - 1] < threshold for k in range(t - window + 2, t + 1)):
-            return t + 1
-    return None
+def _stop(matrix: Matrix, window: int, threshold: float, *, mistake: str) -> int | None:
+    """The rule with one thing wrong."""
+    first = {"before it is full": 1, "longer": window, "distances": window}.get(mistake, window - 1)
+    ends = range(first, len(matrix) - (mistake == "one short"))
 
+    def pairs(t: int) -> Iterable[tuple[int, int]]:
+        """The two masks of each distance that is looked at when t is the newest."""
+        oldest = max(0, t - window + 1)
+        queue = range(oldest, t)
+        return {
+            "neighbours": [(k + 1, k) for k in queue],
+            "distances": [(k + 1, k) for k in range(t - window, t)],
+            "all pairs": combinations(range(oldest, t + 1), 2),
+            "from the oldest": [(k, oldest) for k in range(oldest + 1, t + 1)],
+            "oldest alone": [(t, oldest)],
+            "shorter": [(t, k) for k in queue[1:]],
+            "longer": [(t, k) for k in range(t - window, t)],
+            "all before": [(t, k) for k in range(t)],
+        }.get(mistake, [(t, k) for k in queue])
 
-def _stop_pairs(matrix: Matrix, window: int, threshold: float) -> int | None:
-    for t in range(window - 1, len(matrix)):
-        if all(matrix[i][j] < threshold for i, j in combinations(range(t - window + 1, t + 1), 2)):
-            return t + 1
-    return None
+    def fires(t: int) -> bool:
+        distances = [matrix[i][j] for i, j in pairs(t)]
+        if mistake == "mean":
+            return sum(distances) / len(distances) < threshold
+        small = [d <= threshold if mistake == "equal" else d < threshold for d in distances]
+        return any(small) if mistake == "any" else all(small)
 
-
-def _stop_equal(matrix: Matrix, window: int, threshold: float) -> int | None:
-    for t in range(window - 1, len(matrix)):
-        if all(matrix[t][old] <= threshold for old in range(t - window + 1, t)):
-            return t + 1
-    return None
-
-
-def _stop_early(matrix: Matrix, window: int, threshold: float) -> int | None:
-    for t in range(1, len(matrix)):
-        if all(matrix[t][old] < threshold for old in range(max(0, t - window + 1), t)):
-            return t + 1
-    return None
-
-
-def _stop_any(matrix: Matrix, window: int, threshold: float) -> int | None:
-    for t in range(window - 1, len(matrix)):
-        if any(matrix[t][old] < threshold for old in range(t - window + 1, t)):
-            return t + 1
-    return None
-
-
-def _shifted(matrix: Matrix, window: int, threshold: float, by: int) -> int | None:
-    epoch = early_bird_epoch(matrix, window, threshold)
-    return None if epoch is None else epoch + by
-
-
-def _stop_last(matrix: Matrix, window: int, threshold: float) -> int | None:
-    fired = [
-        t + 1
-        for t in range(window - 1, len(matrix))
-        if all(matrix[t][old] < threshold for old in range(t - window + 1, t))
-    ]
-    return max(fired, default=None)
+    fired = [t for t in ends if fires(t)]
+    if not fired:
+        return len(matrix) if mistake == "last if none" else None
+    row = fired[-1 if mistake == "last" else 0]
+    return row + {"row": 0, "oldest": 2 - window}.get(mistake, 1)
 
 
 def _densities(mask: Masks) -> tuple[list[int], list[float]]:
@@ -202,26 +211,33 @@ def _random_with_tensors(mask: Masks) -> float:
     return float((n * (1 - d**2 - (1 - d) ** 2)).sum() / n.sum())
 
 
-def _random_overall(mask: Masks) -> float:
-    n, d = _densities(mask)
-    overall = sum(a * b for a, b in zip(n, d, strict=True)) / sum(n)
-    return 2 * overall * (1 - overall)
-
-
-def _random_largest(mask: Masks) -> float:
-    n, d = _densities(mask)
-    return sum(a * 2 * min(b, 1 - b) for a, b in zip(n, d, strict=True)) / sum(n)
-
-
-def _random_layer_mean(mask: Masks) -> float:
-    _, d = _densities(mask)
-    return sum(2 * b * (1 - b) for b in d) / len(d)
-
-
-def _random_by_kept(mask: Masks) -> float:
+def _chance(mask: Masks, *, mistake: str) -> float:
+    """The average distance with one thing wrong."""
     n, d = _densities(mask)
     kept = [a * b for a, b in zip(n, d, strict=True)]
-    return sum(k * 2 * b * (1 - b) for k, b in zip(kept, d, strict=True)) / max(1.0, sum(kept))
+    overall, mean_density = sum(kept) / sum(n), sum(d) / len(d)
+    each = [2 * b * (1 - b) for b in d]
+    right = sum(a * b for a, b in zip(n, each, strict=True))
+
+    def weighted(values: Iterable[float], weights: Sequence[float]) -> float:
+        return sum(a * b for a, b in zip(values, weights, strict=True)) / (sum(weights) or 1)
+
+    found: dict[str, Callable[[], float]] = {
+        "overall": lambda: 2 * overall * (1 - overall),
+        "mean density": lambda: 2 * mean_density * (1 - mean_density),
+        "mean of layers": lambda: sum(each) / len(each),
+        "half": lambda: right / sum(n) / 2,
+        "agreement": lambda: 1 - right / sum(n),
+        "largest": lambda: weighted([2 * min(b, 1 - b) for b in d], n),
+        "by kept": lambda: weighted(each, kept),
+        "over kept": lambda: right / max(1, sum(kept)),
+        "count": lambda: right,
+        "rows": lambda: weighted(each, [len(m) for m in mask.values()]),
+        "less one": lambda: weighted([e * a / max(1, a - 1) for e, a in zip(each, n, strict=True)], n),
+        "changing layers": lambda: weighted(each, [a * (0 < b < 1) for a, b in zip(n, d, strict=True)]),
+        "rounded": lambda: weighted([2 * round(b, 2) * (1 - round(b, 2)) for b in d], n),
+    }
+    return found[mistake]()
 
 
 def _split_like(gains: Masks, keep: Tensor) -> dict[str, Tensor]:
@@ -243,34 +259,46 @@ def _channels_flipped(gains: Masks, density: float) -> dict[str, Tensor]:
     return _split_like(gains, keep.flip(0))
 
 
-def _channels_over_threshold(gains: Masks, density: float, *, equal: bool) -> dict[str, Tensor]:
-    flat = torch.cat([g.abs() for g in gains.values()])
-    at = min(len(flat) - 1, len(flat) - round(density * len(flat)))
-    limit = flat.sort().values[at]
-    return _split_like(gains, flat >= limit if equal else flat > limit)
-
-
-def _channels_first_of_ties(gains: Masks, density: float) -> dict[str, Tensor]:
-    flat = torch.cat([g.abs() for g in gains.values()])
-    keep = torch.zeros(len(flat), dtype=torch.bool)
-    keep[flat.argsort(descending=True, stable=True)[: round(density * len(flat))]] = True
-    return _split_like(gains, keep)
-
-
-def _channels_signed(gains: Masks, density: float) -> dict[str, Tensor]:
-    flat = torch.cat(list(gains.values()))
+def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor]:
+    """The channels with one thing wrong."""
+    if mistake == "each layer":
+        return {name: channels_to_keep({name: gain}, density)[name] for name, gain in gains.items()}
+    names = sorted(gains) if mistake == "sorted" else list(gains)
+    values = [gains[name] if mistake == "signed" else gains[name].abs() for name in names]
+    if mistake == "shares":
+        values = [gain / gain.max() for gain in values]
+    flat = torch.cat(values)
+    exact = density * len(flat)
+    number = {
+        "cut off": int(exact),
+        "up": math.ceil(exact),
+        "half up": int(exact + 0.5),
+        "removed rounded": len(flat) - round((1 - density) * len(flat)),
+        "density removed": len(flat) - round(exact),
+        "minus 0": round(exact) or len(flat),
+    }.get(mistake, round(exact))
+    if mistake == "first of equals":
+        order = flat.argsort(descending=True, stable=True).flip(0)
+    elif mistake == "place in the layer":
+        places = torch.cat([torch.arange(len(gain)) for gain in values])
+        order = places.argsort(stable=True)
+        order = order[flat[order].argsort(stable=True)]
+    else:
+        order = flat.argsort(stable=True)
     keep = torch.ones(len(flat), dtype=torch.bool)
-    keep[flat.argsort(stable=True)[: len(flat) - round(density * len(flat))]] = False
-    return _split_like(gains, keep)
-
-
-def _channels_by_layer(gains: Masks, density: float) -> dict[str, Tensor]:
-    return {name: channels_to_keep({name: gain}, density)[name] for name, gain in gains.items()}
-
-
-def _channels_truncated(gains: Masks, density: float) -> dict[str, Tensor]:
-    total = sum(len(g) for g in gains.values())
-    return channels_to_keep(gains, int(density * total) / total)
+    keep[order[: len(flat) - number]] = False
+    if mistake in ("above", "published", "published, capped", "at least"):
+        at = len(flat) - number if mistake in ("above", "at least") else int((1 - density) * len(flat))
+        at = at if mistake == "published" else min(len(flat) - 1, at)
+        limit = flat.sort().values[at]
+        keep = flat >= limit if mistake == "at least" else flat > limit
+    elif mistake == "equals stay":
+        keep = flat >= (flat.sort().values[-number] if number else math.inf)
+    kept = dict(zip(names, keep.split([len(gain) for gain in values]), strict=True))
+    if mistake == "one a layer":
+        for name, mask in kept.items():
+            mask[gains[name].abs().argmax()] |= not mask.any()
+    return {name: ~kept[name] if mistake == "inverted" else kept[name] for name in gains}
 
 
 def _factor_in_a_loop(schedule: Phases, baseline: Phases, zeros_are_free: bool) -> float:
@@ -290,9 +318,37 @@ def _factor_by_power(schedule: Phases, baseline: Phases, zeros_are_free: bool) -
     return cost(baseline) / cost(schedule)
 
 
-def _priced(schedule: Phases, baseline: Phases, ours: bool, theirs: bool) -> float:
-    """Each side with zeros free or not; one epoch of the dense network is the measure between them."""
-    return cost_factor([(1, 1)], baseline, theirs) * cost_factor(schedule, [(1, 1)], ours)
+def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake: str) -> float:
+    """The factor with one thing wrong."""
+    if mistake == "baseline alone":  # the last phase of the baseline
+        baseline = baseline[-1:]
+    free = {"always": True, "never": False, "inverted": not zeros_are_free}.get(mistake, zeros_are_free)
+
+    def cost(phases: Phases, free: bool) -> float:
+        if mistake == "set":
+            phases = list(set(phases))
+        if mistake == "dict":
+            phases = list(dict(phases).items())
+        epochs, densities = ([phase[i] for phase in phases] for i in (0, 1))
+        if mistake == "no epochs":
+            epochs = [1] * len(phases)
+        elif mistake == "mean density":
+            densities = [sum(densities) / len(densities)] * len(phases)
+        elif mistake == "products":
+            densities = [math.prod(densities[: i + 1]) for i in range(len(densities))]
+        dense = [float(d > 0) if mistake == "empty is free" else 1.0 for d in densities]
+        return sum(e * d for e, d in zip(epochs, densities if free else dense, strict=True))
+
+    searched = {"without the search": schedule[-1:], "two phases": schedule[:2]}.get(mistake, schedule)
+    ours = cost(searched, free)
+    theirs = cost(baseline, {"baseline dense": False, "baseline free": True}.get(mistake, free))
+    if mistake == "upside down":
+        return ours / theirs
+    if mistake == "saved":
+        return 1 - ours / theirs
+    if mistake == "whole":
+        return float(theirs // ours)
+    return round(theirs / ours, 2) if mistake == "rounded" else theirs / ours
 
 
 EXERCISES = (
@@ -322,44 +378,39 @@ EXERCISES = (
             ),
             Case(({"w": _bits("0000")}, {"w": _bits("0000")}), "Neither mask keeps anything."),
             Case(({"w": _bits("0000")}, {"w": _bits("0100")}), "One mask keeps nothing."),
+            Case(
+                ({"a": _bits("10"), "b": _bits("01")}, {"b": _bits("01"), "a": _bits("10")}),
+                "Equal masks whose names stand in another order.",
+            ),
         ),
         hints=(
             "Two masks differ in an entry where one is True and the other is False; != compares entry by entry.",
             "Count the differing entries over all layers, and count all entries over all layers. Divide at the end.",
             "differ = sum((one[n] != other[n]).sum().item() for n in one); divide it by the sum of one[n].numel().",
         ),
-        misconceptions=(
-            Misconception(
-                _layer_mean,
-                "This is the mean of the layers' distances, so a small layer weighs as much as a large one; count entries "
-                "over the whole network.",
-            ),
-            Misconception(
-                lambda one, other: float(_counts(one, other)[1]),
-                "This is the number of entries that differ; divide it by the number of all entries.",
-            ),
-            Misconception(
-                lambda one, other: 1 - mask_distance(one, other),
-                "This is the fraction of entries that agree; the distance is what is left, 0 for equal masks.",
-            ),
-            Misconception(
-                lambda one, other: _counts(one, other)[1] / max(1, _counts(one, other)[4]),
-                "You divide by the entries that either mask keeps (the Jaccard distance); here one divides by all entries.",
-            ),
-            Misconception(
-                lambda one, other: _counts(one, other)[1] / max(1, _counts(one, other)[3]),
-                "You divide by the entries that the first mask keeps; here one divides by all entries.",
-            ),
-            Misconception(
-                lambda one, other: _counts(one, other)[2] / _counts(one, other)[0],
-                "You count only what the first mask keeps and the second does not; the other way round is a difference too.",
-            ),
-            Misconception(
-                lambda one, other: (
-                    abs(2 * _counts(one, other)[2] - _counts(one, other)[1]) / _counts(one, other)[0]
-                ),
-                "You compare how many entries are kept, not which ones; two masks of one density can differ everywhere.",
-            ),
+        misconceptions=variants(
+            _differing,
+            {
+                "mean of layers": "This is the mean of the layers' distances, so a small layer weighs as much as a large "
+                "one; count entries over the whole network.",
+                "first layer": "You return after the first layer; count all layers, and divide once after the loop.",
+                "last layer": "You divide by the size of the last layer; add up the sizes of all layers.",
+                "rows": "You divide by the number of rows, which is what len gives for a matrix; count entries.",
+                "changed layers": "You leave layers that agree out of the number of entries; their entries count too.",
+                "by position": "You pair the layers by their place in the two dicts; pair them by name.",
+                "count": "This is the number of entries that differ; divide it by the number of all entries.",
+                "agreement": "This is the fraction of entries that agree; the distance is what is left, 0 for equal masks.",
+                "either": "You divide by the entries that either mask keeps (the Jaccard distance); here one divides by all "
+                "entries.",
+                "kept": "You divide by the entries that the first mask keeps; here one divides by all entries.",
+                "one way": "You count only what the first mask keeps and the second does not; the other way round is a "
+                "difference too.",
+                "one way twice": "You count what the first mask keeps and the second does not, and double it. The other way "
+                "round can be another number, when the masks keep unequally many.",
+                "how many": "You compare how many entries are kept, not which ones; two masks of one density can differ "
+                "everywhere.",
+                "root": "You take the square root of the count, as for a length; here it is the count itself.",
+            },
         ),
         alternatives=(_distance_joined, _distance_counted),
         difficulty="easy",
@@ -382,6 +433,7 @@ EXERCISES = (
                 (_apart(0, 0.16, 0.08), 3, 0.1),
                 "The two old masks are far apart; the newest lies between them.",
             ),
+            Case((_apart(0, 0.08, -0.08), 3, 0.1), "The oldest mask lies between the two others."),
             Case((_apart(0, 0.25, 0.25), 3, 0.25), "A distance equals the threshold."),
             Case((_apart(0, 0.5, 0.5, 0.2), 2, 0.1), "A window of two."),
             Case(
@@ -400,44 +452,34 @@ EXERCISES = (
             "For the row of the newest mask look at the window - 1 entries left of the diagonal. All must be < threshold.",
             "all(matrix[t][j] < threshold for j in range(t - window + 1, t)): return t + 1. After the loop: return None.",
         ),
-        misconceptions=(
-            Misconception(
-                _stop_neighbours,
-                "You compare each mask with the one before it. A slow drift passes that; compare the newest with every mask "
-                "in the window.",
-            ),
-            Misconception(
-                _stop_pairs,
-                "You compare all pairs in the window; here only the newest mask is compared with the others.",
-            ),
-            Misconception(
-                _stop_equal, "A distance that equals the threshold passes yours; it must be below."
-            ),
-            Misconception(
-                lambda matrix, window, threshold: _shifted(matrix, window, threshold, -1),
-                "This is the row of the matrix; epochs count from 1, so the epoch is one more.",
-            ),
-            Misconception(
-                lambda matrix, window, threshold: early_bird_epoch(matrix, window + 1, threshold),
-                "Your queue is longer by one: with a window of 5 the newest mask has 4 others beside it, not 5.",
-            ),
-            Misconception(
-                _stop_early,
-                "You do not wait until the window is full; before that, few distances are there to be large.",
-            ),
-            Misconception(_stop_any, "You stop when one of the distances is small; all of them must be."),
-            Misconception(
-                lambda matrix, window, threshold: _shifted(matrix, window, threshold, 1 - window),
-                "This is the oldest epoch in the window; at that time nobody could know. The ticket is drawn at the newest.",
-            ),
-            Misconception(
-                lambda matrix, window, threshold: early_bird_epoch(matrix, window, threshold) or len(matrix),
-                "If the rule never fires you return the last epoch; that hides that there is no ticket. Return None.",
-            ),
-            Misconception(
-                _stop_last,
-                "This is the last epoch at which the rule holds; a training that stops ends at the first.",
-            ),
+        misconceptions=variants(
+            _stop,
+            {
+                "neighbours": "You compare each mask with the one before it. A slow drift passes that; compare the newest "
+                "with every mask in the window.",
+                "distances": "You compare each mask with the one before it, and `window` times. A slow drift passes that; "
+                "compare the newest with the window - 1 masks before it.",
+                "all pairs": "You compare all pairs in the window; here only the newest mask is compared with the others.",
+                "from the oldest": "You compare the oldest mask in the window with those after it; compare the newest with "
+                "those before it.",
+                "oldest alone": "You compare the newest mask with the oldest in the window only; each of those between "
+                "counts too.",
+                "shorter": "Your window is shorter by one: you leave out its oldest mask.",
+                "longer": "Your queue is longer by one: with a window of 5 the newest mask has 4 others beside it, not 5.",
+                "all before": "You compare the newest mask with all masks before it; only those in the window count.",
+                "mean": "You compare the mean of the distances with the threshold; each single one must be below it.",
+                "any": "You stop when one of the distances is small; all of them must be.",
+                "equal": "A distance that equals the threshold passes yours; it must be below.",
+                "row": "This is the row of the matrix; epochs count from 1, so the epoch is one more.",
+                "oldest": "This is the oldest epoch in the window; at that time nobody could know. The ticket is drawn at "
+                "the newest.",
+                "before it is full": "You do not wait until the window is full; before that, few distances are there to be "
+                "large.",
+                "one short": "You never look at the last epoch; the rule may fire there too.",
+                "last if none": "If the rule never fires you return the last epoch; that hides that there is no ticket. "
+                "Return None.",
+                "last": "This is the last epoch at which the rule holds; a training that stops ends at the first.",
+            },
         ),
         alternatives=(_stop_with_max, _stop_with_queue),
         difficulty="medium",
@@ -460,6 +502,7 @@ EXERCISES = (
             Case(({"w": _bits("1111")},), "All is kept, so there is only one such mask."),
             Case(({"w": _bits("0000")},), "Nothing is kept."),
             Case(({"a": _bits("1111"), "b": _bits("0000")},), "One layer whole, the other empty."),
+            Case(({"a": _bits("1111"), "b": _bits("10")},), "One layer whole, the other half kept."),
             Case(
                 ({"a": _bits("110", "100"), "b": _bits("11111110")},),
                 "Rows and columns, and a density above a half.",
@@ -470,31 +513,29 @@ EXERCISES = (
             "Work out for each layer how many of its entries differ on average: its size times 2d(1 - d).",
             "Add these numbers over the layers, and divide once by the number of all entries.",
         ),
-        misconceptions=(
-            Misconception(
-                _random_overall,
-                "You take the density of the whole network. Masks with unequal layers agree more often; take each layer's own.",
-            ),
-            Misconception(
-                _random_layer_mean,
-                "This is the mean over layers, so a small layer weighs as much as a large one; weigh by the number of entries.",
-            ),
-            Misconception(
-                lambda mask: random_distance(mask) / 2,
-                "d(1 - d) is the probability that the first mask keeps the entry and the second does not; there are two ways.",
-            ),
-            Misconception(
-                lambda mask: 1 - random_distance(mask),
-                "This is how far two random masks agree; the distance is what is left.",
-            ),
-            Misconception(
-                _random_largest,
-                "This is the largest distance that two such masks can have; random masks overlap by chance and are closer.",
-            ),
-            Misconception(
-                _random_by_kept,
-                "You weigh the layers by the entries that they keep; the distance counts removed entries as well.",
-            ),
+        misconceptions=variants(
+            _chance,
+            {
+                "overall": "You take the density of the whole network. Masks with unequal layers agree more often; take each "
+                "layer's own.",
+                "mean density": "You average the densities first; 2d(1 - d) belongs to each layer's own density.",
+                "mean of layers": "This is the mean over layers, so a small layer weighs as much as a large one; weigh by the "
+                "number of entries.",
+                "half": "d(1 - d) is the probability that the first mask keeps the entry and the second does not; there are "
+                "two ways.",
+                "agreement": "This is how far two random masks agree; the distance is what is left.",
+                "largest": "This is the largest distance that two such masks can have; random masks overlap by chance and are "
+                "closer.",
+                "by kept": "You weigh the layers by the entries that they keep; the distance counts removed entries as well.",
+                "over kept": "You divide by the number of kept entries; divide by the number of all entries.",
+                "count": "This is how many entries differ on average; divide by the number of all entries.",
+                "rows": "You take the number of rows for the size of a layer, which is what len gives; count entries.",
+                "less one": "Your numbers are too large by the factor n / (n - 1), which the variance of a sample has by "
+                "default; 2d(1 - d) has none.",
+                "changing layers": "You leave out layers that are full or empty. No entry differs there, and all of them are "
+                "entries of the network.",
+                "rounded": "You round the density of a layer; keep all its digits.",
+            },
         ),
         alternatives=(_random_by_counts, _random_with_tensors),
         difficulty="medium",
@@ -519,8 +560,22 @@ EXERCISES = (
                 ({"bn1": torch.tensor([0.5, 0.9]), "bn2": torch.tensor([0.5, 0.1, 0.5])}, 0.6),
                 "Three gains tie for two places.",
             ),
+            Case(
+                ({"bn1": torch.tensor([0.5, 0.5]), "bn2": torch.tensor([0.5, 0.5])}, 0.5),
+                "Four equal gains in two layers: the index counts through all layers.",
+            ),
+            Case(
+                ({"b": torch.tensor([0.5]), "a": torch.tensor([0.5])}, 0.5),
+                "Two equal gains; the names do not stand in alphabetical order.",
+            ),
             Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 1.0), "All channels stay."),
             Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.0), "No channel stays."),
+            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.4), "1.2 channels, which rounds to 1."),
+            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.5), "1.5 channels, which rounds to 2."),
+            Case(
+                ({"bn": torch.tensor([0.5, 0.4, 0.3, 0.2, 0.1])}, 0.5),
+                "2.5 channels, which Python's round makes 2.",
+            ),
             Case(
                 ({"bn": torch.arange(1, 12).float()}, 0.7),
                 "Seventy percent of eleven channels are 7.7, which rounds to 8.",
@@ -533,42 +588,46 @@ EXERCISES = (
                 ({"bn1": torch.tensor([0.2, 0.4, 0.6]), "bn2": torch.tensor([0.3, 0.5])}, 0.2),
                 "Only one of five channels stays.",
             ),
+            Case(
+                ({"bn": torch.ones(40)}, 0.75),
+                "Forty equal gains, so many that not every sort leaves them in their order.",
+            ),
         ),
         hints=(
             "Put the absolute gains of all layers into one tensor, rank them there, and cut the result up again.",
             "Do not compare with a threshold: equal gains make the count wrong. Sort positions, and remove so many.",
             "flat.argsort(stable=True)[: len(flat) - round(density * len(flat))] are the places that go; split by len(gain).",
         ),
-        misconceptions=(
-            Misconception(
-                lambda gains, density: _channels_over_threshold(gains, density, equal=False),
-                "You keep what is above a threshold that is itself one of the gains: one channel too few, and none if all "
-                "gains are equal.",
-            ),
-            Misconception(
-                lambda gains, density: _channels_over_threshold(gains, density, equal=True),
-                "You keep what equals the threshold, too: with equal gains too many channels stay.",
-            ),
-            Misconception(
-                _channels_first_of_ties,
-                "The count is right, but among equal gains you keep the first; the one with the lowest index goes first.",
-            ),
-            Misconception(
-                _channels_signed,
-                "You rank gains with their sign. A gain of -0.9 scales its channel as much as one of 0.9.",
-            ),
-            Misconception(
-                _channels_by_layer,
-                "You rank each layer by itself; network slimming ranks the channels of all layers together.",
-            ),
-            Misconception(
-                lambda gains, density: channels_to_keep(gains, 1 - density),
-                "You remove the fraction `density`; density is the fraction that stays.",
-            ),
-            Misconception(
-                _channels_truncated,
-                "You cut the number of channels off at the point; `round` it.",
-            ),
+        misconceptions=variants(
+            _channels,
+            {
+                "above": "You keep what is above a threshold that is itself one of the gains: one channel too few, and none "
+                "if all gains are equal.",
+                "published": "This is the rule of the published code. Its threshold is itself one of the gains, so it keeps "
+                "one channel too few, and none if all gains are equal.",
+                "published, capped": "This is the rule of the published code, with a limit for its index. The threshold is "
+                "itself one of the gains: one channel too few stays, and none if all gains are equal.",
+                "at least": "You keep what equals the threshold, too: with equal gains too many channels stay.",
+                "equals stay": "Your threshold is the smallest gain that stays. All that equal it stay too, so that with "
+                "equal gains there are too many.",
+                "minus 0": "Where no channel should stay all do: a slice [-0:] is the whole, because -0 is 0.",
+                "first of equals": "The count is right, but among equal gains you keep the first; the one with the lowest "
+                "index is removed first.",
+                "place in the layer": "Among equal gains you compare places inside the layers; the index counts through all "
+                "layers.",
+                "sorted": "You sort the names of the layers; among equal gains the order of the dict decides.",
+                "signed": "You rank gains with their sign. A gain of -0.9 scales its channel as much as one of 0.9.",
+                "each layer": "You rank each layer by itself; network slimming ranks the channels of all layers together.",
+                "shares": "You divide the gains by the largest of their layer; here they are ranked as they are.",
+                "one a layer": "You keep at least one channel in each layer. The library does that too, but here only the "
+                "gains decide.",
+                "density removed": "You remove the fraction `density`; density is the fraction that stays.",
+                "inverted": "Your mask is the other way round: True is a channel that stays.",
+                "cut off": "You cut the number of channels off at the point; `round` it.",
+                "up": "You round the number of channels up; `round` goes to the nearest whole number.",
+                "half up": "You round a half up. Python's `round` takes the even neighbour, so that 2.5 becomes 2.",
+                "removed rounded": "You round the number of channels that go; the number that stay is rounded.",
+            },
         ),
         alternatives=(_channels_sorted, _channels_flipped),
         difficulty="medium",
@@ -601,41 +660,43 @@ EXERCISES = (
                 ([(8, 1.0), (12, 0.5)], [(20, 1.0), (20, 0.8), (20, 0.64)], True),
                 "Against three rounds of pruning.",
             ),
+            Case(
+                ([(5, 1.0), (5, 0.5), (5, 0.5), (5, 0.1)], [(20, 1.0)], True),
+                "A schedule of four phases, of which two are equal.",
+            ),
+            Case(([(5, 1.0), (5, 0.0)], [(20, 1.0)], False), "A phase of density 0, where zeros cost."),
         ),
         hints=(
             "The cost of a phase is its epochs times the cost of one epoch; a schedule costs the sum of its phases.",
             "An epoch costs its density if zeros are free, and 1 if they are not; the same holds for the baseline.",
             "sum(epochs * (density if zeros_are_free else 1) for epochs, density in phases), for both; baseline / schedule.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: cost_factor(baseline, schedule, zeros_are_free),
-                "This is the inverse: a factor above 1 says that the baseline costs more.",
-            ),
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: cost_factor(
-                    schedule[-1:], baseline, zeros_are_free
-                ),
-                "You leave out the epochs in which the ticket was searched for; they were trained, too, and densely.",
-            ),
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: _priced(schedule, baseline, True, True),
-                "You always count zeros as free; on hardware that multiplies them an epoch costs 1, whatever its density.",
-            ),
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: _priced(schedule, baseline, False, False),
-                "You never count zeros as free, so density plays no part.",
-            ),
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: _priced(schedule, baseline, zeros_are_free, False),
-                "You count zeros as free for the schedule and not for the baseline; the same hardware runs both.",
-            ),
-            Misconception(
-                lambda schedule, baseline, zeros_are_free: (
-                    1 - 1 / cost_factor(schedule, baseline, zeros_are_free)
-                ),
-                "This is the fraction that is saved; the factor is baseline divided by schedule.",
-            ),
+        misconceptions=variants(
+            _priced,
+            {
+                "upside down": "This is the inverse: a factor above 1 says that the baseline costs more.",
+                "saved": "This is the fraction that is saved; the factor is baseline divided by schedule.",
+                "without the search": "You leave out the epochs in which the ticket was searched for; they were trained, "
+                "too, and densely.",
+                "two phases": "You count the first two phases of the schedule only; there may be more.",
+                "baseline alone": "You count the last phase of the baseline only; add up all of them.",
+                "always": "You always count zeros as free; on hardware that multiplies them an epoch costs 1, whatever its "
+                "density.",
+                "never": "You never count zeros as free, so density plays no part.",
+                "inverted": "Your switch is the other way round: an epoch costs its density if zeros are free.",
+                "baseline dense": "You count zeros as free for the schedule and not for the baseline; the same hardware runs "
+                "both.",
+                "baseline free": "You always count zeros as free for the baseline; the same hardware runs both.",
+                "empty is free": "For you an epoch of density 0 costs nothing even where zeros cost; there every epoch costs "
+                "1.",
+                "set": "You count equal phases once (a set does that); each of them is trained.",
+                "dict": "You make a dict of the phases, in which those with equal epochs replace each other; each counts.",
+                "no epochs": "You leave out the epochs; a phase costs its epochs times the cost of one.",
+                "mean density": "You multiply all epochs by the mean density; a long phase counts more than a short one.",
+                "products": "You multiply the densities of the phases; each is a fraction of the dense network.",
+                "whole": "You divide with //, which cuts the factor off at the point.",
+                "rounded": "You round the factor; return it as it is.",
+            },
         ),
         alternatives=(_factor_in_a_loop, _factor_by_power),
         difficulty="easy",
@@ -693,6 +754,11 @@ QUESTIONS = (
         "All arms of the experiment start from the weights of the same epoch and are trained for equally many steps. Why?",
         (
             Option(
+                "So that all arms cost the same.",
+                False,
+                "They do not: to know the late mask one has to train to the end first.",
+            ),
+            Option(
                 "So that only the mask differs between them.",
                 True,
                 "If the late mask had the late weights as well, one would not know which of the two made the difference.",
@@ -702,26 +768,22 @@ QUESTIONS = (
                 False,
                 "It can be applied to any weights of this network. The question decides which ones.",
             ),
-            Option(
-                "So that all arms cost the same.",
-                False,
-                "They do not: to know the late mask one has to train to the end first.",
-            ),
         ),
     ),
     Question(
         "09.Q4",
-        "A paper reports ten times less energy than a lottery ticket that was found by iterative pruning. What do you ask first?",
+        "A paper reports ten times less energy than a lottery ticket that was found by iterative pruning. The answer to which "
+        "question changes this factor most?",
         (
             Option(
                 "Whether ten times is the mean or the maximum.",
                 False,
-                "A good question, but not the first: the factor depends most on what it is compared with.",
+                "This changes it a little. In the table above, another rival changes a factor of more than ten into one below one.",
             ),
             Option(
                 "Which graphics card was used.",
                 False,
-                "It matters for energy. But first: is iterative pruning what one would otherwise do?",
+                "Both sides of the comparison run on it. What they are compared with changes the factor more.",
             ),
             Option(
                 "What the factor is against training the dense network once, and against the cheapest rival.",

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from lthkit import analysis
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.choosing import TABLES, choose, sentences, sentences_on_ties
 
 
 def split_budget(total: int, trainings: int) -> list[int]:
     """Share `total` steps out among `trainings`: equal whole numbers, and the last takes what does not divide.
 
     Args:
-        total: steps, at least as many as trainings.
+        total: steps, at least as many as trainings, so that each does at least one.
         trainings: 1 or more.
     """
     each = total // trainings
@@ -36,13 +37,13 @@ def ladder_cost(kept: Sequence[int], steps: int, batch_size: int, rewind_step: i
     """The price of all trainings of a ladder of linear layers.
 
     Args:
-        kept: weights that the mask keeps in each training, the first mask's first.
+        kept: weights that the mask keeps in each training, in the order of the trainings.
         steps: length of a training, counted from initialisation.
         batch_size: images an update.
         rewind_step: where every training but the first begins.
 
     Returns:
-        "steps" and "examples" of all trainings, and "sparse_flops": 6 for each kept weight and example.
+        "steps" and "examples" of all trainings, and "sparse_flops": 6 for each kept weight and example. All are ints.
     """
     updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
     return {
@@ -92,18 +93,52 @@ def _split_by_divmod(total: int, trainings: int) -> list[int]:
     return shares
 
 
-def _split_spread(total: int, trainings: int) -> list[int]:
+def _split(total: int, trainings: int, *, mistake: str) -> list[float]:
+    """The right answer with one thing wrong."""
     each, rest = divmod(total, trainings)
-    return [each + (i < rest) for i in range(trainings)]
-
-
-def _split_ceil(total: int, trainings: int) -> list[int]:
-    each = math.ceil(total / trainings)
-    return [each] * (trainings - 1) + [total - each * (trainings - 1)]
+    near, up, others = round(total / trainings), math.ceil(total / trainings), trainings - 1
+    places = range(trainings)
+    shares: dict[str, Sequence[float]] = {
+        "lost": [each] * trainings,
+        "each rounded": [near] * trainings,
+        "rounded": [near] * others + [total - near * others],
+        "rounded up": [up] * others + [total - up * others],
+        "to the first": [each + rest] + [each] * others,
+        "spread": [each + (i < rest) for i in places],
+        "spread at the end": [each + (i >= trainings - rest) for i in places],
+        "borders": [total * (i + 1) // trainings - total * i // trainings for i in places],
+        "rest only": [each] * others + [rest or each],
+        "rest or nothing": [each] * others + [rest],
+        "one more entry": [each] * trainings + [rest] * (rest > 0),
+        "always one more": [each] * trainings + [rest],
+        "one training more": split_budget(total, trainings + 1),
+        "fractions": [total / trainings] * trainings,
+        "floats": [float(share) for share in split_budget(total, trainings)],
+    }
+    return list(shares[mistake])
 
 
 def _fraction_by_logs(snip_density: float, density: float, rounds: int) -> float:
     return 1 - math.exp((math.log(density) - math.log(snip_density)) / rounds)
+
+
+def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str) -> float:
+    """The right answer with one thing wrong."""
+    kept = density / snip_density
+    right = 1 - kept ** (1 / rounds)
+    return {
+        "whole network": 1 - density ** (1 / rounds),
+        "kept": kept ** (1 / rounds),
+        "of all": (snip_density - density) / rounds,
+        "all of it": snip_density * right,
+        "divided": (1 - kept) / rounds,
+        "kept divided": 1 - kept / rounds,
+        "root of the cut": (1 - kept) ** (1 / rounds),
+        "root too early": 1 - density ** (1 / rounds) / snip_density,
+        "one round more": 1 - kept ** (1 / (rounds + 1)),
+        "whole power": 1 - kept ** (1 // rounds),
+        "rounded": round(right, 2),
+    }[mistake]
 
 
 def _fraction_by_search(snip_density: float, density: float, rounds: int) -> float:
@@ -137,23 +172,32 @@ def _cost_less_what_is_skipped(
 
 
 def _cost(
-    kept: Sequence[int],
-    updates: Sequence[int],
-    batch_size: int,
-    *,
-    operations: int = 6,
-    weights: Sequence[int] | None = None,
+    kept: Sequence[int], steps: int, batch_size: int, rewind_step: int, *, mistake: str
 ) -> dict[str, int]:
-    done, weights = sum(updates), kept if weights is None else weights
-    return {
-        "steps": done,
-        "examples": batch_size * done,
-        "sparse_flops": operations * batch_size * sum(n * k for n, k in zip(updates, weights, strict=False)),
-    }
-
-
-def _later(kept: Sequence[int], steps: int, rewind_step: int) -> list[int]:
-    return [steps] + [steps - rewind_step] * (len(kept) - 1)
+    """The right answer with one thing wrong: the updates, the weights, or the operations."""
+    later, n = steps - rewind_step, len(kept)
+    updates = {
+        "all in full": [steps] * n,
+        "first too": [later] * n,
+        "last in full": [later] * (n - 1) + [steps],
+        "one more": [steps] + [later + 1] * (n - 1),
+        "one saving": [later if r == 1 else steps for r in range(n)],
+        "first by value": [steps if k == kept[0] else later for k in kept],
+        "first by size": [steps if k == max(kept) else later for k in kept],
+        "last alone": [0] * (n - 1) + [steps if n == 1 else later],
+    }.get(mistake, [steps] + [later] * (n - 1))
+    weights = {
+        "first mask": [kept[0]] * n,
+        "last mask": [kept[-1]] * n,
+        "last operations": [0] * (n - 1) + [kept[-1]],
+        "sorted": sorted(kept, reverse=True),
+    }.get(mistake, kept)
+    images = 1 if mistake == "one image" else batch_size
+    operations = {"forward": 2, "multiplications": 3, "back as forward": 4}.get(mistake, 6)
+    flops = operations * images * sum(u * k for u, k in zip(updates, weights, strict=True))
+    if mistake == "mean mask":
+        flops = 6 * batch_size * sum(updates) * sum(kept) // n
+    return {"steps": sum(updates), "examples": batch_size * sum(updates), "sparse_flops": flops}
 
 
 Accuracies = Mapping[str, Sequence[float]]
@@ -183,48 +227,8 @@ def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: f
     return min(left, key=lambda name: (costs[name], list(costs).index(name)), default=None)
 
 
-def _pick(
-    costs: Mapping[str, float],
-    accuracies: Accuracies,
-    budget: float,
-    *,
-    against_all: bool = False,
-    rule: str = "paired",
-    choose: str = "cheapest",
-) -> str | None:
-    """The right answer with one thing wrong."""
-    affordable = [name for name in costs if costs[name] <= budget]
-    if not affordable:
-        return None
-    rivals = list(costs) if against_all else affordable
-    best = max(rivals, key=lambda name: mean(accuracies[name]))
-
-    def stays(name: str) -> bool:
-        a, b = analysis.interval(accuracies[name]), analysis.interval(accuracies[best])
-        gap = analysis.interval([x - y for x, y in zip(accuracies[best], accuracies[name], strict=True)])
-        return (
-            name == best
-            or {
-                "paired": gap.low <= 0,
-                "overlap": a.high >= b.low,
-                "half a point": b.mean - a.mean <= 0.005,
-                "every seed": any(x <= y for x, y in zip(accuracies[best], accuracies[name], strict=True)),
-            }[rule]
-        )
-
-    staying = [name for name in affordable if stays(name)]
-    if choose == "best":
-        return max(staying, key=lambda name: mean(accuracies[name]))
-    return min(staying, key=lambda name: costs[name], default=None)
-
-
-def _pick_cheapest_of_all(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
-    return min((name for name in costs if costs[name] <= budget), key=lambda name: costs[name], default=None)
-
-
-def _pick_strictly(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
-    cheaper = {name: cost for name, cost in costs.items() if cost < budget}
-    return _pick(cheaper, accuracies, budget)
+def _choose(costs: Mapping[str, float], accuracies: Accuracies, budget: float, *, mistake: str) -> str | None:
+    return choose({name: (costs[name], accuracies[name]) for name in costs}, budget, mistake=mistake)
 
 
 EXERCISES = (
@@ -247,35 +251,31 @@ EXERCISES = (
             "total // trainings is the equal share. The last training gets the total less what the others got.",
             "each = total // trainings, then [each] * (trainings - 1) + [total - each * (trainings - 1)].",
         ),
-        misconceptions=(
-            Misconception(
-                lambda total, trainings: [total // trainings] * trainings,
-                "The steps that do not divide are lost: the sum of your list is less than the budget.",
-            ),
-            Misconception(
-                lambda total, trainings: [round(total / trainings)] * trainings,
-                "You round every share by itself; the sum then misses the budget, above or below.",
-            ),
-            Misconception(
-                _split_spread,
-                "You hand what is left over to the first trainings, one step each; the last one is to take all of it.",
-            ),
-            Misconception(
-                lambda total, trainings: split_budget(total, trainings)[::-1],
-                "You give what is left over to the first training; it belongs to the last one.",
-            ),
-            Misconception(
-                _split_ceil,
-                "You round the equal share up, so the last training gets less than the others, or nothing.",
-            ),
-            Misconception(
-                lambda total, trainings: split_budget(total, trainings + 1),
-                "There is one training too many: the number given counts trainings, and the first mask's is among them.",
-            ),
-            Misconception(
-                lambda total, trainings: [total / trainings] * trainings,
-                "These are fractions of steps; a training does whole steps.",
-            ),
+        misconceptions=variants(
+            _split,
+            {
+                "lost": "The steps that do not divide are lost: the sum of your list is less than the budget.",
+                "each rounded": "You round every share by itself; the sum then misses the budget, above or below.",
+                "rounded": "You round the equal share to the nearest whole number, sometimes up; the last training then gets "
+                "less than the others.",
+                "rounded up": "You round the equal share up, so the last training gets less than the others, or nothing.",
+                "to the first": "You give what is left over to the first training; it belongs to the last one.",
+                "spread": "You hand what is left over to the first trainings, one step each; the last one is to take all "
+                "of it.",
+                "spread at the end": "You hand what is left over to the last trainings, one step each; the very last one is "
+                "to take all of it.",
+                "borders": "You cut the budget at rounded borders, which spreads what is left over; the last training is to "
+                "take all of it.",
+                "rest only": "Your last training gets what is left over in place of an equal share; it gets both.",
+                "rest or nothing": "Your last training gets only what is left over, even if that is 0; it gets an equal share "
+                "as well.",
+                "one more entry": "You add an entry for what is left over; it belongs to the last training.",
+                "always one more": "You add an entry for what is left over, even if that is 0; it belongs to the last training.",
+                "one training more": "There is one training too many: the number given counts trainings, and the first "
+                "mask's is among them.",
+                "fractions": "These are fractions of steps; a training does whole steps.",
+                "floats": "The numbers are right and they are floats; steps are counted in whole numbers, of type int.",
+            },
         ),
         alternatives=(_split_in_a_loop, _split_by_divmod),
         difficulty="easy",
@@ -298,32 +298,25 @@ EXERCISES = (
             "After all rounds, snip_density * (1 - f) ** rounds is to equal density. Solve this for f.",
             "(density / snip_density) ** (1 / rounds) is what one round keeps; 1 minus that is what it removes.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda snip_density, density, rounds: 1 - density ** (1 / rounds),
-                "You start at the whole network; IMP starts at what SNIP has left.",
-            ),
-            Misconception(
-                lambda snip_density, density, rounds: (density / snip_density) ** (1 / rounds),
-                "This is the fraction that a round keeps; the task asks for the fraction that it removes.",
-            ),
-            Misconception(
-                lambda snip_density, density, rounds: (snip_density - density) / rounds,
-                "You remove the same number of weights in each round, as a fraction of all weights; it is to be a "
-                "fraction of what remains.",
-            ),
-            Misconception(
-                lambda snip_density, density, rounds: (1 - density / snip_density) / rounds,
-                "You divide the whole cut by the number of rounds; fractions of what remains multiply.",
-            ),
-            Misconception(
-                lambda snip_density, density, rounds: 1 - (density / snip_density) ** (1 / (rounds + 1)),
-                "You count one cut too many: there are rounds + 1 trainings, but IMP cuts only between them.",
-            ),
-            Misconception(
-                lambda snip_density, density, rounds: 1 - (density / snip_density) / rounds,
-                "You divide by the number of rounds where the root is asked for.",
-            ),
+        misconceptions=variants(
+            _fraction,
+            {
+                "whole network": "You start at the whole network; IMP starts at what SNIP has left.",
+                "kept": "This is the fraction that a round keeps; the task asks for the fraction that it removes.",
+                "of all": "You remove the same number of weights in each round, as a fraction of all weights; it is to be "
+                "a fraction of what remains.",
+                "all of it": "This is the first round's cut as a fraction of all weights; it is to be a fraction of what "
+                "remains.",
+                "divided": "You divide the whole cut by the number of rounds; fractions of what remains multiply.",
+                "kept divided": "You divide by the number of rounds where the root is asked for.",
+                "root of the cut": "You take the root of what is removed in all; what multiplies from round to round is what "
+                "is kept.",
+                "root too early": "You take the root of the density alone; it belongs to the whole fraction, density by "
+                "snip_density.",
+                "one round more": "You count one cut too many: there are rounds + 1 trainings, but IMP cuts only between them.",
+                "whole power": "Your exponent is a whole number, 0 for two rounds or more: `//` rounds down.",
+                "rounded": "You round the result; after some rounds the density is then another one.",
+            },
         ),
         alternatives=(_fraction_by_logs, _fraction_by_search),
         difficulty="medium",
@@ -337,10 +330,12 @@ EXERCISES = (
             Case(([10], 1, 1, 0), "One training of one step with one image."),
             Case(
                 ([10], 4, 5, 2),
-                "One training only: the first begins at initialisation, whatever the rewind step.",
+                "One training only: the first begins at initialisation and does all steps; only later ones are shorter.",
             ),
             Case(([10, 5], 4, 5, 0), "Two trainings; both begin at initialisation."),
             Case(([10, 5], 4, 5, 1), "The second training begins at step 1."),
+            Case(([10, 10], 4, 5, 1), "Both trainings have the same number of weights."),
+            Case(([5, 10], 4, 5, 1), "The second training has more weights than the first."),
             Case(([100, 50, 25], 30, 20, 10), "Two of three trainings begin at step 10."),
             Case(
                 ([53240, 23810, 10648], 500, 60, 0),
@@ -353,54 +348,30 @@ EXERCISES = (
             "updates = [steps] + [steps - rewind_step] for every other training. Examples are updates times batch_size.",
             "sparse_flops adds 6 * batch_size * updates * kept over the trainings: zip(updates, kept).",
         ),
-        misconceptions=(
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(kept, [steps] * len(kept), batch_size),
-                "You bill every training in full; a training that begins at the rewind step does fewer updates.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept, [steps - rewind_step] * len(kept), batch_size
-                ),
-                "You shorten the first training too; it begins at initialisation and does all steps.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept, _later(kept, steps, rewind_step), batch_size, operations=2
-                ),
-                "You count the forward pass only; the backward pass counts as two more.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept, _later(kept, steps, rewind_step), batch_size, operations=3
-                ),
-                "You count a multiplication and its addition as one operation; they are two.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept, _later(kept, steps, rewind_step), batch_size, weights=[kept[0]] * len(kept)
-                ),
-                "You price every training with the first mask; each one has its own.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept, _later(kept, steps, rewind_step), batch_size, weights=[kept[-1]] * len(kept)
-                ),
-                "You price every training with the last mask; the ticket was found by larger, dearer networks.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: _cost(
-                    kept[-1:], _later(kept, steps, rewind_step)[-1:], batch_size
-                ),
-                "This is the last training alone; the search before it has to be paid as well.",
-            ),
-            Misconception(
-                lambda kept, steps, batch_size, rewind_step: (
-                    _cost(kept, _later(kept, steps, rewind_step), 1)
-                    | {"examples": batch_size * sum(_later(kept, steps, rewind_step))}
-                ),
-                "Your operations are for one image a step; each update takes batch_size of them.",
-            ),
+        misconceptions=variants(
+            _cost,
+            {
+                "all in full": "You bill every training in full; a training that begins at the rewind step does fewer updates.",
+                "first too": "You shorten the first training too; it begins at initialisation and does all steps.",
+                "last in full": "You let the last training do all steps and shorten the first; it is the first that does all.",
+                "one more": "A training that begins at step r does steps - r updates; yours does one more.",
+                "one saving": "You shorten only the second training; every training but the first begins at the rewind step.",
+                "first by value": "You find the first training by its number of weights; another one can have as many.",
+                "first by size": "You take the training of the most weights for the first; the first is the one of place 0.",
+                "sorted": "You sort the trainings by their weights; their order is the one given, and the first does more "
+                "updates.",
+                "forward": "You count the forward pass only; the backward pass counts as two more.",
+                "multiplications": "You count a multiplication and its addition as one operation; they are two.",
+                "back as forward": "You count the backward pass like the forward pass; it takes twice as many operations.",
+                "first mask": "You price every training with the first mask; each one has its own.",
+                "last mask": "You price every training with the last mask; the ticket was found by larger, dearer networks.",
+                "mean mask": "You price every training with the mean number of weights; the first one does more updates, so "
+                "that its weights count more.",
+                "last operations": "Your operations are those of the last training alone; the search before it has to be paid "
+                "as well.",
+                "last alone": "This is the last training alone; the search before it has to be paid as well.",
+                "one image": "Your operations are for one image a step; each update takes batch_size of them.",
+            },
         ),
         alternatives=(_cost_in_a_loop, _cost_less_what_is_skipped),
         difficulty="medium",
@@ -414,40 +385,27 @@ EXERCISES = (
             Case(({"a": 1.0}, {"a": [0.8, 0.9]}, 1.0), "One method, and it costs exactly the budget."),
             Case(({"a": 2.0}, {"a": [0.8, 0.9]}, 1.0), "Nothing is affordable: None."),
             Case(
-                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.81, 0.82], "b": [0.85, 0.86, 0.875]}, 2.0),
-                "The dear method is clearly better: the cheap one is shown to be worse.",
+                ({"b": 2.0, "a": 2.0}, {"a": [0.8, 0.8], "b": [0.8, 0.8]}, 2.0),
+                "The same price and the same accuracies; b is listed first.",
             ),
             Case(
-                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.84]}, 2.0),
+                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
                 "The dear method has the better mean, and the seeds do not agree: the cheap one is not beaten.",
             ),
             Case(
-                ({"b": 2.0, "a": 1.0}, {"a": [0.70, 0.80, 0.90], "b": [0.72, 0.821, 0.92]}, 3.0),
-                "The seeds differ much and the two methods differ little, but alike in every seed.",
+                ({"a": 2.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
+                "The same price, and the second has the better mean.",
             ),
-            Case(
-                (
-                    {"a": 1.0, "b": 2.0, "c": 9.0},
-                    {"a": [0.80, 0.81, 0.80], "b": [0.80, 0.82, 0.801], "c": [0.90, 0.91, 0.92]},
-                    3.0,
-                ),
-                "The best of all costs more than the budget, so nobody has to beat it.",
-            ),
-            Case(
-                ({"a": 1.0, "b": 2.0}, {"a": [0.800, 0.801, 0.802], "b": [0.803, 0.804, 0.8051]}, 2.0),
-                "A difference of 0.3 points, but the same in every seed.",
-            ),
-            Case(
-                ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.80, 0.80], "b": [0.801, 0.82, 0.81]}, 2.0),
-                "Better in every seed, and the interval of three seeds still contains 0.",
-            ),
-            Case(
-                ({"b": 2.0, "a": 2.0}, {"a": [0.8, 0.8, 0.8], "b": [0.8, 0.8, 0.8]}, 2.0),
-                "The same price and the same accuracy: the first of them.",
-            ),
-            Case(
-                ({"a": 3.0, "b": 1.0, "c": 2.0}, {"a": [0.9, 0.9], "b": [0.5, 0.51], "c": [0.89, 0.91]}, 5.0),
-                "Two seeds only; the cheapest loses clearly, the middle one does not.",
+            *(
+                Case(
+                    (
+                        {name: price for name, (price, _) in options.items()},
+                        {name: values for name, (_, values) in options.items()},
+                        budget,
+                    ),
+                    note,
+                )
+                for options, budget, note in TABLES
             ),
         ),
         hints=(
@@ -457,41 +415,7 @@ EXERCISES = (
             "min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
             "method's own gaps are all 0, so there is always one.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, choose="best"),
-                "This is the best mean; a cheaper method that is not shown to be worse is to be preferred.",
-            ),
-            Misconception(
-                _pick_cheapest_of_all,
-                "This is the cheapest of all, even if it is shown to be worse.",
-            ),
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="overlap"),
-                "You ask whether two separate intervals overlap. Methods that share their seeds are compared pair by pair.",
-            ),
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, against_all=True),
-                "You compare with a method that is too dear; only affordable ones compete.",
-            ),
-            Misconception(
-                _pick_strictly,
-                "A method that costs exactly the budget is affordable.",
-            ),
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="every seed"),
-                "You call a method worse if it loses in every seed. That is another rule than the interval: a few seeds "
-                "may all lie on one side by chance.",
-            ),
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, budget, rule="half a point"),
-                "You allow a fixed half point; how much is too much depends on how the differences vary.",
-            ),
-            Misconception(
-                lambda costs, accuracies, budget: _pick(costs, accuracies, math.inf),
-                "You leave out the budget.",
-            ),
-        ),
+        misconceptions=variants(_choose, sentences("method") | sentences_on_ties("method")),
         alternatives=(_pick_by_hand, _pick_dropping),
         difficulty="hard",
         lines=6,
@@ -505,13 +429,13 @@ QUESTIONS = (
         "Why does the hybrid use SNIP for the first cut and magnitude for the later ones, and not the other way round?",
         (
             Option(
-                "SNIP needs a trained network, and magnitude an untrained one.",
+                "A mask by magnitude cannot be drawn before training.",
                 False,
-                "It is the other way round: SNIP was made for the network before training.",
+                "It can (lesson 08). But it does not look at any data, and SNIP does, for one pass over a few images.",
             ),
             Option(
-                "Before training there is nothing else to ask for little money; after a training, which is paid anyway, "
-                "the weights tell more.",
+                "Before training, SNIP is a cheap score that uses data. After a training, which is paid anyway, the "
+                "trained weights can be asked.",
                 True,
                 "The first cut comes before any training was paid. Each later cut comes after one.",
             ),
@@ -524,8 +448,8 @@ QUESTIONS = (
     ),
     Question(
         "10.Q2",
-        "A blog post compares SNIP and IMP with five rounds. Every training has 1,500 steps. IMP is better by a point. "
-        "What does this show?",
+        "A blog post compares SNIP and IMP with five rounds. Every training has 1,500 steps. IMP is better by a point, "
+        "and the interval of the difference excludes 0. What does this show?",
         (
             Option(
                 "That IMP is better at equal cost, because every training has the same length.",

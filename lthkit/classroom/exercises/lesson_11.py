@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
 
 
 def packed_bytes(mask: Mapping[str, Tensor], value_bytes: int) -> int:
@@ -20,8 +22,8 @@ def packed_bytes(mask: Mapping[str, Tensor], value_bytes: int) -> int:
         value_bytes: of one value: 4 for float32, 2 for float16.
 
     Returns:
-        For each tensor, one bit for each entry, eight to a byte (each tensor begins with a byte of its own), and
-        `value_bytes` for each kept entry; summed.
+        For each tensor, one bit for each entry, kept or not, eight to a byte (each tensor begins with a byte of its
+        own), and `value_bytes` for each kept entry; summed.
     """
     bits = sum(math.ceil(m.numel() / 8) for m in mask.values())
     return bits + value_bytes * sum(int(m.sum()) for m in mask.values())
@@ -109,16 +111,39 @@ def _bytes_in_a_loop(mask: Masks, value_bytes: int) -> int:
     return total
 
 
-def _bytes(mask: Masks, value_bytes: int, bits_of: str = "each", values: str = "kept") -> int:
+# Mistakes about the bits of one tensor: how many bytes they take then.
+_BITS: dict[str, Callable[[Tensor], float]] = {
+    "down": lambda m: m.numel() // 8,
+    "down, at least 1": lambda m: max(1, m.numel() // 8),
+    "one more": lambda m: m.numel() // 8 + 1,
+    "nearest": lambda m: round(m.numel() / 8),
+    "nearest, at least 1": lambda m: max(1, round(m.numel() / 8)),
+    "not rounded": lambda m: m.numel() / 8,
+    "bools": lambda m: m.numel(),
+    "none": lambda m: 0,
+    "of kept": lambda m: math.ceil(int(m.sum()) / 8),
+    "by row": lambda m: np.packbits(m.numpy(), axis=-1).size,
+    "by column": lambda m: np.packbits(m.numpy(), axis=0).size,
+    "of rows": lambda m: math.ceil(len(m) / 8),
+    "not of empty": lambda m: math.ceil(m.numel() / 8) if m.any() else 0,
+    "not of full": lambda m: 0 if m.all() else math.ceil(m.numel() / 8),
+}
+
+
+def _bytes(mask: Masks, value_bytes: int, *, mistake: str) -> float:
+    """The bytes with one thing wrong: in the bits (`_BITS`), in the values, or in the tensors that count."""
+    if mistake in _BITS:
+        bits = sum(_BITS[mistake](m) for m in mask.values())
+        return bits + value_bytes * sum(int(m.sum()) for m in mask.values())
     numel, kept = sum(m.numel() for m in mask.values()), sum(int(m.sum()) for m in mask.values())
-    bits = {
-        "each": sum(-(-m.numel() // 8) for m in mask.values()),
-        "down": sum(m.numel() // 8 for m in mask.values()),
-        "together": -(-numel // 8),
-        "bools": numel,
-        "none": 0,
-    }[bits_of]
-    return bits + value_bytes * {"kept": kept, "all": numel, "removed": numel - kept, "none": 0}[values]
+    if mistake == "together":
+        return math.ceil(numel / 8) + value_bytes * kept
+    if mistake in ("first", "last"):
+        name = list(mask)[0 if mistake == "first" else -1]
+        return packed_bytes({name: mask[name]}, value_bytes)
+    wrong = {"all": numel, "removed": numel - kept, "no values": 0}
+    size = {"always 4": 4, "always 1": 1}.get(mistake, value_bytes)
+    return packed_bytes(mask, 0) + size * wrong.get(mistake, kept)
 
 
 Arrays = tuple[list[int], list[int], list[float]]
@@ -136,94 +161,34 @@ def _csr_by_numpy(weight: Tensor) -> Arrays:
     return begins.tolist(), np.nonzero(w)[1].tolist(), w[w != 0].tolist()
 
 
-def _coo(weight: Tensor) -> Arrays:
-    rows, columns = weight.nonzero(as_tuple=True)
-    return rows.tolist(), columns.tolist(), weight[rows, columns].tolist()
-
-
-def _counts(weight: Tensor) -> Arrays:
-    _, columns, values = csr_arrays(weight)
-    return (weight != 0).sum(1).tolist(), columns, values
-
-
-def _no_first_zero(weight: Tensor) -> Arrays:
+def _csr(weight: Tensor, *, mistake: str) -> tuple[Sequence[float], ...]:
+    """The three lists with one thing wrong."""
     begins, columns, values = csr_arrays(weight)
-    return begins[1:], columns, values
-
-
-def _no_last(weight: Tensor) -> Arrays:
-    begins, columns, values = csr_arrays(weight)
-    return begins[:-1], columns, values
-
-
-def _flat_places(weight: Tensor) -> Arrays:
-    begins, _, values = csr_arrays(weight)
-    return begins, weight.flatten().nonzero().flatten().tolist(), values
-
-
-def _by_columns(weight: Tensor) -> Arrays:
-    return csr_arrays(weight.T)
-
-
-def _positive_only(weight: Tensor) -> Arrays:
-    return csr_arrays(weight.clamp(min=0))
-
-
-def _without_empty_rows(weight: Tensor) -> Arrays:
-    return csr_arrays(weight[(weight != 0).any(1)])
-
-
-def _dead_by_sets(incoming: Tensor, outgoing: Tensor) -> list[int]:
-    fed = {u for u, _ in incoming.nonzero().tolist()}
-    read = {u for _, u in outgoing.nonzero().tolist()}
-    return [u for u in range(len(incoming)) if u not in fed & read]
-
-
-def _dead_by_sums(incoming: Tensor, outgoing: Tensor) -> list[int]:
-    paths = incoming.sum(1) * outgoing.sum(0)
-    return [u for u, count in enumerate(paths.tolist()) if count == 0]
-
-
-def _where(condition: Tensor) -> list[int]:
-    return condition.nonzero().flatten().tolist()  # type: ignore[no-any-return]
-
-
-def _bias_by_loop(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
-    new = next_bias.clone()
-    for unit in range(len(bias)):
-        if not incoming[unit].any():
-            new += next_weight[:, unit] * max(0.0, float(bias[unit]))
-    return new
-
-
-def _bias_by_masking(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
-    constants = bias.clamp(min=0) * (incoming.sum(1) == 0)
-    return next_bias + (next_weight * constants).sum(1)
-
-
-def _bias(
-    bias: Tensor,
-    incoming: Tensor,
-    next_weight: Tensor,
-    next_bias: Tensor,
-    *,
-    relu: bool = True,
-    which: str = "empty",
-    weighted: bool = True,
-    sign: int = 1,
-) -> Tensor:
-    """The right answer with one thing wrong."""
-    empty = ~incoming.any(dim=1)
-    chosen = {"empty": empty, "all": torch.ones_like(empty), "fed": ~empty, "partly": ~incoming.all(dim=1)}[
-        which
-    ]
-    handed_on = torch.relu(bias[chosen]) if relu else bias[chosen]
-    return next_bias + sign * (next_weight[:, chosen] @ handed_on if weighted else handed_on.sum())
-
-
-def _bias_in_place(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
-    next_bias += _bias(bias, incoming, next_weight, torch.zeros_like(next_bias))
-    return next_bias
+    rows, counts = weight.nonzero()[:, 0].tolist(), (weight != 0).sum(1).tolist()
+    from_above = weight.T[weight.T != 0].tolist()  # the values column by column
+    wrong: dict[str, tuple[Sequence[float], ...]] = {
+        "row of each": (rows, columns, values),
+        "counts": (counts, columns, values),
+        "0 and counts": ([0, *counts], columns, values),
+        "no first 0": (begins[1:], columns, values),
+        "no last": (begins[:-1], columns, values),
+        "last rows": (begins[: max(rows, default=-1) + 2], columns, values),
+        "empty rows": (sorted(set(begins)), columns, values),
+        "flat": (begins, weight.flatten().nonzero().flatten().tolist(), values),
+        "rows": (begins, rows, values),
+        "from 1": (begins, [c + 1 for c in columns], values),
+        "index()": (begins, [weight[r].tolist().index(v) for r, v in zip(rows, values, strict=True)], values),
+        "other way": csr_arrays(weight.T),
+        "columns and values": (begins, weight.T.nonzero()[:, 0].tolist(), from_above),
+        "values only": (begins, columns, from_above),
+        "exchanged": (begins, values, columns),
+        "int": (begins, columns, [int(v) for v in values]),
+        "rounded": (begins, columns, [round(v, 4) for v in values]),
+        "no sign": (begins, columns, [abs(v) for v in values]),
+        "positive": csr_arrays(weight.clamp(min=0)),
+        "tolerance": csr_arrays(weight * (weight.abs() > 1e-8)),
+    }
+    return wrong[mistake]
 
 
 def _even_by_loop(densities: Sequence[float], ratios: Sequence[float]) -> float:
@@ -247,43 +212,197 @@ def _even_by_numpy(densities: Sequence[float], ratios: Sequence[float]) -> float
     return 0.0 if i == 0 else float(np.interp(1.0, r[i - 1 : i + 1], d[i - 1 : i + 1]))
 
 
-def _even_measured(densities: Sequence[float], ratios: Sequence[float], *, last_fast: bool) -> float:
-    fast = 0
-    for r in reversed(ratios):
-        if r >= 1:
-            break
-        fast += 1
-    place = len(densities) - fast - (0 if last_fast else 1)
-    return 0.0 if fast == 0 else densities[max(0, place)]
+Point = tuple[float, float]  # density and ratio
 
 
-def _even_from_above(densities: Sequence[float], ratios: Sequence[float]) -> float:
-    if ratios[0] < 1:
+def _on_line(low: Point, high: Point) -> float:
+    (d, r), (d_next, r_next) = low, high
+    return d + (1 - r) / (r_next - r) * (d_next - d)
+
+
+# Mistakes about the place between the measurements before and after the crossing.
+_PLACES: dict[str, Callable[[Point, Point], float]] = {
+    "before": lambda low, high: low[0],
+    "after": lambda low, high: high[0],
+    "middle": lambda low, high: (low[0] + high[0]) / 2,
+    "nearer": lambda low, high: min(low, high, key=lambda point: abs(point[1] - 1))[0],
+    "exchanged": lambda low, high: low[0] + high[0] - _on_line(low, high),
+    "logarithm": lambda low, high: math.exp(
+        _on_line((math.log(low[0]), low[1]), (math.log(high[0]), high[1]))
+    ),
+}
+
+
+def _even(densities: Sequence[float], ratios: Sequence[float], *, mistake: str) -> float:
+    """Upwards from the smallest density, with one thing wrong: what counts as reached, an end, or the place (`_PLACES`)."""
+    points = list(zip(densities, ratios, strict=True))[::-1]
+    slow = [r > 1 if mistake == "above 1" else r >= 1 for _, r in points]
+    if slow[0]:
+        if mistake == "line below" or (mistake == "rising line below" and points[0][1] < points[1][1]):
+            return max(0.0, _on_line(*points[:2]))
+        return points[0][0] if mistake == "smallest" else 0.0
+    if not any(slow):
+        if mistake == "line above" and len(points) > 1:
+            return _on_line(*points[-2:])
+        return {"always 1": 1.0, "always 0": 0.0, "always smallest": points[0][0]}.get(mistake, densities[0])
+    i = slow.index(True)
+    low = points[0 if mistake == "from smallest" else i - 1]
+    return _PLACES.get(mistake, _on_line)(low, points[i])
+
+
+def _even_otherwise(densities: Sequence[float], ratios: Sequence[float], *, mistake: str) -> float:
+    """Ways to read the table that are wrong as a whole."""
+    points = list(zip(densities, ratios, strict=True))
+    turned = densities[::-1], ratios[::-1]
+    if mistake == "upside down":
+        return break_even_density(densities, [1 / r for r in ratios])
+    if mistake == "sparsity":
+        return 1 - break_even_density(densities, ratios)
+    if mistake == "not turned":
+        return break_even_density(*turned)
+    if mistake == "ends of interp":
+        return float(np.interp(1, turned[1], turned[0]))
+    crossings = [_on_line(low, high) for high, low in pairwise(points) if low[1] < 1 <= high[1]]
+    if mistake == "from above":
+        return densities[0] if ratios[0] < 1 else (crossings or [0.0])[0]
+    if mistake == "smallest forgotten":
+        return crossings[-1] if crossings else 0.0 if ratios[0] >= 1 else densities[0]
+    # With both ends looked at, as they should be
+    if ratios[-1] >= 1:
+        return 0.0
+    if max(ratios) < 1:
         return densities[0]
-    for i in range(1, len(densities)):
-        if ratios[i] < 1:
-            return _between(densities, ratios, i)
-    return 0.0
+    if mistake == "from above, ends first":
+        return densities[0] if ratios[0] < 1 else crossings[0]
+    if mistake == "largest only":
+        return densities[0] if ratios[0] < 1 else crossings[-1]
+    if mistake == "sorted by ratio":
+        by_ratio = sorted(points, key=lambda point: point[1])
+        return float(np.interp(1, [r for _, r in by_ratio], [d for d, _ in by_ratio]))
+    assert mistake == "one line"
+    slope, start = np.polyfit(densities, ratios, 1)
+    return float((1 - start) / slope)
 
 
-def _between(densities: Sequence[float], ratios: Sequence[float], i: int) -> float:
-    part = (1 - ratios[i]) / (ratios[i - 1] - ratios[i])
-    return densities[i] + part * (densities[i - 1] - densities[i])
+def _dead_by_sets(incoming: Tensor, outgoing: Tensor) -> list[int]:
+    fed = {u for u, _ in incoming.nonzero().tolist()}
+    read = {u for _, u in outgoing.nonzero().tolist()}
+    return [u for u in range(len(incoming)) if u not in fed & read]
 
 
-def _even_midpoint(densities: Sequence[float], ratios: Sequence[float]) -> float:
-    exact, fast = break_even_density(densities, ratios), _even_measured(densities, ratios, last_fast=True)
-    if exact in (0.0, densities[0]):
-        return exact
-    return (fast + densities[list(densities).index(fast) - 1]) / 2
+def _dead_by_sums(incoming: Tensor, outgoing: Tensor) -> list[int]:
+    paths = incoming.sum(1) * outgoing.sum(0)
+    return [u for u, count in enumerate(paths.tolist()) if count == 0]
 
 
-def _even_upside_down(densities: Sequence[float], ratios: Sequence[float]) -> float:
-    return break_even_density(densities, [1 / r for r in ratios])
+def _where(condition: Tensor) -> list[int]:
+    return condition.nonzero().flatten().tolist()  # type: ignore[no-any-return]
 
 
-def _even_as_sparsity(densities: Sequence[float], ratios: Sequence[float]) -> float:
-    return 1 - break_even_density(densities, ratios)
+def _dead(incoming: Tensor, outgoing: Tensor, *, mistake: str) -> list[int]:
+    """The dead units with one thing wrong: in the units, or in the list of them."""
+    unfed, unread = ~incoming.any(1), ~outgoing.any(0)
+    if mistake == "exchanged":
+        return _where(~incoming.any(0) | ~outgoing.any(1))
+    if mistake == "8 bits":
+        return _where((incoming.sum(1, dtype=torch.uint8) == 0) | (outgoing.sum(0, dtype=torch.uint8) == 0))
+    units = {
+        "no input": unfed,
+        "no output": unread,
+        "both": unfed & unread,
+        "only one": unfed ^ unread,
+        "living": ~(unfed | unread),
+        "some": ~incoming.all(1) | ~outgoing.all(0),
+        "some outputs": unfed | ~outgoing.all(0),
+        "some inputs": ~incoming.all(1) | unread,
+        "first output": unfed | ~outgoing[0],
+        "at most one": (incoming.sum(1) <= 1) | (outgoing.sum(0) <= 1),
+    }
+    lists = {
+        "twice": sorted(_where(unfed) + _where(unread)),
+        "unsorted": list(dict.fromkeys(_where(unfed) + _where(unread))),
+        "unsorted, twice": _where(unfed) + _where(unread),
+        "set": list(set(_where(unfed) + _where(unread))),
+        "outputs": sorted({*_where(unfed), *_where(~outgoing.any(1))}),
+        "bools": (unfed | unread).tolist(),
+    }
+    return lists[mistake] if mistake in lists else _where(units[mistake])
+
+
+def _bias_by_loop(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
+    new = next_bias.clone()
+    for unit in range(len(bias)):
+        if not incoming[unit].any():
+            new += next_weight[:, unit] * max(0.0, float(bias[unit]))
+    return new
+
+
+def _bias_by_masking(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
+    constants = bias.clamp(min=0) * (incoming.sum(1) == 0)
+    return next_bias + (next_weight * constants).sum(1)
+
+
+def _unfed(incoming: Tensor) -> Tensor:
+    return ~incoming.any(dim=1)
+
+
+# Mistakes about the units, about what they hand on, and about how it is added up.
+_UNITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "all": lambda incoming: torch.ones(len(incoming)).bool(),
+    "fed": lambda incoming: incoming.any(dim=1),
+    "partly": lambda incoming: ~incoming.all(dim=1),
+    "columns": lambda incoming: ~incoming.any(dim=0),
+    "first": lambda incoming: _unfed(incoming) & (_unfed(incoming).cumsum(0) == 1),
+    "first if none": lambda incoming: (
+        _unfed(incoming) | (torch.arange(len(incoming)) == 0) & incoming.any(1).all()
+    ),
+}
+_HANDED_ON: dict[str, Callable[[Tensor], Tensor]] = {
+    "no relu": lambda b: b,
+    "abs": torch.abs,
+    "leaky": functional.leaky_relu,
+    "relu6": functional.relu6,
+    "relu later": lambda b: b,
+    "relu of the sum": lambda b: b,
+}
+_ADDED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "unweighted": lambda w, h: h.sum(),
+    "subtracted": lambda w, h: -(w @ h),
+    "relu later": lambda w, h: (w * h).relu().sum(1),
+    "relu of the sum": lambda w, h: (w @ h).relu(),
+    "absolute weights": lambda w, h: w.abs() @ h,
+    "one number": lambda w, h: (w @ h).sum(),
+    "mean": lambda w, h: w @ h / max(1, len(h)),
+}
+
+
+def _bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor, *, mistake: str) -> Tensor:
+    """The right answer with one thing wrong: in `_UNITS`, `_HANDED_ON`, `_ADDED`, or in the end."""
+    units = _UNITS.get(mistake, _unfed)(incoming)
+    handed_on = _HANDED_ON.get(mistake, torch.relu)(bias[units])
+    added = _ADDED.get(mistake, torch.matmul)(next_weight[:, units], handed_on)
+    ends = {
+        "unchanged": next_bias.clone(),
+        "constant only": added,
+        "relu at the end": (next_bias + added).relu(),
+    }
+    return ends.get(mistake, next_bias + added)
+
+
+def _bias_in_place(
+    bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor, *, mistake: str
+) -> Tensor:
+    """The right numbers, but an argument is another one after the call."""
+    new = folded_bias(bias, incoming, next_weight, next_bias)
+    if mistake == "next bias":
+        return next_bias.copy_(new)
+    if mistake == "relu_":
+        bias.relu_()
+    elif mistake == "bias":
+        bias[incoming.any(1)] = 0
+    else:
+        next_weight[:, incoming.any(1)] = 0
+    return new
 
 
 def _normal(*shape: int, seed: int) -> Tensor:
@@ -294,6 +413,9 @@ def _bits(*rows: Sequence[int]) -> Tensor:
     return torch.tensor(rows).bool()
 
 
+_NINE_UNITS = torch.tensor([[u not in (1, 8)] for u in range(9)])  # of which 1 and 8 have no input
+
+
 EXERCISES = (
     Exercise(
         id="11.1",
@@ -301,10 +423,15 @@ EXERCISES = (
         cases=(
             Case(({"w": torch.tensor([1, 0, 0, 0, 0, 0, 0, 1]).bool()}, 4), "Eight entries, two kept."),
             Case(({"w": torch.tensor([1, 0, 1]).bool()}, 4), "Three bits take a whole byte."),
+            Case(({"w": torch.tensor([True, True])}, 4), "Everything is kept."),
             Case(({"w": torch.tensor([1, 0, 1, 1]).bool()}, 2), "Values of two bytes, as in float16."),
             Case(
                 ({"a": torch.zeros(3, 3).bool(), "b": torch.tensor([True, False])}, 4),
                 "Two tensors: each begins with a byte of its own. The first keeps nothing.",
+            ),
+            Case(
+                ({"a": torch.arange(8) == 3, "b": torch.arange(17) == 3}, 4),
+                "Two tensors; the seventeen bits of the second need a third byte.",
             ),
             Case(({"w": _normal(20, 31, seed=1) > 1.5}, 4), "A larger matrix, about one in fifteen kept."),
         ),
@@ -313,40 +440,39 @@ EXERCISES = (
             "n bits take n / 8 bytes, rounded up. m.numel() counts the entries, m.sum() those that are True.",
             "Sum math.ceil(m.numel() / 8) over the tensors, and add value_bytes * int(m.sum()) for each.",
         ),
-        misconceptions=(
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, "down"),
-                "The bytes of the mask are rounded down, so that the last bits have no place; round up.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, "together"),
-                "The bits of all tensors are packed together; each tensor begins with a byte of its own, so round up for "
+        misconceptions=variants(
+            _bytes,
+            {
+                "down": "The bytes of the mask are rounded down, so that the last bits have no place; round up.",
+                "down, at least 1": "Beyond the first byte, the bytes of the mask are rounded down, so that the last bits "
+                "have no place; round up.",
+                "one more": "Bits that fill their bytes exactly need no further byte: eight bits take one byte, not two.",
+                "nearest": "You round to the nearest byte; a byte that is begun counts whole, so round up.",
+                "nearest, at least 1": "Beyond the first byte, you round to the nearest one; a byte that is begun counts "
+                "whole, so round up.",
+                "not rounded": "The bits are divided by 8 and not rounded; a byte that is begun counts whole.",
+                "together": "You pack the bits of all tensors together. Each tensor starts in a new byte, so round up for "
                 "each tensor.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, "bools"),
-                "This is a byte for each entry of the mask, as torch holds bools in memory; packed, eight entries share one.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, "none"),
-                "Only the values are counted. Without the mask nobody knows where they belong.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, values="all"),
-                "A value is counted for every entry; only kept entries have one in the file.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, values="removed"),
-                "The values of the removed entries are counted; True means kept.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, 4),
-                "You count 4 bytes for a value whatever value_bytes says.",
-            ),
-            Misconception(
-                lambda mask, value_bytes: _bytes(mask, value_bytes, values="none"),
-                "Only the bits of the mask are counted; the kept values are missing.",
-            ),
+                "bools": "This is a byte for each entry of the mask, as torch holds bools in memory; packed, eight entries "
+                "share one.",
+                "none": "Only the values are counted. Without the mask nobody knows where they belong.",
+                "of kept": "You count a bit for each kept entry; removed entries need one too, because the bits say which "
+                "is which.",
+                "by row": "You begin a new byte for each row; only each tensor begins with one.",
+                "by column": "You begin a new byte for each column; only each tensor begins with one.",
+                "of rows": "len() of a tensor is the number of its rows; each of its entries has a bit.",
+                "not of empty": "A tensor that keeps nothing gets no bits. They have to be written too: they say that "
+                "nothing is kept.",
+                "not of full": "A tensor that keeps everything gets no bits. They have to be written too: they say that "
+                "everything is kept.",
+                "all": "A value is counted for every entry; only kept entries have one in the file.",
+                "removed": "The values of the removed entries are counted; True means kept.",
+                "always 4": "You count 4 bytes for a value whatever value_bytes says.",
+                "always 1": "You count the kept values themselves; each of them takes value_bytes bytes.",
+                "first": "Only the first tensor is counted; is there a `return` inside the loop?",
+                "last": "Only the last tensor is counted; add up over all of them.",
+                "no values": "Only the bits of the mask are counted; the kept values are missing.",
+            },
         ),
         alternatives=(_bytes_by_numpy, _bytes_in_a_loop),
         difficulty="easy",
@@ -362,14 +488,18 @@ EXERCISES = (
                 (torch.tensor([[0.0, 2.0, 3.0], [1.0, 0.0, 0.0]]),),
                 "The rows have different numbers of entries.",
             ),
+            Case((torch.tensor([[1e-30]]),), "A tiny weight, which is not 0."),
             Case((torch.tensor([[-1.0, 0.0], [0.0, 0.5]]),), "A negative weight."),
+            Case((torch.tensor([[2.0, 2.0]]),), "Two equal weights in a row."),
             Case(
                 (torch.tensor([[1.0, 2.0], [0.0, 0.0], [0.0, 3.0], [0.0, 0.0]]),),
                 "Rows without any entry, in the middle and at the end.",
             ),
             Case((torch.zeros(2, 3),), "Nothing is kept."),
-            Case((torch.ones(2, 2),), "Everything is kept."),
-            Case((_normal(4, 6, seed=2).relu() - 0.5 * (_normal(4, 6, seed=3) > 1),), "A larger matrix."),
+            Case(
+                (_normal(4, 6, seed=2).relu().round(decimals=1) - 0.5 * _bits([1, 0, 0, 0, 1, 0]),),
+                "A larger matrix.",
+            ),
         ),
         hints=(
             "Go through the rows from top to bottom. Columns and values of all rows follow one another in two lists.",
@@ -377,65 +507,69 @@ EXERCISES = (
             "for row in weight.tolist(): add the c with row[c] != 0 to columns and the values to values; then "
             "begins.append(len(values)).",
         ),
-        misconceptions=(
-            Misconception(
-                _coo,
-                "Your first list has the row of each value. That is the COO format; CSR says only where each row begins.",
-            ),
-            Misconception(
-                _counts,
-                "Your first list counts the entries of each row. In CSR the counts are added up: where does each row begin?",
-            ),
-            Misconception(
-                _no_first_zero,
-                "The first row begins at 0, and that 0 belongs into the list.",
-            ),
-            Misconception(
-                _no_last,
-                "The end of the last row is missing: the first list has one number more than there are rows.",
-            ),
-            Misconception(
-                _flat_places,
-                "Your second list has places in the flattened matrix; in CSR it has columns, which start at 0 in each row.",
-            ),
-            Misconception(
-                _by_columns,
-                "You go through the matrix column by column. That is CSC, the same idea the other way round.",
-            ),
-            Misconception(
-                _positive_only,
-                "Negative weights are lost; what counts is that an entry is not 0.",
-            ),
-            Misconception(
-                _without_empty_rows,
-                "Rows without entries are left out; they need their place in the first list, or all later rows shift.",
-            ),
+        misconceptions=variants(
+            _csr,
+            {
+                "row of each": "Your first list has the row of each value. That is the COO format; CSR says only where each "
+                "row begins.",
+                "counts": "Your first list counts the entries of each row. In CSR the counts are added up: where does each "
+                "row begin?",
+                "0 and counts": "After its 0, your first list counts the entries of each row. In CSR the counts are added "
+                "up: where does each row begin?",
+                "no first 0": "The first row begins at 0, and that 0 belongs into the list.",
+                "no last": "The end of the last row is missing: the first list has one number more than there are rows.",
+                "last rows": "Your first list ends with the last row that has an entry; empty rows at the end need their "
+                "numbers too.",
+                "empty rows": "Rows without entries are left out; they need their place in the first list, or all later "
+                "rows shift.",
+                "flat": "Your second list has places in the flattened matrix; in CSR it has columns, which start at 0 in "
+                "each row.",
+                "rows": "Your second list has the row of each value. The first list tells the rows already; the second has "
+                "the columns.",
+                "from 1": "Your columns count from 1; they start at 0.",
+                "index()": "index() gives the first place of a value in its row. Where two weights of a row are equal, "
+                "both get the column of the first.",
+                "other way": "You go through the matrix column by column. That is CSC, the same idea the other way round.",
+                "columns and values": "Your first list goes row by row, and the other two go column by column; all three "
+                "go row by row.",
+                "values only": "Your values come column by column, and their columns row by row; they no longer belong "
+                "together.",
+                "exchanged": "Your second and third list are exchanged: first the columns, then the values.",
+                "int": "Your values are cut off to whole numbers; store them as they are.",
+                "rounded": "Your values are rounded; store them as they are.",
+                "no sign": "Your values have lost their signs; store them as they are.",
+                "positive": "Negative weights are lost; what counts is that an entry is not 0.",
+                "tolerance": "You leave out weights that are small. They were kept, and only exact zeros are left out.",
+            },
         ),
         alternatives=(_csr_by_torch, _csr_by_numpy),
         difficulty="medium",
         lines=6,
         minutes=12,
+        atol=0.0,
     ),
     Exercise(
         id="11.3",
         reference=break_even_density,
         cases=(
             Case(([0.4, 0.2], [1.5, 0.5]), "The ratio is 1 halfway between the two measurements."),
+            Case(([0.4, 0.2], [3.0, 1.2]), "Never faster."),
+            Case(([0.4, 0.2], [2.0, 1.0]), "The ratio is exactly 1 at the smallest density."),
+            Case(([0.5], [0.7]), "A single measurement."),
             Case(
                 ([0.5, 0.3, 0.1], [2.2, 1.2, 0.7]), "Three measurements; the ratio is 1 between the last two."
+            ),
+            Case(([0.5, 0.25, 0.1], [2.0, 1.0, 0.4]), "The ratio is exactly 1 at a measurement."),
+            Case(([0.5, 0.1, 0.02], [0.8, 0.4, 0.2]), "Always faster."),
+            Case(
+                ([0.4, 0.2, 0.1], [1.6, 0.8, 1.1]),
+                "Slower again at the smallest density: then nothing is shown.",
             ),
             Case(
                 ([0.5, 0.2, 0.1, 0.05], [0.9, 1.1, 0.7, 0.4]),
                 "The largest density happens to be below 1 again.",
             ),
-            Case(([0.5, 0.1, 0.02], [3.0, 1.8, 1.2]), "Never faster."),
-            Case(([0.5, 0.1, 0.02], [0.8, 0.4, 0.2]), "Always faster."),
-            Case(([0.5, 0.25, 0.1], [2.0, 1.0, 0.4]), "The ratio is exactly 1 at a measurement."),
-            Case(([0.5], [0.7]), "A single measurement."),
-            Case(
-                ([0.4, 0.2, 0.1], [1.6, 0.8, 1.1]),
-                "Slower again at the smallest density: then nothing is shown.",
-            ),
+            Case(([0.5, 0.3, 0.2, 0.1], [1.5, 0.9, 1.2, 0.7]), "The ratio crosses 1 three times."),
         ),
         hints=(
             "Turn the lists round, and go from the smallest density upwards until a ratio is 1 or more.",
@@ -443,31 +577,59 @@ EXERCISES = (
             "Between (d, r) with r < 1 and (d_next, r_next) with r_next >= 1: d + (1 - r) / (r_next - r) * (d_next - d).",
         ),
         misconceptions=(
-            Misconception(
-                lambda densities, ratios: _even_measured(densities, ratios, last_fast=True),
-                "This is the largest measured density at which it is still faster; the line between the two measurements "
-                "tells more exactly where it crosses 1.",
+            *variants(
+                _even,
+                {
+                    "above 1": "A ratio of exactly 1 is not faster: the way up ends where the ratio is 1 or more.",
+                    "smallest": "The ratio is 1 or more at the smallest density already, so the sparse form is nowhere shown "
+                    "to be faster; say 0.0.",
+                    "line below": "You go on with the line below the smallest density. Nothing was measured there; say 0.0.",
+                    "rising line below": "Where the line falls towards 0, you follow it below the smallest density. Nothing "
+                    "was measured there; say 0.0.",
+                    "always 1": "You return 1.0 if the ratio never reaches 1. Nothing is known beyond the largest measured "
+                    "density, so return that.",
+                    "always 0": "You return 0.0 if the ratio never reaches 1. That would mean never faster; here the sparse "
+                    "form is faster everywhere.",
+                    "always smallest": "You return the smallest density if the ratio never reaches 1; the sparse form is "
+                    "faster up to the largest.",
+                    "line above": "You go on with the line above the largest density. Nothing was measured there; return the "
+                    "largest density itself.",
+                    "from smallest": "Your line begins at the smallest density; it should join the measurement at which the "
+                    "ratio reaches 1 with the one just before.",
+                    "before": "This is the largest measured density at which it is still faster; the line between the two "
+                    "measurements tells more exactly where it crosses 1.",
+                    "after": "This is the first measured density at which it is slower; look for the place between the two "
+                    "measurements.",
+                    "middle": "You take the middle between the two measurements, whatever their ratios are.",
+                    "nearer": "You return the measurement whose ratio is nearer to 1; look for the place between the two.",
+                    "exchanged": "The two measurements have changed places in your line: the crossing lies nearer to the one "
+                    "whose ratio is nearer to 1.",
+                    "logarithm": "Your line is straight in the logarithm of the density. Take the density itself: the sparse "
+                    "time grows with the number of weights.",
+                },
             ),
-            Misconception(
-                lambda densities, ratios: _even_measured(densities, ratios, last_fast=False),
-                "This is the first measured density at which it is slower; look for the place between the two measurements.",
-            ),
-            Misconception(
-                _even_midpoint,
-                "You take the middle between the two measurements, whatever their ratios are.",
-            ),
-            Misconception(
-                _even_from_above,
-                "You come from the largest density, and stop at the first place that is faster; one odd measurement there "
-                "decides. Start at the smallest density.",
-            ),
-            Misconception(
-                _even_upside_down,
-                "You take a ratio above 1 for faster; here it is sparse time over dense time, so below 1 is faster.",
-            ),
-            Misconception(
-                _even_as_sparsity,
-                "This is the sparsity, the fraction that is removed; the density is asked for.",
+            *variants(
+                _even_otherwise,
+                {
+                    "from above": "You come from the largest density, and stop at the first place that is faster; one odd "
+                    "measurement there decides. Start at the smallest density.",
+                    "from above, ends first": "After looking at the smallest density you come from the largest one, and stop "
+                    "at the first place that is faster. Go up from the smallest.",
+                    "largest only": "At the largest density the ratio is below 1, but it was 1 or more before. Stop where it "
+                    "first reaches 1. (np.interp, too, wants ratios that only rise.)",
+                    "smallest forgotten": "You take a crossing further up, although the ratio is 1 or more at the smallest "
+                    "density already; then say 0.0.",
+                    "ends of interp": "np.interp returns one of its ends where there is no crossing, and it wants ratios that "
+                    "only rise. Look at the ends yourself, and go up step by step.",
+                    "sorted by ratio": "You sort the measurements by their ratios, and neighbours are then no neighbours in "
+                    "density. Go up by density.",
+                    "one line": "You draw one line through all measurements; join only the two on either side of the crossing.",
+                    "not turned": "You start at the front of the lists, which is the largest density; the smallest is at "
+                    "their end.",
+                    "upside down": "You take a ratio above 1 for faster; here it is sparse time over dense time, so below 1 is "
+                    "faster.",
+                    "sparsity": "This is the sparsity, the fraction that is removed; the density is asked for.",
+                },
             ),
         ),
         alternatives=(_even_by_loop, _even_by_numpy),
@@ -483,54 +645,56 @@ EXERCISES = (
                 (_bits([1, 0], [0, 0], [0, 1]), _bits([1, 1, 1])), "Three units; the middle one has no input."
             ),
             Case(
-                (_bits([1, 0], [1, 0], [0, 1]), _bits([1, 0, 0], [0, 0, 1])), "The middle unit has no output."
+                (_bits([1, 1], [1, 0], [1, 1]), _bits([1, 0, 0], [0, 0, 1])), "The middle unit has no output."
             ),
+            Case((_bits([1], [0]), _bits([0, 1])), "Unit 0 has no output, unit 1 has no input."),
             Case(
-                (_bits([0, 0, 0], [1, 0, 0]), _bits([0, 1], [0, 1])),
-                "The first unit has neither input nor output, and appears once.",
+                (_bits([0], [0]), _bits([0, 1])),
+                "Neither unit has input, and unit 0 has no output either; it appears once.",
             ),
             Case(
                 (_bits([0, 0], [1, 1], [1, 0], [1, 0]), _bits([1, 1, 0, 1], [0, 1, 0, 0])),
                 "One unit without input, another without output.",
             ),
             Case(
-                (_bits([1, 0], [0, 1]), _bits([1, 0], [0, 1])),
+                (_bits([1, 0, 0], [1, 0, 0], [1, 0, 0]), _bits([1, 1, 0], [0, 0, 1], [0, 0, 0])),
                 "Nobody is dead: one weight each way is enough.",
             ),
             Case(
                 (torch.zeros(3, 2).bool(), torch.ones(2, 3).bool()), "Everything before the units is removed."
             ),
+            Case((_NINE_UNITS, torch.ones(1, 9).bool()), "Of nine units, 1 and 8 have no input."),
+            Case((torch.ones(1, 256).bool(), _bits([1])), "One unit with 256 incoming weights."),
         ),
         hints=(
             "A unit is a row of the first mask and a column of the second.",
             "incoming.any(dim=1) says for each row whether anything in it is kept. Which dim do you need for outgoing?",
             "dead = ~incoming.any(dim=1) | ~outgoing.any(dim=0), then dead.nonzero().flatten().tolist().",
         ),
-        misconceptions=(
-            Misconception(
-                lambda incoming, outgoing: _where(~incoming.any(1)),
-                "Units without output are missing: nobody reads them, so they cannot matter either.",
-            ),
-            Misconception(
-                lambda incoming, outgoing: _where(~outgoing.any(0)),
-                "Units without input are missing: what they hand on is a constant.",
-            ),
-            Misconception(
-                lambda incoming, outgoing: _where(~incoming.any(1) & ~outgoing.any(0)),
-                "These units have neither input nor output; one of the two is enough to be dead.",
-            ),
-            Misconception(
-                lambda incoming, outgoing: _where(~incoming.all(1) | ~outgoing.all(0)),
-                "These units have lost some weight. A unit is dead when it has lost all of one side.",
-            ),
-            Misconception(
-                lambda incoming, outgoing: _where(incoming.any(1) & outgoing.any(0)),
-                "This is the list of the units that live; the dead ones are asked for.",
-            ),
-            Misconception(
-                lambda incoming, outgoing: sorted(_where(~incoming.any(1)) + _where(~outgoing.any(0))),
-                "A unit without input and without output is listed twice.",
-            ),
+        misconceptions=variants(
+            _dead,
+            {
+                "no input": "Units without output are missing: nobody reads them, so they cannot matter either.",
+                "no output": "Units without input are missing: what they hand on is a constant.",
+                "both": "These units have neither input nor output; one of the two is enough to be dead.",
+                "only one": "A unit that has neither input nor output is missing: it is dead too.",
+                "living": "This is the list of the units that live; the dead ones are asked for.",
+                "some": "These units have lost some weight. A unit is dead when it has lost all of one side.",
+                "some outputs": "A unit that has lost some of its outputs is counted as dead; it has to lose all of them.",
+                "some inputs": "A unit that has lost some of its inputs is counted as dead; it has to lose all of them.",
+                "first output": "You look at the first output only; a unit that any output reads is not dead.",
+                "at most one": "You count a unit with a single weight as dead; one weight each way is enough to live.",
+                "exchanged": "You look at the columns of incoming and at the rows of outgoing. A unit is a row of the first "
+                "and a column of the second.",
+                "outputs": "You look at the rows of outgoing, which are the outputs; a unit is a column of it.",
+                "twice": "A unit without input and without output is listed twice.",
+                "unsorted": "Your list has first the units without input and then those without output; it should rise.",
+                "unsorted, twice": "You put two lists one behind the other: a unit can be in both, and the numbers do not "
+                "rise.",
+                "set": "A set has no order of its own, so a list made of it does not always rise; sort it.",
+                "bools": "This is a True or False for each unit; the numbers of the dead units are asked for.",
+                "8 bits": "You count in numbers of 8 bits, in which 256 weights count as 0.",
+            },
         ),
         alternatives=(_dead_by_sets, _dead_by_sums),
         difficulty="medium",
@@ -555,17 +719,26 @@ EXERCISES = (
                 "The same with a negative bias.",
             ),
             Case(
-                (
-                    torch.tensor([0.5, 1.0, 2.0]),
-                    _bits([0, 0], [1, 0], [0, 0]),
-                    torch.tensor([[2.0, 1.0, 0.0], [-1.0, 3.0, 4.0]]),
-                    torch.tensor([0.0, 1.0]),
-                ),
-                "Two of three units have no input; one more has lost a part of its input.",
+                (torch.tensor([7.0]), _bits([0]), torch.tensor([[1.0]]), torch.tensor([0.0])),
+                "A single unit, with a larger bias.",
             ),
             Case(
-                (torch.tensor([1.0, 2.0]), _bits([1], [1]), torch.ones(2, 2), torch.tensor([0.5, -0.5])),
+                (
+                    torch.tensor([1.0, 2.0]),
+                    _bits([1, 0], [1, 0]),
+                    torch.ones(2, 2),
+                    torch.tensor([0.5, -0.5]),
+                ),
                 "Every unit has input, so that nothing is to be moved.",
+            ),
+            Case(
+                (
+                    torch.tensor([0.5, 1.0, 2.0, 4.0]),
+                    _bits([0, 0], [1, 0], [0, 0], [1, 1]),
+                    torch.tensor([[2.0, 1.0, 0.0, 1.0], [-1.0, 3.0, 4.0, 1.0]]),
+                    torch.tensor([0.0, 1.0]),
+                ),
+                "Two of four units have no input; another has lost a part of its input.",
             ),
             Case(
                 (
@@ -584,49 +757,44 @@ EXERCISES = (
             "empty = ~incoming.any(dim=1); return next_bias + next_weight[:, empty] @ torch.relu(bias[empty]).",
         ),
         misconceptions=(
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, relu=False
-                ),
-                "The activation is missing: a unit hands on relu(bias), which is 0 for a negative bias.",
+            *variants(
+                _bias,
+                {
+                    "no relu": "The activation is missing: a unit hands on relu(bias), which is 0 for a negative bias.",
+                    "abs": "You take the absolute value of the bias; ReLU makes 0 of a negative one.",
+                    "leaky": "You let a small part of a negative bias through, as a leaky ReLU does; ReLU makes 0 of it.",
+                    "relu6": "You cut the constant off at 6; ReLU has no upper limit.",
+                    "relu later": "You apply ReLU after the weight of the next layer. It comes before: the unit hands on "
+                    "relu(bias), and then the weight may make it negative.",
+                    "relu of the sum": "You apply ReLU to the sum over the units. It comes before: each unit hands on "
+                    "relu(bias), and the weights may make the sum negative.",
+                    "relu at the end": "You apply ReLU to the new biases; a bias may be negative.",
+                    "unchanged": "The bias is unchanged. A unit without input is not silent: it hands on relu of its bias.",
+                    "constant only": "This is only what is to be added; the old biases of the next layer belong to the result.",
+                    "all": "The biases of all units are moved; those that have input hand on no constant.",
+                    "fed": "You move the biases of the units that have input; it is the others whose output is a constant.",
+                    "partly": "A unit that has lost only a part of its input is counted as empty: the whole row has to be "
+                    "removed.",
+                    "columns": "You look at the columns of incoming, which are the inputs; a unit is a row of it.",
+                    "first": "You move only the first unit without input; there may be several.",
+                    "first if none": "If every unit has input, you move unit 0; then nothing is to be moved.",
+                    "unweighted": "The constants are added without the weights of the next layer, which multiplies them first.",
+                    "absolute weights": "The weights of the next layer have lost their signs; a negative one makes the bias "
+                    "smaller.",
+                    "one number": "You add up over the outputs too; each output has a constant of its own.",
+                    "mean": "You take the mean over the units; the next layer adds them up.",
+                    "subtracted": "The constants are subtracted. The units added them before; without the units, the bias has "
+                    "to add them.",
+                },
             ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: next_bias.clone(),
-                "The bias is unchanged. A unit without input is not silent: it hands on relu of its bias.",
-            ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, which="all"
-                ),
-                "The biases of all units are moved; those that have input hand on no constant.",
-            ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, which="fed"
-                ),
-                "You move the biases of the units that have input; it is the others whose output is a constant.",
-            ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, which="partly"
-                ),
-                "A unit that has lost only a part of its input is counted as empty: the whole row has to be removed.",
-            ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, weighted=False
-                ),
-                "The constants are added without the weights of the next layer, which multiplies them first.",
-            ),
-            Misconception(
-                lambda bias, incoming, next_weight, next_bias: _bias(
-                    bias, incoming, next_weight, next_bias, sign=-1
-                ),
-                "The constants are subtracted. The units added them before; without the units, the bias has to add them.",
-            ),
-            Misconception(
+            *variants(
                 _bias_in_place,
-                "You add to next_bias itself, so that the old network is changed too; make a new tensor.",
+                {
+                    "next bias": "You add to next_bias itself, so that the old network is changed too; make a new tensor.",
+                    "relu_": "relu_ with its underscore changes the given biases themselves, and so the old network.",
+                    "bias": "You set biases of the old network itself to 0; leave the arguments as they are.",
+                    "next weight": "You set weights of the old network itself to 0; leave the arguments as they are.",
+                },
             ),
         ),
         alternatives=(_bias_by_loop, _bias_by_masking),
@@ -648,14 +816,14 @@ QUESTIONS = (
                 "The processor is not told where the zeros are. It multiplies them like all other numbers.",
             ),
             Option(
-                "As long as before.",
-                True,
-                "The same numbers of multiplications, the same bytes from memory. Only another way of storing changes that.",
-            ),
-            Option(
                 "Less, since multiplying by 0 is quicker.",
                 False,
                 "A multiplication takes the same time for all ordinary numbers, 0 among them.",
+            ),
+            Option(
+                "As long as before.",
+                True,
+                "The same number of multiplications, the same bytes from memory. Only another way of storing changes that.",
             ),
         ),
     ),
@@ -665,12 +833,6 @@ QUESTIONS = (
         "take less room than the columns?",
         (
             Option(
-                "At every density.",
-                False,
-                "The bits cost the same at every density. If only one weight in a thousand is kept, one column is cheaper "
-                "than a thousand bits.",
-            ),
-            Option(
                 "Above 1/32, which is 3.1 %.",
                 True,
                 "Per weight, the mask costs 1 bit and the columns cost 32 times the density. They are equal at 1/32.",
@@ -679,6 +841,12 @@ QUESTIONS = (
                 "Above 1/2.",
                 False,
                 "At one half a column for each kept weight costs 16 bits a weight, and the mask only one.",
+            ),
+            Option(
+                "At every density.",
+                False,
+                "The bits cost the same at every density. If only one weight in a thousand is kept, one column is cheaper "
+                "than a thousand bits.",
             ),
         ),
     ),
@@ -707,14 +875,9 @@ QUESTIONS = (
     ),
     Question(
         "11.Q4",
-        "A ticket keeps 2 % of a layer of 300 units with 784 inputs each, at places spread evenly. How many units have no "
+        "A ticket keeps 2 % of a layer of 300 units with 784 inputs each, at random places. How many units have no "
         "input?",
         (
-            Option(
-                "About 98 % of them.",
-                False,
-                "That would be so if whole units were removed. Here each unit keeps about 16 of its 784 weights.",
-            ),
             Option(
                 "Practically none.",
                 True,
@@ -725,6 +888,11 @@ QUESTIONS = (
                 "About half of them.",
                 False,
                 "A unit is empty only if every one of its 784 weights is gone, and each is kept with probability 0.02.",
+            ),
+            Option(
+                "About 98 % of them.",
+                False,
+                "That would be so if whole units were removed. Here each unit keeps about 16 of its 784 weights.",
             ),
         ),
     ),

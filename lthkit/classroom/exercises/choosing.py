@@ -1,0 +1,234 @@
+"""What 06.5 and 10.4 share: tables to choose from, and the mistakes that people make in choosing.
+
+Both ask for the cheapest method within a budget that is not shown to be worse than the best one within it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean, median, stdev
+from typing import Any
+
+from lthkit import analysis
+
+Options = Mapping[str, tuple[float, Sequence[float]]]  # name -> its price, and its accuracies, one a seed
+
+
+def choose(options: Options, budget: float, *, mistake: str) -> str | None:
+    """What comes out if one makes the `mistake`: a key of `sentences` or of `sentences_on_ties`."""
+    price = {name: cost for name, (cost, _) in options.items()}
+    accuracies = {name: values for name, (_, values) in options.items()}
+    if mistake == "no budget":
+        budget = math.inf
+    within = [name for name, cost in price.items() if cost < budget or mistake != "strict" and cost == budget]
+    if not within:
+        if mistake == "none fails":
+            raise ValueError
+        return min(price, key=price.__getitem__) if mistake == "never none" else None
+
+    measures: dict[str, Callable[[Sequence[float]], float]] = {"median": median, "maximum": max}
+    measure = measures.get(mistake, mean)
+    best = max(price if mistake == "best of all" else within, key=lambda name: measure(accuracies[name]))
+
+    def beaten(name: str, by: str) -> bool:
+        if mistake == "zero" and name == by:
+            return False
+        return _shown_worse(accuracies[name], accuracies[by], rule=mistake)
+
+    rising = sorted(within, key=price.__getitem__)
+    if mistake == "climb":
+        found = rising[0]
+        for name in rising:
+            found = name if beaten(found, by=name) else found
+        return found
+    found = best
+    if mistake == "chain":
+        for name in reversed(rising):
+            if price[name] < price[found] and not beaten(name, by=found):
+                found = name
+        return found
+    if mistake == "walk":
+        for name in reversed(rising[: rising.index(best)]):
+            if beaten(name, by=best):
+                break
+            found = name
+        return found
+
+    rivals = within if mistake == "any rival" else [best]
+    left = [name for name in within if not any(beaten(name, by=rival) for rival in rivals)]
+    if mistake == "reversed":
+        left = [name for name in within if name not in left]
+    if mistake == "loses itself" and not left:
+        return None
+    order: dict[str, Callable[[str], Any]] = {
+        "best": lambda name: -mean(accuracies[name]),
+        "dearest": lambda name: -price[name],
+        "first listed": within.index,
+        "last of equals": lambda name: (price[name], -within.index(name)),
+        "alphabet": lambda name: (price[name], name),
+        "better of equals": lambda name: (price[name], -mean(accuracies[name])),
+    }
+    return min(left, key=order.get(mistake, price.__getitem__))
+
+
+def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -> bool:
+    """Whether `values` are shown to be worse than `best`: by the wrong rule of that name, or else by the right one."""
+    if rule == "sorted":
+        values, best = sorted(values), sorted(best)
+    gaps = [b - v for b, v in zip(best, values, strict=True)]
+    own, top, gap = (analysis.interval(x) for x in (values, best, gaps))
+    spread = stdev(gaps)
+    error = spread / math.sqrt(len(gaps))
+    return {
+        "cheapest": False,
+        "overlap": top.low > own.high,
+        "mean in interval": top.low > own.mean,
+        "any difference": gap.mean > 0,
+        "half a point": gap.mean > 0.005,
+        "one point": gap.mean > 0.01,
+        "deviation": gap.mean > spread,
+        "one error": gap.mean > error,
+        "two errors": gap.mean > 1.96 * error,
+        "every seed": min(gaps) > 0,
+        "both": gap.low > 0 and min(gaps) > 0,
+        "zero": gap.low >= 0,
+        "loses itself": gap.low >= 0,
+        "itself fails": gap.low >= 0,
+    }.get(rule, gap.low > 0)
+
+
+def sentences(one: str) -> dict[str, str]:
+    """A sentence for each mistake; `one` is what is chosen, "arm" or "method"."""
+    return {
+        "best": f"This is the {one} of the best mean; a cheaper one that is not shown to be worse is to be preferred.",
+        "cheapest": f"This is the cheapest {one} within the budget, even where it is shown to be worse. Take the "
+        "differences best minus it, and ask whether their whole interval lies above 0.",
+        "dearest": f"Of those that are left you take the dearest {one}; take the cheapest.",
+        "first listed": f"Of those that are left you take the {one} that is listed first; take the cheapest.",
+        "reversed": "You keep what is shown to be worse and drop the rest; it is the other way round.",
+        "no budget": "You do not look at the budget; leave out what costs more.",
+        "strict": f"You leave out the {one} that costs exactly the budget; it may be taken too.",
+        "never none": "Where nothing is within the budget you take the cheapest all the same; the answer is None.",
+        "none fails": "Where nothing is within the budget your function stops with an error; the answer is None.",
+        "best of all": f"You compare with the best of all {one}s, even if it costs more than the budget; compare with "
+        "the best within the budget.",
+        "median": f"You look for the {one} of the best median; the best mean is asked for.",
+        "maximum": f"You look for the {one} of the best single accuracy; the best mean is asked for.",
+        "any rival": f"You drop what is shown to be worse than any other {one}; it is to be compared with the best only.",
+        "chain": f"You go down in price and compare each {one} with the one that you hold; compare each with the best.",
+        "climb": f"You go up in price and compare each {one} with the one that you hold; compare each with the best.",
+        "walk": f"You go down in price from the best and stop at the first {one} that is shown to be worse; a cheaper "
+        "one may still be good enough.",
+        "overlap": f"You ask whether two separate intervals overlap. The {one}s share their seeds: take the interval "
+        "of the differences, seed by seed.",
+        "mean in interval": f"You ask whether a mean lies below the interval of the best {one}. They share their "
+        "seeds: take the interval of the differences, seed by seed.",
+        "sorted": "You sort the accuracies before you subtract; a difference is then no longer that of one seed.",
+        "any difference": f"You drop each {one} whose mean is lower at all; a difference of means may be luck, so ask the "
+        "interval.",
+        "half a point": "You allow a fixed difference of means, half a point; how much is too much depends on how the "
+        "differences vary.",
+        "one point": "You allow a fixed difference of means, one point; how much is too much depends on how the "
+        "differences vary.",
+        "deviation": "You compare the mean difference with the standard deviation of the differences. That says how "
+        "much single seeds vary; how sure the mean is, the 95 % interval says.",
+        "one error": "You allow one standard error of the differences; the 95 % interval reaches much further.",
+        "two errors": "You allow about two standard errors, as for many seeds; with few seeds the 95 % interval is "
+        "wider, which analysis.interval takes care of.",
+        "every seed": f"You call the {one} worse that loses for every seed. That is another rule than the interval: a "
+        "few seeds may all lie on one side by chance.",
+        "both": "You ask for the interval and also for a loss in every single seed; the interval alone decides.",
+        "zero": f"An interval that only touches 0 is not above it: you drop the {one} whose differences are all 0.",
+        "loses itself": "The differences of the best and itself are all 0, and you drop it; only an interval above 0 "
+        "shows that something is worse.",
+        "itself fails": "The differences of the best and itself are all 0, and you drop it, so that sometimes nothing "
+        "is left to choose from; only an interval above 0 shows that something is worse.",
+    }
+
+
+def sentences_on_ties(one: str) -> dict[str, str]:
+    """The same for an exercise that says which one to take of several that cost the same."""
+    return {
+        "last of equals": f"Of equally cheap {one}s you take the last one; take the first.",
+        "alphabet": f"Of equally cheap {one}s you take the first of the alphabet; take the one that is listed first.",
+        "better of equals": f"Of equally cheap {one}s you take that of the better mean; take the one that is listed first.",
+    }
+
+
+# Options, budget, and what is special about them; small ones first. Prices differ wherever it could matter.
+TABLES: tuple[tuple[Options, int, str], ...] = (
+    (
+        {"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])},
+        300,
+        "b is better by the same amount for both seeds, and costs exactly the budget.",
+    ),
+    (
+        {"a": (100, [0.88, 0.86]), "b": (300, [0.88, 0.90])},
+        300,
+        "b is better for one seed and equal for the other.",
+    ),
+    ({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 50, "Nothing is within the budget."),
+    ({"a": (100, [0.90, 0.92]), "b": (300, [0.91, 0.89])}, 300, "a has the best mean and costs less."),
+    ({"b": (300, [0.9, 0.8]), "a": (100, [0.9, 0.8])}, 300, "The accuracies are the same."),
+    (
+        {"a": (100, [0.84, 0.81]), "b": (300, [0.88, 0.87])},
+        300,
+        "b is better for both seeds, and the interval of two differences still contains 0.",
+    ),
+    (
+        {"a": (100, [0.82, 0.80]), "b": (300, [0.83, 0.84])},
+        300,
+        "b is better for both seeds, by amounts that differ much.",
+    ),
+    (
+        {"a": (100, [0.80, 0.81]), "b": (200, [0.80, 0.84]), "c": (300, [0.90, 0.91])},
+        200,
+        "c costs more than the budget, so that b is the best.",
+    ),
+    (
+        {"a": (100, [0.87, 0.80]), "b": (200, [0.80, 0.89]), "c": (300, [0.90, 0.83])},
+        300,
+        "c, the best, is better than a for both seeds, and than b for one.",
+    ),
+    (
+        {"a": (100, [0.86, 0.83]), "b": (200, [0.88, 0.85]), "c": (300, [0.87, 0.90])},
+        300,
+        "b, not the best, is better than a by the same amount for both seeds.",
+    ),
+    (
+        {"a": (100, [0.81, 0.89]), "b": (200, [0.85, 0.82]), "c": (300, [0.91, 0.89])},
+        300,
+        "Of the two cheaper ones, b is shown to be worse than c, and a is not.",
+    ),
+    (
+        {"a": (300, [0.92, 0.91]), "b": (100, [0.50, 0.51]), "c": (200, [0.89, 0.91])},
+        500,
+        "The cheapest loses clearly, the next one does not.",
+    ),
+    (
+        {"b": (200, [0.72, 0.821, 0.92]), "a": (100, [0.70, 0.80, 0.90])},
+        300,
+        "The seeds differ much, and the two differ by nearly the same for every seed.",
+    ),
+    (
+        {"a": (100, [0.800, 0.801, 0.802]), "b": (200, [0.803, 0.804, 0.8051])},
+        200,
+        "A difference of 0.3 points, nearly the same for every seed.",
+    ),
+    (
+        {"a": (100, [0.880, 0.902, 0.90]), "b": (200, [0.90, 0.90, 0.90])},
+        300,
+        "The mean of a is 0.6 points lower; the differences vary.",
+    ),
+    (
+        {"a": (100, [0.84, 0.87, 0.83]), "b": (200, [0.81, 0.91, 0.90]), "c": (300, [0.88, 0.90, 0.89])},
+        300,
+        "c has the best mean, 0.89; that of b is 0.873.",
+    ),
+    (
+        {"a": (100, [0.80, 0.81, 0.82, 0.83, 0.90]), "b": (200, [0.83, 0.84, 0.85, 0.86, 0.895])},
+        300,
+        "Five seeds: b is better for four of them, and the interval lies above 0.",
+    ),
+)
