@@ -32,7 +32,9 @@ from lthkit.checkpoints import Checkpoint
 from lthkit.choices import Choice
 from lthkit.data import Dataset, load_data
 from lthkit.devices import resolve_device
+from lthkit.evaluation import evaluate
 from lthkit.folders import keep_no_runs, keep_runs
+from lthkit.history import TrainingDiverged, TrainResult
 from lthkit.hybrid import snip_then_imp
 from lthkit.masks import Mask, prunable
 from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
@@ -42,7 +44,7 @@ from lthkit.scores import grasp, magnitude, random, snip, synflow
 from lthkit.seeds import derived_seed
 from lthkit.tickets import fresh_start, imp, one_shot, prune_at_init, retrain
 from lthkit.tiers import by_tier, tier
-from lthkit.training import TrainingDiverged, TrainResult, evaluate, train
+from lthkit.training import train
 
 __version__ = "0.1.0"
 __all__ = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from statistics import mean, median, stdev
 
 from lthkit.records import Row
@@ -33,13 +34,26 @@ class Interval:
 
     def times(self, factor: float) -> Interval:
         """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
+        if not factor > 0:
+            raise ValueError(f"factor={factor!r} was given; expected a number above 0, such as 100.")
         return Interval(factor * self.mean, factor * self.low, factor * self.high, self.n)
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed."""
+    """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed.
+
+    Raises:
+        ValueError: no values, or one that is no finite number.
+    """
+    if not isinstance(values, Iterable):
+        raise TypeError(f"values={values!r} was given; expected a list, with one number for each seed.")
+    values = list(values)
     if not values:
         raise ValueError("No values were given; expected one for each seed.")
+    if bad := [v for v in values if not isinstance(v, Real) or not math.isfinite(v)]:
+        raise ValueError(
+            f"values has {bad}; expected finite numbers, one for each seed. Leave out a seed that has no result."
+        )
     n, centre = len(values), mean(values)
     if n == 1:
         return Interval(centre, math.nan, math.nan, 1)
@@ -54,13 +68,21 @@ def levels(rows: Sequence[Row], arm: str) -> list[int]:
 
 
 def density_of(rows: Sequence[Row], level: int) -> float:
-    """Median fraction of weights kept at a round."""
-    return float(median(row["density"] for row in rows if row["round"] == level))
+    """Median fraction of weights kept at a round. ValueError if no row has that round."""
+    densities = [row["density"] for row in rows if row["round"] == level]
+    if not densities:
+        raise ValueError(
+            f"No row has round {level}; expected one of {sorted({row['round'] for row in rows})}."
+        )
+    return float(median(densities))
 
 
 def by_seed(rows: Sequence[Row], arm: str, level: int, column: str = "test_accuracy") -> dict[int, float]:
-    """One value for each seed."""
-    return {row["seed"]: row[column] for row in rows if row["arm"] == arm and row["round"] == level}
+    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there."""
+    own = [row for row in rows if row["arm"] == arm and row["round"] == level]
+    if own and column not in own[0]:
+        raise ValueError(f"column={column!r} was given; expected one of {', '.join(own[0])}.")
+    return {row["seed"]: row[column] for row in own}
 
 
 def paired(
@@ -70,7 +92,11 @@ def paired(
     a, b = by_seed(rows, *one, column), by_seed(rows, *other, column)
     shared = sorted(a.keys() & b.keys())
     if not shared:
-        raise ValueError(f"No seed has both {one} and {other}.")
+        there = sorted({row["arm"] for row in rows})
+        raise ValueError(
+            f"No seed has both {one} (seeds {sorted(a)}) and {other} (seeds {sorted(b)}); expected an (arm, round) each, "
+            f"of the arms {there}."
+        )
     return interval([a[seed] - b[seed] for seed in shared])
 
 

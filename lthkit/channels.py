@@ -69,7 +69,8 @@ def channel_weights(model: nn.Module, channels: Mask) -> Mask:
     shapes = {name: g.shape for name, g in gains(model).items()}
     if shapes != {name: channels[name].shape for name in channels}:
         raise ValueError(
-            f"The mask of channels has {list(channels)}, the model {list(shapes)}, or other shapes."
+            f"The mask of channels has {list(channels)}, the model {list(shapes)}, or other shapes; expected what "
+            "channel_mask(model, ...) draws for this network."
         )
     tensors = {name: torch.ones_like(w, dtype=torch.bool) for name, w in prunable(model).items()}
     made, kept = "", None  # the layer that made the channels, and which of them are left

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from lthkit.checks import check_network
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -61,6 +63,7 @@ def choose(model: nn.Module, device: torch.device | str, *, trainings: int = 1) 
 
 def family(model: nn.Module) -> str:
     """ "convolutional" if the network has a convolution, else "linear"."""
+    check_network(model)
     conv = any(isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d) for m in model.modules())
     return "convolutional" if conv else "linear"
 

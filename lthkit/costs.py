@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lthkit.checks import check_whole, shape_explained
 from lthkit.masks import Mask, prunable
 
 
@@ -49,7 +50,7 @@ def forward_flops(model: nn.Module, shape: Sequence[int], *, mask: Mask | None =
         mask: count only the weights that it keeps.
 
     Raises:
-        ValueError: nothing prunable; the mask belongs to another model.
+        ValueError: nothing prunable; another shape; the mask belongs to another model.
     """
     if mask is not None:
         mask.check(model)
@@ -69,9 +70,8 @@ def of_training(
     Raises:
         ValueError: steps or batch_size below 0; and as `forward_flops`.
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name}={value!r} was given; expected a whole number, 0 or more.")
+    check_whole("steps", steps, 0)
+    check_whole("batch_size", batch_size, 0)
     examples = steps * batch_size
     dense, sparse = (forward_flops(model, shape, mask=m) for m in (None, mask))
     return Cost(steps, examples, 3 * examples * dense, 3 * examples * sparse)
@@ -103,5 +103,6 @@ def _uses(model: nn.Module, shape: Sequence[int]) -> dict[str, int]:
         if (key := f"{name}.weight" if name else "weight") in weights:
             module.register_forward_hook(count(key))  # type: ignore[arg-type]
     first = next(iter(weights.values()))
-    model(torch.zeros(1, *shape, dtype=first.dtype, device=first.device))
+    with shape_explained(model, shape):
+        model(torch.zeros(1, *shape, dtype=first.dtype, device=first.device))
     return uses

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lthkit.checks import check_whole, whole_seed
+from lthkit.devices import device_explained
 from lthkit.sources import (
     EMBEDDED,
     SPECS,
@@ -74,8 +76,9 @@ class Split:
         return len(self.images)
 
     def to(self, device: torch.device | str) -> Split:
-        """The same split on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
+        """The same split on another device. ValueError if there is none of that name."""
+        with device_explained(device):
+            return Split(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +112,16 @@ class Dataset:
         origin: str = "tensors",
     ) -> Dataset:
         """A data set from splits; mean, std, fingerprint are computed. ValueError if the splits disagree."""
-        splits, classes = {"train": train, "validation": validation, "test": test}, tuple(classes)
+        splits = {"train": train, "validation": validation, "test": test}
+        if not isinstance(classes, Iterable) or not (classes := tuple(classes)):
+            raise ValueError(
+                f"classes={classes!r} was given; expected the names of the classes, one or more."
+            )
         for part, split in splits.items():
+            if not isinstance(split, Split):
+                raise TypeError(
+                    f"{part} is a {type(split).__name__}; expected a lthkit.data.Split(images, labels)."
+                )
             if split.images.shape[1:] != train.images.shape[1:] or split.images.device != train.images.device:
                 raise ValueError(
                     f"{part} has images {list(split.images.shape[1:])} on {split.images.device}, train has "
@@ -170,7 +181,8 @@ class Dataset:
         on `seed` and `n` only, not on `batch_size`. stratified: each class as often as in the split, so that 100
         images of ten equal classes are ten of each.
         """
-        if not 1 <= n <= len(self.train) or batch_size < 1:
+        whole = isinstance(n, int) and isinstance(batch_size, int)
+        if not whole or not 1 <= n <= len(self.train) or batch_size < 1:
             raise ValueError(
                 f"n={n}, batch_size={batch_size} were given; expected 1 to {len(self.train)} images of the training "
                 "split, in batches of 1 or more."
@@ -194,7 +206,7 @@ class Dataset:
         for part, n in (("train", train), ("validation", validation), ("test", test)):
             split: Split = getattr(self, part)
             if n is not None:
-                if not 1 <= n <= len(split):
+                if not isinstance(n, int) or not 1 <= n <= len(split):
                     raise ValueError(
                         f"{part}={n} was given; expected 1 to {len(split)}, the size of the split."
                     )
@@ -219,7 +231,7 @@ def batches(n: int, *, seed: int, epoch: int, batch_size: int) -> Tensor:
     Raises:
         ValueError: batch_size is not between 1 and n.
     """
-    if not 1 <= batch_size <= n:
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= n:
         raise ValueError(f"batch_size={batch_size} was given for {n} images; expected 1 to {n}.")
     order = torch.randperm(n, generator=_generator("batches", seed, epoch), device="cpu")
     return order[: n - n % batch_size].view(-1, batch_size)
@@ -233,6 +245,11 @@ def augment(images: Tensor, *, seed: int, step: int, padding: int = 4) -> Tensor
     `normalise`, the frame is black. The draws depend on (seed, step) and the number of images, and are the
     same on every device.
     """
+    if images.ndim != 4:
+        raise ValueError(
+            f"images of shape {list(images.shape)} were given; expected [n, channels, height, width]."
+        )
+    check_whole("padding", padding, 0)
     draws = augmentation(len(images), seed=seed, step=step, padding=padding)
     return crop_and_flip(images, draws.to(images.device), padding=padding)
 
@@ -280,7 +297,7 @@ def load_data(
         ValueError: unknown name, or more validation images than there are.
         DataError: no copy and no network, or a file that is damaged.
     """
-    if name not in SPECS:
+    if not isinstance(name, str) or name not in SPECS:
         close = difflib.get_close_matches(str(name).lower().replace("_", "-"), DATA_NAMES, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"Unknown data set {name!r}; expected one of {', '.join(DATA_NAMES)}.{guess}")
@@ -306,7 +323,7 @@ def load_data(
 
 def _generator(purpose: str, seed: int, index: int) -> torch.Generator:
     """A generator for one purpose; neighbouring seeds and indices, unlike their sum, are unrelated."""
-    digest = hashlib.sha256(f"lthkit:{purpose}:{int(seed)}:{int(index)}".encode()).digest()
+    digest = hashlib.sha256(f"lthkit:{purpose}:{whole_seed(seed)}:{int(index)}".encode()).digest()
     return torch.Generator(device="cpu").manual_seed(
         int.from_bytes(digest[:4], "big")
     )  # torch uses 32 bits of it
@@ -333,7 +350,7 @@ def _stratified(labels: Tensor, n: int, generator: torch.Generator | None = None
 
 def _hold_out(pool: Split, n: int) -> tuple[Split, Split]:
     """The pool without n images, and those n: stratified, chosen at random once and for all."""
-    if not 1 <= n < len(pool):
+    if not isinstance(n, int) or not 1 <= n < len(pool):
         raise ValueError(
             f"validation={n} was given for {len(pool)} training images; expected 1 to {len(pool) - 1}."
         )

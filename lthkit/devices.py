@@ -12,12 +12,13 @@ DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("float32", "medium", "bfloat16", "auto")
 
 
-def resolve_device(name: str = "auto") -> torch.device:
+def resolve_device(name: torch.device | str = "auto") -> torch.device:
     """The device called `name`; "auto" takes the first there is of cuda, mps, cpu.
 
     Raises:
         ValueError: no such kind of device, or none of it on this machine.
     """
+    name = str(name)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, found in there.items() if found))
@@ -33,15 +34,29 @@ def resolve_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device={name!r} was given; expected a name such as 'cuda' or 'cuda:1'.") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    count = {"cuda": torch.cuda.device_count()}.get(device.type, 1)
+    if (device.index or 0) >= count:
         raise ValueError(
-            f"device={name!r} was given, but there are {torch.cuda.device_count()} CUDA devices."
+            f"device={name!r} was given, but torch finds {count} of this kind; expected {device.type!r} or "
+            f"'{device.type}:0' to '{device.type}:{count - 1}'."
         )
     return device
 
 
+@contextmanager
+def device_explained(device: torch.device | str) -> Iterator[None]:
+    """Around a move to `device`: of one that is not there, the error is that of `resolve_device` instead of torch's."""
+    try:
+        yield
+    except (RuntimeError, AssertionError):  # AssertionError: torch was built without CUDA
+        resolve_device(device)
+        raise
+
+
 def resolve_precision(device: torch.device, precision: str) -> str:
     """What "auto" means on this device: bfloat16 on a CUDA device that has it, float32 elsewhere."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} was given; expected one of {', '.join(PRECISIONS)}.")
     if precision != "auto":
         return precision
     return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"

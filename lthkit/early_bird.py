@@ -21,6 +21,7 @@ from lthkit.choices import choose
 from lthkit.data import Dataset
 from lthkit.engine import optimizer_for, updater
 from lthkit.folders import working_in
+from lthkit.history import TrainingDiverged
 from lthkit.masks import Mask
 from lthkit.pruning import prune_to
 from lthkit.recipes import Recipe
@@ -28,7 +29,7 @@ from lthkit.records import name_of, network_name
 from lthkit.scores import magnitude
 from lthkit.snapshots import Snapshots
 from lthkit.tickets import ModelFn, new_network
-from lthkit.training import TrainingDiverged, check_steps, execution
+from lthkit.training import check_steps, execution
 
 KINDS = ("weights", "channels")
 RULES = ("newest", "neighbours")

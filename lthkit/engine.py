@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lthkit.checks import first_line
 from lthkit.choices import PLAIN, Choice
 from lthkit.data import Dataset, augmentation, batches, crop_and_flip
 from lthkit.gradients import Gradients, gradients_of
@@ -51,6 +52,7 @@ class Update:
         self.stacked = isinstance(net, Stack)
         self.optimizer = optimizer or optimizer_for(net, recipe)
         self._mask(net, masks)
+        self._model = _models_of(net)[0]
         for model in _models_of(net):
             model.train()
         if isinstance(net, Stack):
@@ -68,7 +70,11 @@ class Update:
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._order_of(epoch).to(self.data.device)
         draws = self._draws_of(step).to(self.data.device) if self.recipe.augment else None
-        self._losses.append(self._update(self._order[position], draws, self.recipe.lr_at(step)))
+        try:
+            self._losses.append(self._update(self._order[position], draws, self.recipe.lr_at(step)))
+        except (IndexError, RuntimeError) as error:
+            explain_misfit(self._model, self.data, error)
+            raise
 
     def mean_loss(self) -> list[float]:
         """Mean training loss of each replicate since this was last asked; the host waits for the device here."""
@@ -199,7 +205,7 @@ def updater(net: nn.Module | Stack, data: Dataset, *, choice: Choice, **argument
             raise
         except RuntimeError as error:
             log.warning(
-                "The update could not be recorded and is launched step by step: %s", _first_line(error)
+                "The update could not be recorded and is launched step by step: %s", first_line(error)
             )
     return Update(net, data, choice=choice, **arguments)
 
@@ -225,12 +231,40 @@ def record(body: Callable[[], None], reset: Callable[[], object]) -> Callable[[]
 
 
 def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
-    """The recipe's optimizer for all parameters that require a gradient, state at 0."""
+    """The recipe's optimizer for all parameters that require a gradient, state at 0. ValueError if none does."""
     named = net.parameters.items() if isinstance(net, Stack) else net.named_parameters()
     parameters = {name: p for name, p in named if p.requires_grad}
+    if not parameters:
+        raise ValueError(
+            "The network has no parameter that requires a gradient, so there is nothing to train; expected one or more. "
+            "Are they frozen? parameter.requires_grad_(True) undoes it."
+        )
     if recipe.optimizer == "sgd":
         return SGD(parameters, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
     return Adam(parameters, weight_decay=recipe.weight_decay)
+
+
+def explain_misfit(model: nn.Module, data: Dataset, error: Exception) -> None:
+    """After an error in a pass: ValueError if `model` takes no image of `data`, or has no output for some class.
+
+    Looked at only then, with one image, so a step that is in order costs nothing more.
+    """
+    if "memory" in str(error):
+        return
+    kind = f"{data.name} has {len(data.classes)} classes and images of {list(data.shape)}, float32 once normalised"
+    remedy = "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."
+    model.eval()
+    try:
+        with torch.no_grad():
+            outputs = model(data.normalise(data.train.images[:1]))
+    except (IndexError, RuntimeError) as refused:
+        raise ValueError(
+            f"{type(model).__name__} does not take the images ({first_line(refused)}); {kind}. {remedy}"
+        ) from error
+    if outputs.ndim != 2 or outputs.shape[1] < len(data.classes):
+        raise ValueError(
+            f"{type(model).__name__} gives outputs of shape {list(outputs.shape)} for one image; {kind}. {remedy}"
+        ) from error
 
 
 def _models_of(net: nn.Module | Stack) -> list[nn.Module]:
@@ -253,7 +287,3 @@ def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
 def _send(host: Tensor, there: Tensor) -> None:
     """Copy to the device behind the work that is queued there, without waiting for it."""
     there.copy_(host.pin_memory() if there.device.type == "cuda" else host, non_blocking=True)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -17,6 +17,7 @@ from lthkit import files
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
 from lthkit.folders import hold, open_run
+from lthkit.history import TrainResult
 from lthkit.masks import Mask
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning import ladder
@@ -30,7 +31,7 @@ from lthkit.sources import data_folder
 from lthkit.sweep import Pool
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier
-from lthkit.training import TrainResult, train
+from lthkit.training import train
 
 log = logging.getLogger("lthkit")
 

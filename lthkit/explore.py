@@ -27,12 +27,12 @@ from torch import nn
 
 from lthkit import analysis, experiments
 from lthkit.data import Dataset, Split
+from lthkit.evaluation import evaluate
 from lthkit.masks import Mask, prunable
 from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer
 from lthkit.pruning import prune_to
 from lthkit.records import Row
 from lthkit.scores import magnitude
-from lthkit.training import evaluate
 
 # Round numbers, ever closer: from all weights to one in a hundred.
 DENSITIES = tuple(
@@ -88,10 +88,13 @@ def prune_it_yourself(
         data: the validation split is used, at most its first `IMAGES` images; the test split is not read.
         density, scope: where the sliders start; `density` is one of `DENSITIES`.
     """
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models is a {type(models).__name__}; expected a dict such as {{0: model}}.")
     if not models:
         raise ValueError("No network was given; expected a dict such as {0: model}.")
     if density not in DENSITIES:
-        raise ValueError(f"density={density!r} was given; expected one of {DENSITIES}.")
+        listed = ", ".join(f"{d:g}" for d in DENSITIES)
+        raise ValueError(f"density={density!r} was given; expected one of {listed}.")
     for model in models.values():
         _check_room(model)
     dense = cache(lambda label: _accuracy(models[label], _few(data)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import nn
 
 from lthkit import costs
+from lthkit.checks import check_whole
 from lthkit.data import Dataset
 from lthkit.masks import Mask
 from lthkit.pruning import fraction_for, ladder, prune_to
@@ -58,12 +59,12 @@ def snip_then_imp(
     Raises:
         ValueError: not 0 < density < snip_density <= 1; rounds below 1; and what `imp`, `snip` and `draw` refuse.
     """
-    if not 0 < density < snip_density <= 1:
+    numbers = all(isinstance(value, int | float) for value in (snip_density, density))
+    if not numbers or not 0 < density < snip_density <= 1:
         raise ValueError(
-            f"snip_density={snip_density}, density={density} were given; expected 0 < density < snip_density <= 1."
+            f"snip_density={snip_density!r}, density={density!r} were given; expected 0 < density < snip_density <= 1."
         )
-    if not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 1 or more.")
+    check_whole("rounds", rounds, 1)
     model = new_network(model_fn, seed, data.device)
     mask = Mask.ones(model)
     if snip_density < 1:
@@ -103,12 +104,10 @@ def plan(
     Raises:
         ValueError: a number out of range; a budget in which some training would do no update.
     """
-    for name, value, least in (("total_steps", total_steps, 1), ("trainings", trainings, 1)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}={value!r} was given; expected a whole number, {least} or more.")
-    if not isinstance(rewind_step, int) or rewind_step < 0:
-        raise ValueError(f"rewind_step={rewind_step!r} was given; expected a whole number, 0 or more.")
-    if last_share is not None and not 0 < last_share < 1:
+    check_whole("total_steps", total_steps, 1)
+    check_whole("trainings", trainings, 1)
+    check_whole("rewind_step", rewind_step, 0)
+    if last_share is not None and not (isinstance(last_share, int | float) and 0 < last_share < 1):
         raise ValueError(f"last_share={last_share!r} was given; expected a number between 0 and 1.")
     from_start = total_steps + rewind_step * (trainings - 1)  # if no training skipped its first steps
     if last_share is None or trainings == 1:
@@ -136,6 +135,7 @@ def price(
         images: how many images a score such as SNIP saw before the first training. They are examples that went forward
             and backward through the whole network, but no update.
     """
+    check_whole("images", images, 0)
     scored = 3 * images * costs.forward_flops(model, shape)
     trained = (
         costs.of_training(model, shape, steps=r.result.steps, batch_size=batch_size, mask=r.mask)

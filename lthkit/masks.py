@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lthkit import files
+from lthkit.checks import check_network, whole_seed
+from lthkit.devices import device_explained
 
 _PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -21,6 +23,7 @@ def prunable(model: nn.Module) -> dict[str, Tensor]:
     Biases and batch-norm gains are never among them. Every layer counts, the first and the last too; leave one out
     with `Mask.ones(model, exclude=[...])`.
     """
+    check_network(model)
     found: dict[str, Tensor] = {}
     for name, module in model.named_modules():
         if isinstance(module, _PRUNABLE):
@@ -35,6 +38,11 @@ class Mask(Mapping[str, Tensor]):
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        if not isinstance(tensors, Mapping):
+            raise TypeError(
+                f"A {type(tensors).__name__} was given; expected bool tensors by parameter name, a dict. "
+                "For a network, Mask.ones(model) keeps everything."
+            )
         for name, tensor in tensors.items():
             if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
                 given = f"a {tensor.dtype} tensor" if isinstance(tensor, Tensor) else type(tensor).__name__
@@ -60,7 +68,13 @@ class Mask(Mapping[str, Tensor]):
         )
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._tensors[name]
+        try:
+            return self._tensors[name]
+        except KeyError:
+            raise KeyError(f"The mask has no entry {name!r}; it has {', '.join(self._tensors)}.") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
@@ -104,11 +118,12 @@ class Mask(Mapping[str, Tensor]):
 
     def issubset(self, other: Mask) -> bool:
         """True if everything kept here is kept in `other` too."""
-        return self.keys() == other.keys() and all(not bool((self[n] & ~other[n]).any()) for n in self)
+        return self.shapes() == other.shapes() and all(not bool((self[n] & ~other[n]).any()) for n in self)
 
     def to(self, device: torch.device | str) -> Mask:
-        """The same mask on another device."""
-        return Mask({name: t.to(device) for name, t in self._tensors.items()})
+        """The same mask on another device. ValueError if there is none of that name."""
+        with device_explained(device):
+            return Mask({name: t.to(device) for name, t in self._tensors.items()})
 
     def check(self, model: nn.Module) -> None:
         """Raise ValueError, naming the entries, if this mask does not belong to `model`.
@@ -117,6 +132,7 @@ class Mask(Mapping[str, Tensor]):
         """
         weights = prunable(model)
         extra = [name for name in self if name not in weights]
+        lacking = [name for name in weights if name not in self]
         misshaped = [
             f"{name} {tuple(self[name].shape)} (model: {tuple(weights[name].shape)})"
             for name in self
@@ -129,11 +145,13 @@ class Mask(Mapping[str, Tensor]):
                     part
                     for part in (
                         f"not in the model: {extra}" if extra else "",
+                        f"not in the mask: {lacking}" if lacking else "",
                         f"other shape: {misshaped}" if misshaped else "",
                         f"the model's prunable parameters: {list(weights)}",
                     )
                     if part
                 )
+                + ". Make the mask from this network, as Mask.ones(model) does, or load the one that belongs to it."
             )
 
     @torch.no_grad()
@@ -150,7 +168,7 @@ class Mask(Mapping[str, Tensor]):
         Entries are permuted within each tensor, so every layer keeps its density (Frankle & Carbin 2019, appendix on
         random sparsity). With `across=True` they are permuted over all tensors: only the total is kept.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(whole_seed(seed))
         if across:
             flat = torch.cat([t.flatten().cpu() for t in self._tensors.values()])
             pieces = flat[torch.randperm(len(flat), generator=generator)].split(
@@ -167,7 +185,8 @@ class Mask(Mapping[str, Tensor]):
         """Fraction of entries in which two masks differ (the mask distance of You et al. 2020, section 3.2)."""
         if self.keys() != other.keys() or any(self[n].shape != other[n].shape for n in self):
             raise ValueError(
-                f"Masks of different models: {list(self)} against {list(other)}, or other shapes."
+                f"Masks of different models: {list(self)} against {list(other)}, or other shapes; expected two masks of "
+                "one network."
             )
         return sum(int((self[n].cpu() != other[n].cpu()).sum()) for n in self) / self.total
 
@@ -181,9 +200,15 @@ class Mask(Mapping[str, Tensor]):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, list[int]]) -> Mask:
-        """Undo `arrays()`, given `shapes()`."""
+        """Undo `arrays()`, given `shapes()`. ValueError if an array is missing or of another size."""
         tensors = {}
         for name, shape in shapes.items():
+            there, needed = len(arrays[name]) if name in arrays else 0, -(-int(np.prod(shape)) // 8)
+            if there != needed:
+                raise ValueError(
+                    f"{name!r} of shape {list(shape)} takes {needed} bytes, and {there} were given; expected what "
+                    "Mask.arrays() gave."
+                )
             bits = np.unpackbits(arrays[name], count=int(np.prod(shape)))
             tensors[name] = torch.from_numpy(bits.astype(bool)).view(shape)
         return cls(tensors)

@@ -18,12 +18,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lthkit.checkpoints import Checkpoint
+from lthkit.checks import check_whole
 from lthkit.choices import choose
 from lthkit.data import Dataset
 from lthkit.devices import autocast
+from lthkit.evaluation import evaluate
+from lthkit.history import TrainResult
 from lthkit.masks import Mask
 from lthkit.recipes import Recipe
-from lthkit.training import TrainResult, evaluate, train
+from lthkit.training import train
 
 ModelFn = Callable[..., nn.Module]
 ALPHAS = tuple(i / 10 for i in range(11))
@@ -72,10 +75,7 @@ def between(a: Checkpoint, b: Checkpoint, alpha: float) -> Checkpoint:
     Raises:
         ValueError: alpha outside 0 to 1, or checkpoints of different networks.
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(
-            f"alpha={alpha!r} was given; expected a number from 0 (the first) to 1 (the second)."
-        )
+    _check_alpha(alpha)
     _check_pair(a, b)
     near = a if alpha <= 0.5 else b
     if alpha in (0, 1):
@@ -116,14 +116,7 @@ def interpolate(
     Raises:
         ValueError: alphas, split or statistics out of range; checkpoints of another network.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(
-            f"split={split!r} was given; expected 'validation' or 'train'. The test split is read once a training."
-        )
-    if not alphas:
-        raise ValueError("alphas is empty; expected places on the line, such as (0, 0.5, 1).")
-    if statistics < 1:
-        raise ValueError(f"statistics={statistics} was given; expected 1 training image or more.")
+    _check_path(alphas, split, statistics)
     model = model_fn(seed=0).to(data.device)
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
     images = data.draw(min(statistics, len(data.train)), seed=0, batch_size=200) if layers else []
@@ -183,9 +176,10 @@ def instability(
     Raises:
         ValueError: fewer than two orders, or equal ones; and what `train` and `interpolate` refuse.
     """
-    if len(orders) < 2 or len(set(orders)) < len(orders):
+    _check_path(alphas, split, statistics)
+    if not isinstance(orders, Sequence) or len(orders) < 2 or len(set(orders)) < len(orders):
         raise ValueError(
-            f"orders={tuple(orders)} was given; expected two or more different seeds: equal ones make equal children."
+            f"orders={orders} was given; expected two or more different seeds: equal ones make equal children."
         )
     ends, results = [], []
     for order in orders:
@@ -216,6 +210,26 @@ def instability(
         for a, b in combinations(ends, 2)
     )
     return Instability(start.step, paths, tuple(results))
+
+
+def _check_path(alphas: Sequence[float], split: str, statistics: int) -> None:
+    if split not in ("train", "validation"):
+        raise ValueError(
+            f"split={split!r} was given; expected 'validation' or 'train'. The test split is read once a training."
+        )
+    if not isinstance(alphas, Sequence) or not alphas:
+        what = f"={alphas!r} was given" if alphas else " is empty"
+        raise ValueError(f"alphas{what}; expected places on the line, such as (0, 0.5, 1).")
+    for alpha in alphas:
+        _check_alpha(alpha)
+    check_whole("statistics", statistics, 1)
+
+
+def _check_alpha(alpha: float) -> None:
+    if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+        raise ValueError(
+            f"alpha={alpha!r} was given; expected a number from 0 (the first) to 1 (the second)."
+        )
 
 
 def _check_pair(a: Checkpoint, b: Checkpoint) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lthkit.checks import whole_seed
+
 Shape = tuple[int, int, int]
 MNIST_SHAPE: Shape = (1, 28, 28)
 CIFAR_SHAPE: Shape = (3, 32, 32)
@@ -207,7 +209,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 def model_by_name(name: str) -> Callable[..., nn.Module]:
     """The function behind a name in `MODELS`. ValueError lists the names and guesses which was meant."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         close = difflib.get_close_matches(str(name).lower().replace("_", "-"), MODELS, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"Unknown model {name!r}; expected one of {', '.join(MODELS)}.{guess}")
@@ -258,7 +260,7 @@ def reinitialize(model: nn.Module, *, seed: int) -> None:
             f"How {type(model).__name__} was initialised is not known; expected a network made by "
             "lthkit.models. For a network of your own, call the function that makes it with another seed."
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_seed(seed))
     for name, module in model.named_modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             drawn = torch.empty(module.weight.shape, dtype=torch.float32, device="cpu")

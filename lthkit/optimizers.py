@@ -183,4 +183,6 @@ def learning_rate(
         return base * decay ** sum(step >= m for m in milestones)
     if schedule == "cosine":
         return base * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    if schedule != "constant":
+        raise ValueError(f"schedule={schedule!r} was given; expected one of {', '.join(SCHEDULES)}.")
     return base

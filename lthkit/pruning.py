@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lthkit.checks import check_whole
 from lthkit.masks import Mask
 
 
@@ -49,18 +50,8 @@ def prune(
         ValueError: bad fraction, scope, overrides; scores that are missing, misshaped, NaN or infinite.
         LayerCollapse: the guard leaves too few weights to remove.
     """
-    _check_fraction(fraction, "fraction")
-    if scope not in ("global", "layerwise"):
-        raise ValueError(f"scope={scope!r} was given; expected 'global' or 'layerwise'.")
     overrides = dict(overrides or {})
-    if overrides and scope == "global":
-        raise ValueError(
-            "overrides need scope='layerwise'; to leave a layer out, use Mask.ones(model, exclude=[...])."
-        )
-    if unknown := [name for name in overrides if name not in mask]:
-        raise ValueError(f"overrides names {unknown}; the mask has {list(mask)}.")
-    for name, value in overrides.items():
-        _check_fraction(value, f"overrides[{name!r}]")
+    check_request(mask, fraction, scope=scope, overrides=overrides)
     _check_scores(mask, scores)
 
     if scope == "global":
@@ -71,13 +62,28 @@ def prune(
     return _remove(mask, scores, counts, min_kept)
 
 
+def check_request(
+    mask: Mask, fraction: float, *, scope: str = "global", overrides: Mapping[str, float] | None = None
+) -> None:
+    """ValueError if `prune` would refuse these arguments; for who trains first, and wants to hear of it before."""
+    _check_fraction(fraction, "fraction")
+    _check_scope(scope)
+    if overrides and scope == "global":
+        raise ValueError(
+            "overrides need scope='layerwise'; to leave a layer out, use Mask.ones(model, exclude=[...])."
+        )
+    for name, value in (overrides or {}).items():
+        if name not in mask:
+            raise ValueError(f"overrides names {name!r}; expected some of {list(mask)}, which the mask has.")
+        _check_fraction(value, f"overrides[{name!r}]")
+
+
 def prune_to(
     mask: Mask, scores: Mapping[str, Tensor], density: float, *, scope: str = "global", min_kept: int = 1
 ) -> Mask:
     """One shot to a density: keep `round(density * mask.total)` weights (of each layer, if layerwise)."""
     _check_fraction(density, "density")
-    if scope not in ("global", "layerwise"):
-        raise ValueError(f"scope={scope!r} was given; expected 'global' or 'layerwise'.")
+    _check_scope(scope)
     _check_scores(mask, scores)
     groups: list[tuple[str, ...]] = [tuple(mask)] if scope == "global" else [(name,) for name in mask]
     counts: dict[tuple[str, ...], int] = {}
@@ -86,7 +92,8 @@ def prune_to(
         counts[names] = kept - round(density * total)
         if counts[names] < 0:
             raise ValueError(
-                f"density={density} was given, but {', '.join(names)} is already down to {kept / total:.4f}."
+                f"density={density} was given, but {', '.join(names)} is already down to {kept / total:.4f}; expected "
+                "no more than that: removed weights stay out."
             )
     return _remove(mask, scores, counts, min_kept)
 
@@ -114,14 +121,17 @@ def prune_iteratively(
     Raises:
         ValueError: density not between 0 and 1, rounds below 1, and what `prune_to` refuses.
     """
-    if not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 1 or more.")
+    check_whole("rounds", rounds, 1)
     _check_fraction(density, "density")
     if not 0 < density < 1:
         raise ValueError(f"density={density} was given; expected a number between 0 and 1, such as 0.05.")
     mask = mask or Mask.ones(model)
     masked = copy.deepcopy(model)
     begin = mask.density
+    if density > begin:
+        raise ValueError(
+            f"density={density} was given, but the mask to begin with is already down to {begin:.4f}; expected less."
+        )
     for r in range(1, rounds + 1):
         mask.apply_(masked)
         level = begin * (density / begin) ** (r / rounds) if r < rounds else density
@@ -130,16 +140,30 @@ def prune_iteratively(
 
 
 def ladder(fraction: float, rounds: int) -> list[float]:
-    """Densities of iterative pruning when each round removes `fraction` of the rest: 1, 1-f, (1-f)², ..."""
+    """Densities of iterative pruning when each round removes `fraction` of the rest: 1, 1-f, (1-f)², ...
+
+    Raises:
+        ValueError: a fraction that is not from 0 to 1, rounds below 0.
+    """
     _check_fraction(fraction, "fraction")
+    check_whole("rounds", rounds, 0)
     return [(1 - fraction) ** r for r in range(rounds + 1)]
 
 
 def fraction_for(density: float, rounds: int) -> float:
-    """The fraction per round that reaches `density` after `rounds` rounds; the inverse of `ladder`."""
-    if not 0 < density <= 1 or rounds < 1:
+    """The fraction per round that reaches `density` after `rounds` rounds; the inverse of `ladder`.
+
+    Raises:
+        ValueError: not 0 < density <= 1, rounds below 1.
+    """
+    if (
+        not isinstance(density, int | float)
+        or not 0 < density <= 1
+        or not isinstance(rounds, int)
+        or rounds < 1
+    ):
         raise ValueError(
-            f"density={density}, rounds={rounds} were given; expected 0 < density <= 1 and rounds >= 1."
+            f"density={density!r}, rounds={rounds!r} were given; expected 0 < density <= 1 and rounds >= 1, whole."
         )
     return 1 - float(density ** (1 / rounds))
 
@@ -148,8 +172,7 @@ def _remove(
     mask: Mask, scores: Mapping[str, Tensor], counts: Mapping[tuple[str, ...], int], min_kept: int
 ) -> Mask:
     """Take the given number of weights out of each group of tensors, ranking each group by itself."""
-    if min_kept < 0:
-        raise ValueError(f"min_kept={min_kept} was given; expected 0 or more.")
+    check_whole("min_kept", min_kept, 0)
     smaller: dict[str, Tensor] = {}
     for names, count in counts.items():
         # One type for all, so that one threshold is exact for all; of 32 bits or more, because not all devices, nor
@@ -233,22 +256,45 @@ def _check_fraction(value: float, name: str) -> None:
         raise ValueError(f"{name}={value!r} was given; expected a number from 0 to 1, such as 0.2 for 20 %.")
 
 
+def _check_scope(scope: str) -> None:
+    if scope not in ("global", "layerwise"):
+        raise ValueError(f"scope={scope!r} was given; expected 'global' or 'layerwise'.")
+
+
 def _check_scores(mask: Mask, scores: Mapping[str, Tensor]) -> None:
+    for what, given, example in (
+        ("mask", mask, "lthkit.Mask.ones(model)"),
+        ("scores", scores, "lthkit.magnitude(model)"),
+    ):
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"{what} is a {type(given).__name__}; expected a tensor for each parameter name, such as {example}."
+            )
     for name in mask:
         if name not in scores:
-            raise ValueError(f"scores has no entry for {name!r}; it has {list(scores)}.")
+            raise ValueError(
+                f"scores has no entry for {name!r}; it has {list(scores)}. Expected one for each tensor of the mask, "
+                "so scores of the same network."
+            )
+        if not isinstance(scores[name], Tensor) or not scores[name].is_floating_point():
+            kind = getattr(scores[name], "dtype", type(scores[name]).__name__)
+            raise ValueError(
+                f"scores[{name!r}] is of {kind}; expected a floating-point tensor, such as `scores.float()`."
+            )
         if scores[name].shape != mask[name].shape:
             raise ValueError(
-                f"scores[{name!r}] is {tuple(scores[name].shape)}, the mask {tuple(mask[name].shape)}."
+                f"scores[{name!r}] is {tuple(scores[name].shape)}, the mask {tuple(mask[name].shape)}; expected the "
+                "same shape, so scores of the same network."
             )
-        if not scores[name].is_floating_point():
-            raise ValueError(f"scores[{name!r}] has dtype {scores[name].dtype}; expected floating point.")
         values = scores[name].detach()
         if bool(_finite(values).all()):
             continue
         bad = _count((~_finite(values) & mask[name].to(values.device)).reshape(-1))
         if bad:
-            raise ValueError(f"scores[{name!r}] has {bad} NaN or infinite values among the kept weights.")
+            raise ValueError(
+                f"scores[{name!r}] has {bad} NaN or infinite values among the kept weights; expected finite numbers. Look "
+                "at the weights: has the training diverged?"
+            )
 
 
 def _finite(values: Tensor) -> Tensor:

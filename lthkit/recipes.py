@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lthkit.checks import check_whole
 from lthkit.devices import PRECISIONS
 from lthkit.optimizers import OPTIMIZERS, SCHEDULES, learning_rate
 
@@ -50,16 +51,40 @@ class Recipe:
             if value not in choices:
                 raise ValueError(f"{name}={value!r} was given; expected one of {', '.join(choices)}.")
         for name in ("steps", "batch_size", "evaluate_every"):
-            if not isinstance(number := getattr(self, name), int) or number < 1:
-                raise ValueError(f"{name}={number!r} was given; expected a whole number, 1 or more.")
-        if not (math.isfinite(self.lr) and self.lr > 0):
+            check_whole(name, getattr(self, name), 1)
+        check_whole("warmup", self.warmup, 0)
+        if not (_is_number(self.lr) and self.lr > 0):
             raise ValueError(f"lr={self.lr!r} was given; expected a learning rate above 0, such as 1.2e-3.")
-        if self.momentum and self.optimizer != "sgd":
-            raise ValueError("momentum is for optimizer='sgd'; Adam has its own two averages.")
-        if self.patience is not None and self.patience < self.evaluate_every:
+        if not (_is_number(self.momentum) and 0 <= self.momentum < 1):
             raise ValueError(
-                f"patience={self.patience} is shorter than evaluate_every={self.evaluate_every} steps."
+                f"momentum={self.momentum!r} was given; expected 0 or more and below 1, such as 0.9."
             )
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(
+                f"momentum={self.momentum!r} was given, but momentum is for optimizer='sgd'; Adam has its own two averages."
+            )
+        if not (_is_number(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(
+                f"weight_decay={self.weight_decay!r} was given; expected a number of 0 or more, such as 1e-4."
+            )
+        if not (_is_number(self.decay) and self.decay > 0):
+            raise ValueError(f"decay={self.decay!r} was given; expected a factor above 0, such as 0.1.")
+        if not (
+            isinstance(self.milestones, tuple | list)
+            and all(isinstance(m, int) and m >= 0 for m in self.milestones)
+        ):
+            raise ValueError(
+                f"milestones={self.milestones!r} was given; expected steps in a tuple, such as (1000, 1500)."
+            )
+        if not isinstance(self.augment, bool):
+            raise ValueError(f"augment={self.augment!r} was given; expected True or False.")
+        if self.patience is not None:
+            check_whole("patience", self.patience, 1)
+            if self.patience < self.evaluate_every:
+                raise ValueError(
+                    f"patience={self.patience} is shorter than evaluate_every={self.evaluate_every} steps; expected as "
+                    "many or more, or None for no early stop."
+                )
 
     def lr_at(self, step: int) -> float:
         """Learning rate of update number `step`."""
@@ -72,3 +97,8 @@ class Recipe:
             decay=self.decay,
             warmup=self.warmup,
         )
+
+
+def _is_number(value: object) -> bool:
+    """True for a finite Python number: a tensor, or a text from a form, would fail late, in the middle of a training."""
+    return isinstance(value, int | float) and math.isfinite(value)

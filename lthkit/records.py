@@ -40,10 +40,15 @@ def name_of(function: object) -> str:
     """What stands for a function or a class in a configuration: its name, and for one that is neither lthkit's nor torch's
     also six digits of its code, because a run must not go on with a function that was changed.
 
-    Of a partial the keywords count too, of a closure the values that it holds. What it calls is not looked into.
+    Of a partial the arguments count too, of a closure the values that it holds, of a tensor its content. What a function
+    calls is not looked into.
     """
     if isinstance(function, partial):
-        return f"{name_of(function.func)}{sorted(function.keywords.items())}"
+        given = (
+            [_plain(a) for a in function.args],
+            sorted((k, _plain(v)) for k, v in function.keywords.items()),
+        )
+        return f"{name_of(function.func)}{given[0] or ''}{given[1]}"
     name = str(getattr(function, "__qualname__", type(function).__qualname__))
     if str(getattr(function, "__module__", "")).partition(".")[0] in ("lthkit", "torch"):
         return name
@@ -76,8 +81,15 @@ def _instructions(code: CodeType) -> list[Any]:
 def _plain(value: object) -> object:
     if isinstance(value, frozenset):  # its order is another one in each process
         return sorted(map(repr, value))
-    if isinstance(value, str | bytes | int | float | complex | bool | tuple | None):
+    if isinstance(value, str | bytes | int | float | complex | bool | None):
         return value
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return [(key, _plain(part)) for key, part in value.items()]
+    if isinstance(value, torch.Tensor):
+        content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+        return f"{value.dtype}{list(value.shape)} {hashlib.sha256(content).hexdigest()[:12]}"
     if isfunction(value):
         return _instructions(value.__code__)
     return getattr(value, "__qualname__", type(value).__qualname__)
@@ -124,7 +136,16 @@ def runs_folder() -> Path:
 
 
 def write_table(path: Path | str, rows: Sequence[Row]) -> Path:
-    """Write rows with equal keys as CSV, atomically. None becomes an empty cell; floats keep all their digits."""
+    """Write rows with equal keys as CSV, atomically. None becomes an empty cell; floats keep all their digits.
+
+    Raises:
+        ValueError: rows with other keys than the first; nothing is written then.
+    """
+    for i, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            raise ValueError(
+                f"Row {i} has the columns {list(row)}, row 0 {list(rows[0])}; expected the same in all rows."
+            )
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -141,11 +162,16 @@ def read_table(path: Path | str) -> list[Row]:
     """
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            names, rows = reader.fieldnames, list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise files.DamagedFile(f"{path} is not a table ({error}).") from error
+        raise files.DamagedFile(f"{path} is not a table ({error}). Run what made it again.") from error
+    if names is None:
+        raise files.DamagedFile(f"{path} is empty, without even a first line. Run what made it again.")
     if any(None in row or None in row.values() for row in rows):
-        raise files.DamagedFile(f"{path} is damaged: not every line has as many cells as the first.")
+        raise files.DamagedFile(
+            f"{path} is damaged: not every line has as many cells as the first. Run what made it again."
+        )
     return [{key: _value(cell) for key, cell in row.items()} for row in rows]
 
 

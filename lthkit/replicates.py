@@ -22,21 +22,13 @@ from lthkit.checkpoints import Checkpoint
 from lthkit.choices import PLAIN, Choice, choose
 from lthkit.data import Dataset
 from lthkit.engine import optimizer_for, updater
+from lthkit.history import History, TrainingDiverged, TrainResult, keeping, training_config
 from lthkit.masks import Mask
 from lthkit.optimizers import Optimizer
 from lthkit.recipes import Recipe
 from lthkit.snapshots import Snapshots
 from lthkit.stacks import Stack
-from lthkit.training import (
-    History,
-    TrainingDiverged,
-    TrainResult,
-    check_steps,
-    execution,
-    keeping,
-    train,
-    training_config,
-)
+from lthkit.training import check_steps, execution, train
 
 
 def train_together(

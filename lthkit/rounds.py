@@ -10,9 +10,9 @@ import torch
 
 from lthkit import files
 from lthkit.checkpoints import Checkpoint
+from lthkit.history import Point, TrainResult
 from lthkit.masks import Mask
 from lthkit.snapshots import Snapshots
-from lthkit.training import Point, TrainResult
 
 log = logging.getLogger("lthkit")
 

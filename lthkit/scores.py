@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lthkit.checks import first_line, shape_explained
 from lthkit.masks import Mask, prunable
 from lthkit.seeds import derived_seed
 
@@ -69,7 +70,7 @@ def snip(model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy) 
     Raises:
         ValueError: nothing prunable, no batch, a loss that is no finite scalar or that a weight has no part in.
     """
-    model = _scored_copy(model)
+    model, batches = _scored_copy(model), _checked(batches)
     weights = prunable(model)
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     images = 0
@@ -95,9 +96,9 @@ def grasp(
     Raises:
         ValueError: as in `snip`; a temperature that is not above 0.
     """
-    if not temperature > 0:
+    if not isinstance(temperature, int | float) or not temperature > 0:
         raise ValueError(f"temperature={temperature!r} was given; expected a number above 0, such as 200.")
-    model, batches = _scored_copy(model), list(batches)
+    model, batches = _scored_copy(model), list(_checked(batches))
     weights = prunable(model)
     gradient = {name: torch.zeros_like(w) for name, w in weights.items()}
     product = {name: torch.zeros_like(w) for name, w in weights.items()}
@@ -130,7 +131,7 @@ def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
         shape: of one input, without the batch: (channels, height, width).
 
     Raises:
-        ValueError: nothing prunable; a weight that the outputs do not depend on; R not finite.
+        ValueError: nothing prunable; another shape; a weight that the outputs do not depend on; R not finite.
     """
     model = copy.deepcopy(model).to(torch.float64).eval()
     with torch.no_grad():
@@ -172,9 +173,15 @@ def _summed(pool: nn.MaxPool2d, inputs: tuple[Tensor], _output: Tensor) -> Tenso
 def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
     weights = _weights_of(model)
     device = next(iter(weights.values())).device
-    total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+    with shape_explained(model, shape):
+        total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
     if not bool(torch.isfinite(total)):
-        raise ValueError("The synaptic flow is not finite: a weight is NaN or infinite, or the net too deep.")
+        bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
+        raise ValueError(
+            f"The synaptic flow is not finite: {', '.join(bad) or 'no weight'} has NaN or infinite values; expected "
+            "finite numbers. Look at the weights"
+            + (": has the training diverged?" if bad else ", which are too large for so many layers.")
+        )
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     _add(sums, torch.autograd.grad(total, list(weights.values()), allow_unused=True))
     return {name: (sums[name] * w).abs().detach() for name, w in weights.items()}
@@ -205,13 +212,22 @@ def _prunable(model: nn.Module) -> Scores:
     return weights
 
 
+def _checked(batches: Batches) -> Batches:
+    if not isinstance(batches, Iterable):
+        raise TypeError(
+            f"batches is a {type(batches).__name__}; expected pairs (inputs, labels), such as data.draw(100, seed=0)."
+        )
+    return batches
+
+
 def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[Tensor, int]]:
     """The mean loss of each batch, with its graph, and the number of images in it."""
     device, number = next(model.parameters()).device, -1
     for number, batch in enumerate(batches):  # noqa: B007
         if not (isinstance(batch, tuple | list) and len(batch) == 2 and all(map(torch.is_tensor, batch))):
             raise ValueError(
-                f"Batch {number} is {type(batch).__name__}; expected a pair (inputs, labels) of tensors."
+                f"Batch {number} is {type(batch).__name__}; expected a pair (inputs, labels) of tensors, and a list of "
+                "pairs, such as data.draw(100, seed=0)."
             )
         inputs, labels = batch
         if len(inputs) != len(labels) or len(inputs) == 0 or {inputs.device, labels.device} != {device}:
@@ -219,7 +235,16 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
                 f"Batch {number} has {len(inputs)} inputs on {inputs.device} and {len(labels)} labels on "
                 f"{labels.device}; expected equally many, at least one, on {device} as the model."
             )
-        value = loss(model(inputs), labels)
+        try:
+            value = loss(model(inputs), labels)
+        except (IndexError, RuntimeError) as error:
+            if "memory" in str(error):
+                raise
+            raise ValueError(
+                f"Batch {number} has inputs {inputs.dtype} {list(inputs.shape)} and labels {labels.dtype} from "
+                f"{labels.min()} to {labels.max()}, and the network or the loss does not take them ({first_line(error)}). "
+                "Expected inputs as data.inputs makes them, and labels from 0 to the number of outputs - 1."
+            ) from error
         if not torch.is_tensor(value) or value.ndim > 0:
             given = f"shape {tuple(value.shape)}" if torch.is_tensor(value) else type(value).__name__
             raise ValueError(
@@ -229,7 +254,8 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
             raise ValueError(f"The loss of batch {number} is {value.item()}; expected a finite number.")
         if not value.requires_grad:
             raise ValueError(
-                "The loss has no gradient: does the model's forward detach, or run under no_grad?"
+                "The loss has no gradient; expected one that depends on the weights. Does the model's forward or the "
+                "loss detach, or run under no_grad?"
             )
         yield value, len(inputs)
     if number < 0:

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 import torch
 
+from lthkit.checks import check_whole
 from lthkit.choices import cores
+from lthkit.devices import device_explained
 
 T = TypeVar("T")
 
@@ -31,6 +33,9 @@ class Pool:
     """
 
     def __init__(self, *, workers: int = 1, threads: int | None = 1) -> None:
+        check_whole("workers", workers, 1)
+        if threads is not None:
+            check_whole("threads", threads, 1)
         self.workers, self.threads = workers, threads
         settings = (torch.set_num_threads, (threads,)) if threads else (None, ())
         self._executor = ThreadPoolExecutor(workers, "lthkit", *settings)
@@ -77,7 +82,11 @@ def each(
     error, or Ctrl-C, stops what has not begun and is raised.
     """
     cases = list(cases)
-    on_cpu = torch.device(device).type == "cpu"
+    for i, case in enumerate(cases):
+        if not isinstance(case, tuple | list):
+            raise TypeError(f"Case {i} is {case!r}; expected a tuple of arguments, such as ({case!r},).")
+    with device_explained(device):
+        on_cpu = torch.device(device).type == "cpu"
     pool = Pool(workers=min(cores(), max(1, len(cases))) if on_cpu else 1, threads=1 if on_cpu else None)
     results: dict[int, T] = {}
 

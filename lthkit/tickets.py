@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lthkit.checkpoints import Checkpoint
 from lthkit.data import Dataset
 from lthkit.folders import working_in
+from lthkit.history import TrainResult
 from lthkit.masks import Mask
 from lthkit.pruning import prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
@@ -27,7 +28,7 @@ from lthkit.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.scores import magnitude
 from lthkit.seeds import derived_seed
 from lthkit.snapshots import Snapshots
-from lthkit.training import TrainResult, train
+from lthkit.training import train
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]

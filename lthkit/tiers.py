@@ -22,7 +22,7 @@ def tier(chosen: str | None = None) -> str:
         ValueError: it is something else.
     """
     given = chosen if chosen is not None else os.environ.get("LTHKIT_TIER", "")
-    name = given.strip().lower() or "laptop"
+    name = str(given).strip().lower() or "laptop"
     if name not in TIERS:
         what = "LTHKIT_TIER is" if chosen is None else "tier is"
         raise ValueError(f"{what} {name!r}; set it to one of {', '.join(TIERS)}, or leave it out for laptop.")

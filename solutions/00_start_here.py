@@ -171,6 +171,17 @@ print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask)
 # It is near 0.2 but not equal to it: each weight was a coin toss of its own. A method that promises to keep
 # exactly 20 % has to count. `lthkit` *removes* exactly `round(fraction × remaining)` weights.
 #
+# ## When something cuts you off
+#
+# Your exercises and answers are in the passport, so they are there when you open the notebook again. Trainings of this course take
+# seconds or minutes, and are simply done again. If you want to keep them too, write `lth.keep_runs("my-runs")` in a cell
+# near the top, below the set-up cell. From then on each training is saved while it runs. Stop the kernel, let the laptop sleep, run the notebook
+# again from the top: what is finished is read from the folder, and what was cut off goes on where it was. On a CPU it ends with
+# the same bits as a training that nobody stopped.
+#
+# On **Colab** a runtime forgets everything when it ends. Take the first `#` off the last line of the set-up cell before you
+# begin: it asks for access to your Google Drive and keeps runs and passport there. In a new runtime, *Run all* goes on.
+#
 # ## Questions
 #
 # Lessons also ask questions. Put the letter of an option, in quotes, in place of `None`, and run the cell.

@@ -13,7 +13,7 @@
 # %% [markdown]
 # ## Why before training?
 #
-# IMP finds good sparse networks, and it is the most expensive way to get one: it trains the whole network first, then again in
+# IMP finds good sparse networks, and it is an expensive way to get one: it trains the whole network first, then again in
 # every round. If we could read the mask off the *untrained* network, we would train once, and only the small network.
 #
 # Several criteria promise this. They differ in what they look at.
@@ -21,13 +21,14 @@
 # | criterion | score of a weight *w* (higher = keep) | looks at the data | source |
 # |---|---|---|---|
 # | random | a random number | no | – |
-# | magnitude | its absolute value | no | Han et al. 2015, there after training |
+# | magnitude | its absolute value | no | Han et al. 2015, who prune after training |
 # | SNIP | how fast the loss changes when *w* fades: \|*w* · *g*\| | yes | Lee et al. 2019, lesson 07 |
-# | GraSP | how much the gradient needs *w*: *w* · (*Hg*) | yes | Wang et al. 2020 |
+# | GraSP | how much shorter the gradient gets without *w*: *w* · (*Hg*) | yes | Wang et al. 2020 |
 # | SynFlow | how much flows through *w* | no | Tanaka et al. 2020 |
 #
-# Here *g* is the gradient of the loss and *H* its matrix of second derivatives. Two questions stand over this lesson. Does the
-# network that is left still conduct from input to output? And does it matter *which* weights a criterion keeps?
+# Here *g* is the gradient of the loss and *H* its matrix of second derivatives. This lesson asks two questions. Is
+# there still a path of kept weights from an input to an output? If so, we say that the network **conducts**. And does it
+# matter *which* weights a criterion keeps?
 
 # %% [markdown]
 # ## Small enough to print
@@ -57,7 +58,9 @@ _ = small.load_state_dict({"0.weight": first, "2.weight": second})
 from lthkit.collapse import collapse
 
 everything = lth.Mask.ones(small)
-mask = lth.prune_to(everything, lth.magnitude(small), 5 / 9, min_kept=0)
+mask = lth.prune_to(
+    everything, lth.magnitude(small), 5 / 9, min_kept=0
+)  # min_kept=0: a layer may become empty
 print(mask["0.weight"].int(), mask["2.weight"].int())
 print(collapse(small, mask, (2,)))  # (2,) is the shape of one input
 
@@ -69,9 +72,12 @@ print(collapse(small, mask, (2,)))  # (2,) is the shape of one input
 #
 # Magnitude looks at each weight alone. A weight is of use only together with others on its path. SynFlow looks at
 # paths.
+#
+# Before training a weight is a random number. In a real network each layer is drawn with a standard deviation of its own:
+# the more connections its neurons have, the smaller.
 
 # %% question="08.Q1"
-quiz("08.Q1", "b")
+quiz("08.Q1", "a")
 
 # %% [markdown]
 # ## SynFlow, from scratch
@@ -127,7 +133,8 @@ gradients = torch.autograd.grad(R, positive)
 print([w.detach() * g for w, g in zip(positive, gradients, strict=True)])
 
 # %% [markdown]
-# These are the scores of your exercise. `lth.synflow` does the same for any network:
+# These are the scores of your exercise. `lth.synflow` does the same for any network. It computes the flow in float64, because
+# the flow of a deep network is a very large number or a very small one.
 
 # %%
 scores = lth.synflow(small, (2,))
@@ -157,16 +164,16 @@ for name, s in list(lth.synflow(model, shape).items())[::4]:
     print(f"{name:13} {s.numel():6,} weights, sum of scores {s.sum():.3g}, average {s.mean():.2g}")
 
 # %% [markdown]
-# Conservation has a price. Every layer has the same sum, so the larger a layer, the smaller its scores. One threshold for all
-# layers falls on the large layers first.
+# Conservation has a price. Every layer has the same sum, so the larger a layer, the smaller its scores. With one threshold for
+# all layers, the large layers lose their weights first.
 
 # %% question="08.Q2"
-quiz("08.Q2", "a")
+quiz("08.Q2", "b")
 
 # %% [markdown]
-# Tanaka et al. therefore prune in 100 rounds. After round *r* of *R* the density is *d*^(*r*/*R*), where *d* is the density
-# at the end. Each round removes the same *fraction of what remains*. Compare with equal *numbers* of weights in each round,
-# at the end of the way to 1 %.
+# Tanaka et al. therefore prune in 100 rounds. After round *r* of *n* the density is *d*^(*r*/*n*), where *d* is the density
+# at the end. Each round removes the same *fraction of what remains*. Compare: what would the last round on the way to 1 % remove
+# if every round removed the same *number* of weights?
 
 # %%
 exponential = [0.01 ** (r / 100) for r in range(101)]
@@ -177,7 +184,7 @@ for name, d in (("exponential", exponential), ("linear", linear)):
     )
 
 # %% [markdown]
-# The linear schedule makes its largest cut at the end, where it does most harm. The loop itself is short: hide what is pruned,
+# The linear schedule removes about half of what is left in its last round. The loop itself is short: hide what is pruned,
 # score, prune.
 
 # %%
@@ -191,7 +198,8 @@ print(mask)
 
 # %%
 flow = partial(lth.synflow, shape=shape)
-print(mask == lth.prune_iteratively(model, flow, 0.01, rounds=rounds, min_kept=0))  # the one-liner
+one_line = lth.prune_iteratively(model, flow, 0.01, rounds=rounds, min_kept=0)
+print("the same mask in one line:", mask == one_line)
 
 # %% [markdown]
 # `min_kept=0` turns a guard off. By default, `lth.prune` leaves at least one weight in each layer. Here we want to see what
@@ -202,8 +210,8 @@ print(mask == lth.prune_iteratively(model, flow, 0.01, rounds=rounds, min_kept=0
 # At the first step, a training goes down along the gradient *g*. A pruned network whose gradient is nearly 0 learns slowly. GraSP asks of each weight: what does its
 # removal do to the squared length of the gradient, |*g*|²?
 #
-# Removing weight *i* moves the weights by -*w*ᵢ in one direction. To first order this changes |*g*|² by **-2 *w*ᵢ (*Hg*)ᵢ**. GraSP wants a
-# large gradient. So the weights go first whose removal makes it *larger*.
+# Removing weight *i* moves the weights by -*w*ᵢ in one direction. The derivative of |*g*|² is 2*Hg*. So, to first order, the move changes
+# |*g*|² by **-2 *w*ᵢ (*Hg*)ᵢ**. GraSP wants a large gradient. So GraSP first removes the weights whose removal makes the gradient *larger*.
 #
 # ### Exercise 08.2: which weights does GraSP remove? · easy · four lines · 10 minutes
 #
@@ -215,7 +223,7 @@ print(mask == lth.prune_iteratively(model, flow, 0.01, rounds=rounds, min_kept=0
 
 # %% exercise="08.2"
 def grasp_mask(weight, hg, remove):
-    """A bool mask, True = kept: those weights go first whose removal makes the squared gradient norm largest.
+    """A bool mask, True = kept. The weights whose removal makes the squared gradient norm largest go first.
 
     weight, hg: float tensors [n]. remove: how many go. Removing weight i changes the squared norm by
     -2 * weight[i] * hg[i]. Among equal ones the lower index goes first.
@@ -248,8 +256,8 @@ print(f"negative: {100 * (scores['fc3.weight'] < 0).float().mean():.0f} % of the
 print(f"the two masks agree in {(mine.view(10, 100) == theirs['fc3.weight']).sum()} of 1000 entries")
 
 # %% [markdown]
-# A negative score is no error. It says that, to first order, the gradient grows when this weight goes. Taking the absolute value, as
-# SNIP does, would keep exactly the weights that GraSP most wants to lose. (One entry more or less is rounding in the
+# A negative score is no error. It says that, to first order, the gradient grows when this weight goes. With the absolute value, as
+# SNIP takes it, the mask would also keep the weights that GraSP most wants to lose. (One entry more or less is rounding in the
 # division.)
 #
 # ## Does it conduct?
@@ -288,7 +296,8 @@ def connected_weights(masks):
 check("08.3", connected_weights)
 
 # %% [markdown]
-# Use it on LeNet-300-100 with a random mask that keeps 2 %. How much of what is kept is of any use?
+# Use it on LeNet-300-100 with a random mask that keeps 2 %. How much of what is kept is on a path from input to output? (Biases stay.
+# A unit that nothing reaches still sends its bias on, the same for every image. We do not count that.)
 
 # %%
 connected_weights_ = use("08.3", connected_weights)
@@ -304,7 +313,7 @@ print([f"{int(c.sum())} of {int(m.sum())}" for c, m in zip(found, sparse.values(
 print(collapse(lenet, sparse, data.shape))
 
 # %% question="08.Q3"
-quiz("08.Q3", "b")
+quiz("08.Q3", "c")
 
 # %% [markdown]
 # ## The collapse curve
@@ -353,11 +362,12 @@ curve = [row for rows in lth.sweep.each(curve_of, jobs, device=data.device) for 
 curve.sort(key=lambda row: arms.index(row["arm"]))
 
 # %% [markdown]
-# Read the figure from left to right. Look for the place where each thick line (the median of three seeds) falls to 0. Thin lines are single
-# seeds.
+# Read the figure from left to right. Look for the place where each thick line (the median of the seeds) falls to 0. Thin lines are single
+# seeds. Only the markers are measured; the lines between them guide the eye. The markers of one density stand side by side, so that
+# those at 0 do not hide each other. (VGG-16 has batch norm: where it is cut, its output is a constant, the same for every image.)
 
 # %%
-stamp = f"VGG-16, width 8, {whole.total:,} weights, untrained; {len(curve_seeds)} seeds, tier {lth.tier()}, {data.device}"
+stamp = f"VGG-16, width 8, {whole.total:,} weights, untrained; seeds {list(curve_seeds)}, tier {lth.tier()}, {data.device}"
 lth.plots.show(lth.plots.collapse_curve(curve, stamp=stamp), alt=lth.plots.describe_collapse(curve))
 
 # %% [markdown]
@@ -377,8 +387,8 @@ for arm in arms:
 # ### What the numbers say
 #
 # In the run of the solved edition SynFlow in 100 rounds conducts at every density of the table, and every other way is cut at
-# 0.5 % or before. SynFlow in *one* round is cut earliest of all. So it is not the score alone that saves it. It is the score,
-# asked again and again: a weight that becomes the last bridge of its layer carries the whole flow of that layer, so its score is high, and it
+# 0.5 % or before. SynFlow in *one* round is cut earliest of all. Not the score alone saves it, but the score
+# computed again after every cut: a weight that becomes the last bridge of its layer carries the whole flow of that layer, so its score is high, and it
 # stays.
 #
 # Now one mask in detail: magnitude with 1 % of the weights. Where have the weights gone?
@@ -388,10 +398,9 @@ for arm in arms:
 print(row["found"])
 
 # %% [markdown]
-# The five widest layers, conv9 to conv13, have four fifths of all weights and keep about one in a thousand. The narrow first layer keeps more
-# than half. Training has no part in this. VGG is initialised with a
-# standard deviation that falls with the number of inputs of a layer, so the weights of wide layers are small *by design*. A
-# global ranking by magnitude reads the design.
+# The five largest layers, conv9 to conv13, have four fifths of all weights and keep about one in a thousand. The small first layer keeps more
+# than half. Training has no part in this. VGG is initialised with a standard deviation that falls with the number of inputs of a neuron, so
+# the weights of layers with many inputs are small *by design*. So a global ranking by magnitude mostly ranks the layers.
 #
 # Such a table shows when a mask is certainly bad. It does not show that a connected mask is good. For that we have to
 # train.
@@ -408,8 +417,8 @@ print(row["found"])
 #
 # ### Exercise 08.4: a shuffle that shuffles · medium · five lines · 10 minutes
 #
-# This control was once broken in a published repository, and no error message said so: the mask came back as it was (see the traps below). Write one that works. Use one generator, seeded once. For each tensor in turn draw an order
-# with `torch.randperm(n, generator=generator)`, and put the flattened entries into that order.
+# This control was once broken in a published repository, and no error message said so: the mask came back as it was (see the traps below). Write one that works. Use one generator, seeded once. For each tensor in turn, a full or an empty one
+# too, draw an order with `torch.randperm(n, generator=generator)`, and put the flattened entries into that order.
 #
 # Expected: every tensor keeps its shape and its number of `True`; the old mask is unchanged; the same seed gives the same result.
 
@@ -443,7 +452,7 @@ print(
     {name: int(t.sum()) for name, t in sparse.items()}, {name: int(t.sum()) for name, t in shuffled.items()}
 )
 print(f"entries that differ: {100 * sparse.distance(shuffled):.1f} %")
-print(shuffled == sparse.shuffled(seed=1))  # the same in lthkit
+print("the same mask as lthkit's:", shuffled == sparse.shuffled(seed=1))
 
 # %% [markdown]
 # Two independent masks of density *d* differ in about 2*d*(1 - *d*) of their entries, which is 3.9 % for *d* = 0.02.
@@ -467,7 +476,7 @@ my_snip_shuffled = None
 # ## Run
 #
 # All arms have one recipe: Adam, batches of 60, at most 2,000 steps, and a learning rate of 2.4e-3. That is twice the one of
-# lesson 05, because networks as sparse as this learn slowly. A training stops when its validation loss has not fallen for 500 steps.
+# lesson 05, for all arms. A training stops when its validation loss has not fallen for 500 steps.
 
 # %%
 density, imp_rounds = 0.02, lth.by_tier(smoke=2, laptop=6, gpu=15)
@@ -535,7 +544,7 @@ late = sum(row["still_improving"] for row in rows)
 print(f"{len(rows)} trainings; in {late} of them the best step lies in the last tenth of the budget")
 
 # %% [markdown]
-# Those in the second number may still have been improving. Keep that in mind: what follows holds for this budget. First the accuracies:
+# Those trainings may still have been improving. Keep that in mind: what follows holds for this budget. First the accuracies:
 # mean and 95 % interval over seeds. The columns are: as is, shuffled, re-initialised.
 
 # %%
@@ -570,7 +579,7 @@ for name in names:
     for arm in ("shuffled", "re-initialised"):
         b = gap(name, arm)
         says = "hurts" if b.high < 0 else "helps" if b.low > 0 else "contains 0: no claim"
-        print(f"{name:10} {arm:15} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] {says}")
+        print(f"{name:10} {arm:15} {b.mean:+.3f} [{b.low:+.3f}, {b.high:+.3f}] {says}")
 
 # %% [markdown]
 # And your predictions beside the measurement:
@@ -592,13 +601,13 @@ lth.plots.show(
 #
 # - **IMP**: both controls hurt, and both intervals exclude 0. Its masks need their places and their values.
 # - **SNIP, GraSP and SynFlow**: new values change nothing that five seeds can show (for GraSP only just). The shuffle *helps*: all three intervals
-#   lie above 0. The places that these criteria choose are worse than places drawn by lot.
-# - **Magnitude** stands between. Both means are below 0; one interval contains 0, and the other ends almost exactly there. Both controls replace the
-#   largest initial weights by smaller ones, so a difference may come from the scale alone. We would not build on it: among ten intervals of
-#   95 %, one that just misses 0 is no surprise.
+#   lie above 0. The places that these criteria choose are worse than places drawn at random.
+# - **Magnitude** stands between. Both means are below 0. The interval of the new values contains 0; that of the shuffle ends almost exactly at 0, and the
+#   cell prints "hurts". We would not build on that word: among ten intervals of 95 %, one that just misses 0 is no surprise. And both controls replace the
+#   largest initial weights by smaller ones, so a difference may come from the scale alone.
 #
-# Then look at the middle column of the accuracies again. After the shuffle the five criteria are close together, although they began with different
-# masks.
+# Then look at the middle column of the accuracies again. After the shuffle the five kinds of mask (IMP and four criteria) are close together, although
+# they began far more apart.
 #
 # Why should a shuffle help? Count the hidden units that still have a connected weight, as each criterion leaves them and after a shuffle.
 
@@ -611,7 +620,7 @@ for name, (score, times) in criteria(0, images, data.shape).items():
         print(f"{name:10} as is {units[0]:3} of 300 hidden units, shuffled {units[1]:3}")
 
 # %% [markdown]
-# The three criteria for which the shuffle helps crowd their weights into fewer units, SynFlow most of all: a unit with strong paths gets higher scores,
+# The three criteria for which the shuffle helps put their weights into fewer units, SynFlow most of all: a unit with strong paths gets higher scores,
 # and its weights survive together. The shuffle spreads the same number of weights over all units. That is a plausible reason, for one
 # seed. We did not test it as a cause.
 
@@ -621,7 +630,7 @@ quiz("08.Q4", "b")
 # %% [markdown]
 # ### So would any mask do?
 #
-# No. Here is the check on the check: a uniformly random mask, which has the same density in every layer. It differs from a shuffled
+# No. One more control: a uniformly random mask, which has the same density in every layer. It differs from a shuffled
 # SynFlow mask in one thing only: the numbers of weights in the layers.
 
 
@@ -640,7 +649,7 @@ print(collapse(lenet, randoms[0].mask, data.shape))
 
 # %% [markdown]
 # In the run of the solved edition the shuffled mask wins by many points, and the interval excludes 0. The table says why: with the same density everywhere, the
-# output layer keeps about 20 of its 1,000 weights, and most of what is kept elsewhere leads nowhere. So the number of weights in each layer matters a great
+# output layer keeps 25 of its 1,000 weights (20 on average), and most of what is kept elsewhere leads nowhere. So the number of weights in each layer matters a great
 # deal. It is the choice *inside* the layers that these criteria do not get right.
 #
 # ## What the papers printed, and what we measured
@@ -661,7 +670,7 @@ from statistics import median
 
 for level in (0.1, 0.01, 0.001):
     at = {a: median(r["smallest"] for r in curve if (r["arm"], r["density"]) == (a, level)) for a in arms}
-    print(f"compression {1 / level:5,.0f}:", ", ".join(f"{arm} {n:.0f}" for arm, n in at.items()))
+    print(f"compression {1 / level:5,.0f}:", "; ".join(f"{arm}: {n:.0f}" for arm, n in at.items()))
 
 # %% [markdown]
 # The order is the same in one respect: random and magnitude are cut where SynFlow is not. But our SNIP and GraSP are cut at a compression of 1,000,
@@ -687,7 +696,8 @@ for level in (0.1, 0.01, 0.001):
 #
 # ## Summary
 #
-# - Criteria at initialisation score a network that nobody has trained. Three of our five do not even look at the data.
+# - Criteria at initialisation score a network that nobody has trained. Three of the five in the first table (random, magnitude, SynFlow) do not
+#   even look at the data.
 # - A global ranking can cut a network. Whether it is cut is counted in seconds, without training: `collapse(model, mask, shape)`.
 # - SynFlow avoids this by its score *and* by many small rounds.
 # - The two sanity checks ask what a mask knows. In the run of the solved edition both hurt IMP. For SNIP, GraSP and SynFlow the shuffle
@@ -697,4 +707,4 @@ for level in (0.1, 0.01, 0.001):
 # their budget ended. Whether the same holds for your network, the two controls will say. We do not know why IMP's masks need their
 # weights; a check can show that, and cannot explain it. And that none of these criteria passes the checks does not prove that none can.
 #
-# **Next:** lesson 09 (in preparation) trains a little before it prunes, and asks when the mask stops changing.
+# **Next:** lesson 09 trains a little before it prunes, and asks when the mask stops changing.

@@ -10,8 +10,8 @@ from torch import nn
 
 import lthkit as lth
 from lthkit.early_bird import EarlyBird, early_bird
+from lthkit.history import TrainResult
 from lthkit.rounds import Round
-from lthkit.training import TrainResult
 from tests.conftest import small_conv, small_net
 
 ADAM = lth.Recipe(steps=18, batch_size=20, evaluate_every=4, schedule="cosine", augment=True)

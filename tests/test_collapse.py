@@ -278,6 +278,17 @@ def test_figures_have_every_arm_and_no_cut_text():
     assert low < 0 < 72 < high
 
 
+def test_criteria_that_are_cut_at_one_density_can_all_be_seen():
+    """Catches: markers at 0 on top of each other, and the outermost cut off by the frame."""
+    rows = [row | {"arm": arm, "smallest": 0} for arm in "abcdef" for row in CURVE if row["seed"] == 0]
+    ax = plots.collapse_curve(rows).axes[0]
+    left, right = ax.get_xlim()
+    at = [x for line in ax.get_lines() if line.get_label() in "abcdef" for x in line.get_xdata()]
+    last = sorted(at)[:6]
+    assert len(set(at)) == len(at) and all(1.02 < b / a < 1.04 for a, b in zip(last, last[1:], strict=False))
+    assert left > max(at) * 1.05 and right < min(at) / 1.05
+
+
 def test_figures_in_words_give_the_numbers():
     """Catches: differences with the sign turned, seeds paired wrongly, fractions called points."""
     assert "magnitude: 47 at 30 %, 38 at 10 %, 0 at 1 %, 0 at 0.1 %" in plots.describe_collapse(CURVE)

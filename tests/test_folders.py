@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 import lthkit as lth
@@ -157,6 +158,14 @@ def test_a_function_of_ones_own_counts_with_its_code():
     assert len(set(names)) == 3 and names[0] == records.name_of(make(1))
     assert records.name_of(lth.magnitude) == "magnitude"
     assert records.name_of(functools.partial(lth.random, seed=3)) == "random[('seed', 3)]"
+    batches = [
+        [(torch.zeros(200, 1, 30, 30) + (torch.arange(200 * 900) == at).view(200, 1, 30, 30), None)]
+        for at in (7, 8)
+    ]
+    snips = [records.name_of(functools.partial(lth.snip, batches=b)) for b in batches]
+    assert snips[0] != snips[1] and len(snips[0]) < 120, (
+        "what is printed of a large tensor is the same for both"
+    )
 
     class Net:
         def forward(self, x):

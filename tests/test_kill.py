@@ -36,23 +36,27 @@ def test_killed_at_random_moments(context, whole, tmp_path):
     """Catches whatever is half-written or out of step when a process dies: ten kills, each gone on with to the end."""
     expected, seconds, _ = whole
     chance, kills = random.Random(0), 0
-    for trial in range(40):
+    for trial in range(100):
         folder = tmp_path / str(trial)
         if killing.run(context, "imp", folder, ("at", chance.uniform(0, seconds))):
             kills += 1
             assert killing.finished(context, "imp", folder) == expected, f"trial {trial}"
+        else:
+            seconds *= 0.8  # it was measured while the machine had other work
         if kills == 10:
             return
-    pytest.fail(f"only {kills} of 40 processes lived long enough to be killed")
+    pytest.fail(f"only {kills} of 100 processes were killed before they ended")
 
 
 def test_killed_again_and_again(context, whole, tmp_path):
     """Catches damage that only a kill during a continuation does."""
-    expected, seconds, _ = whole
+    expected, _, _ = whole
     chance, kills = random.Random(1), 0
-    while kills < 6 and killing.run(context, "imp", tmp_path / "run", ("at", chance.uniform(0, seconds / 2))):
+    while killing.run(
+        context, "imp", tmp_path / "run", (chance.choice(killing.POINTS), chance.randint(2, 4))
+    ):
         kills += 1
-    assert kills >= 3
+    assert kills >= 5
     assert killing.finished(context, "imp", tmp_path / "run") == expected
 
 

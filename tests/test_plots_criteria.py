@@ -64,6 +64,14 @@ def test_the_bar_is_the_interval_over_seeds():
     assert sorted(segment[:, 0]) == pytest.approx([band.low, band.high])
 
 
+def test_no_interval_is_cut_by_the_frame():
+    """Catches: an axis that has room for the seeds only; few seeds that differ have a much wider interval."""
+    ax = plots.by_criterion([r for r in rows() if r["seed"] < 2]).axes[1]
+    low, high = ax.get_xlim()
+    ends = [x for bar in ax.containers for x in bar.lines[2][0].get_segments()[0][:, 0]]
+    assert len(ends) == 4 and low < min(ends) < 40 and high > max(ends)
+
+
 def test_criteria_in_words_have_every_interval():
     """Catches: a text alternative without an arm, a density or the number of seeds."""
     text = plots.describe_by_criterion(rows())
@@ -82,12 +90,18 @@ def test_no_words_are_cut_or_overlap():
         r | {"arm": "a criterion, five thousand images" if r["arm"] == "late" else r["arm"]} for r in rows()
     ]
     figure = plots.by_criterion(
-        table, stamp="LeNet-300-100, Fashion-MNIST (embedded), 5 seeds, tier laptop, cpu"
+        table,
+        title="Seven ways to a sparse network",
+        stamp="LeNet-300-100, Fashion-MNIST (embedded), 5 seeds, tier laptop, cpu",
     )
     FigureCanvasAgg(figure).draw()
     renderer, frame = figure.canvas.get_renderer(), figure.bbox
-    texts = [figure._suptitle, *(ax.title for ax in figure.axes), *figure.axes[0].get_yticklabels()]
+    (stamp,) = (t for t in figure.texts if t is not figure._suptitle)
+    texts = [stamp, *(ax.title for ax in figure.axes), *figure.axes[0].get_yticklabels()]
     boxes = [t.get_window_extent(renderer) for t in texts]
+    assert figure._suptitle.get_text() == "Seven ways to a sparse network\n"
+    head = figure._suptitle.get_window_extent(renderer)
+    assert boxes[0].y1 < (head.y0 + head.y1) / 2 + 2  # the stamp stands in the empty line of the title
     for i, box in enumerate(boxes):
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])

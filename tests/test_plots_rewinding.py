@@ -43,6 +43,14 @@ def test_between_networks_draws_the_mean_path_and_names_its_top():
     assert "net: 20 % and 10 % at the ends, highest 60 % at 0.4" in plots.describe_between(paths)
 
 
+def test_between_networks_begins_where_it_is_told_and_cuts_no_path():
+    """Catches: a small hill on an axis from 0, and a path below the beginning of the axis."""
+    paths = {"net": [[(0.0, 0.35), (0.5, 0.37), (1.0, 0.34)]]}
+    limits = [plots.between_networks(paths, title="t", start=at).axes[0].get_ylim() for at in (0, 0.3, 0.36)]
+    assert [low for low, _ in limits] == pytest.approx([0, 30, 34])
+    assert all(high > 37 for _, high in limits)
+
+
 def test_instability_has_its_steps_in_order_and_the_mean_over_seeds():
     """Catches: steps in the order of the rows, and a network with fewer steps drawn at the wrong places."""
     rows = [

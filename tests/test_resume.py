@@ -62,7 +62,7 @@ def test_a_finished_run_is_read_and_not_repeated(driver, tiny, tmp_path, monkeyp
     """Catches a driver that trains again, and a copy on disk that differs from what was returned."""
     first = DRIVERS[driver](tiny, tmp_path, Stopper())
     monkeypatch.setattr(lth.engine.Update, "__call__", None)
-    monkeypatch.setattr(lth.training, "evaluate", None)
+    monkeypatch.setattr(lth.history, "evaluate", None)
     assert bits(DRIVERS[driver](tiny, tmp_path, Stopper())) == bits(first)
     assert not list(tmp_path.glob("training-*")), "snapshots of finished rounds stay behind"
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import lthkit as lth
-from lthkit import training
+from lthkit import history
 from tests.conftest import small_conv, small_net
 
 SGD = lth.Recipe(
@@ -140,14 +140,14 @@ def test_a_dense_mask_changes_nothing(tiny):
 def test_best_step_is_that_of_least_validation_loss_and_test_is_read_once(tiny, monkeypatch):
     """Catches: the best epoch picked on the test set, and test accuracy of the last instead of the best step."""
     seen = []
-    original = training.evaluate
+    original = history.evaluate
 
     def spy(model, data, *, split="validation", **kwargs):
         metrics = original(model, data, split=split, **kwargs)
         seen.append((split, metrics, state_of(model)))
         return metrics
 
-    monkeypatch.setattr(training, "evaluate", spy)
+    monkeypatch.setattr(history, "evaluate", spy)
     model = small_net(seed=0)
     result = lth.train(model, tiny, recipe=replace(ADAM, lr=0.3, steps=60))
     assert [split for split, *_ in seen] == ["validation"] * 6 + ["test"]

@@ -26,13 +26,14 @@ from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
 from lthkit.choices import PLAIN, Choice, choose
 from lthkit.data import Dataset, Split, load_data
 from lthkit.engine import updater
+from lthkit.evaluation import evaluate
 from lthkit.masks import Mask
 from lthkit.models import lenet_300_100, resnet_20, smallcnn
 from lthkit.pruning import prune
 from lthkit.recipes import Recipe
 from lthkit.scores import random
 from lthkit.seeds import derived_seed
-from lthkit.training import evaluate, execution
+from lthkit.training import execution
 
 RESIDENT = "textbook, resident data"
 SPARSITY = 0.8

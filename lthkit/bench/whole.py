@@ -22,12 +22,13 @@ from lthkit.bench.textbook import (
 from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
 from lthkit.choices import choose
 from lthkit.data import Dataset, load_data
+from lthkit.history import TrainResult
 from lthkit.models import lenet_300_100
 from lthkit.recipes import Recipe
 from lthkit.replicates import train_together
 from lthkit.sweep import Pool
 from lthkit.tickets import imp
-from lthkit.training import TrainResult, train
+from lthkit.training import train
 
 SEED = 0
 BATCH_SIZE = 60

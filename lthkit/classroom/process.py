@@ -11,6 +11,7 @@ import inspect
 import io
 import os
 import queue
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -49,15 +50,24 @@ def time_limit() -> float:
     return seconds if 0 < seconds < float("inf") else SECONDS
 
 
-def in_worker(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
-    """Run a function on the cases in the worker process. What the function does is told by the result, never raised."""
+def in_worker(
+    function: Callable[..., Any],
+    cases: tuple[Case, ...],
+    *,
+    worker: Worker | None = None,
+    seconds: float | None = None,
+) -> Run:
+    """Run a function on the cases in the worker process, ours if none is given, for at most `seconds` (`time_limit`).
+
+    What the function does is told by the result, never raised.
+    """
     try:
         pieces = [pickled(function), *(_dumps(case.arguments) for case in cases)]
     except Unsendable as error:
         return Run((), "unsendable", str(error))
     except ModuleNotFoundError:
         return Run((), "start", "cloudpickle is missing (pip install cloudpickle)")
-    return _worker.run(pieces)
+    return (worker or _worker).run(pieces, seconds=seconds)
 
 
 def pickled(function: Callable[..., Any]) -> bytes:
@@ -164,11 +174,23 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
 
 
 class Worker:
-    """The worker process, started when it is first needed and again after its end."""
+    """The worker process, started when it is first needed and again after its end.
 
-    def __init__(self) -> None:
+    With an `environment` it has that one alone, instead of ours; with a `folder` it starts there; `path` is where it
+    finds modules, ours if none is given.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+        path: list[str] | None = None,
+    ) -> None:
+        self._environment, self._folder, self._path = environment, folder, path
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._listener: threading.Thread | None = None
         self._jobs = 0
         self._lock = threading.Lock()
 
@@ -177,22 +199,23 @@ class Worker:
         """The id of the process, None if none is running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def run(self, pieces: list[bytes]) -> Run:
+    def run(self, pieces: list[bytes], *, seconds: float | None = None) -> Run:
         """Send a pickled function and its pickled arguments, one piece a case, and collect what came out."""
         with self._lock:
             try:
-                return self._run(pieces)
+                return self._run(pieces, time_limit() if seconds is None else seconds)
             except BaseException:  # the stop button: what the worker was doing is of no use to anybody
                 self.stop()
                 raise
 
-    def _run(self, pieces: list[bytes]) -> Run:
+    def _run(self, pieces: list[bytes], seconds: float) -> Run:
         failure = self._start()
         if failure:
             return Run((), "start", failure)
         job = self._jobs = self._jobs + 1
         ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
-        head = {"job": job, "path": sys.path, "pieces": list(zip([0, *ends], ends, strict=False))}
+        path = sys.path if self._path is None else self._path
+        head = {"job": job, "path": path, "pieces": list(zip([0, *ends], ends, strict=False))}
         assert self._process is not None and self._process.stdin is not None
         try:
             write_frame(self._process.stdin, head, b"".join(pieces))
@@ -204,7 +227,6 @@ class Worker:
                 return self._ended(())
             self.stop()
             return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
-        seconds = time_limit()
         deadline = time.monotonic() + seconds
         calls: list[running.Call] = []
         try:
@@ -252,8 +274,9 @@ class Worker:
             return ""
         self.stop()
         package = str(Path(__file__).resolve().parents[2])
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")])),
+        given = dict(os.environ) if self._environment is None else self._environment
+        environment = given | {
+            "PYTHONPATH": os.pathsep.join(filter(None, [package, given.get("PYTHONPATH", "")])),
             "CUDA_VISIBLE_DEVICES": "",  # a driver would take more address space than a function may
             "PYTHONWARNINGS": "ignore",
         }
@@ -265,15 +288,17 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=messages,
                     env=environment,
+                    cwd=self._folder,
                     # The notebook's stop button is for the notebook; no console window on Windows.
                     start_new_session=True,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
                 assert self._process.stdout is not None
                 self._answers = queue.SimpleQueue()
-                threading.Thread(
+                self._listener = threading.Thread(
                     target=_listen, args=(self._process.stdout, self._answers), daemon=True
-                ).start()
+                )
+                self._listener.start()
                 if self._answer(START_SECONDS) is not None:
                     return ""
                 self._process.wait(timeout=2)
@@ -292,14 +317,28 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
+        _end(process)
+        if self._listener is not None:
+            self._listener.join(timeout=2)
+        # A program that left the worker's group may hold the pipe open: closing it would wait for that program.
+        listening = self._listener is not None and self._listener.is_alive()
+        for pipe in (process.stdin, None if listening else process.stdout):
             if pipe is not None:
                 try:
                     pipe.close()
                 except OSError:  # what was not sent yet cannot be sent any more
                     pass
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and, where it leads a group of its own, what it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+    except OSError:  # nothing of it is left
+        pass
+    process.kill()
+    process.wait()
 
 
 def _listen(pipe: IO[bytes], answers: queue.SimpleQueue[Frame | None]) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from lthkit.classroom import running
+from lthkit.classroom.grading import wall
 from lthkit.classroom.values import read_frame, write_frame
 
 MEMORY = 2 * 2**30  # bytes that a function may take beyond what the worker has
@@ -30,6 +31,7 @@ MEMORY = 2 * 2**30  # bytes that a function may take beyond what the worker has
 
 def main() -> None:
     jobs_in, answers_out = _take_pipes()
+    wall.close()  # before any thread: what is forbidden to this one is forbidden to those that it starts
     jobs: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs_in, jobs), daemon=True).start()
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training

@@ -123,7 +123,7 @@ def _layers(model: nn.Module, mask: Mask) -> list[_Layer]:
                 _refuse(
                     name,
                     module,
-                    "its input is not in the form that it expects: is a flatten missing, or too much?",
+                    "its input is not in the form that it expects (is a flatten missing, or too much?)",
                 )
             key = f"{name}.weight"
             kept = (

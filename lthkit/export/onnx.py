@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lthkit import files
+from lthkit.checks import check_whole, first_line
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -36,13 +37,15 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
     """
     _require()
     model = copy.deepcopy(model).cpu().eval()
-    example = torch.zeros(2, *shape, dtype=next(model.parameters()).dtype)
     try:
+        dtype = next((p.dtype for p in model.parameters()), torch.float32)
+        example = torch.zeros(2, *shape, dtype=dtype)
         with torch.no_grad():
             model(example)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(
-            f"The model does not take inputs of shape {tuple(shape)}: {str(error).splitlines()[0]}"
+            f"The model does not take inputs of shape {shape}: {first_line(error)}. Expected the shape of one input "
+            "without the batch, such as (1, 28, 28)."
         ) from error
     with warnings.catch_warnings():  # about the exporter's own inside
         warnings.simplefilter("ignore")
@@ -69,6 +72,7 @@ def run_onnx(path: Path | str, *, threads: int = 1) -> Callable[[Tensor], Tensor
         files.DamagedFile: onnxruntime cannot read it.
     """
     _require()
+    check_whole("threads", threads, 1)
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {path}; expected one that to_onnx wrote.")
     import onnxruntime

@@ -110,4 +110,8 @@ def _packed(model: nn.Module, mask: Mask) -> dict[str, np.ndarray]:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
+    if tensor.dtype == torch.bfloat16:
+        raise TypeError(
+            "The model has torch.bfloat16 tensors, which an .npz file cannot hold; save model.float()."
+        )
     return np.asarray(tensor.detach().cpu().numpy())

@@ -28,7 +28,8 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """Connected weights of the layer that has fewest, against the weights that remain; at 0 the network is cut.
 
     Columns of `rows`: arm (the criterion, at most six), seed, density (0 to 1) and smallest (that number). A thin line a
-    seed, the median thick. The axis is logarithmic above 1, and 0 is on it.
+    seed, the median thick. The axis is logarithmic above 1, and 0 is on it. The markers of one density stand side by
+    side, so that all can be seen where several criteria have the same number.
 
     Raises:
         ValueError: no rows, or more than six criteria.
@@ -39,16 +40,17 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         top = max(row["smallest"] for row in rows)
-        for look, arm in zip(_LOOKS, arms, strict=False):
+        for i, (look, arm) in enumerate(zip(_LOOKS, arms, strict=False)):
             own = [row for row in rows if row["arm"] == arm]
+            aside = 100 * 1.03 ** ((len(arms) - 1) / 2 - i)
             for seed in sorted({row["seed"] for row in own}):
-                line = sorted((100 * r["density"], r["smallest"]) for r in own if r["seed"] == seed)
+                line = sorted((aside * r["density"], r["smallest"]) for r in own if r["seed"] == seed)
                 ax.plot(
                     *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5
                 )
             at = sorted({row["density"] for row in own})
             ax.plot(
-                [100 * d for d in at],
+                [aside * d for d in at],
                 [median(row["smallest"] for row in own if row["density"] == d) for d in at],
                 color=look.color,
                 linestyle=look.dash,
@@ -57,7 +59,9 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
                 linewidth=1.8,
                 label=arm,
             )
-        density_axis(ax, sorted({100 * row["density"] for row in rows}))
+        densities = sorted({100 * row["density"] for row in rows})
+        density_axis(ax, densities)
+        ax.set_xlim(left=1.2 * densities[-1])
         ax.set_yscale("symlog", linthresh=1)
         ax.set_ylim(-0.15, 1.6 * max(top, 1))
         ticks = [0, *(10**k for k in range(12) if 10**k <= 1.6 * top)]
@@ -65,7 +69,7 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.axhline(0, color="#333333", linewidth=1)
-        ax.set_ylabel("connected weights, smallest layer")
+        ax.set_ylabel("connected weights, smallest layer\n(0, and logarithmic from 1 on)")
         finish(figure, ax, "Where the network is cut, before any training", stamp)
     return figure
 

@@ -26,12 +26,18 @@ _MARKS = (
 )
 
 
-def by_criterion(rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy") -> Figure:
+def by_criterion(
+    rows: Sequence[Row],
+    *,
+    title: str = "Criteria side by side",
+    stamp: str = "",
+    column: str = "test_accuracy",
+) -> Figure:
     """Accuracy of each arm, one panel a density: small markers are seeds, the larger one and its bar mean and 95 % interval.
 
     Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). Arm "dense" at round 0 is a
     line in all panels. An open marker says that some seed's best step lay in the last tenth of its budget. Each panel has
-    an axis of its own, whose limits are those of its seeds: a wider interval is cut by the frame.
+    an axis of its own, wide enough for its seeds and its intervals.
 
     Raises:
         ValueError: no arm but "dense".
@@ -42,7 +48,7 @@ def by_criterion(rows: Sequence[Row], *, stamp: str = "", column: str = "test_ac
         raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
     dense = [100 * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 2.2 + 0.36 * len(arms)), layout="constrained")
         panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
         for ax, level in zip(panels, at, strict=True):
             if dense:
@@ -50,25 +56,28 @@ def by_criterion(rows: Sequence[Row], *, stamp: str = "", column: str = "test_ac
                 ax.axvline(
                     analysis.interval(dense).mean, color=look.color, linestyle=look.dash, linewidth=1.2
                 )
+            values = dense + [100 * row[column] for row in rows if row["round"] == level]
             for place, arm in enumerate(reversed(arms)):
                 cell = [100 * v for v in analysis.by_seed(rows, arm, level, column).values()]
                 if not cell:
                     continue
                 (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], analysis.interval(cell)
                 ax.plot(cell, [place - 0.24] * len(cell), "|", color=color, markersize=7, alpha=0.8)
+                half = band.half if band.n > 1 else 0.0
+                values += [band.mean - half, band.mean + half]
                 ax.errorbar(
                     [band.mean],
                     [place],
-                    xerr=[band.half if band.n > 1 else 0.0],
+                    xerr=[half],
                     fmt=marker,
+                    markersize=10 if marker in "PX" else 7,  # else their inside is too thin to be seen open
                     color=color,
                     markerfacecolor="white" if analysis.unfinished(rows, arm, level) else color,
                     capsize=4,
                 )
             ax.set_title(f"{100 * analysis.density_of(rows, level):.1f} % of the weights", fontsize=10)
             ax.set_ylim(-0.6, len(arms) - 0.4)
-            values = dense + [100 * row[column] for row in rows if row["round"] == level]
-            margin = 0.1 * (max(values) - min(values) or 1.0)
+            margin = 0.06 * (max(values) - min(values) or 1.0)
             ax.set_xlim(min(values) - margin, max(values) + margin)
             ax.set_xlabel("test accuracy (%)" if column == "test_accuracy" else column.replace("_", " "))
         panels[0].set_yticks(range(len(arms)), list(reversed(arms)))
@@ -81,10 +90,12 @@ def by_criterion(rows: Sequence[Row], *, stamp: str = "", column: str = "test_ac
         lines.append("single seeds")
         if any(row["still_improving"] for row in rows if row["arm"] != "dense"):
             handles.append(panels[0].plot([], [], "o", color="#333333", markerfacecolor="white")[0])
-            lines.append("open: some best step near the end")
+            lines.append("open: some seed's best step is near the end")
         figure.legend(handles, lines, loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
-        if stamp:
-            figure.suptitle(stamp, fontsize=7.5, color="#555555", x=0.01, ha="left")
+        head = figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left")  # below it, room for the stamp
+        figure.draw_without_rendering()  # now the title has its place
+        below = head.get_window_extent().y0 / figure.bbox.height
+        figure.text(0.01, below, stamp, fontsize=7.5, color="#555555", va="bottom")
     return figure
 
 
@@ -138,7 +149,7 @@ def class_masks(
             ax.set_title(title, fontsize=9)
             ax.set_xticks([])
             ax.set_yticks([])
-        axes[0][0].set_ylabel("mean image", fontsize=9)
+        axes[0][0].set_ylabel("mean image\n(dark: large)", fontsize=9)
         for line, (label, row) in zip(axes[1:], masks.items(), strict=True):
             top = max(int(mask[name].sum(0).max()) for mask in row.values())
             for ax, (title, mask) in zip(line, row.items(), strict=True):

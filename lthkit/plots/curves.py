@@ -109,6 +109,8 @@ def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
 
 
 def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: str, stamp: str) -> Figure:
+    if not rows:
+        raise ValueError("rows is empty; expected the table of a run, such as experiments.load(folder)[2].")
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         dense = [scale * v for v in analysis.by_seed(rows, "dense", 0, column).values()]

@@ -112,7 +112,7 @@ def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "
         relative.axhline(1, color="#333333", linewidth=1.2, linestyle=(0, (1, 1)), label="random masks")
         plain.set_title("largest distance in the window", loc="left", fontsize=10)
         plain.set_ylabel("mask distance")
-        relative.set_ylabel("mask distance over that of random masks")
+        relative.set_ylabel("in units of the null")
         relative.set_title("the same, random masks = 1", loc="left", fontsize=10)
         for ax in (plain, relative):
             ax.set_xlabel("epoch")

@@ -59,7 +59,7 @@ def predicted(
             left, right = (left + right - room) / 2, (left + right + room) / 2
             ax.set_xlim(left, right)
         if start is not None and start < left:
-            ax.set_xlim(left=start)
+            ax.set_xlim(start, right + 0.05 * (right - start))
         ax.ticklabel_format(axis="x", useOffset=False)
         if left < 0 < right:
             ax.axvline(0, color="#333333", linewidth=1)

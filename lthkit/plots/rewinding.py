@@ -62,12 +62,19 @@ def describe_retrained(rows: Sequence[Row], *, against: str) -> str:
 
 
 def between_networks(
-    paths: Mapping[str, Sequence[Sequence[tuple[float, float]]]], *, title: str, stamp: str = ""
+    paths: Mapping[str, Sequence[Sequence[tuple[float, float]]]],
+    *,
+    title: str,
+    start: float = 0.0,
+    stamp: str = "",
 ) -> Figure:
     """Error along the straight line between two networks; a thin line a path, the mean of each group thick.
 
     `paths`: label -> paths; a path is (alpha, error) pairs, error from 0 to 1, with equal alphas within a label.
+    `start` is the error at which the axis begins, at the latest: it never cuts a path.
     """
+    errors = [error for group in paths.values() for path in group for _, error in path]
+    low, high = 100 * min(start, *errors), 100 * max(errors)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         for look, (label, group) in zip(_LOOKS, paths.items(), strict=False):
@@ -91,7 +98,7 @@ def between_networks(
             )
         ax.set_xlabel("place on the line: 0 is one network, 1 the other")
         ax.set_ylabel("validation error (%)")
-        ax.set_ylim(0, 108 * max(e for group in paths.values() for path in group for _, e in path))
+        ax.set_ylim(low, high + 0.08 * ((high - low) or 1.0))
         finish(figure, ax, title, stamp)
     return figure
 

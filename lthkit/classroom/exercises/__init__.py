@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +62,7 @@ class Exercise:
         fresh: the result must not share memory with an argument.
         leaves_random_state: torch's global random state must be after each call what it was before.
         points: what `grade_cell` returns for a right answer.
+        vary: makes the arguments of a hidden case, where other values in the visible cases (`variants`) do not do.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Exercise:
     fresh: bool = False
     leaves_random_state: bool = False
     points: int = 1
+    vary: Callable[[random.Random], tuple[Any, ...]] | None = None
 
     @property
     def name(self) -> str:

@@ -145,6 +145,7 @@ def _start(arm: str, k: int, steps: int, tune: int, *, mistake: str) -> tuple[in
         "larger": ("fine-tuning", (steps, max(k, steps - tune))),
         "a quarter": ("fine-tuning", (steps, steps * 3 // 4)),
         "one more": ("fine-tuning", (steps, steps - tune - 1)),
+        "one fewer": ("fine-tuning", (steps, steps - tune + 1)),
         "both at k": ("re-initialised", (k, k)),
         "schedule at k": ("re-initialised", (0, k)),
         "step k": ("re-initialised", (k, 0)),
@@ -375,6 +376,7 @@ EXERCISES = (
                 "larger": "Your fine-tuning never starts before k; it repeats the last `tune` steps, and k has no part in it.",
                 "a quarter": "Your fine-tuning is always a quarter of the training; its length is `tune`.",
                 "one more": "Your fine-tuning starts one step too early, and does one step more than `tune`.",
+                "one fewer": "Your fine-tuning starts one step too late, and does one step fewer than `tune`.",
                 "both at k": "Your re-initialised control starts at step k; new weights have not been trained, so it "
                 "starts at 0.",
                 "schedule at k": "The re-initialised control skips the first k steps of its schedule; it is trained with "
@@ -613,6 +615,11 @@ QUESTIONS = (
         text="You load the trained weights and set the learning-rate schedule back to step k. What is this called?",
         options=(
             Option(
+                "Fine-tuning",
+                False,
+                "Fine-tuning goes on at the last, smallest learning rate; here the rate is that of step k again.",
+            ),
+            Option(
                 "Weight rewinding",
                 False,
                 "Weight rewinding loads the weights of step k; here the weights are those of the end.",
@@ -622,47 +629,67 @@ QUESTIONS = (
                 True,
                 "Only the learning rate (and with it the number of steps) goes back. The weights stay as trained.",
             ),
-            Option(
-                "Fine-tuning",
-                False,
-                "Fine-tuning goes on at the last, smallest learning rate; here the rate is that of step k again.",
-            ),
         ),
     ),
     Question(
         id="06.Q2",
-        text="Learning-rate rewinding takes the weights of step T and the schedule of step k. Which optimizer state fits?",
+        text="Learning-rate rewinding takes the weights of step T and the schedule of step k. Which optimizer state does "
+        "`lth.retrain` load for it?",
         options=(
+            Option(
+                "None: the momentum starts at 0",
+                True,
+                "No state was saved for this pair of weights and step, so `lth.retrain` begins with a new one.",
+            ),
             Option(
                 "That of step T, because it belongs to the weights",
                 False,
-                "It would be the memory of tiny last steps, or of another learning rate; lthkit does not load it there.",
+                "It belongs to the weights, but it was made at the smallest rate; here the rate is large again. "
+                "`lth.retrain` does not load it.",
             ),
             Option(
                 "That of step k, because it belongs to the schedule",
                 False,
                 "Its momentum points where the weights of step k were going. These weights are elsewhere.",
             ),
-            Option(
-                "None: it starts at 0",
-                True,
-                "No state was saved for this pair, so retrain starts a new one. What matters is that the policy is named.",
-            ),
         ),
     ),
     Question(
         id="06.Q3",
-        text="Two children of one checkpoint have a barrier of 0.001, one tenth of a point. What may you conclude?",
+        text="Both arms need the dense training of T steps, which finds the mask. Then the arm that is rewound to 0 "
+        "retrains T steps, and the arm that is rewound to k retrains T - k. Which costs less in all?",
         options=(
             Option(
-                "Their weights are nearly equal",
+                "The arm that is rewound to 0",
                 False,
-                "They may be far apart. The barrier speaks of the error between them, not of their distance.",
+                "It begins earlier in the schedule, so it retrains k steps more.",
             ),
+            Option(
+                "The arm that is rewound to k, by k updates",
+                True,
+                "The dense training is paid in both arms, and its step k costs nothing extra. Yet each weight that is "
+                "kept has had T updates in both arms: neither final network has been trained less.",
+            ),
+            Option(
+                "Neither: the k dense steps must be added",
+                False,
+                "They are part of the T dense steps, which both arms need for the mask; they are counted already.",
+            ),
+        ),
+    ),
+    Question(
+        id="06.Q4",
+        text="Two children of one checkpoint have a barrier of 0.001, one tenth of a point. What may you conclude?",
+        options=(
             Option(
                 "Along the line between them the error stays low",
                 True,
                 "That is all it says: the two lie in one valley, at least in this direction.",
+            ),
+            Option(
+                "Their weights are nearly equal",
+                False,
+                "They may be far apart. The barrier speaks of the error between them, not of their distance.",
             ),
             Option(
                 "Training from this checkpoint ends at the least error there is",
@@ -672,7 +699,7 @@ QUESTIONS = (
         ),
     ),
     Question(
-        id="06.Q4",
+        id="06.Q5",
         text="A mask was found by training to the end. Rewound to 0, the network is unstable: other data orders lead to "
         "other valleys. Why should that harm the ticket?",
         options=(
@@ -682,35 +709,14 @@ QUESTIONS = (
                 "The count is the same in every arm, so it cannot be the cause of a difference between them.",
             ),
             Option(
-                "The mask was read off one valley, and the new training need not end in that one",
-                True,
-                "This is the explanation that Frankle et al. (2020) propose. It fits their data; it is not a proof.",
-            ),
-            Option(
                 "Weights of step 0 are random, and random weights cannot be trained",
                 False,
                 "Every dense network starts from random weights.",
             ),
-        ),
-    ),
-    Question(
-        id="06.Q5",
-        text="An arm is rewound to step k, so it has k steps fewer to train than the arm rewound to 0. Is it cheaper?",
-        options=(
             Option(
-                "Yes, by k steps, and nothing else counts",
-                False,
-                "Its weights had k steps of training before, with all weights in place.",
-            ),
-            Option(
-                "No: the k steps were done, by the whole network",
+                "The mask was made in one valley, and the new training need not end in that one",
                 True,
-                "Whoever counts the price from nothing counts them. In both arms each weight has had the same number of updates.",
-            ),
-            Option(
-                "It cannot be said, because k is not known",
-                False,
-                "For any k, the k steps were done by the dense network before.",
+                "This is the explanation that Frankle et al. (2020) propose. It fits their data; it is not a proof.",
             ),
         ),
     ),

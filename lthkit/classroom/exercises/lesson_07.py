@@ -491,7 +491,7 @@ EXERCISES = (
         id="07.4",
         reference=overlap,
         cases=(
-            Case(({"w": _bits(1, 1, 0, 0)}, {"w": _bits(1, 0, 1, 0)}), "One in both, three in either."),
+            Case(({"w": _bits(1, 1, 0, 0)}, {"w": _bits(1, 0, 1, 0)}), "One in both, three in at least one."),
             Case(({"w": _bits(1, 0, 1)}, {"w": _bits(1, 0, 1)}), "Equal masks."),
             Case(({"w": _bits(1, 0, 0)}, {"w": _bits(0, 0, 1)}), "Nothing in common."),
             Case(({"w": _bits(1, 1, 1, 0)}, {"w": _bits(1, 0, 0, 0)}), "One mask lies inside the other."),
@@ -541,12 +541,12 @@ EXERCISES = (
                 "up the counts first.",
                 "first layer": "You return after the first layer; count all layers, and divide once after the loop.",
                 "by position": "You pair the layers by their place in the two dicts; pair them by name.",
-                "first": "You divide by the weights that the first mask keeps; divide by those in either.",
+                "first": "You divide by the weights that the first mask keeps; divide by those in at least one mask.",
                 "smaller": "You divide by the smaller of the two counts; then a mask inside another gets 1. Divide by the "
-                "weights in either.",
-                "larger": "You divide by the larger of the two counts; divide by the weights in either.",
-                "dice": "This is 2 x both / (first + second), another measure (Dice); the task is both / either.",
-                "all": "You divide by the number of all entries; divide by those kept in either mask.",
+                "weights in at least one mask.",
+                "larger": "You divide by the larger of the two counts; divide by the weights in at least one mask.",
+                "dice": "This is 2 x both / (first + second), another measure (Dice); the task is both / at least one.",
+                "all": "You divide by the number of all entries; divide by those kept in at least one mask.",
                 "added": "You add the two counts; then a weight that both keep is counted twice below the line, and equal "
                 "masks get 0.5.",
                 "only one": "You divide by the weights that exactly one mask keeps; those that both keep belong below the "
@@ -573,12 +573,12 @@ QUESTIONS = (
         "A weight has the largest absolute value of its layer. Its input is 0 in every image of the batch. Its SNIP score?",
         (
             Option(
-                "Large, because the weight is large.", False, "That is the magnitude score; it sees no data."
-            ),
-            Option(
                 "0, because the loss does not move when the connection is weakened.",
                 True,
                 "The gradient of a weight is a product with its input. Where the input is 0, so is the score.",
+            ),
+            Option(
+                "Large, because the weight is large.", False, "That is the magnitude score; it sees no data."
             ),
             Option(
                 "It depends on the labels.",
@@ -618,7 +618,7 @@ QUESTIONS = (
                 "The network is untrained. With wrong labels the picture stays, as the cell above shows.",
             ),
             Option(
-                "That a first-layer score is a product with the input pixel, so bright pixels keep their connections.",
+                "That a first-layer score is a product with the input pixel, so pixels far from 0 keep their connections.",
                 True,
                 "It shows that the score depends on the data, and it is worth a look: but the shape is that of the input.",
             ),
@@ -639,14 +639,14 @@ QUESTIONS = (
                 "They do, but whether the values matter is then a result to be measured, and not a premise.",
             ),
             Option(
+                "All of it: the numbers are worthless.",
+                False,
+                "They are the numbers of another, clear procedure: score one initialisation, train another.",
+            ),
+            Option(
                 "What its numbers are about: the mask alone, not the mask together with the weights that were scored.",
                 True,
                 "It may make little difference to the accuracy. It does change what was tested, so it must be said.",
-            ),
-            Option(
-                "The numbers are worthless.",
-                False,
-                "They are the numbers of another, clear procedure: score one initialisation, train another.",
             ),
         ),
     ),

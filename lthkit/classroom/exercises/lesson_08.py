@@ -46,7 +46,7 @@ def connected_weights(masks: Sequence[Tensor]) -> list[Tensor]:
 
 
 def grasp_mask(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
-    """GraSP's mask: those weights go first whose removal makes the squared gradient norm largest.
+    """GraSP's mask: the weights whose removal makes the squared gradient norm largest go first.
 
     Args:
         weight: float32 [n].
@@ -449,7 +449,7 @@ EXERCISES = (
         ),
         hints=(
             "Compute the change -2 * weight * hg for each weight. Which of them do you want to happen?",
-            "A large gradient is what GraSP wants. So those weights go whose removal makes it larger: the largest changes.",
+            "A large gradient is what GraSP wants. So the weights whose removal makes it larger go first: the largest changes.",
             "order = change.argsort(descending=True, stable=True); start with a mask of True and set order[:remove] to False.",
         ),
         misconceptions=variants(
@@ -659,19 +659,19 @@ QUESTIONS = (
         "What does magnitude pruning know about a network that has not been trained?",
         (
             Option(
+                "The random numbers that were drawn, and the standard deviation with which each layer was drawn.",
+                True,
+                "So in a global ranking the layers with the smallest standard deviation lose most.",
+            ),
+            Option(
                 "Which weights training will make large.",
                 False,
                 "That is known after training. Before it, nobody has looked at the data.",
             ),
             Option(
-                "The random numbers that were drawn, and how widely each layer was drawn.",
-                True,
-                "So in a global ranking the layers with the smallest standard deviation, the wide ones, lose most.",
-            ),
-            Option(
                 "Nothing at all: it is the same as random pruning.",
                 False,
-                "Inside one layer it is close to that, but between layers it is not: they were drawn with different widths.",
+                "Inside one layer it is close to that, but between layers it is not: their standard deviations differ.",
             ),
         ),
     ),
@@ -681,15 +681,15 @@ QUESTIONS = (
         "ranked together, once. Where do the lowest scores lie?",
         (
             Option(
+                "Mostly in the small layer.",
+                False,
+                "Its average score is a hundred times higher; it is the last to be cut.",
+            ),
+            Option(
                 "Mostly in the large layer.",
                 True,
                 "The same sum is shared by a hundred times as many weights. One cut with one threshold takes nearly "
                 "everything there.",
-            ),
-            Option(
-                "Mostly in the small layer.",
-                False,
-                "Its average score is a hundred times higher; it is the last to be cut.",
             ),
             Option(
                 "Equally in both, since the sums are equal.",
@@ -709,20 +709,20 @@ QUESTIONS = (
                 "two layers whose living neurons do not meet are another.",
             ),
             Option(
-                "Not necessarily: the kept weights of two layers may meet in no neuron.",
-                True,
-                "Count paths, not weights. This is what the column `connected` is for.",
-            ),
-            Option(
                 "Only if every neuron keeps a weight.",
                 False,
                 "Dead neurons are no harm as long as one path goes round them.",
+            ),
+            Option(
+                "Not necessarily: the kept weights of two layers may meet in no neuron.",
+                True,
+                "Count paths, not weights. This is what the column `connected` is for.",
             ),
         ),
     ),
     Question(
         "08.Q4",
-        "A mask from before training does as well after a shuffle inside its layers. What was it that the criterion found?",
+        "A mask from before training does better after a shuffle inside its layers. What of use had the criterion found?",
         (
             Option(
                 "Nothing: a random mask would have done.",
@@ -738,7 +738,7 @@ QUESTIONS = (
             Option(
                 "The right weights, by more than one way.",
                 False,
-                "The shuffle does not look at the weights. If any place does, the places held no information.",
+                "The shuffle puts the weights elsewhere, and the accuracy rises: these places were not the right ones.",
             ),
         ),
     ),

@@ -1,0 +1,212 @@
+"""Grade what was collected: each submission in a process of its own behind a wall, several side by side.
+
+Only the graded functions run, and what they need; the lesson's trainings do not. What was graded before is not graded
+again unless the submission, the class or the exercises changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lthkit import files
+from lthkit.classroom.exercises import Exercise, find
+from lthkit.classroom.grading import collect, notebooks
+from lthkit.classroom.grading import course as courses
+from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, program, read_lesson
+from lthkit.classroom.grading.course import Assignment, Course
+from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
+from lthkit.classroom.grading.workers import walled
+
+
+@dataclass(frozen=True)
+class Result:
+    """The grades of one submission; `problem` says why nothing of it could be graded."""
+
+    student: str
+    lesson: str
+    verdicts: tuple[Verdict, ...]
+    problem: str = ""
+    fingerprint: str = ""
+
+    @property
+    def points(self) -> float:
+        return sum(v.points for v in self.verdicts)
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        of = sum(v.of for v in self.verdicts)
+        parts = [f"{v.exercise} {v.state}" for v in self.verdicts]
+        return f"{self.student}: {self.points:g} of {of:g}  {self.problem or ', '.join(parts)}"
+
+
+def run(
+    course: Course,
+    *,
+    lesson: str | None = None,
+    jobs: int | None = None,
+    again: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Result]:
+    """Grade all submissions of a lesson, or of all lessons, and write their results; returns them.
+
+    Args:
+        jobs: how many submissions are graded side by side; as many as there are processors, at most 4, if None.
+        again: also grade what has not changed since it was graded.
+        report: called with one line for each submission that was graded.
+
+    Raises:
+        ValueError: the lesson was not staged, or nothing was collected.
+    """
+    tasks = [(a, student) for a in course.chosen(lesson) for student in students(course, a.name)]
+    if not tasks:
+        raise ValueError(
+            f"there are no submissions in {course.folder} yet: lthkit grade collect FOLDER_OR_ZIP"
+        )
+    done = [r for a, s in tasks if not again and (r := current(course, a, s)) is not None]
+    finished = {(r.lesson, r.student) for r in done}
+    open_tasks = [(course.folder, a.name, s) for a, s in tasks if (a.name, s) not in finished]
+    results = list(done)
+    for result in _side_by_side(open_tasks, jobs or min(os.cpu_count() or 1, 4)):
+        files.write_json(where(course, result.lesson, result.student), asdict(result))
+        results.append(result)
+        report(result.line())
+    return sorted(results, key=lambda r: (r.lesson, r.student))
+
+
+def students(course: Course, lesson: str) -> list[str]:
+    """Everybody of whom something was handed in for a lesson, readable or not."""
+    found = {p.stem for p in course.path("collected", lesson).glob("*.json")}
+    found |= {p.parts[-3] for p in course.path("submitted").glob(f"*/{lesson}/{lesson}.ipynb")}
+    return sorted(found)
+
+
+def where(course: Course, lesson: str, student: str) -> Path:
+    return course.path("results", lesson, f"{student}.json")
+
+
+def read_result(path: Path) -> Result | None:
+    """A result that was written, None if there is none."""
+    if not path.is_file():
+        return None
+    value: dict[str, Any] = files.read_json(path)
+    verdicts = tuple(Verdict(**{**v, "lines": tuple(v["lines"])}) for v in value.pop("verdicts"))
+    return Result(verdicts=verdicts, **value)
+
+
+def _side_by_side(tasks: Sequence[tuple[Path, str, str]], jobs: int) -> Any:
+    """The results as they come. A grading process that dies costs its own submission a second try, and no other one."""
+    if len(tasks) <= 1 or jobs <= 1:
+        yield from (_graded(*task) for task in tasks)
+        return
+    left = list(tasks)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=_single_thread) as pool:
+        futures = {pool.submit(_graded, *task): task for task in tasks}
+        for future in as_completed(futures):
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                continue
+            left.remove(futures[future])
+            yield result
+    yield from (_graded(*task) for task in left)
+
+
+def _single_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _graded(folder: Path, lesson: str, student: str) -> Result:
+    """Grade one submission; whatever goes wrong here is its result and ends nothing else."""
+    course = courses.load(folder)
+    assignment = course.assignments[lesson]
+    try:
+        return grade(course, assignment, student)
+    except Exception as error:
+        why = f"it could not be graded: {type(error).__name__}: {error}. This is a fault of lthkit, not of the student."
+        if os.environ.get("LTHKIT_DEBUG"):
+            why += "\n" + traceback.format_exc()
+        return _nothing(assignment, student, why)
+
+
+def grade(course: Course, assignment: Assignment, student: str) -> Result:
+    """Grade the submission of a student as it lies in `submitted/`."""
+    known = collect.read_record(collect.record(course, assignment.name, student))
+    notebook = collect.submitted(course, assignment.name, student)
+    if not notebook.is_file():
+        why = f"{known.file}: {known.problem}" if known else "there is no submission."
+        return _nothing(assignment, student, why, _fingerprint(course, assignment, student))
+    lesson = read_lesson(collect.release_of(course, assignment))
+    try:
+        answers = find_answers(notebooks.read(notebook.name, notebook.read_bytes()), lesson)
+    except notebooks.Unreadable as error:
+        return _nothing(assignment, student, str(error), _fingerprint(course, assignment, student))
+    for exercise_id, why in (known.missing if known else {}).items():
+        if exercise_id in answers and answers[exercise_id].blank:  # the stub that was put in its place
+            answers[exercise_id] = Answer(exercise_id, "", missing=why)
+    verdicts = judged(course, assignment, lesson, answers)
+    return Result(student, assignment.name, verdicts, fingerprint=_fingerprint(course, assignment, student))
+
+
+def judged(
+    course: Course, assignment: Assignment, lesson: Lesson, answers: dict[str, Answer]
+) -> tuple[Verdict, ...]:
+    """The verdicts on the answers of one submission, which run in one new process behind a wall."""
+    with walled(course) as runner:
+        found = []
+        for exercise_id, points in assignment.points.items():
+            exercise, answer = find(exercise_id), answers.get(exercise_id)
+            if answer is None or answer.missing:
+                why = answer.missing if answer else "the lesson has no such exercise."
+                found.append(missing(exercise, why, points))
+            elif answer.blank:
+                found.append(Verdict(exercise_id, "blank", 0.0, points))
+            else:
+                code = program(lesson, answers, exercise_id)
+                found.append(_judged(exercise, code, points, hidden_of(course, exercise), runner))
+        return tuple(found)
+
+
+def _judged(exercise: Exercise, code: str, points: float, hidden: Any, runner: Any) -> Verdict:
+    file = f"<answer {exercise.id}>"
+    answer = FromText(code, exercise.name, file)
+    look = stand_in(code, exercise.name, file)
+    return verdict(exercise, look, hidden, points, runner=lambda _, cases: runner(answer, cases))
+
+
+def _nothing(assignment: Assignment, student: str, why: str, fingerprint: str = "") -> Result:
+    verdicts = tuple(Verdict(e, "missing", 0.0, points, (why,)) for e, points in assignment.points.items())
+    return Result(student, assignment.name, verdicts, why, fingerprint)
+
+
+def current(course: Course, assignment: Assignment, student: str) -> Result | None:
+    """The result of a submission; None if it was not graded yet, or something changed since."""
+    result = read_result(where(course, assignment.name, student))
+    same = result is not None and result.fingerprint == _fingerprint(course, assignment, student)
+    return result if same else None
+
+
+def _fingerprint(course: Course, assignment: Assignment, student: str) -> str:
+    """Changes with all that a grade depends on."""
+    paths = (
+        collect.submitted(course, assignment.name, student),
+        collect.record(course, assignment.name, student),
+        collect.release_of(course, assignment),
+        course.path("hidden_tests.py"),
+    )
+    contents = [p.read_bytes() if p.is_file() else b"" for p in paths]
+    exercises = [inspect.getsource(sys.modules[find(e).reference.__module__]) for e in assignment.points]
+    terms = repr((course.seed, course.hidden, sorted(assignment.points.items()), sorted(set(exercises))))
+    return collect.fingerprint(*contents, terms)

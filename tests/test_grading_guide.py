@@ -1,0 +1,98 @@
+"""The instructor's guide: its commands work as they stand, its numbers are those of the lessons, its links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lthkit.__main__ import main
+from lthkit.classroom.exercises import of_lesson
+from lthkit.classroom.grading.judging import RULE
+from lthkit.classroom.grading.late import LateRule
+from lthkit.classroom.grading.stage import stage
+from tests.submissions import LESSON, RIGHT, course_root, filled
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDE = (ROOT / "solutions" / "README.md").read_text(encoding="utf-8")
+BLOCKS = [block.splitlines() for block in re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("nbgrader") is None,
+    reason='nbgrader is not installed: pip install -e ".[classroom]"',
+)
+def test_the_commands_of_the_guide_work_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a command that only its author could give: all of them, in order, in a course with one submission."""
+    root = course_root(tmp_path / "course")
+    course = stage(tmp_path / "for the students", ["05"], root=root, nbgrader=False)
+    release = json.loads(course.path("release", LESSON, f"{LESSON}.ipynb").read_text(encoding="utf-8"))
+    with zipfile.ZipFile(root / "submissions.zip", "w") as archive:
+        archive.writestr("Ada Lovelace_1_assignsubmission_file_/a.ipynb", json.dumps(filled(release, RIGHT)))
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
+    given = 0
+    for command in [shlex.split(line) for block in BLOCKS for line in block]:
+        given += 1
+        if command[0] == "lthkit":
+            assert main(command[1:]) == 0, command
+        elif command[0] == "cd":
+            monkeypatch.chdir(command[1])
+        else:
+            done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+            assert done.returncode == 0, (command, done.stderr)
+    assert given == 7 and Path.cwd() == root / "class"
+    report = root / "class" / "reports" / LESSON
+    assert "Ada Lovelace,1,1,1,1,4,4" in (report / "grades.csv").read_text(encoding="utf-8")
+    assert list((root / "class" / "feedback").rglob("*.html"))
+
+
+def test_the_plan_has_the_lessons_minutes() -> None:
+    """Catches a plan that is older than the lessons: minutes, what the computer needs, number of exercises."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (\d\d) [^|]+\| (\d+) \| ([^|]+) \| (\d+) \|", GUIDE, re.MULTILINE)
+    sources = {p.stem[:2]: p for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py")}
+    assert [row[0] for row in rows] == sorted(sources)
+    for number, minutes, computer, exercises in rows:
+        told = re.search(r"\*\*Time:\*\* about (\d+) minutes", sources[number].read_text(encoding="utf-8"))
+        assert told and told[1] == minutes, number
+        assert re.search(rf"^\| {number} \| .* \| {re.escape(computer)} \|$", readme, re.MULTILINE), (
+            number,
+            computer,
+        )
+        assert int(exercises) == len(of_lesson(number)), number
+
+
+def test_the_rules_in_the_guide_are_those_of_the_code() -> None:
+    told, rule = " ".join(GUIDE.split()), LateRule()
+    assert (
+        f"loses {rule.percent_per_day:g} % of its points for each day begun, and all after {rule.days} days"
+        in told
+    )
+    assert "gives all of its points if" in RULE and "gives all of its points if" in told
+
+
+def test_links_of_the_guide_resolve_and_the_readme_points_here() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", GUIDE):
+        assert (ROOT / "solutions" / target).exists(), target
+    assert "(solutions/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_options_named_in_the_guide_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches an option that was renamed in the code."""
+    helps = ""
+    for step in ("stage", "collect", "run", "report"):
+        with pytest.raises(SystemExit):
+            main(["grade", step, "--help"])
+        helps += capsys.readouterr().out
+    for option in re.findall(r"`(?:collect )?(--[a-z-]+)", GUIDE):
+        assert option in helps, option
