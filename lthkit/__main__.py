@@ -150,7 +150,10 @@ def _common(sub: argparse.ArgumentParser) -> None:
                      help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop); "
                      "recorded runs nothing")  # fmt: skip
     sub.add_argument(
-        "--out", type=Path, default=None, help="run folder (default: runs/<name>-<id of the configuration>)"
+        "--out",
+        type=_folder,
+        default=None,
+        help="run folder (default: runs/<name>-<id of the configuration>)",
     )
     sub.add_argument(
         "--minutes",
@@ -506,6 +509,10 @@ def _tier(arguments: argparse.Namespace) -> str:
 
 def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:
     if not arguments.controls:
+        if arguments.control_rounds:
+            raise ValueError(
+                "--control-rounds were given without --controls; expected such as --controls shuffled."
+            )
         return ()
     chosen = arguments.control_rounds or tuple(range(1, arguments.rounds + 1))
     if bad := [r for r in chosen if not 1 <= r <= arguments.rounds]:
@@ -520,6 +527,12 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} was given; expected whole numbers such as 0,1,2"
         ) from None
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name was given; expected a folder, such as runs/mine")
+    return Path(text)
 
 
 def _words(text: str) -> tuple[str, ...]:

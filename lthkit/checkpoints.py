@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lthkit import files
+from lthkit.checks import check_network, check_whole
+from lthkit.devices import device_explained
 from lthkit.optimizers import Optimizer
 
 
@@ -30,7 +32,9 @@ class Checkpoint:
 
     @classmethod
     def of(cls, model: nn.Module, *, step: int = 0, optimizer: Optimizer | None = None) -> Checkpoint:
-        """Copy the state of a model (buffers included) and, if given, of its optimizer."""
+        """Copy the state of a model (buffers included) and, if given, of its optimizer. ValueError for a step below 0."""
+        check_network(model)
+        check_whole("step", step, 0)
         state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         return cls(step, state, optimizer.state() if optimizer else None)
 
@@ -38,14 +42,26 @@ class Checkpoint:
     def restore(self, model: nn.Module) -> None:
         """Copy weights and buffers into `model`, in place."""
         state = model.state_dict()
-        wrong = [
-            n
-            for n in state.keys() | self.model.keys()
-            if n not in state or n not in self.model or state[n].shape != self.model[n].shape
+        extra = [name for name in self.model if name not in state]
+        lacking = [name for name in state if name not in self.model]
+        misshaped = [
+            f"{name} {tuple(self.model[name].shape)} (model: {tuple(state[name].shape)})"
+            for name in state
+            if name in self.model and state[name].shape != self.model[name].shape
         ]
-        if wrong:
+        if extra or lacking or misshaped:
             raise ValueError(
-                f"The checkpoint is for another model: {sorted(wrong)} are missing, extra or of another shape."
+                "The checkpoint is for another model: "
+                + "; ".join(
+                    f"{what}: {names}"
+                    for what, names in (
+                        ("not in the model", extra),
+                        ("not in the checkpoint", lacking),
+                        ("other shape", misshaped),
+                    )
+                    if names
+                )
+                + ". Give a model made by the function that made the saved one."
             )
         for name, tensor in state.items():
             tensor.copy_(self.model[name])
@@ -70,7 +86,8 @@ class Checkpoint:
         arrays, meta = files.load_arrays(path)
         if meta.get("kind") != "checkpoint":
             raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a checkpoint.")
-        return unpack(arrays, meta, device)["checkpoint"]
+        with device_explained(device):
+            return unpack(arrays, meta, device)["checkpoint"]
 
 
 def pack(checkpoints: Mapping[str, Checkpoint]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

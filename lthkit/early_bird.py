@@ -210,7 +210,13 @@ def early_bird(
     _check_window(window, rule)
     _check_threshold(threshold)
     check_steps(0, set(), recipe, "restore", len(data.train))
+    if not isinstance(density, int | float) or not 0 < density < 1:
+        raise ValueError(f"density={density!r} was given; expected a number between 0 and 1, such as 0.3.")
     per_epoch = len(data.train) // recipe.batch_size
+    if recipe.steps < per_epoch:
+        raise ValueError(
+            f"The recipe has {recipe.steps} steps, with {per_epoch} steps an epoch; expected one epoch at least."
+        )
     epochs = recipe.steps // per_epoch if max_epochs is None else max_epochs
     if not isinstance(epochs, int) or not 1 <= epochs * per_epoch <= recipe.steps:
         raise ValueError(
@@ -267,7 +273,8 @@ def early_bird(
                 loss = update.mean_loss()[0]
                 if not math.isfinite(loss):
                     raise TrainingDiverged(
-                        f"The loss is not finite in epoch {this}. Try less than lr={recipe.lr:g}."
+                        f"The loss is no longer finite in epoch {this}, up to step {this * per_epoch}. Try a smaller "
+                        f"learning rate than {recipe.lr:g}, or a warm-up."
                     )
                 masks.append(draw())
                 if epoch is None and stop_epoch(masks[-window - 1 :], **rules) is not None:  # type: ignore[arg-type]

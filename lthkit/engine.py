@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lthkit.checks import first_line
 from lthkit.choices import PLAIN, Choice
 from lthkit.data import Dataset, augmentation, batches, crop_and_flip
+from lthkit.evaluation import explain_misfit
 from lthkit.gradients import Gradients, gradients_of
 from lthkit.masks import Mask
 from lthkit.optimizers import SGD, Adam, Optimizer
@@ -242,29 +243,6 @@ def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
     if recipe.optimizer == "sgd":
         return SGD(parameters, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
     return Adam(parameters, weight_decay=recipe.weight_decay)
-
-
-def explain_misfit(model: nn.Module, data: Dataset, error: Exception) -> None:
-    """After an error in a pass: ValueError if `model` takes no image of `data`, or has no output for some class.
-
-    Looked at only then, with one image, so a step that is in order costs nothing more.
-    """
-    if "memory" in str(error):
-        return
-    kind = f"{data.name} has {len(data.classes)} classes and images of {list(data.shape)}, float32 once normalised"
-    remedy = "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."
-    model.eval()
-    try:
-        with torch.no_grad():
-            outputs = model(data.normalise(data.train.images[:1]))
-    except (IndexError, RuntimeError) as refused:
-        raise ValueError(
-            f"{type(model).__name__} does not take the images ({first_line(refused)}); {kind}. {remedy}"
-        ) from error
-    if outputs.ndim != 2 or outputs.shape[1] < len(data.classes):
-        raise ValueError(
-            f"{type(model).__name__} gives outputs of shape {list(outputs.shape)} for one image; {kind}. {remedy}"
-        ) from error
 
 
 def _models_of(net: nn.Module | Stack) -> list[nn.Module]:

@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from lthkit import files
+from lthkit.checks import check_whole
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
 from lthkit.folders import hold, open_run
@@ -31,11 +32,13 @@ from lthkit.sources import data_folder
 from lthkit.sweep import Pool
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tiers import by_tier
-from lthkit.training import train
+from lthkit.tiers import tier as tier_by_name
+from lthkit.training import MOMENTUM_POLICIES, check_steps, train
 
 log = logging.getLogger("lthkit")
 
 METHODS = ("imp", "one-shot")
+SCOPES = ("global", "layerwise")
 CONTROLS = ("re-initialised", "shuffled")
 
 
@@ -63,21 +66,31 @@ class Experiment:
     control_rounds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method={self.method!r} was given; expected one of {', '.join(METHODS)}.")
-        if not 0 < self.fraction < 1:
-            raise ValueError(
-                f"fraction={self.fraction} was given; expected a number between 0 and 1, such as 0.2."
-            )
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+        for name, value, choices in (
+            ("method", self.method, METHODS),
+            ("scope", self.scope, SCOPES),
+            ("momentum", self.momentum, MOMENTUM_POLICIES),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name}={value!r} was given; expected one of {', '.join(choices)}.")
+        tier_by_name(self.tier)
+        for name, fraction in (("fraction", self.fraction), ("output_fraction", self.output_fraction)):
+            known = isinstance(fraction, int | float) or (fraction is None and name == "output_fraction")
+            if not known or not 0 < (0.5 if fraction is None else fraction) < 1:
+                raise ValueError(
+                    f"{name}={fraction!r} was given; expected a number between 0 and 1, such as 0.2."
+                )
+        whole = isinstance(self.seeds, tuple) and all(isinstance(seed, int) for seed in self.seeds)
+        if not whole or not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds={self.seeds} were given; expected different whole numbers, 0 or more.")
         if not 0 <= self.rewind_step < self.recipe.steps:
             raise ValueError(
                 f"rewind_step={self.rewind_step} was given, but a training has {self.recipe.steps} steps; expected 0 to "
                 f"{self.recipe.steps - 1}."
             )
-        if self.rounds < 1:
-            raise ValueError(f"rounds={self.rounds} was given; expected 1 or more.")
+        check_whole("rounds", self.rounds, 1)
+        if bad := [r for r in self.control_rounds if not 1 <= r <= self.rounds]:
+            raise ValueError(f"control_rounds={bad} were given; expected rounds from 1 to {self.rounds}.")
         if unknown := [c for c in self.controls if c not in CONTROLS]:
             raise ValueError(f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.")
         model_by_name(self.model)
@@ -142,7 +155,7 @@ def default_recipe(model: str, tier: str) -> Recipe:
         schedule="step",
         augment=True,
     )
-    full = {
+    recipes = {
         "lenet-300-100": Recipe(steps=10_000),
         "lenet-5": Recipe(steps=10_000),
         "smallcnn": Recipe(steps=7000, batch_size=128, lr=1e-3, schedule="cosine", augment=True),
@@ -151,7 +164,9 @@ def default_recipe(model: str, tier: str) -> Recipe:
         "conv-6": Recipe(steps=30_000, lr=3e-4),
         "resnet-20": replace(sgd, steps=30_000, milestones=(20_000, 25_000)),
         "vgg-16": replace(sgd, steps=112_480, batch_size=64, milestones=(56_240, 84_360)),
-    }[model]
+    }
+    model_by_name(model), tier_by_name(tier)  # a wrong name is refused in their words
+    full = recipes[model]
     if tier == "gpu":
         return replace(full, precision="auto")
     steps = 40 if tier == "smoke" else 2000 if model.startswith("lenet") else 1000
@@ -180,8 +195,9 @@ def run(
         TimeUp: the minutes are over before the run is; the same call goes on.
         RunMismatch, RunBusy: the folder has another run, or another process works there.
     """
-    if minutes is not None and not minutes > 0:
-        raise ValueError(f"minutes={minutes} were given; expected a number above 0, such as 20.")
+    if minutes is not None and not (isinstance(minutes, int | float) and minutes > 0):
+        raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
+    check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
     with hold(folder):
         return _run(experiment, data, open_run(folder, experiment.config(data, str(data.device))),
                     minutes, progress, announce)  # fmt: skip

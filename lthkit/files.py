@@ -70,7 +70,7 @@ def write_json(path: Path | str, value: Any) -> Path:
 def read_json(path: Path | str) -> Any:
     """Read a JSON file; `DamagedFile` names the file when it is not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(_bytes_of(path).decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DamagedFile(f"{path} is not a whole JSON file ({error}). Delete it and run again.") from error
 
@@ -112,7 +112,7 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         FileNotFoundError: there is no such file.
         DamagedFile: it is truncated, altered or foreign.
     """
-    content = Path(path).read_bytes()
+    content = _bytes_of(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             header = json.loads(file[_META].tobytes().decode())
@@ -126,6 +126,16 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
     if not whole:
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
     return dict(zip(names, body, strict=True)), meta
+
+
+def _bytes_of(path: Path | str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"There is no file {path}; expected one that lthkit wrote. Look at the name, and from which folder it counts: "
+            f"{Path.cwd()}."
+        ) from error
 
 
 def _seal(record: Mapping[str, Any]) -> str:

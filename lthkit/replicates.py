@@ -28,7 +28,7 @@ from lthkit.optimizers import Optimizer
 from lthkit.recipes import Recipe
 from lthkit.snapshots import Snapshots
 from lthkit.stacks import Stack
-from lthkit.training import check_steps, execution, train
+from lthkit.training import check_arguments, check_steps, execution, steps_to_keep, train
 
 
 def train_together(
@@ -61,10 +61,16 @@ def train_together(
         ValueError: lists of other lengths, networks of other architectures, starts at other steps; and as `train`.
     """
     recipe, count = recipe if steps is None else replace(recipe, steps=steps), len(models)
+    if not isinstance(seeds, Sequence):
+        raise ValueError(f"seeds={seeds!r} was given; expected one for each network, such as (0, 1, 2).")
+    if len({id(model) for model in models}) < count:
+        raise ValueError("A network was given twice; expected different ones, which are trained apart.")
     masks, starts = list(masks or [None] * count), list(starts or [None] * count)
     folders = list(folders or [None] * count)
     _check_lists(count, seeds, masks, starts, folders)
-    first, keep, begun = starts[0].step if starts[0] else 0, set(keep), time.perf_counter()
+    for model, mask, start in zip(models, masks, starts, strict=True):
+        check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
+    first, keep, begun = starts[0].step if starts[0] else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
     choice = replace(choice or choose(models[0], data.device), channels_last=False, written_out=False)
     with execution(models[0], data, recipe, replicates=count), ExitStack() as held:

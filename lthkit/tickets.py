@@ -17,11 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.checkpoints import Checkpoint
+from lthkit.checks import check_whole, whole_seed
 from lthkit.data import Dataset
+from lthkit.devices import device_explained
 from lthkit.folders import working_in
 from lthkit.history import TrainResult
 from lthkit.masks import Mask
-from lthkit.pruning import prune, prune_iteratively, prune_to
+from lthkit.pruning import check_request, prune, prune_iteratively, prune_to
 from lthkit.recipes import Recipe
 from lthkit.records import name_of, network_name
 from lthkit.rounds import Round, finished_round, save_round, training_of_round
@@ -79,6 +81,7 @@ def imp(
         train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
     """
     _check_rounds(rounds, 0, recipe)
+    _check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     fractions = _one_each(fraction, rounds, "fraction")
     lengths = _one_each(recipe.steps if steps is None else steps, rounds + 1, "steps")
     recipes = [replace(recipe, steps=length) for length in lengths]
@@ -90,6 +93,8 @@ def imp(
     settings |= {"mask": None if mask is None else mask.fingerprint}
     config = partial(_config, model_fn, model, data, score, recipes[0], settings)
     mask, start = _first_mask(model, mask, exclude, data.device), None
+    for each in fractions:  # refused now, not after the dense training
+        check_request(mask, each, scope=scope, overrides=overrides)
     with working_in(folder, config, name="imp") as place:
         for r in range(rounds + 1):
             this = finished_round(place, r, start, data.device)
@@ -143,8 +148,15 @@ def one_shot(
     Yields round 0 (dense) and then one round for each density, in the order given. Arguments are those of `imp`.
     """
     recipe = recipe if steps is None else replace(recipe, steps=steps)
+    if not isinstance(densities, Sequence) or not densities:
+        raise ValueError(
+            f"densities={densities!r} was given; expected one or more, such as (0.5, 0.2, 0.05)."
+        )
     _check_rounds(len(densities), rewind_step, recipe)
+    _check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     model, order = new_network(model_fn, seed, data.device), seed if order_seed is None else order_seed
+    for density in densities:  # refused now, not after the dense training
+        prune_to(Mask.ones(model, exclude), magnitude(model), density, scope=scope)
     settings = {
         "densities": list(densities),
         "scope": scope,
@@ -231,6 +243,7 @@ def prune_at_init(
     Raises:
         ValueError: another `train_from`; and what `prune_iteratively`, the score and `train` refuse.
     """
+    _check_function("score", score, "lthkit.synflow with its shape, by functools.partial")
     if train_from not in ("scored", "fresh"):
         raise ValueError(f"train_from={train_from!r} was given; expected 'scored' or 'fresh'.")
     model = new_network(model_fn, seed, data.device)
@@ -268,6 +281,14 @@ def retrain(
     `weights_from=fresh_start(...)`. The step also fixes the data order; `seed` is that of the order. Optimizer state
     is taken from `weights_from` only if `lr_from` is its own step and `momentum="restore"`. `folder`: see `train`.
     """
+    if not isinstance(weights_from, Checkpoint):
+        raise TypeError(
+            f"weights_from is a {type(weights_from).__name__}; expected a Checkpoint, such as Checkpoint.of(model)."
+        )
+    if lr_from is not None and not isinstance(lr_from, int):
+        raise ValueError(
+            f"lr_from={lr_from!r} was given; expected a whole number, the step to take the rate from."
+        )
     start = weights_from
     if lr_from is not None and lr_from != weights_from.step:
         start = Checkpoint(lr_from, weights_from.model)
@@ -296,8 +317,16 @@ def fresh_start(model_fn: ModelFn, *, seed: int, device: torch.device | str = "c
 
 def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
-    with _making:
+    _check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
+    whole_seed(seed)
+    with _making, device_explained(device):
         return model_fn(seed=seed).to(device)
+
+
+def _check_function(name: str, given: Any, example: str) -> None:
+    """TypeError unless it is a function: a network or scores are what a function would make."""
+    if isinstance(given, nn.Module) or not callable(given):
+        raise TypeError(f"{name} is a {type(given).__name__}; expected a function, such as {example}.")
 
 
 def _one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:
@@ -321,9 +350,8 @@ def _first_mask(
 
 
 def _check_rounds(rounds: int, rewind_step: int, recipe: Recipe) -> None:
-    if not isinstance(rounds, int) or rounds < 0:
-        raise ValueError(f"rounds={rounds!r} was given; expected a whole number, 0 or more.")
-    if not 0 <= rewind_step < recipe.steps:
+    check_whole("rounds", rounds, 0)
+    if not isinstance(rewind_step, int) or not 0 <= rewind_step < recipe.steps:
         raise ValueError(
             f"rewind_step={rewind_step} was given, but a training has {recipe.steps} steps; expected 0 to "
             f"{recipe.steps - 1}."

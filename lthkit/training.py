@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from lthkit.checkpoints import Checkpoint
+from lthkit.checks import check_network, whole_seed
 from lthkit.choices import Choice, choose
 from lthkit.data import Dataset
 from lthkit.devices import matrix_products, memory_explained, tiny_numbers_flushed
@@ -58,9 +59,11 @@ def train(
         RunBusy: another process works in `folder`. CannotWrite: it cannot be written.
         Interrupted: Ctrl-C, where there is a folder; what was saved is named.
     """
+    check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
+    whole_seed(seed)
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     choice = choice or choose(model, data.device)
-    first, keep, begun = start.step if start else 0, set(keep), time.perf_counter()
+    first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
     with execution(model, data, recipe):
         if start:
@@ -128,17 +131,52 @@ def execution(model: nn.Module, data: Dataset, recipe: Recipe, *, replicates: in
         yield
 
 
+def check_arguments(
+    model: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    mask: Mask | None = None,
+    start: Checkpoint | None = None,
+    choice: Choice | None = None,
+) -> None:
+    """TypeError for what is no network, no data set and so on; ValueError for a mask of another model."""
+    check_network(model)
+    for name, value, kind, example in (
+        ("data", data, Dataset, "load_data()"),
+        ("recipe", recipe, Recipe, "Recipe(steps=1000)"),
+        ("mask", mask, Mask, "Mask.ones(model)"),
+        ("start", start, Checkpoint, "Checkpoint.load(path)"),
+        ("choice", choice, Choice, "choices.PLAIN"),
+    ):
+        if not isinstance(value, kind) and not (value is None and name in ("mask", "start", "choice")):
+            raise TypeError(
+                f"{name} is a {type(value).__name__}; expected a {kind.__name__}, such as lthkit.{example}."
+            )
+    if mask is not None:
+        mask.check(model)
+
+
+def steps_to_keep(keep: Iterable[int]) -> set[int]:
+    """The steps as a set; ValueError if one is no whole number."""
+    keep = set(keep) if isinstance(keep, Iterable) else keep
+    if not isinstance(keep, set) or not all(isinstance(step, int) for step in keep):
+        raise ValueError(f"keep={keep!r} was given; expected whole numbers in a tuple, such as (0, 500).")
+    return keep
+
+
 def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, images: int) -> None:
     """ValueError if a training from step `first` cannot be what was asked for."""
     if momentum not in MOMENTUM_POLICIES:
         raise ValueError(f"momentum={momentum!r} was given; expected one of {', '.join(MOMENTUM_POLICIES)}.")
     if not 0 <= first < recipe.steps:
         raise ValueError(
-            f"The training starts at step {first} but ends at step {recipe.steps}: nothing is left to do."
+            f"The training starts at step {first} but ends at step {recipe.steps}: nothing is left to do. A recipe's steps "
+            "count from initialisation; give more, or an earlier start."
         )
     if late := [step for step in keep if not first <= step <= recipe.steps]:
         raise ValueError(f"keep={sorted(late)} lies outside the training, steps {first} to {recipe.steps}.")
     if images < recipe.batch_size:
         raise ValueError(
-            f"batch_size={recipe.batch_size} is larger than the training split ({images} images)."
+            f"batch_size={recipe.batch_size} is larger than the training split ({images} images); expected as many or fewer."
         )

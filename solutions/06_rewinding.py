@@ -277,8 +277,10 @@ pairs = [
     ("learning-rate rewinding", "rewound to k"),
     ("fine-tuning, long", "fine-tuning"),
 ]
-gaps = {f"{one} - {other}": analysis.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs}
-for name, band in gaps.items():
+differences = {
+    f"{one} - {other}": analysis.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
+}
+for name, band in differences.items():
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
     print(f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = {band.n}: {says}")
 
@@ -287,7 +289,7 @@ for name, band in gaps.items():
 
 # %%
 mine = (my_k_minus_zero, my_tuning_minus_k, my_fresh_minus_k)
-points = [(name, guess, gaps[name]) for name, guess in zip(gaps, mine, strict=False)]
+points = [(name, guess, differences[name]) for name, guess in zip(differences, mine, strict=False)]
 lth.plots.show(
     lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="points"),

@@ -336,8 +336,8 @@ for batch in (256, 1):
     even = [100 * d for d in each if d > 0]  # 0.0 means never, and a mean with it would be no density
     never[batch] = len(each) - len(even)
     crossings[batch] = analysis.interval(even or [0.0])
-    found = ", ".join(f"{d:.1f} %" for d in even) or "no density"
-    print(f"batch {batch:3}: even at {found}; never for {never[batch]} of {len(each)} seeds")
+    listed = ", ".join(f"{d:.1f} %" for d in even) or "no density"
+    print(f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} seeds")
 
 # %% [markdown]
 # Your predictions beside it. The interval is over the tickets that have a break-even density ("never" counts those that

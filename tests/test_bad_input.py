@@ -30,8 +30,8 @@ from lthkit.classroom.check import check, hint, quiz, use
 from lthkit.classroom.start import course_folder, start
 from lthkit.data import Dataset, Split
 from lthkit.early_bird import early_bird, largest_in_window, null_distance, stop_epoch
-from lthkit.engine import explain_misfit
-from lthkit.experiments import Experiment, load_mask, recorded, run
+from lthkit.evaluation import explain_misfit
+from lthkit.experiments import Experiment, default_recipe, load_mask, recorded, run
 from lthkit.files import DamagedFile
 from lthkit.folders import RunMismatch
 from lthkit.optimizers import learning_rate
@@ -252,6 +252,12 @@ ROWS = [
     row("kind of early_bird", lambda b: bird(b, kind="filters"), ValueError, "'filters'", "weights, channels"),
     row("rule of early_bird", lambda b: bird(b, rule="oldest"), ValueError, "'oldest'", "newest, neighbours"),
     row("method", lambda b: experiment(method="snip"), ValueError, "'snip'", "imp, one-shot"),
+    row("scope of an experiment", lambda b: experiment(scope="local"), ValueError, "'local'", "layerwise"),
+    row("momentum of an experiment", lambda b: experiment(momentum="keep"), ValueError, "'keep'", "fresh, restore"),
+    row("tier of an experiment", lambda b: experiment(tier="huge"), ValueError, "'huge'", "smoke, laptop"),
+    row("model of a recipe", lambda b: default_recipe("lenet", "laptop"), ValueError, "'lenet'", "expected one of"),
+    row("rounds of controls", lambda b: experiment(control_rounds=(9,)), ValueError, "[9]", "from 1 to 5"),
+    row("scope, before any training", lambda b: iterated(b, scope="local", progress=never), ValueError, "'local'"),
     row("control", lambda b: experiment(controls=("random",)), ValueError, "random", "re-initialised, shuffled"),
     row("recorded run", lambda b: recorded("winning-tikcet"), ValueError, "'winning-tikcet'", "winning-ticket"),
     row("recorded seed", lambda b: load_mask(recorded("winning-ticket"), seed=9, level=1), FileNotFoundError, "seed 9"),
@@ -275,6 +281,14 @@ ROWS = [
     row("a network for scores", lambda b: lth.prune(b.mask, b.net, 0.2), TypeError, "Sequential", "lthkit.magnitude"),
     row("a list for a mask", lambda b: lth.Mask([True]), TypeError, "list", "dict", "Mask.ones(model)"),
     row("a data set for batches", lambda b: lth.snip(b.net, b.data), TypeError, "Dataset", "data.draw(100, seed=0)"),
+    row("a name for a data set", lambda b: lth.train(b.net, "fashion-mnist"), TypeError, "data is a str", "load_data()"),
+    row("a dict for a recipe", lambda b: trained(b, recipe={"steps": 3}), TypeError, "recipe is a dict", "Recipe(steps"),
+    row("a dict for a mask", lambda b: trained(b, mask=dict(b.mask)), TypeError, "mask is a dict", "Mask.ones(model)"),
+    row("a path for a checkpoint", lambda b: trained(b, start="x.npz"), TypeError, "start is a str", "Checkpoint.load"),
+    row("a network for a checkpoint", lambda b: lth.retrain(small_net, b.data, mask=b.mask, weights_from=b.net,
+        recipe=RECIPE), TypeError, "weights_from is a Sequential", "Checkpoint.of(model)"),
+    row("a network for a function", lambda b: iterated_on(b, b.net), TypeError, "model_fn is a Sequential", "seed="),
+    row("scores for a criterion", lambda b: iterated(b, score=b.scores), TypeError, "score is a dict", "a function"),
     row("one batch for a list", lambda b: lth.snip(b.net, b.batch), ValueError, "Tensor", "pair", "a list of pairs"),
     row("a tuple for a split", lambda b: dataset(b, test=(1, 2)), TypeError, "test is a tuple", "Split(images, labels)"),
     row("a network for a dict of them", lambda b: lth.explore.prune_it_yourself(b.net, b.data), TypeError, "{0: model}"),
@@ -308,6 +322,16 @@ ROWS = [
     row("imp, rewind before the start", lambda b: iterated(b, rewind_step=-1), ValueError, "rewind_step=-1", "0 to 3"),
     row("one shot in percent", lambda b: list(lth.one_shot(small_net, b.data, densities=[20], recipe=RECIPE)),
         ValueError, "density=20", "from 0 to 1"),
+    row("imp, half a step back", lambda b: iterated(b, rewind_step=1.5), ValueError, "rewind_step=1.5", "0 to 3"),
+    row("one shot, a number", lambda b: list(lth.one_shot(small_net, b.data, densities=0.2, recipe=RECIPE)), ValueError,
+        "densities=0.2", "one or more"),
+    row("retrain, rate of half a step", lambda b: lth.retrain(small_net, b.data, mask=b.mask, recipe=RECIPE,
+        weights_from=lth.Checkpoint.of(b.net), lr_from=1.5), ValueError, "lr_from=1.5", "whole number"),
+    row("evaluate, no batch", lambda b: lth.evaluate(b.net, b.data, batch_size=0), ValueError, "batch_size=0", "1 or"),
+    row("keep, a number", lambda b: trained(b, keep=2), ValueError, "keep=2", "(0, 500)"),
+    row("step of a checkpoint", lambda b: lth.Checkpoint.of(b.net, step=-3), ValueError, "step=-3", "0 or more"),
+    row("density 1 of a bird", lambda b: bird(b, density=1.0), ValueError, "density=1.0", "between 0 and 1"),
+    row("a bird without an epoch", lambda b: bird(b, recipe=RECIPE), ValueError, "4 steps", "15", "one epoch"),
     row("steps", lambda b: lth.Recipe(steps=0), ValueError, "steps=0", "1 or more"),
     row("steps of a training", lambda b: trained(b, steps=2.5), ValueError, "steps=2.5", "whole number"),
     row("batch_size", lambda b: lth.Recipe(batch_size=6.0), ValueError, "batch_size=6.0", "whole number"),
@@ -370,6 +394,10 @@ ROWS = [
     row("seeds for a seed", lambda b: lth.data.batches(9, seed=[0, 1], epoch=0, batch_size=3), ValueError, "[0, 1]",
         "call once for each"),
     row("a seed twice", lambda b: experiment(seeds=(1, 1)), ValueError, "(1, 1)", "different whole numbers"),
+    row("a seed of a half", lambda b: experiment(seeds=(0, 0.5)), ValueError, "0.5", "whole numbers"),
+    row("a number of seeds", lambda b: together(b, seeds=2), ValueError, "seeds=2", "(0, 1, 2)"),
+    row("a network twice", lambda b: train_together([b.net] * 2, b.data, seeds=[0, 1], recipe=RECIPE), ValueError,
+        "twice", "different ones"),
     row("a seed below 0", lambda b: experiment(seeds=(0, -1)), ValueError, "(0, -1)", "0 or more"),
     row("no seed", lambda b: experiment(seeds=()), ValueError, "seeds=()", "different whole numbers"),
     row("an order twice", lambda b: unstable(b, orders=(1, 1)), ValueError, "(1, 1)", "different seeds"),
@@ -414,6 +442,8 @@ ROWS = [
         "input_shape=data.shape"),
     row("a network with too few outputs", lambda b: trained(b, nn.Sequential(nn.Flatten(), nn.Linear(64, 2))),
         ValueError, "[1, 2]", "3 classes", "classes=len(data.classes)"),
+    row("evaluate, other images", lambda b: lth.evaluate(nn.Sequential(nn.Flatten(), nn.Linear(9, 3)), b.data),
+        ValueError, "tiny", "input_shape=data.shape"),
     row("synflow, shape", lambda b: lth.synflow(b.net, (1, 5, 5)), ValueError, "(1, 5, 5)", "without the batch"),
     row("synflow, a number", lambda b: lth.synflow(b.net, 64), ValueError, "shape=64", "such as (1, 28, 28)"),
     row("synflow, with the batch", lambda b: lth.synflow(b.conv, (9, 1, 8, 8)), ValueError, "without the batch"),
@@ -428,6 +458,10 @@ ROWS = [
     row("cuda without cuda", lambda b: without_cuda(b, lambda: lth.resolve_device("cuda")), ValueError, "'cuda'", "auto"),
     row("data to cuda", lambda b: without_cuda(b, lambda: b.data.to("cuda")), ValueError, "'cuda'", "device='auto'"),
     row("mask to cuda", lambda b: without_cuda(b, lambda: b.mask.to("cuda")), ValueError, "'cuda'", "device='auto'"),
+    row("checkpoint to cuda", lambda b: without_cuda(b, lambda: lth.Checkpoint.load(lth.Checkpoint.of(b.net).save("c"),
+        device="cuda")), ValueError, "'cuda'", "device='auto'"),
+    row("a fresh start on cuda", lambda b: without_cuda(b, lambda: lth.fresh_start(small_net, seed=0, device="cuda")),
+        ValueError, "'cuda'", "device='auto'"),
     row("data to nowhere", lambda b: b.data.to("tpu"), ValueError, "'tpu'", "auto, cuda, mps, cpu"),
     row("2:4 nowhere", lambda b: export.no_semi_structured("tpu"), ValueError, "'tpu'", "auto, cuda, mps, cpu"),
 
@@ -448,7 +482,8 @@ ROWS = [
     row("channels, mask", lambda b: channels.channel_weights(b.conv, b.foreign), ValueError, "0.weight", "channel_mask"),
     row("bits of another mask", lambda b: lth.Mask.from_arrays({"w": np.zeros(1, np.uint8)}, {"w": [20]}), ValueError,
         "'w'", "3 bytes", "1 were given", "Mask.arrays()"),
-    row("checkpoint", lambda b: lth.Checkpoint.of(b.conv).restore(b.net), ValueError, "another model", "0.weight"),
+    row("checkpoint", lambda b: lth.Checkpoint.of(b.conv).restore(b.net), ValueError, "not in the model: ['0.weight'",
+        "not in the checkpoint", "3.weight", "other shape", "5.weight (3, 8) (model: (3, 10))"),
     row("train, checkpoint", lambda b: trained(b, start=lth.Checkpoint.of(b.conv)), ValueError, "another model"),
     row("path to another network", lambda b: line_between(b, a=lth.Checkpoint.of(b.conv)), ValueError, "0.weight",
         "one architecture"),
@@ -494,7 +529,8 @@ ROWS = [
     row("train diverges", lambda b: trained(b, recipe=WILD), lth.TrainingDiverged, "after step 2", "smaller", "1e+30"),
     row("one of two diverges", lambda b: together(b, recipe=WILD), lth.TrainingDiverged, "Replicate 0", "step 2"),
     row("imp diverges", lambda b: iterated(b, recipe=WILD), lth.TrainingDiverged, "after step 2", "warm-up"),
-    row("early bird diverges", lambda b: bird(b, recipe=replace(WILD, steps=30)), lth.TrainingDiverged, "epoch 1"),
+    row("early bird diverges", lambda b: bird(b, recipe=replace(WILD, steps=30)), lth.TrainingDiverged, "epoch 1",
+        "warm-up"),
 
     # Lists of unequal lengths, which zip would cut to the shortest.
     row("a seed too few", lambda b: together(b, seeds=[0]), ValueError, "2 networks, 1 seeds", "as many of each"),
@@ -529,7 +565,7 @@ ROWS = [
     row("a text for a mask", lambda b: lth.Mask.load(b.file(MASK)), DamagedFile, "file.npz", "not written by lthkit"),
     row("a checkpoint for a mask", lambda b: lth.Mask.load(b.file(b.whole(lth.Checkpoint.of(b.net)))), DamagedFile,
         "'checkpoint', not a mask"),
-    row("no checkpoint", lambda b: lth.Checkpoint.load("nowhere.npz"), FileNotFoundError, "nowhere.npz"),
+    row("no checkpoint", lambda b: lth.Checkpoint.load("nowhere.npz"), FileNotFoundError, "nowhere.npz", "from which"),
     row("checkpoint cut short", lambda b: lth.Checkpoint.load(b.file(b.whole(lth.Checkpoint.of(b.net))[:999])),
         DamagedFile, "file.npz", "damaged"),
     row("a mask for a checkpoint", lambda b: lth.Checkpoint.load(b.file(b.whole(b.mask))), DamagedFile,
@@ -599,6 +635,9 @@ ROWS = [
     command("--rewind-step", "run imp --tier smoke --rewind-step 40", "rewind_step=40", "0 to 39"),
     command("--lr", "run imp --tier smoke --lr nan", "lr=nan", "above 0"),
     command("--batch-size", "run imp --tier smoke --batch-size 0", "batch_size=0", "1 or more"),
+    command("--batch-size above the split", "run imp --tier smoke --batch-size 20000 --device cpu", "20000", "10000"),
+    command("--out of no name", "run imp --tier smoke --out=", "--out", "such as runs/mine"),
+    command("--control-rounds without controls", "run imp --tier smoke --control-rounds 1", "--controls shuffled"),
     command("--patience", "run imp --tier smoke --patience 1", "patience=1", "evaluate_every=20"),
     command("--minutes", "run imp --tier smoke --minutes 0", "minutes=0", "above 0"),
     command("--seeds twice", "run imp --tier smoke --seeds 1,1", "(1, 1)", "different whole numbers"),
@@ -616,6 +655,10 @@ ROWS = [
     command("bench, work", "bench lenett", "'lenett'", "lenet"),
     command("bench, device", "bench lenet --device tpu", "'tpu'", "auto, cuda, mps, cpu"),
 ]  # fmt: skip
+
+
+def never(steps: int) -> None:
+    raise AssertionError("a training has begun")
 
 
 def iterated_on(b: Bench, model_fn: Any) -> Any:
