@@ -20,6 +20,8 @@ from lthkit.records import canonical, run_id, runs_folder
 
 log = logging.getLogger("lthkit")
 
+_LOCK, _HOLDER = ".lock", ".holder.json"
+
 
 class RunMismatch(ValueError):
     """The run folder belongs to a run with another configuration."""
@@ -84,7 +86,12 @@ def working_in(
         yield None
         return
     with hold(folder):
-        yield open_run(folder, config())
+        place = open_run(folder, config())
+        try:
+            yield place
+        except BaseException:
+            _forget_if_empty(place)
+            raise
 
 
 def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
@@ -114,6 +121,12 @@ def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
     return folder
 
 
+def _forget_if_empty(folder: Path) -> None:
+    """Where nothing was saved, a corrected call is welcome: the folder belongs to nobody again."""
+    if {path.name for path in folder.iterdir()} <= {"config.json", _LOCK, _HOLDER}:
+        (folder / "config.json").unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def hold(folder: Path | str) -> Iterator[None]:
     """Keep other processes out of a folder. The system lets go when this process ends, however it ends.
@@ -141,13 +154,13 @@ def hold(folder: Path | str) -> Iterator[None]:
 
 
 def _acquired(folder: Path) -> filelock.BaseFileLock:
-    holder = folder / ".holder.json"
+    holder = folder / _HOLDER
     me = {
         "process": os.getpid(),
         "machine": socket.gethostname(),
         "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-    lock = filelock.FileLock(folder / ".lock", thread_local=False)
+    lock = filelock.FileLock(folder / _LOCK, thread_local=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

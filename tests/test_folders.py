@@ -203,6 +203,18 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path, tiny):
     assert folders._kept is None
 
 
+def test_a_call_that_failed_at_once_leaves_the_folder_to_the_corrected_one(tiny, tmp_path):
+    """Catches a slip that occupies the folder, and a folder with saved steps that is given away."""
+    wild = replace(RECIPE, lr=1e30)
+    with pytest.raises(lth.TrainingDiverged):
+        lth.train(small_net(seed=0), tiny, recipe=wild, folder=tmp_path)
+    rounds = lth.imp(small_net, tiny, rounds=2, recipe=RECIPE, folder=tmp_path)
+    next(rounds)
+    rounds.close()
+    with pytest.raises(RunMismatch):
+        lth.train(small_net(seed=0), tiny, recipe=RECIPE, folder=tmp_path)
+
+
 def test_run_folders_with_spaces_and_other_letters(tmp_path, tiny):
     """Catches a path that is pieced together as bytes or by a shell."""
     place = tmp_path / "my runs é 한글"
