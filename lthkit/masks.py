@@ -213,6 +213,39 @@ class Mask(Mapping[str, Tensor]):
             tensors[name] = torch.from_numpy(bits.astype(bool)).view(shape)
         return cls(tensors)
 
+    def pack(self, state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+        """A masked network's state for one file: `mask:NAME` as packed bits, `state:NAME` with the kept values only.
+
+        State that the mask does not speak about is whole. TypeError for bfloat16, which numpy does not have.
+        """
+        arrays = {f"mask:{name}": bits for name, bits in self.arrays().items()}
+        for name, tensor in state.items():
+            if tensor.dtype == torch.bfloat16:
+                raise TypeError(
+                    f"{name!r} is torch.bfloat16, which an .npz file cannot hold; save model.float()."
+                )
+            values = tensor[self[name].to(tensor.device)] if name in self else tensor
+            arrays[f"state:{name}"] = np.asarray(values.detach().cpu().numpy())
+        return arrays
+
+    @classmethod
+    def unpack(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        shapes: Mapping[str, list[int]],
+        device: torch.device | str = "cpu",
+    ) -> tuple[Mask, dict[str, Tensor]]:
+        """Undo `pack`, given `shapes()`: the mask, and the state with 0 at removed places."""
+        bits = {name: arrays[f"mask:{name}"] for name in shapes if f"mask:{name}" in arrays}
+        mask, state = cls.from_arrays(bits, shapes).to(device), {}
+        for key in (key for key in arrays if key.startswith("state:")):
+            name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key]).to(device)
+            if name in mask:
+                zeros = torch.zeros(mask[name].shape, dtype=values.dtype, device=device)
+                values = zeros.masked_scatter(mask[name], values)
+            state[name] = values
+        return mask, state
+
     @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that tell this mask from any other."""

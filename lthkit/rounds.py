@@ -57,10 +57,6 @@ def save_round(folder: Path | str | None, this: Round) -> None:
         return
     if this.round == 0:
         this.rewind.save(Path(folder) / "rewind.npz")
-    arrays = {f"mask:{name}": bits for name, bits in this.mask.arrays().items()}
-    for name, tensor in this.trained.model.items():
-        values = tensor[this.mask[name]] if name in this.mask else tensor
-        arrays[f"state:{name}"] = values.cpu().numpy()
     result = {key: value for key, value in asdict(replace(this.result, kept={})).items() if key != "kept"}
     meta = {
         "kind": "round",
@@ -69,6 +65,7 @@ def save_round(folder: Path | str | None, this: Round) -> None:
         "shapes": this.mask.shapes(),
         "result": result,
     }
+    arrays = this.mask.pack(this.trained.model)
     files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
 
 
@@ -84,15 +81,7 @@ def load_round(
     arrays, meta = files.load_arrays(path)
     if meta.get("kind") != "round" or meta.get("round") != r:
         raise files.DamagedFile(f"{path} is not round {r} of a run.")
-    mask = Mask.from_arrays({n: arrays[f"mask:{n}"] for n in meta["shapes"]}, meta["shapes"]).to(device)
-    state = {}
-    for key in (k for k in arrays if k.startswith("state:")):
-        name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key]).to(device)
-        if name in mask:
-            values = torch.zeros(mask[name].shape, dtype=values.dtype, device=device).masked_scatter(
-                mask[name], values
-            )
-        state[name] = values
+    mask, state = Mask.unpack(arrays, meta["shapes"], device)
     result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
     try:
         rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)

@@ -114,3 +114,35 @@ def test_load_refuses_what_is_not_a_mask(tmp_path):
     lth.Checkpoint.of(small_net(seed=0)).save(tmp_path / "checkpoint.npz")
     with pytest.raises(DamagedFile, match="not a mask"):
         lth.Mask.load(tmp_path / "checkpoint.npz")
+
+
+def test_a_masked_state_is_packed_and_comes_back():
+    """Catches values in another order, a removed place that is not 0, a dtype or a buffer that is lost, other keys."""
+    kept = {"a": torch.tensor([[True, False], [True, True]]), "full": torch.ones(3, dtype=torch.bool),
+            "none": torch.zeros(2, dtype=torch.bool)}  # fmt: skip
+    state = {
+        "a": torch.tensor([[1.5, 9.0], [-2.0, 3.0]], dtype=torch.float16),
+        "count": torch.tensor(7),
+        "full": torch.tensor([1.0, 2.0, 3.0]),
+        "none": torch.tensor([4.0, 5.0]),
+    }
+    mask = lth.Mask(kept)
+    arrays = mask.pack(state)
+    assert list(arrays) == [
+        "mask:a",
+        "mask:full",
+        "mask:none",
+        "state:a",
+        "state:count",
+        "state:full",
+        "state:none",
+    ]
+    assert arrays["state:a"].tolist() == [1.5, -2.0, 3.0] and arrays["state:none"].size == 0
+    again, back = lth.Mask.unpack(arrays, mask.shapes())
+    assert again == mask and back["count"] == 7
+    assert back["a"].dtype == torch.float16 and back["a"].tolist() == [[1.5, 0.0], [-2.0, 3.0]]
+    assert back["none"].tolist() == [0.0, 0.0] and back["full"].tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="'a' of shape"):
+        lth.Mask.unpack({k: v for k, v in arrays.items() if k != "mask:a"}, mask.shapes())
+    with pytest.raises(TypeError, match=r"bfloat16.*model\.float"):
+        mask.pack(state | {"full": torch.ones(3, dtype=torch.bfloat16)})

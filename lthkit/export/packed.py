@@ -8,8 +8,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lthkit import files
 from lthkit.export.csr import compressed_rows
@@ -27,7 +26,7 @@ def save_packed(path: Path | str, model: nn.Module, mask: Mask) -> Path:
         ValueError: the mask belongs to another model.
     """
     mask.check(model)
-    return files.save_arrays(path, _packed(model, mask), {"kind": _KIND, "shapes": mask.shapes()})
+    return files.save_arrays(path, mask.pack(model.state_dict()), {"kind": _KIND, "shapes": mask.shapes()})
 
 
 def load_packed(path: Path | str, model: nn.Module) -> Mask:
@@ -43,13 +42,7 @@ def load_packed(path: Path | str, model: nn.Module) -> Mask:
     arrays, meta = files.load_arrays(path)
     if meta.get("kind") != _KIND:
         raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a {_KIND}.")
-    mask = Mask.from_arrays({name: arrays[f"mask:{name}"] for name in meta["shapes"]}, meta["shapes"])
-    state: dict[str, Tensor] = {}
-    for key in (key for key in arrays if key.startswith("state:")):
-        name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key])
-        if name in mask:
-            values = torch.zeros(mask[name].shape, dtype=values.dtype).masked_scatter(mask[name], values)
-        state[name] = values
+    mask, state = Mask.unpack(arrays, meta["shapes"])
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if wanted != found:
@@ -73,16 +66,17 @@ def sizes(model: nn.Module, mask: Mask) -> dict[str, int]:
         ValueError: the mask belongs to another model.
     """
     mask.check(model)
-    whole = {name: _array(tensor) for name, tensor in model.state_dict().items()}
+    packed = mask.pack(model.state_dict())
+    whole = {n: np.asarray(t.detach().cpu().numpy()) for n, t in model.state_dict().items()}
     dense, csr = dict(whole), {name: a for name, a in whole.items() if name not in mask}
     for name, kept in mask.items():
         weight = model.get_parameter(name)
-        dense[name] = _array(weight) * kept.cpu().numpy()
+        dense[name] = whole[name] * kept.cpu().numpy()
         parts = zip(("rows", "columns", "values"), compressed_rows(weight, kept), strict=True)
-        csr |= {f"{part}:{name}": _array(tensor) for part, tensor in parts}
+        csr |= {f"{part}:{name}": tensor.detach().cpu().numpy() for part, tensor in parts}
     bytes_of: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, arrays in (("dense", dense), ("bits + values", _packed(model, mask)), ("CSR", csr)):
+        for name, arrays in (("dense", dense), ("bits + values", packed), ("CSR", csr)):
             path = files.save_arrays(Path(folder) / "size.npz", arrays, {"shapes": mask.shapes()})
             content = path.read_bytes()
             bytes_of |= {name: len(content), f"{name}, zlib": len(zlib.compress(content, 9))}
@@ -100,18 +94,3 @@ def mask_floor(mask: Mask) -> float:
         if 0 < d < 1:
             bits -= kept.numel() * (d * math.log2(d) + (1 - d) * math.log2(1 - d))
     return bits / 8
-
-
-def _packed(model: nn.Module, mask: Mask) -> dict[str, np.ndarray]:
-    arrays = {f"mask:{name}": bits for name, bits in mask.arrays().items()}
-    for name, tensor in model.state_dict().items():
-        arrays[f"state:{name}"] = _array(tensor[mask[name].to(tensor.device)] if name in mask else tensor)
-    return arrays
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    if tensor.dtype == torch.bfloat16:
-        raise TypeError(
-            "The model has torch.bfloat16 tensors, which an .npz file cannot hold; save model.float()."
-        )
-    return np.asarray(tensor.detach().cpu().numpy())
