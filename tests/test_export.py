@@ -19,7 +19,7 @@ from lthkit.export import semi_structured
 from lthkit.export.csr import compressed_rows
 
 ROOT = Path(__file__).resolve().parents[1]
-HAS_ONNX = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
+HAS_ONNX = not export.missing_for_onnx()
 
 
 def biased(model: nn.Module, seed: int = 1) -> nn.Module:
@@ -389,6 +389,9 @@ def test_missing_packages_are_named_with_the_line_that_installs_them(
         onnx_module.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else real("json")
     )
     assert export.missing_for_onnx() == "ONNX needs onnxscript. Install: pip install onnxscript"
+    with monkeypatch.context() as older:
+        older.setattr(torch.onnx, "export", lambda model, args, f: None)  # as before torch 2.5
+        assert "needs torch 2.5 or newer" in export.missing_for_onnx()
     for call in (
         lambda: export.to_onnx(stack(2, 1), tmp_path / "x", shape=(2,)),
         lambda: export.run_onnx(tmp_path / "x"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 def missing_for_onnx() -> str:
     """Empty if `to_onnx` and `run_onnx` can work here; else a sentence with the line that installs what is missing."""
+    if "dynamic_shapes" not in inspect.signature(torch.onnx.export).parameters:
+        return f"ONNX needs torch 2.5 or newer, and this is {torch.__version__}: pip install --upgrade torch torchvision"
     absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     return f"ONNX needs {', '.join(absent)}. Install: pip install {' '.join(absent)}" if absent else ""
 
