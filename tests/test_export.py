@@ -385,13 +385,14 @@ def test_missing_packages_are_named_with_the_line_that_installs_them(
 ) -> None:
     """Catches: an ImportError from deep inside torch, and a list of packages that are there already."""
     real = importlib.util.find_spec
+    with monkeypatch.context() as older:
+        older.setattr(onnx_module.importlib.util, "find_spec", lambda name: real("json"))
+        older.setattr(torch.onnx, "export", lambda model, args, f: None)  # as before torch 2.5
+        assert "needs torch 2.5 or newer" in export.missing_for_onnx()
     monkeypatch.setattr(
         onnx_module.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else real("json")
     )
     assert export.missing_for_onnx() == "ONNX needs onnxscript. Install: pip install onnxscript"
-    with monkeypatch.context() as older:
-        older.setattr(torch.onnx, "export", lambda model, args, f: None)  # as before torch 2.5
-        assert "needs torch 2.5 or newer" in export.missing_for_onnx()
     for call in (
         lambda: export.to_onnx(stack(2, 1), tmp_path / "x", shape=(2,)),
         lambda: export.run_onnx(tmp_path / "x"),

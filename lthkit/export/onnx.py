@@ -20,8 +20,14 @@ _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 def missing_for_onnx() -> str:
     """Empty if `to_onnx` and `run_onnx` can work here; else a sentence with the line that installs what is missing."""
+    if absent := _absent_packages():
+        return absent
     if "dynamic_shapes" not in inspect.signature(torch.onnx.export).parameters:
         return f"ONNX needs torch 2.5 or newer, and this is {torch.__version__}: pip install --upgrade torch torchvision"
+    return ""
+
+
+def _absent_packages() -> str:
     absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     return f"ONNX needs {', '.join(absent)}. Install: pip install {' '.join(absent)}" if absent else ""
 
@@ -35,10 +41,9 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
         shape: of one input, without the batch: (channels, height, width).
 
     Raises:
-        ModuleNotFoundError: a package is missing; the text has the line that installs it.
+        ModuleNotFoundError: a package is missing, or torch is older than 2.5; the text has the line that installs it.
         ValueError: the model does not take inputs of this shape.
     """
-    _require()
     model = copy.deepcopy(model).cpu().eval()
     try:
         dtype = next((p.dtype for p in model.parameters()), torch.float32)
@@ -50,6 +55,8 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
             f"The model does not take inputs of shape {shape}: {first_line(error)}. Expected the shape of one input "
             "without the batch, such as (1, 28, 28)."
         ) from error
+    if missing := missing_for_onnx():
+        raise ModuleNotFoundError(missing)
     with warnings.catch_warnings():  # about the exporter's own inside
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -74,7 +81,8 @@ def run_onnx(path: Path | str, *, threads: int = 1) -> Callable[[Tensor], Tensor
         FileNotFoundError: there is no such file.
         files.DamagedFile: onnxruntime cannot read it.
     """
-    _require()
+    if absent := _absent_packages():  # an old torch may run what a newer one wrote
+        raise ModuleNotFoundError(absent)
     check_whole("threads", threads, 1)
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {path}; expected one that to_onnx wrote.")
@@ -94,8 +102,3 @@ def run_onnx(path: Path | str, *, threads: int = 1) -> Callable[[Tensor], Tensor
         return torch.from_numpy(session.run(None, {name: images.numpy()})[0])
 
     return run
-
-
-def _require() -> None:
-    if missing := missing_for_onnx():
-        raise ModuleNotFoundError(missing)
