@@ -156,6 +156,7 @@ def test_the_list_has_everybody_and_the_class_is_counted(graded: dict[str, Any])
             v.misconception for v in results(graded["course"])["wrong"].verdicts if v.exercise == exercise_id
         )
         assert sentence and f"- {exercise_id}, {times} of 16: {sentence}" in overview
+    assert "05.3, 1 of 16: no known mistake; It did not finish within" in overview
 
 
 def test_feedback_gives_no_hidden_case_away(graded: dict[str, Any]) -> None:

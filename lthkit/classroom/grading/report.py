@@ -188,15 +188,11 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
         name = find(exercise_id).name
         lines.append(f"| {exercise_id} {name} | " + " | ".join(str(counts[s]) for s in STATES) + " |")
     lines += ["", "## Mistakes by their sentences", ""]
-    mistakes = Counter((v.exercise, v.misconception) for v in verdicts if v.misconception)
-    unnamed = Counter(v.exercise for v in verdicts if v.state == "wrong" and not v.misconception)
+    wrong = [v for v in verdicts if v.misconception or v.state == "wrong"]
+    mistakes = Counter((v.exercise, v.misconception or _unnamed(v)) for v in wrong)
     for (exercise_id, sentence), count in sorted(mistakes.items(), key=lambda x: (x[0][0], -x[1], x[0][1])):
         lines.append(f"- {exercise_id}, {count} of {len(graded)}: {sentence}")
-    lines += [
-        f"- {e}, {count} of {len(graded)}: a mistake that has no sentence yet."
-        for e, count in sorted(unnamed.items())
-    ]
-    if not mistakes and not unnamed:
+    if not mistakes:
         lines.append("None.")
     dated = sum(bool(row.record and row.record.dated_late) for row in found)
     remarks = []
@@ -253,3 +249,11 @@ def page(course: Course, row: Row) -> str:
 
 def _e(text: str) -> str:
     return html.escape(text)
+
+
+def _unnamed(verdict: Verdict) -> str:
+    """What to say of a mistake that is none of the known ones: what the check said first, unless that is a bare call."""
+    first = verdict.lines[0] if verdict.lines else ""
+    if not first or first.startswith(f"{find(verdict.exercise).name}("):
+        return "a mistake that has no sentence yet."
+    return f"no known mistake; {first}"
