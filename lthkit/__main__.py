@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("\nStopped. How far it was is saved: give the same command again to go on.", file=sys.stderr)
         return 130
+    except _NobodyReads:  # `lthkit ... | head`; Python's own last flush shall not complain either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, ArithmeticError, OSError, RuntimeError, ImportError) as error:
         if os.environ.get("LTHKIT_DEBUG"):
             raise
@@ -448,7 +451,11 @@ def _grade(commands: Any) -> None:
         "--due", metavar="TIME", help="2026-10-01 (its end) or 2026-10-01T18:00, local time; default: none"
     )
     stage.add_argument(
-        "--points", type=_words, default=(), metavar="05.1=2,05.4=3", help="points; 1 each by default"
+        "--points",
+        type=_words,
+        default=(),
+        metavar="05.1=2,05.4=3",
+        help="points; 1 each by default, and what they were if staged before",
     )
     stage.add_argument(
         "--hidden-tests", type=Path, metavar="FILE", help="cases of your own, see class/hidden_tests.py"
@@ -464,10 +471,17 @@ def _grade(commands: Any) -> None:
     )
     collect = steps.add_parser("collect", help="take what students handed in, and say what is missing")
     collect.add_argument(
-        "paths", nargs="+", type=Path, metavar="FOLDER_OR_ZIP", help="as the platform gave it"
+        "paths", nargs="*", type=Path, metavar="FOLDER_OR_ZIP", help="as the platform gave it"
     )
     collect.add_argument("--dates", action="store_true",
                          help="count the dates of files as the time of handing in (only if they are not those of a copy)")  # fmt: skip
+    collect.add_argument(
+        "--roster-only", action="store_true", help="leave aside what belongs to nobody in roster.csv"
+    )
+    collect.add_argument("--replace", action="store_true",
+                         help="take these files even where older than what was collected, or unreadable")  # fmt: skip
+    collect.add_argument("--forget", action="append", default=[], metavar="STUDENT",
+                         help="remove what was collected of a student, by the id that the lists show, and its grades")  # fmt: skip
     run = steps.add_parser("run", help="grade what was collected, several submissions side by side")
     run.add_argument(
         "--jobs", type=int, help="how many side by side (default: one for each processor, at most 4)"
@@ -478,6 +492,9 @@ def _grade(commands: Any) -> None:
     )
     report.add_argument(
         "--gradebook", type=Path, metavar="FILE.csv", help="a platform's gradebook, to be filled in"
+    )
+    report.add_argument(
+        "--column", metavar="HEADING", help="the gradebook's column, if the lesson's name is not in it"
     )
     for step, name in ((stage, "stage"), (collect, "collect"), (run, "run"), (report, "report")):
         step.add_argument(
@@ -550,6 +567,10 @@ def _one_line(error: BaseException) -> str:
 _ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
 
 
+class _NobodyReads(Exception):
+    """Whoever read what we print has gone."""
+
+
 def _say(text: str, file: Any = None) -> None:
     """Print, spelling out in ASCII what the console's encoding cannot show."""
     stream = file or sys.stdout
@@ -557,7 +578,10 @@ def _say(text: str, file: Any = None) -> None:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = text.translate(_ASCII)
-    print(text, file=stream, flush=True)
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError as error:
+        raise _NobodyReads from error
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import pytest
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson
-from lthkit.classroom.grading.collect import collect, repaired, submitted
+from lthkit.classroom.grading.collect import collect, repaired
+from lthkit.classroom.grading.collected import submitted
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.late import parse_time
 from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read

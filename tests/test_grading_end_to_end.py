@@ -22,7 +22,7 @@ from lthkit.__main__ import main
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import run as grading
-from lthkit.classroom.grading.collect import submitted
+from lthkit.classroom.grading.collected import students, submitted
 from lthkit.classroom.grading.run import Result
 from lthkit.classroom.variants import hidden_cases
 from tests.submissions import LESSON, WRONG, course_root, exported, mixed, sixteen
@@ -115,9 +115,7 @@ def graded(root: Path, patient: None) -> dict[str, Any]:
 
 
 def results(course: courses.Course) -> dict[str, Result]:
-    found = {
-        s: grading.read_result(grading.where(course, LESSON, s)) for s in grading.students(course, LESSON)
-    }
+    found = {s: grading.read_result(grading.where(course, LESSON, s)) for s in students(course, LESSON)}
     return {s: r for s, r in found.items() if r is not None}
 
 

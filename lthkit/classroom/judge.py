@@ -36,12 +36,14 @@ _known_calls: dict[tuple[int, int], tuple[Exercise, Callable[..., Any], tuple[Ca
 class Outcome:
     """What a check found: `state` is "passed", "blank" (not attempted yet) or "wrong"; `lines` explain a wrong one.
 
-    `misconception` is the known mistake whose behaviour the function has, if it is one.
+    `misconception` is the known mistake whose behaviour the function has, if it is one; `stopped` is that of `Run` if the
+    function did not get through its cases and nothing else was found.
     """
 
     state: str
     lines: tuple[str, ...] = ()
     misconception: Misconception | None = None
+    stopped: str = ""
 
 
 def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> Outcome:
@@ -216,8 +218,9 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
         "ended": _ended(run.detail),
     }[run.stopped]
     if run.stopped in ("unsendable", "start") or len(run.calls) >= len(exercise.cases):
-        return _wrong(sentence)
-    return _wrong(sentence, _call_text(exercise, exercise.cases[len(run.calls)]))
+        return Outcome("wrong", (sentence,), stopped=run.stopped)
+    where = _call_text(exercise, exercise.cases[len(run.calls)])
+    return Outcome("wrong", (sentence, where), stopped=run.stopped)
 
 
 def _ended(code: str) -> str:

@@ -6,10 +6,9 @@ Nothing of a submission is run here. What a student wrote elsewhere in the noteb
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,76 +17,56 @@ from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_of, read_lesson
 from lthkit.classroom.grading.archives import Handed
-from lthkit.classroom.grading.course import Assignment, Course
+from lthkit.classroom.grading.collected import (
+    Collected,
+    fingerprint,
+    read_record,
+    record,
+    release_of,
+    set_aside,
+    stays,
+    submitted,
+)
+from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.roster import Roster, Student
 
 
-@dataclass(frozen=True)
-class Collected:
-    """What was found in one student's submission of one lesson.
-
-    `said_late`: the platform calls it late; `dated_late`: only the file's own date is late, which may be that of a copy.
-    `problem` says why nothing could be read; `missing` why an exercise has no answer; `notes` are for the instructor.
-    """
-
-    student: str
-    name: str
-    lesson: str
-    file: str
-    time: str = ""
-    said_late: bool = False
-    dated_late: bool = False
-    problem: str = ""
-    found: tuple[str, ...] = ()
-    blank: tuple[str, ...] = ()
-    missing: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def line(self) -> str:
-        """One line for the terminal."""
-        if self.problem:
-            return f"{self.student}, {self.lesson[:2]}: {self.file}: {self.problem}"
-        parts = [f"{len(self.found)} answered"]
-        parts += [f"{len(self.blank)} blank"] if self.blank else []
-        parts += [f"{e}: {why}" for e, why in self.missing.items()]
-        return f"{self.student}, {self.lesson[:2]}: {'; '.join([*parts, *self.notes])}"
-
-
-def release_of(course: Course, assignment: Assignment) -> Path:
-    return course.path("release", assignment.name, f"{assignment.name}.ipynb")
-
-
-def submitted(course: Course, lesson: str, student: str) -> Path:
-    return course.path("submitted", student, lesson, f"{lesson}.ipynb")
-
-
-def record(course: Course, lesson: str, student: str) -> Path:
-    return course.path("collected", lesson, f"{student}.json")
-
-
 def collect(
-    course: Course, paths: Sequence[Path], *, lesson: str | None = None, dates: bool = False
+    course: Course,
+    paths: Sequence[Path],
+    *,
+    lesson: str | None = None,
+    dates: bool = False,
+    roster_only: bool = False,
+    replace: bool = False,
 ) -> tuple[list[Collected], list[str]]:
     """Collect submissions into the class; a student's later submission of a lesson takes the place of an earlier one.
+
+    Work that is surely older than what was collected before, or that cannot be read, is left aside then. Where nobody says
+    which is the newer one, the file of this call is; the other one is kept beside the record.
 
     Args:
         paths: folders, zip files or single files, as the platform gave them.
         lesson: the lesson that all files belong to; None tells by their names and by what is in them.
         dates: take the dates of files and in zip files for the time of handing in; by default only what the platform
             says counts, since a copy has the date of copying.
+        roster_only: leave aside what belongs to nobody in the roster.
+        replace: take these files in any case.
 
     Returns:
         One record for each student and lesson, and a sentence on each file that was left aside.
 
     Raises:
         FileNotFoundError: a path does not exist.
-        ValueError: the class has no such lesson, or a roster that cannot be read.
+        ValueError: the class has no such lesson, or no roster or one that cannot be read where it is needed.
     """
     chosen = course.chosen(lesson)
     if not chosen:
         raise ValueError(f"no lesson was staged in {course.folder} yet: lthkit grade stage 05")
     lessons = [read_lesson(release_of(course, a)) for a in chosen]
     roster = rosters.read(course.path(rosters.NAME))
+    if roster_only and not roster.students:
+        raise ValueError(f"--roster-only needs a list of students, and {course.path(rosters.NAME)} has none.")
     handed, aside = archives.read(paths, list(course.assignments))
     best: dict[tuple[str, str], tuple[Handed, Student, list[str]]] = {}
     named: dict[str, str] = {}
@@ -100,34 +79,41 @@ def collect(
             aside.append(f"{file.file}: it names no staged lesson, and holds none of their functions")
             continue
         student = _student(file, roster, named)
+        if roster_only and student.id not in roster.students:
+            aside.append(f"{file.file}: {student.name} is not in the roster")
+            continue
         key = student.id, which.name
         if key in best:
             older, newer = sorted((best[key][0], file), key=_order)
-            note = f"handed in more than once; {newer.file} is the latest and is graded, {older.file} is not."
-            best[key] = newer, student, [*best[key][2], note]
+            best[key] = newer, student, [*best[key][2], _twice(older, newer)]
         else:
             best[key] = file, student, []
     by_name = {x.name: x for x in lessons}
-    found = [
-        _collect(
-            course,
-            by_name[name],
-            file,
-            student,
-            [
-                *notes,
-                *(["not in the roster."] if roster.students and student.id not in roster.students else []),
-            ],
-            dates,
-        )
-        for (_, name), (file, student, notes) in best.items()
-    ]
+    found = []
+    for (_, name), (file, student, notes) in best.items():
+        if roster.students and student.id not in roster.students:
+            notes.append("not in the roster.")
+        one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
+        found += [one] if one else []
+        aside += [left] if left else []
     return sorted(found, key=lambda c: (c.lesson, c.student)), aside
 
 
 def _order(file: Handed) -> tuple[bool, datetime, bool, str]:
     """A readable file is better than one that is not, a notebook better than a .py file of the same time."""
     return not file.problem, file.time or datetime.min, file.file.lower().endswith(".ipynb"), file.file
+
+
+def _twice(older: Handed, newer: Handed) -> str:
+    """What the instructor should know of two files of one student."""
+    if older.problem:
+        return f"handed in more than once; {older.file} cannot be read, and {newer.file} is graded."
+    if older.sure and newer.sure:
+        return f"handed in more than once; {newer.file} is the latest and is graded, {older.file} is not."
+    return (
+        f"handed in more than once, and nothing says for sure which is the latest; {newer.file} is graded. Is it "
+        f"{older.file}? Then take the other one out of the folder and collect again."
+    )
 
 
 def _lesson(file: Handed, lessons: Sequence[Lesson]) -> Lesson | None:
@@ -158,8 +144,15 @@ def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
 
 
 def _collect(
-    course: Course, lesson: Lesson, file: Handed, student: Student, notes: list[str], dates: bool
-) -> Collected:
+    course: Course,
+    lesson: Lesson,
+    file: Handed,
+    student: Student,
+    notes: Sequence[str],
+    dates: bool,
+    replace: bool,
+) -> tuple[Collected | None, str]:
+    """The record of a file, which is written; or, if what was there before stays, a sentence on it."""
     problem = file.problem
     answers: dict[str, Answer] = {}
     if not problem:
@@ -169,16 +162,6 @@ def _collect(
             problem = str(error)
     time = file.time if file.time and (dates or file.sure) else None
     due = course.assignments[lesson.name].due
-    target = submitted(course, lesson.name, student.id)
-    if problem:
-        target.unlink(missing_ok=True)
-    else:
-        release = course.path("release", lesson.name, f"{lesson.name}.ipynb")
-        files.write_text(target, repaired(release, answers))
-        target.with_name("timestamp.txt").unlink(missing_ok=True)
-        if time:
-            stamp = time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-            files.write_text(target.with_name("timestamp.txt"), stamp + "\n")
     done = Collected(
         student.id,
         student.name or file.name,
@@ -192,9 +175,35 @@ def _collect(
         blank=tuple(a.exercise for a in answers.values() if a.blank),
         missing={a.exercise: a.missing for a in answers.values() if a.missing},
         notes=(*notes, *(n for a in answers.values() for n in a.notes)),
+        digest=fingerprint(file.content),
+        on=datetime.now().isoformat(sep=" ", timespec="seconds"),
     )
-    files.write_json(record(course, lesson.name, student.id), vars(done))
-    return done
+    before = read_record(record(course, lesson.name, student.id))
+    if before is not None and before.digest == done.digest:
+        done = changed(done, on=before.on, replaced=before.replaced)
+    elif before is not None:
+        if not replace and (why := stays(before, done)):
+            return None, (
+                f"{file.file}: {why}; {before.file}, collected of {student.id} on {before.on[:16]}, stays. "
+                "To take this one: --replace"
+            )
+        done = changed(done, replaced=set_aside(course, before))
+    _write(course, done, answers, time)
+    return done, ""
+
+
+def _write(course: Course, done: Collected, answers: dict[str, Answer], time: datetime | None) -> None:
+    target = submitted(course, done.lesson, done.student)
+    if done.problem:
+        target.unlink(missing_ok=True)
+    else:
+        release = release_of(course, course.assignments[done.lesson])
+        files.write_text(target, repaired(release, answers))
+        target.with_name("timestamp.txt").unlink(missing_ok=True)
+        if time:
+            stamp = time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            files.write_text(target.with_name("timestamp.txt"), stamp + "\n")
+    files.write_json(record(course, done.lesson, done.student), vars(done))
 
 
 def repaired(release: Path, answers: dict[str, Answer]) -> str:
@@ -205,20 +214,3 @@ def repaired(release: Path, answers: dict[str, Answer]) -> str:
         if answer is not None and answer.code:
             cell["source"] = answer.code.splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-
-
-def read_record(path: Path) -> Collected | None:
-    """What `collect` found, None if it was not collected by us."""
-    if not path.is_file():
-        return None
-    value = files.read_json(path)
-    value |= {name: tuple(value.get(name, ())) for name in ("found", "blank", "notes")}
-    return Collected(**value)
-
-
-def fingerprint(*parts: str | bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else part.encode())
-        digest.update(b"\0")
-    return digest.hexdigest()

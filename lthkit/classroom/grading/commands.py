@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from time import perf_counter
 
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.collect import collect
+from lthkit.classroom.grading.collected import forget, students
+from lthkit.classroom.grading.hidden import own_cases
 from lthkit.classroom.grading.late import LateRule, parse_time
-from lthkit.classroom.grading.report import report
-from lthkit.classroom.grading.run import run
+from lthkit.classroom.grading.report import fill_gradebook, report
+from lthkit.classroom.grading.run import Result, run
 from lthkit.classroom.grading.stage import stage
 
 Say = Callable[[str], None]
 
 
 def _stage(arguments: argparse.Namespace, say: Say) -> int:
+    before = _points_before(arguments)
     course = stage(
         arguments.folder,
         arguments.lessons,
@@ -29,23 +33,53 @@ def _stage(arguments: argparse.Namespace, say: Say) -> int:
         late=_late(arguments.late),
         nbgrader=not arguments.without_nbgrader,
     )
-    for lesson in arguments.lessons:
-        for a in course.chosen(lesson):
-            due = f"due {a.due:%Y-%m-%d %H:%M}" if a.due else "no due time"
-            say(f"{a.name}: {len(a.points)} exercises, {a.total:g} points, {due}")
-            say(f"  for students: {_short(course, 'release', a.name, f'{a.name}.ipynb')}")
+    staged = [a for lesson in arguments.lessons for a in course.chosen(lesson)]
+    for a in staged:
+        due = f"due {a.due:%Y-%m-%d %H:%M}" if a.due else "no due time"
+        past = ", which is past" if a.due and a.due < datetime.now() else ""
+        say(f"{a.name}: {len(a.points)} exercises, {a.total:g} points, {due}{past}")
+        for exercise_id, worth in before.get(a.name, {}).items():
+            if a.points.get(exercise_id) != worth:
+                say(f"  {exercise_id}: {a.points.get(exercise_id, 0):g} points, {worth:g} before")
+        if before.get(a.name, a.points) != a.points and students(course, a.name):
+            say("  submissions are there: give the new points by lthkit grade run and report")
+        say(f"  for students: {_short(course, 'release', a.name, f'{a.name}.ipynb')}")
+    if any(a.due for a in staged):
+        say(course.late.sentence())
+    if own := own_cases(course.path("hidden_tests.py")):
+        say(f"cases of your own: {', '.join(f'{e} {len(cases)}' for e, cases in own.items())}")
     say(f"keep to yourself: {_short(course, courses.NAME)}, which has the seed of the hidden cases")
     return 0
 
 
+def _points_before(arguments: argparse.Namespace) -> dict[str, Mapping[str, float]]:
+    if not (arguments.folder / courses.NAME).is_file():
+        return {}
+    return {name: a.points for name, a in courses.load(arguments.folder).assignments.items()}
+
+
 def _collect(arguments: argparse.Namespace, say: Say) -> int:
     course = courses.load(arguments.folder)
-    found, aside = collect(course, arguments.paths, lesson=arguments.lesson, dates=arguments.dates)
+    for student in arguments.forget:
+        lessons = forget(course, student, lesson=arguments.lesson)
+        say(f"{student}: forgotten in {', '.join(lessons)}")
+    if not arguments.paths:
+        if arguments.forget:
+            return 0
+        raise ValueError("nothing was given; give the folder or the zip file that your platform gave you.")
+    found, aside = collect(
+        course,
+        arguments.paths,
+        lesson=arguments.lesson,
+        dates=arguments.dates,
+        roster_only=arguments.roster_only,
+        replace=arguments.replace,
+    )
     for one in found:
         say(one.line())
-    if late := sum(c.dated_late for c in found):
+    if late := [c.student for c in found if c.dated_late]:
         say(
-            f"{late} files have dates after the due time, which count only with --dates (a copy has the date of copying)"
+            f"dates after the due time: {', '.join(late)}. They count only with --dates, since a copy has the date of copying"
         )
     for sentence in aside:
         say(f"left aside: {sentence}")
@@ -68,25 +102,50 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
 
     results = run(course, lesson=arguments.lesson, jobs=arguments.jobs, again=arguments.again, report=tell)
     minutes = (perf_counter() - begun) / 60
-    say(f"{len(fresh)} graded in {minutes:.1f} minutes, {len(results) - len(fresh)} unchanged")
+    say(
+        f"{len(fresh)} graded in {minutes:.1f} minutes, {len(results) - len(fresh)} unchanged; points are those before "
+        "the rule for late work"
+    )
+    if unread := [r for r in results if r.problem]:
+        say(f"{len(unread)} without a grade, since the file cannot be read: {_names(unread)}")
+    faults = [r for r in results if r.fault]
+    if faults:
+        say(
+            f"{len(faults)} not graded, by no mistake of theirs: {_names(faults)}. Try again: lthkit grade run"
+        )
     if wall.kind() != "kernel":
         say(
             "this system has no Landlock: a submission that is made for it could read your files; see the guide"
         )
-    return 0
+    return 1 if faults else 0
+
+
+def _names(results: list[Result]) -> str:
+    return ", ".join(r.student for r in results)
 
 
 def _report(arguments: argparse.Namespace, say: Say) -> int:
     course = courses.load(arguments.folder)
-    for written in report(course, lesson=arguments.lesson, gradebook=arguments.gradebook):
-        say(written.text)
-        say(
-            f"grades {written.grades}   feedback {len(written.feedback)} pages in {written.grades.parent / 'feedback'}"
+    if arguments.gradebook is not None and not arguments.gradebook.is_file():
+        raise FileNotFoundError(
+            f"there is no gradebook {arguments.gradebook}; give the CSV file that the platform exports."
         )
-        if written.gradebook:
-            say(f"gradebook {written.gradebook}")
-        for student in written.unplaced:
-            say(f"  {student} has points and no row in the gradebook")
+    if arguments.column is not None and arguments.gradebook is None:
+        raise ValueError("--column names a column of a gradebook: give it with --gradebook FILE.csv")
+    written = report(course, lesson=arguments.lesson)
+    for one in written:
+        say(one.text)
+        say(f"grades {one.grades}   feedback {len(one.feedback)} pages in {one.grades.parent / 'feedback'}")
+    reported = {one.lesson for one in written}
+    for a in course.chosen(arguments.lesson):
+        if a.name not in reported:
+            say(f"{a.name}: nothing graded yet")
+    if arguments.gradebook is not None:
+        target, filled = fill_gradebook(course, written, arguments.gradebook, column=arguments.column)
+        for column in filled:
+            for line in column.lines(course.assignments[column.lesson].total):
+                say(line)
+        say(f"written to {target}; {arguments.gradebook} is as it was")
     return 0
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lthkit.classroom.exercises import Case, find
-from lthkit.classroom.judge import alike
+from lthkit.classroom.judge import alike, calls_of
 from lthkit.classroom.variants import patiently
 
 TEMPLATE = '''\
 """Hidden cases of your own. What is right is what the exercise's reference does; no expected values are needed.
 
-CASES names exercises; each has a list of calls, and a call is the tuple of its arguments. The cases are tried when you
-stage: a call on which the right answers of an exercise disagree is refused.
+CASES names exercises; each has a list of calls, and a call is the tuple of its arguments. Save this file, then run
+`lthkit grade run`, which first tries the cases: a call that stops the reference, or on which two right answers differ, is
+refused, and nothing is graded until you have corrected it.
 """
 
 import torch
@@ -46,13 +47,17 @@ def own_cases(path: Path) -> dict[str, tuple[Case, ...]]:
 def _cases(path: Path) -> dict[str, tuple[Case, ...]]:
     try:
         cases: Any = runpy.run_path(str(path)).get("CASES")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     if not isinstance(cases, dict):
         raise ValueError(f'{path} defines no CASES, a dict such as {{"05.2": [(arguments, of, one, call)]}}.')
     found = {}
     for exercise_id, calls in cases.items():
-        exercise = find(exercise_id)
+        exercise = find(str(exercise_id))
+        if not isinstance(calls, (list, tuple)):
+            raise ValueError(
+                f"{path.name}, {exercise_id}: expected a list of calls, and this is {type(calls).__name__}."
+            )
         for i, arguments in enumerate(calls):
             where = f"{path.name}, {exercise_id}, call {i + 1}"
             if not isinstance(arguments, tuple):
@@ -71,7 +76,8 @@ def require_agreement(path: Path) -> int:
     """Try the file's cases on the right answers that we have; returns how many cases there are.
 
     Raises:
-        ValueError: two right answers disagree on a case, so that it would refuse somebody who is right.
+        ValueError: the file is not of this form; or a case stops the reference, or two right answers disagree on it, so
+            that it would refuse somebody who is right.
     """
     number = 0
     for exercise_id, cases in own_cases(path).items():
@@ -81,6 +87,13 @@ def require_agreement(path: Path) -> int:
             raise ValueError(
                 f"{path.name}, {exercise_id}, call {len(expected) + 1}: the reference does not end on it."
             )
+        usual = {call.raised.kind for call in calls_of(exercise, exercise.reference) if call.raised}
+        for i, call in enumerate(expected):
+            if call.raised and call.raised.kind not in usual:
+                raise ValueError(
+                    f"{path.name}, {exercise_id}, call {i + 1}: the reference itself stops on it "
+                    f"({call.raised.kind}: {call.raised.message}); correct the arguments."
+                )
         for other in exercise.alternatives:
             theirs = patiently(other, cases).calls
             for i, (one, two) in enumerate(zip(expected, theirs, strict=False)):

@@ -36,8 +36,8 @@ RULE = "An exercise gives all of its points if the function is right on the visi
 class Verdict:
     """What an exercise is worth and why.
 
-    `state` is "passed", "wrong" (on a case that students see), "hidden" (on hidden cases only), "blank" or "missing".
-    `lines` may be shown to the student: they tell of visible cases only. `misconception` is the sentence of a known mistake.
+    `state` is "passed", "wrong" (on a case that students see), "stopped" (time, memory, or Python ended on such a case),
+    "hidden" (wrong or stopped on hidden cases only), "blank" or "missing". `lines` may be shown to the student: they tell of visible cases only. `misconception` is the sentence of a known mistake.
     """
 
     exercise: str
@@ -51,7 +51,11 @@ class Verdict:
 def verdict(
     exercise: Exercise, function: Any, hidden: Sequence[Case], points: float, *, runner: Runner = in_worker
 ) -> Verdict:
-    """Run the function once on all cases and say what it is worth."""
+    """Run the function once on all cases and say what it is worth.
+
+    Raises:
+        RuntimeError: the process that runs functions could not be started, which says nothing of the function.
+    """
     all_cases = with_hidden(exercise, hidden)
     runs: list[Run] = []
 
@@ -62,11 +66,14 @@ def verdict(
         return Run(run.calls[:shown]) if len(run.calls) >= shown else run
 
     seen = judge(exercise, function, runner=once)
+    if seen.stopped == "start":
+        raise RuntimeError(seen.lines[0])
     if seen.state == "blank":
         return Verdict(exercise.id, "blank", 0.0, points)
     if seen.state != "passed":
         sentence = seen.misconception.sentence if seen.misconception else ""
-        return Verdict(exercise.id, "wrong", 0.0, points, seen.lines, sentence)
+        state = "stopped" if seen.stopped in ("time", "memory", "ended") else "wrong"
+        return Verdict(exercise.id, state, 0.0, points, seen.lines, sentence)
     run = runs[0]
     if judge(all_cases, function, runner=lambda f, c: run).state == "passed":
         return Verdict(exercise.id, "passed", points, points)

@@ -15,11 +15,13 @@ from typing import Any
 
 from lthkit import files
 from lthkit.classroom.exercises import find
-from lthkit.classroom.grading import collect, late
+from lthkit.classroom.grading import collected, late
+from lthkit.classroom.grading import gradebook as gradebooks
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading import run as grading
-from lthkit.classroom.grading.collect import Collected
+from lthkit.classroom.grading.collected import Collected
 from lthkit.classroom.grading.course import Assignment, Course
+from lthkit.classroom.grading.gradebook import Filled
 from lthkit.classroom.grading.judging import RULE, Verdict
 from lthkit.classroom.grading.roster import Roster, Student
 from lthkit.classroom.grading.run import Result
@@ -27,6 +29,7 @@ from lthkit.classroom.grading.run import Result
 STATES = {
     "passed": "right",
     "wrong": "not right yet",
+    "stopped": "did not finish",
     "hidden": "right on the visible cases only",
     "blank": "not attempted",
     "missing": "not found",
@@ -35,7 +38,8 @@ STATES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One student and one lesson. `result` is None where nothing was handed in, or not graded yet."""
+    """One student and one lesson. `result` has no verdicts where the file cannot be read or the grading stopped, and is
+    None where nothing was handed in or was not graded yet."""
 
     student: Student
     assignment: Assignment
@@ -44,6 +48,10 @@ class Row:
     days: int = 0
     kept: float = 1.0
     handed_in: bool = True
+
+    @property
+    def graded(self) -> bool:
+        return self.result is not None and bool(self.result.verdicts)
 
     @property
     def total(self) -> float:
@@ -62,10 +70,9 @@ class Row:
                 if self.handed_in
                 else "nothing handed in"
             )
-        if self.result and self.result.problem:
-            parts.append(self.result.problem)
-        else:
-            parts += [f"{v.exercise}: {v.lines[0]}" for v in self._missing()]
+        if self.result:
+            parts += [x for x in (self.result.problem, self.result.fault) if x]
+        parts += [f"{v.exercise}: {v.lines[0]}" for v in self._missing()]
         if self.record and self.record.said_late and not self.record.time:
             parts.append("the platform says late and not how late: one day is counted")
         return " ".join([*parts, *(self.record.notes if self.record else ())])
@@ -83,67 +90,79 @@ class Written:
     overview: Path
     feedback: tuple[Path, ...]
     text: str
-    gradebook: Path | None = None
-    unplaced: tuple[str, ...] = ()
+    rows: tuple[Row, ...]
 
 
-def report(course: Course, *, lesson: str | None = None, gradebook: Path | None = None) -> list[Written]:
-    """Write the reports of a lesson, or of all lessons, into `reports/`.
-
-    Args:
-        gradebook: a platform's gradebook as CSV; a copy with the totals is written beside the list.
+def report(course: Course, *, lesson: str | None = None) -> list[Written]:
+    """Write the reports of a lesson, or of all lessons of which something was graded, into `reports/`.
 
     Raises:
-        ValueError: the lesson was not staged, or a CSV file cannot be read.
-        FileNotFoundError: there is no such gradebook.
+        ValueError: the lesson was not staged, the roster cannot be read, or nothing was graded yet.
     """
-    if gradebook is not None and not gradebook.is_file():
-        raise FileNotFoundError(
-            f"there is no gradebook {gradebook}; give the CSV file that the platform exports."
-        )
     roster = rosters.read(course.path(rosters.NAME))
-    return [_report(course, a, rows(course, a, roster), roster, gradebook) for a in course.chosen(lesson)]
+    found = [(a, rows(course, a, roster)) for a in course.chosen(lesson)]
+    if not any(row.result for _, of_lesson in found for row in of_lesson):
+        collected_yet = any(collected.students(course, a.name) for a, _ in found)
+        first = "lthkit grade run" if collected_yet else "lthkit grade collect FOLDER_OR_ZIP"
+        raise ValueError(f"there are no grades in {course.folder} yet: {first}")
+    return [_report(course, a, of_lesson) for a, of_lesson in found if any(row.result for row in of_lesson)]
+
+
+def fill_gradebook(
+    course: Course, written: Sequence[Written], gradebook: Path, *, column: str | None = None
+) -> tuple[Path, list[Filled]]:
+    """Write a copy of a platform's gradebook with the points of these lessons; returns where, and what it has.
+
+    Args:
+        gradebook: CSV, as the platform exports it; it stays as it is.
+        column: see `gradebook.fill`.
+
+    Raises:
+        ValueError: it is not the gradebook of these students, or does not say which column is a lesson's.
+    """
+    grades = [
+        (course.assignments[w.lesson], {r.student.id: r.after_late for r in w.rows if r.graded})
+        for w in written
+    ]
+    students = {row.student.id: row.student for w in written for row in w.rows}
+    target = course.path("reports", f"gradebook-{gradebook.stem}.csv")
+    return target, gradebooks.fill(gradebook, target, grades, students.values(), column=column)
 
 
 def rows(course: Course, assignment: Assignment, roster: Roster) -> list[Row]:
     """A row for everybody in the roster and everybody who handed something in."""
-    ids = sorted({*roster.students, *grading.students(course, assignment.name)})
+    ids = sorted({*roster.students, *collected.students(course, assignment.name)})
     return [_row(course, assignment, roster, id_) for id_ in ids]
 
 
 def _row(course: Course, assignment: Assignment, roster: Roster, id_: str) -> Row:
-    record = collect.read_record(collect.record(course, assignment.name, id_))
+    record = collected.read_record(collected.record(course, assignment.name, id_))
     student = roster.students.get(id_) or Student(id_, record.name if record else "")
     result = grading.current(course, assignment, id_)
     if result is None and (last := grading.read_result(grading.where(course, assignment.name, id_))):
-        result = None if last.fingerprint else last  # a fault of ours is shown until it is mended
+        result = last if last.fault else None  # a fault is shown until it is mended
     time = datetime.fromisoformat(record.time) if record and record.time else None
     days = late.days_late(course.late, assignment.due, time, extension=student.extension)
     if record and record.said_late and time is None and not student.extension:
         days = 1
-    handed_in = record is not None or collect.submitted(course, assignment.name, id_).is_file()
+    handed_in = record is not None or collected.submitted(course, assignment.name, id_).is_file()
     return Row(student, assignment, result, record, days, late.kept(course.late, days), handed_in)
 
 
-def _report(
-    course: Course, assignment: Assignment, found: Sequence[Row], roster: Roster, gradebook: Path | None
-) -> Written:
+def _report(course: Course, assignment: Assignment, found: Sequence[Row]) -> Written:
     folder = course.path("reports", assignment.name)
     grades = rosters.write_csv(folder / "grades.csv", _headings(assignment), [_cells(r) for r in found])
     text = overview(course, assignment, found)
     pages = [
         files.write_text(folder / "feedback" / f"{row.student.id}.html", page(course, row))
         for row in found
-        if row.result
+        if row.result and not row.result.fault
     ]
-    filled: Path | None = None
-    unplaced: list[str] = []
-    if gradebook is not None:
-        totals = {row.student.id: row.after_late for row in found if row.result}
-        filled = folder / f"gradebook-{gradebook.stem}.csv"
-        _, unplaced = rosters.fill_gradebook(gradebook, filled, assignment.name, totals, roster)
+    for old in (folder / "feedback").glob("*.html"):
+        if old not in pages:  # of somebody who is not in the class any more
+            old.unlink()
     where = files.write_text(folder / "overview.md", text)
-    return Written(assignment.name, grades, where, tuple(pages), text, filled, tuple(unplaced))
+    return Written(assignment.name, grades, where, tuple(pages), text, tuple(found))
 
 
 def _headings(assignment: Assignment) -> list[str]:
@@ -156,10 +175,10 @@ def _cells(row: Row) -> dict[str, Any]:
         "id": row.student.id,
         "name": row.student.name,
         **points,
-        "total": row.total if row.result else "",
+        "total": row.total if row.graded else "",
         "of": row.assignment.total,
         "days late": row.days,
-        "after late rule": row.after_late if row.result else "",
+        "after late rule": row.after_late if row.graded else "",
         "note": row.note(),
     }
 
@@ -169,7 +188,7 @@ def _cells(row: Row) -> dict[str, Any]:
 
 def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> str:
     """How many passed each exercise, which mistake was made how often, and what needs a look; as markdown."""
-    graded = [row for row in found if row.result]
+    graded = [row for row in found if row.graded]
     totals = sorted(row.after_late for row in graded)
     lines = [f"# {assignment.name}, {course.section}", ""]
     lines.append(
@@ -194,12 +213,12 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
         lines.append(f"- {exercise_id}, {count} of {len(graded)}: {sentence}")
     if not mistakes:
         lines.append("None.")
-    dated = sum(bool(row.record and row.record.dated_late) for row in found)
+    dated = [row.student.id for row in found if row.record and row.record.dated_late]
     remarks = []
     if dated:
         remarks.append(
-            f"- {dated} files have dates after the due time. A copy has the date of copying, so that does not count as "
-            "late; if these are the dates of handing in, collect again with --dates."
+            f"- The files of {', '.join(dated)} have dates after the due time. A copy has the date of copying, so that "
+            "does not count as late; if these are the dates of handing in, collect again with --dates."
         )
     remarks += [f"- {row.student.id}: {row.note()}" for row in found if row.note()]
     lines += ["", "## To look at", "", *(remarks or ["Nothing."]), ""]
@@ -218,10 +237,11 @@ _STYLE = (
 def page(course: Course, row: Row) -> str:
     """A student's feedback as one HTML page that needs nothing else."""
     assert row.result is not None
+    if not row.graded:
+        why = f"<p>{_e(row.result.problem)} Hand it in again, or ask your instructor.</p>"
+        return _document(f"{row.assignment.name}: your file cannot be read", row, [why])
     title = f"{row.assignment.name}: {row.after_late:g} of {row.assignment.total:g} points"
-    parts = [f"<h1>{_e(title)}</h1>", f"<p>{_e(row.student.name or row.student.id)}</p>"]
-    if row.result.problem:
-        parts.append(f"<p>Your file could not be graded: {_e(row.result.problem)}</p>")
+    parts = []
     if row.days:
         parts.append(
             f"<p>Handed in {row.days} day{'s' * (row.days > 1)} late: {row.total:g} points become {row.after_late:g}. "
@@ -234,16 +254,21 @@ def page(course: Course, row: Row) -> str:
             f"<tr><td>{_e(name)}</td><td>{v.points:g} of {v.of:g}</td><td>{STATES[v.state]}</td></tr>"
         )
     parts.append("</table>")
-    for v in row.result.verdicts if not row.result.problem else ():
+    for v in row.result.verdicts:
         if v.lines:
             said = "\n".join(v.lines)
             parts.append(f"<h2>{_e(v.exercise)} {_e(find(v.exercise).name)}</h2><pre>{_e(said)}</pre>")
     parts.append(
         f"<p>{RULE} Run <code>check</code> in the notebook, and <code>hint</code> where you are stuck.</p>"
     )
+    return _document(title, row, parts)
+
+
+def _document(title: str, row: Row, parts: Sequence[str]) -> str:
+    head = f"<h1>{_e(title)}</h1><p>{_e(row.student.name or row.student.id)}</p>"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_e(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body>{head}{''.join(parts)}</body></html>\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Lists of students and gradebooks as CSV, with the headings that Moodle, Canvas and nbgrader give them."""
+"""Lists of students as CSV, with the headings that Moodle, Canvas and nbgrader give them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from lthkit import files
 
 NAME = "roster.csv"
+MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 
 _HEADINGS = {
     "id": (
@@ -88,7 +89,7 @@ def read(path: Path) -> Roster:
     rows = read_csv(path)
     students = []
     for row in rows:
-        given = {what: _cell(row, headings) for what, headings in _HEADINGS.items()}
+        given = _given(row)
         name = given["name"] or " ".join(filter(None, (given["first"], given["last"])))
         if re.fullmatch(r"[^,]+, [^,]+", name):  # Canvas: "Lovelace, Ada"
             name = " ".join(reversed(name.split(", ")))
@@ -114,6 +115,19 @@ def _keys_of(student: Student) -> set[str]:
     return keys - {""}
 
 
+def named_in(row: Mapping[str, str]) -> list[str]:
+    """All that a row calls its student by: ids, names and addresses."""
+    given = _given(row)
+    both = " ".join(filter(None, (given["first"], given["last"])))
+    return [*(given[what] for what in ("id", "platform", "email", "name")), both]
+
+
+def _given(row: Mapping[str, str]) -> dict[str, str]:
+    found = {what: _cell(row, headings) for what, headings in _HEADINGS.items()}
+    found["platform"] = found["platform"].removeprefix("Participant ")  # Moodle's worksheet
+    return found
+
+
 def _cell(row: Mapping[str, str], headings: Sequence[str]) -> str:
     for heading in headings:
         for name, value in row.items():
@@ -124,6 +138,12 @@ def _cell(row: Mapping[str, str], headings: Sequence[str]) -> str:
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file by heading, whether it is separated by commas, semicolons or tabs."""
+    table, _ = read_table(path)
+    return [dict(zip(table[0], (*row, *[""] * len(table[0])), strict=False)) for row in table[1:]]
+
+
+def read_table(path: Path) -> tuple[list[list[str]], str]:
+    """All rows of a CSV file with the row of headings, as they stand, and the separator."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -131,45 +151,20 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         text = content.decode("cp1252", errors="replace")  # what a spreadsheet on Windows saves
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    return [{str(k): str(v or "") for k, v in row.items() if k is not None} for row in rows]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return [row for row in rows if row] or [[]], separator
 
 
 def write_csv(path: Path, headings: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write rows; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Write rows; a text that a spreadsheet would take for a formula gets an apostrophe, and the file a mark for Excel."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, headings, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: _harmless(row.get(k, "")) for k in headings} for row in rows)
-    return files.write_text(path, out.getvalue())
+    return files.write_text(path, MARK + out.getvalue())
 
 
 def _harmless(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:g}"
     return "'" + value if isinstance(value, str) and value[:1] in tuple("=+-@\t") and value != "-" else value
-
-
-def fill_gradebook(
-    path: Path, target: Path, column: str, totals: Mapping[str, float], roster: Roster
-) -> tuple[int, list[str]]:
-    """Copy a platform's gradebook with the totals in `column` (a heading that begins with it, or a new one).
-
-    Returns:
-        How many rows were filled, and the students with a total who have no row.
-    """
-    rows = read_csv(path)
-    headings = list(rows[0]) if rows else ["id"]
-    place = next((h for h in headings if h.strip().casefold().startswith(column.casefold())), column)
-    if place not in headings:
-        headings.append(place)
-    filled: set[str] = set()
-    for row in rows:
-        names = [_cell(row, headings_of) for headings_of in _HEADINGS.values()]
-        both = " ".join(filter(None, (_cell(row, _HEADINGS["first"]), _cell(row, _HEADINGS["last"]))))
-        found = roster.find(*names, both) or Roster(Student(id_) for id_ in totals).find(*names, both)
-        if found is not None and found.id in totals:
-            row[place] = f"{totals[found.id]:g}"
-            filled.add(found.id)
-    write_csv(target, headings, rows)
-    return len(filled), sorted(set(totals) - filled)

@@ -22,7 +22,7 @@ import torch
 
 from lthkit import files
 from lthkit.classroom.exercises import Exercise, find
-from lthkit.classroom.grading import collect, notebooks
+from lthkit.classroom.grading import collected, hidden, notebooks
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, program, read_lesson
 from lthkit.classroom.grading.course import Assignment, Course
@@ -32,12 +32,17 @@ from lthkit.classroom.grading.workers import walled
 
 @dataclass(frozen=True)
 class Result:
-    """The grades of one submission; `problem` says why nothing of it could be graded."""
+    """The grades of one submission, before the rule for late work.
+
+    Without verdicts there is no grade: `problem` says why the file cannot be read, which its student may see; `fault` what
+    stopped the grading itself, which is for the instructor alone and is tried again by the next run.
+    """
 
     student: str
     lesson: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] = ()
     problem: str = ""
+    fault: str = ""
     fingerprint: str = ""
 
     @property
@@ -46,9 +51,12 @@ class Result:
 
     def line(self) -> str:
         """One line for the terminal."""
+        begin = f"{self.lesson[:2]}, {self.student}:"
+        if not self.verdicts:
+            return f"{begin} no grade  {self.problem or self.fault}"
         of = sum(v.of for v in self.verdicts)
         parts = [f"{v.exercise} {v.state}" for v in self.verdicts]
-        return f"{self.student}: {self.points:g} of {of:g}  {self.problem or ', '.join(parts)}"
+        return f"{begin} {self.points:g} of {of:g}  {', '.join(parts)}"
 
 
 def run(
@@ -67,13 +75,17 @@ def run(
         report: called with one line for each submission that was graded.
 
     Raises:
-        ValueError: the lesson was not staged, or nothing was collected.
+        ValueError: the lesson was not staged, nothing was collected, or `hidden_tests.py` is wrong; nothing was graded.
     """
-    tasks = [(a, student) for a in course.chosen(lesson) for student in students(course, a.name)]
+    tasks = [(a, student) for a in course.chosen(lesson) for student in collected.students(course, a.name)]
     if not tasks:
         raise ValueError(
             f"there are no submissions in {course.folder} yet: lthkit grade collect FOLDER_OR_ZIP"
         )
+    try:
+        hidden.require_agreement(course.path("hidden_tests.py"))
+    except ValueError as error:
+        raise ValueError(f"{error} Nothing was graded. Correct the file, then: lthkit grade run") from error
     done = [r for a, s in tasks if not again and (r := current(course, a, s)) is not None]
     finished = {(r.lesson, r.student) for r in done}
     open_tasks = [(course.folder, a.name, s) for a, s in tasks if (a.name, s) not in finished]
@@ -83,13 +95,6 @@ def run(
         results.append(result)
         report(result.line())
     return sorted(results, key=lambda r: (r.lesson, r.student))
-
-
-def students(course: Course, lesson: str) -> list[str]:
-    """Everybody of whom something was handed in for a lesson, readable or not."""
-    found = {p.stem for p in course.path("collected", lesson).glob("*.json")}
-    found |= {p.parts[-3] for p in course.path("submitted").glob(f"*/{lesson}/{lesson}.ipynb")}
-    return sorted(found)
 
 
 def where(course: Course, lesson: str, student: str) -> Path:
@@ -129,35 +134,36 @@ def _single_thread() -> None:
 
 
 def _graded(folder: Path, lesson: str, student: str) -> Result:
-    """Grade one submission; whatever goes wrong here is its result and ends nothing else."""
+    """Grade one submission; what goes wrong here is written in its result and ends nothing else."""
     course = courses.load(folder)
     assignment = course.assignments[lesson]
     try:
         return grade(course, assignment, student)
     except Exception as error:
-        why = f"it could not be graded: {type(error).__name__}: {error}. This is a fault of lthkit, not of the student."
+        why = f"not graded: {type(error).__name__}: {error}. This is not the student's mistake."
         if os.environ.get("LTHKIT_DEBUG"):
             why += "\n" + traceback.format_exc()
-        return _nothing(assignment, student, why)
+        return Result(student, lesson, fault=why)
 
 
 def grade(course: Course, assignment: Assignment, student: str) -> Result:
     """Grade the submission of a student as it lies in `submitted/`."""
-    known = collect.read_record(collect.record(course, assignment.name, student))
-    notebook = collect.submitted(course, assignment.name, student)
+    fingerprint = _fingerprint(course, assignment, student)
+    known = collected.read_record(collected.record(course, assignment.name, student))
+    notebook = collected.submitted(course, assignment.name, student)
     if not notebook.is_file():
         why = f"{known.file}: {known.problem}" if known else "there is no submission."
-        return _nothing(assignment, student, why, _fingerprint(course, assignment, student))
-    lesson = read_lesson(collect.release_of(course, assignment))
+        return Result(student, assignment.name, problem=why, fingerprint=fingerprint)
+    lesson = read_lesson(collected.release_of(course, assignment))
     try:
         answers = find_answers(notebooks.read(notebook.name, notebook.read_bytes()), lesson)
     except notebooks.Unreadable as error:
-        return _nothing(assignment, student, str(error), _fingerprint(course, assignment, student))
+        return Result(student, assignment.name, problem=str(error), fingerprint=fingerprint)
     for exercise_id, why in (known.missing if known else {}).items():
         if exercise_id in answers and answers[exercise_id].blank:  # the stub that was put in its place
             answers[exercise_id] = Answer(exercise_id, "", missing=why)
     verdicts = judged(course, assignment, lesson, answers)
-    return Result(student, assignment.name, verdicts, fingerprint=_fingerprint(course, assignment, student))
+    return Result(student, assignment.name, verdicts, fingerprint=fingerprint)
 
 
 def judged(
@@ -186,11 +192,6 @@ def _judged(exercise: Exercise, code: str, points: float, hidden: Any, runner: A
     return verdict(exercise, look, hidden, points, runner=lambda _, cases: runner(answer, cases))
 
 
-def _nothing(assignment: Assignment, student: str, why: str, fingerprint: str = "") -> Result:
-    verdicts = tuple(Verdict(e, "missing", 0.0, points, (why,)) for e, points in assignment.points.items())
-    return Result(student, assignment.name, verdicts, why, fingerprint)
-
-
 def current(course: Course, assignment: Assignment, student: str) -> Result | None:
     """The result of a submission; None if it was not graded yet, or something changed since."""
     result = read_result(where(course, assignment.name, student))
@@ -201,12 +202,12 @@ def current(course: Course, assignment: Assignment, student: str) -> Result | No
 def _fingerprint(course: Course, assignment: Assignment, student: str) -> str:
     """Changes with all that a grade depends on."""
     paths = (
-        collect.submitted(course, assignment.name, student),
-        collect.record(course, assignment.name, student),
-        collect.release_of(course, assignment),
+        collected.submitted(course, assignment.name, student),
+        collected.record(course, assignment.name, student),
+        collected.release_of(course, assignment),
         course.path("hidden_tests.py"),
     )
     contents = [p.read_bytes() if p.is_file() else b"" for p in paths]
     exercises = [inspect.getsource(sys.modules[find(e).reference.__module__]) for e in assignment.points]
     terms = repr((course.seed, course.hidden, sorted(assignment.points.items()), sorted(set(exercises))))
-    return collect.fingerprint(*contents, terms)
+    return collected.fingerprint(*contents, terms)

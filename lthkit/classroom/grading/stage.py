@@ -30,11 +30,19 @@ CONFIG = f'''\
 """Settings for nbgrader's own commands in this folder: nbgrader autograde 05_winning_tickets, say."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 c = get_config()  # noqa: F821
 here = Path(__file__).resolve().parent
+if "autograde" in sys.argv:  # cases that are wrong would cost everybody all points
+    from lthkit.classroom.grading.hidden import require_agreement
+
+    try:
+        require_agreement(here / "hidden_tests.py")
+    except ValueError as error:
+        sys.exit(f"{{error}} Nothing was graded.")
 c.CourseDirectory.root = str(here)
 c.ClearSolutions.code_stub = {{"python": 'raise NotImplementedError("{BLANK}")'}}
 c.ClearSolutions.begin_solution_delimeter = "{BEGIN.strip("# ")}"
@@ -69,13 +77,13 @@ def stage(
 ) -> Course:
     """Make assignments of lessons in the folder of a class, which is made if it is not there; returns the class.
 
-    A lesson that was staged before is staged anew; submissions and the seed stay as they are.
+    A lesson that was staged before is staged anew; submissions, the seed, and what is not given here stay as they were.
 
     Args:
         lessons: numbers ("05") or names ("05_winning_tickets").
         root: folder of the course; None finds it from here upwards.
         due: when the lessons are due; None for no due time.
-        points: points of single exercises, by id; the others have those of the course.
+        points: points of single exercises, by id; the others keep theirs, and have those of the course at first.
         section, seed: name of the section and the seed of its hidden cases; a random one for a new class.
         hidden_tests: a file with cases of your own, which is copied into the class.
         nbgrader: also tell nbgrader of the assignment, as `nbgrader generate_assignment` does.
@@ -90,6 +98,8 @@ def stage(
     if not chosen:
         raise ValueError("no lesson was given; write its number: lthkit grade stage 05")
     points = _points(points or {}, chosen)
+    if hidden_tests is not None:
+        hidden.require_agreement(hidden_tests)
     course = _class(folder, section, seed, late)
     own = course.path("hidden_tests.py")
     if hidden_tests is not None:
@@ -98,11 +108,19 @@ def stage(
         files.write_text(own, hidden.TEMPLATE)
     hidden.require_agreement(own)
     files.write_text(course.path("nbgrader_config.py"), CONFIG)
+    files.write_text(
+        course.path(".gitignore"), "# submissions, grades and the seed belong into no repository\n*\n"
+    )
     for path in chosen:
-        worth = {e.id: points.get(e.id, float(e.points)) for e in of_lesson(path.stem[:2]).values()}
+        before = course.assignments.get(path.stem)
+        worth = (
+            {e.id: float(e.points) for e in of_lesson(path.stem[:2]).values()}
+            | dict(before.points if before else {})
+            | points
+        )
         notebook, solved = _read(path), _read(root / "solutions" / path.name)
         worth = {e: p for e, p in worth.items() if any(exercise_in(c) == e for c in notebook["cells"])}
-        assignment = Assignment(path.stem, worth, due or _due_before(course, path.stem))
+        assignment = Assignment(path.stem, worth, due or (before.due if before else None))
         course = replace(course, assignments={**course.assignments, path.stem: assignment})
         for exercise_id in worth:  # shown now, not when the submissions are there
             hidden_cases(find(exercise_id), course.seed, count=course.hidden)
@@ -150,10 +168,6 @@ def _class(folder: Path, section: str | None, seed: int | None, late: LateRule |
     folder.mkdir(parents=True, exist_ok=True)
     new = secrets.randbelow(2**31) if seed is None else seed
     return Course(folder, section or folder.name, new, COUNT, late or LateRule())
-
-
-def _due_before(course: Course, name: str) -> datetime | None:
-    return course.assignments[name].due if name in course.assignments else None
 
 
 # Notebooks

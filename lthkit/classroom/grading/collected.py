@@ -1,0 +1,150 @@
+"""What was collected of a student for a lesson: its record, its files, the versions before it.
+
+collected/LESSON/STUDENT.json                 the record, `Collected`
+submitted/STUDENT/LESSON/LESSON.ipynb         the answers in a clean copy of the assignment; timestamp.txt if it is known when
+collected/LESSON/earlier/STUDENT-1.ipynb      what was there before another file took its place
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lthkit import files
+from lthkit.classroom.grading.course import Assignment, Course
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found in one student's submission of one lesson.
+
+    `said_late`: the platform calls it late; `dated_late`: only the file's own date is late, which may be that of a copy.
+    `problem` says why nothing could be read; `missing` why an exercise has no answer; `notes` are for the instructor.
+    `digest` is that of the file as it came, `on` when it was first collected, `replaced` what it took the place of.
+    """
+
+    student: str
+    name: str
+    lesson: str
+    file: str
+    time: str = ""
+    said_late: bool = False
+    dated_late: bool = False
+    problem: str = ""
+    found: tuple[str, ...] = ()
+    blank: tuple[str, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+    on: str = ""
+    replaced: str = ""
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        begin = f"{self.lesson[:2]}, {self.student}:"
+        if self.problem:
+            return f"{begin} {self.file}: {self.problem}"
+        parts = [f"{len(self.found)} answered"]
+        parts += [f"{len(self.blank)} blank"] if self.blank else []
+        parts += [f"{e}: {why}" for e, why in self.missing.items()]
+        parts += [self.replaced] if self.replaced else []
+        return f"{begin} {'; '.join([*parts, *self.notes])}"
+
+
+def release_of(course: Course, assignment: Assignment) -> Path:
+    return course.path("release", assignment.name, f"{assignment.name}.ipynb")
+
+
+def submitted(course: Course, lesson: str, student: str) -> Path:
+    return course.path("submitted", student, lesson, f"{lesson}.ipynb")
+
+
+def record(course: Course, lesson: str, student: str) -> Path:
+    return course.path("collected", lesson, f"{student}.json")
+
+
+def students(course: Course, lesson: str) -> list[str]:
+    """Everybody of whom something was handed in for a lesson, readable or not."""
+    found = {p.stem for p in course.path("collected", lesson).glob("*.json")}
+    found |= {p.parts[-3] for p in course.path("submitted").glob(f"*/{lesson}/{lesson}.ipynb")}
+    return sorted(found)
+
+
+def read_record(path: Path) -> Collected | None:
+    """What `collect` found, None if it was not collected by us."""
+    if not path.is_file():
+        return None
+    value = files.read_json(path)
+    value |= {name: tuple(value.get(name, ())) for name in ("found", "blank", "notes")}
+    return Collected(**value)
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else part.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+# One file after another
+
+
+def stays(before: Collected, new: Collected) -> str:
+    """Why what was collected before should stay when another file of the student comes; "" if the new one is newer."""
+    if new.problem and not before.problem:
+        return f"it cannot be read ({new.problem.rstrip('.')})"
+    if new.time and before.time:
+        return f"it is older, of {new.time[:16]}" if new.time < before.time else ""
+    if before.said_late and not new.said_late and not (new.time or before.time):
+        return "it is older: the platform calls late what was collected before, and not this one"
+    return ""
+
+
+def set_aside(course: Course, before: Collected) -> str:
+    """Keep what a newer file takes the place of; returns the words for the record of the newer one."""
+    text = f"replaces {before.file}, collected on {before.on[:16]}"
+    notebook = submitted(course, before.lesson, before.student)
+    if not notebook.is_file():
+        return text
+    folder = course.path("collected", before.lesson, "earlier")
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{before.student}-{len(_earlier(folder, before.student)) + 1}.ipynb"
+    shutil.copyfile(notebook, kept)
+    return f"{text}, which is kept as {kept.relative_to(course.folder).as_posix()}"
+
+
+def _earlier(folder: Path, student: str) -> list[Path]:
+    name = re.compile(re.escape(student) + r"-\d+\.ipynb")
+    return [p for p in folder.glob("*.ipynb") if name.fullmatch(p.name)]
+
+
+def forget(course: Course, student: str, *, lesson: str | None = None) -> list[str]:
+    """Remove what was collected of a student and its grades; returns the lessons of which something was removed.
+
+    Raises:
+        ValueError: nothing was collected of such a student; the text lists those who are there.
+    """
+    chosen = course.chosen(lesson)
+    gone = [a.name for a in chosen if student in students(course, a.name)]
+    if not gone:
+        there = sorted({s for a in chosen for s in students(course, a.name)})
+        raise ValueError(
+            f"nothing was collected of {student!r}; there is something of {', '.join(there) or 'nobody'}."
+        )
+    for name in gone:
+        for path in (
+            record(course, name, student),
+            course.path("results", name, f"{student}.json"),
+            course.path("reports", name, "feedback", f"{student}.html"),
+            *_earlier(course.path("collected", name, "earlier"), student),
+        ):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(submitted(course, name, student).parent, ignore_errors=True)
+    whole = course.path("submitted", student)
+    if whole.is_dir() and not any(whole.iterdir()):
+        whole.rmdir()
+    return gone

@@ -1,0 +1,154 @@
+"""A platform's gradebook: a copy of the CSV file that it exports, with the points of the class in its columns.
+
+Known are Moodle's list of all grades (`Assignment: 05_winning_tickets (Real)`) and its grading worksheet (`Grade`), Canvas
+(`05_winning_tickets (991)`), and any other heading that has the lesson's name in it. All other cells stay as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lthkit import files
+from lthkit.classroom.grading import roster as rosters
+from lthkit.classroom.grading.course import Assignment
+from lthkit.classroom.grading.roster import Roster, Student, plain
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What became of one lesson: its column, how many cells were filled, how many of them held another grade.
+
+    `added`: no column was the lesson's, so that this one is new. `most` is what the platform takes for the most points,
+    where it says so. `unplaced` are the students with a grade and without a row.
+    """
+
+    lesson: str
+    column: str
+    added: bool
+    filled: int
+    replaced: int
+    most: float | None
+    unplaced: tuple[str, ...]
+
+    def lines(self, worth: float) -> list[str]:
+        """Sentences for the terminal; `worth` is the most points that the lesson gives."""
+        how = "a new column, since none has the lesson's name in it" if self.added else "a column of the file"
+        said = [
+            f"gradebook: {self.column!r} ({how}): {self.filled} grades, {self.replaced} of them in place of others"
+        ]
+        if self.most is not None and self.most != worth:
+            said.append(
+                f"  the platform gives {self.most:g} points at most, this lesson {worth:g}: change one of them"
+            )
+        return said + [f"  {student} has a grade and no row in the gradebook" for student in self.unplaced]
+
+
+def fill(
+    path: Path,
+    target: Path,
+    grades: Sequence[tuple[Assignment, Mapping[str, float]]],
+    students: Iterable[Student],
+    *,
+    column: str | None = None,
+) -> list[Filled]:
+    """Write a copy of a gradebook with the grades of each lesson, by the ids of students.
+
+    Args:
+        students: everybody in the class, with the names by which the gradebook may know them.
+        column: heading of the column to fill, if the lesson's name is not in it; for a single lesson.
+
+    Raises:
+        ValueError: it has no row of a student who has a grade, or it does not say which column is the lesson's.
+    """
+    table, separator = rosters.read_table(path)
+    headings = table[0]
+    everybody = Roster(students)
+    rows = [dict(zip(headings, row, strict=False)) for row in table[1:]]
+    found = [everybody.find(*rosters.named_in(row)) for row in rows]
+    known = {student.id for student in found if student}
+    if not any(id_ in known for _, points in grades for id_ in points):
+        raise ValueError(
+            f"{path} has no row of a student who has a grade here; its columns are {', '.join(headings) or 'none'}. "
+            "Give the CSV file that your platform exports, with names or ids."
+        )
+    if column is not None and len(grades) > 1:
+        raise ValueError(f"--column {column!r} is for one lesson: name it with --lesson.")
+    done = []
+    for assignment, points in grades:
+        place = _place(path, headings, assignment.name, column, alone=len(grades) == 1)
+        added = place == len(headings)
+        if added:
+            headings.append(assignment.name)
+        done.append(_fill(table, place, added, assignment, points, found))
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator, lineterminator="\n").writerows(table)
+    marked = path.read_bytes().startswith(rosters.MARK.encode())
+    files.write_text(target, rosters.MARK * marked + out.getvalue())
+    return done
+
+
+def _place(path: Path, headings: Sequence[str], lesson: str, column: str | None, *, alone: bool) -> int:
+    """Where the lesson's column is; behind the last one if it has none."""
+    if column is not None:
+        exact = [i for i, h in enumerate(headings) if h.strip().casefold() == column.strip().casefold()]
+        if len(exact) != 1:
+            raise ValueError(f"{path} has no column {column!r}; it has {', '.join(headings)}.")
+        return exact[0]
+    named = [i for i, h in enumerate(headings) if plain(lesson) in plain(h)]
+    real = [i for i in named if "(real)" in headings[i].casefold()]
+    worksheet = [i for i, h in enumerate(headings) if h.strip().casefold() == "grade"]
+    places = real or named or (worksheet if alone else [])
+    if len(places) > 1:
+        which = " or ".join(repr(headings[i]) for i in places)
+        raise ValueError(f"{path}: which column is that of {lesson}, {which}? Name it with --column.")
+    return places[0] if places else len(headings)
+
+
+def _fill(
+    table: list[list[str]],
+    place: int,
+    added: bool,
+    assignment: Assignment,
+    points: Mapping[str, float],
+    found: Sequence[Student | None],
+) -> Filled:
+    filled: set[str] = set()
+    replaced = 0
+    for row, student in zip(table[1:], found, strict=True):
+        row += [""] * (place + 1 - len(row))
+        if student is not None and student.id in points:
+            grade = f"{points[student.id]:g}"
+            replaced += _other(row[place], points[student.id])
+            row[place] = grade
+            filled.add(student.id)
+    unplaced = tuple(sorted(set(points) - filled))
+    column = table[0][place]
+    return Filled(assignment.name, column, added, len(filled), replaced, _most(table, place), unplaced)
+
+
+def _other(cell: str, points: float) -> bool:
+    """Whether a cell held another grade; platforms write `-` for none."""
+    number = _number(cell)
+    return cell.strip() not in ("", "-") if number is None else number != points
+
+
+def _most(table: Sequence[Sequence[str]], place: int) -> float | None:
+    """Canvas says it in a row "Points Possible", Moodle's worksheet in a column "Maximum Grade"."""
+    for row in table[1:]:
+        if row and row[0].strip() == "Points Possible":
+            return _number(row[place])
+    names = [h.strip().casefold() for h in table[0]]
+    if names[place] == "grade" and "maximum grade" in names and len(table) > 1:
+        return _number(table[1][names.index("maximum grade")])
+    return None
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell.strip().replace(",", "."))
+    except ValueError:
+        return None
