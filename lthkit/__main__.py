@@ -31,7 +31,7 @@ A run that was stopped goes on when its command is given again.
 
 GRADE_EXAMPLES = """\
 examples:
-  lthkit grade stage 05 --due 2026-10-01
+  lthkit grade stage 05 --due 2027-03-01
       students get class/release/05_winning_tickets/05_winning_tickets.ipynb
   lthkit grade collect submissions.zip
       a zip file or a folder, as Moodle, Canvas, Blackboard or nbgrader have it

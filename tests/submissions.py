@@ -6,10 +6,12 @@ import copy
 import json
 import random
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lthkit.classroom.exercises import find
+from lthkit.classroom.grading.course import Course
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSON = "05_winning_tickets"
@@ -145,6 +147,22 @@ def filled(release: dict[str, Any], answers: dict[str, str], *, helpers: str = H
         if (e := cell["metadata"].get("exercise")) in answers:
             cell["source"] = answers[e]
     return {**made, "cells": [code(helpers), *made["cells"]]}
+
+
+def hand_in(course: Course, folder: Path, students: dict[str, str]) -> Path:
+    """Right submissions, each with a time as nbgrader writes it ("" for none)."""
+    release = json.loads(course.path("release", LESSON, f"{LESSON}.ipynb").read_text(encoding="utf-8"))
+    for student, at in students.items():
+        (folder / student).mkdir(parents=True)
+        (folder / student / f"{LESSON}.ipynb").write_text(
+            json.dumps(filled(release, RIGHT)), encoding="utf-8"
+        )
+        if at:
+            local = datetime.fromisoformat(at).astimezone()
+            (folder / student / "timestamp.txt").write_text(
+                local.strftime("%Y-%m-%d %H:%M:%S %z"), encoding="utf-8"
+            )
+    return folder
 
 
 def hard_coded() -> str:

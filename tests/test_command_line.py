@@ -177,3 +177,14 @@ def test_tier_recorded_runs_nothing(tmp_path, capsys):
     assert main(["run", "winning-ticket", "--tier", "recorded"]) == 2
     assert "lthkit show winning-ticket" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks otherwise on Windows")
+def test_a_reader_who_goes_away_is_no_error(tmp_path):
+    """Catches: `lthkit show | head` that ends with "Broken pipe" on the screen."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "lthkit", "doctor"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == 1 and done.stderr == ""

@@ -15,6 +15,8 @@ import pytest
 
 from lthkit.__main__ import main
 from lthkit.classroom.exercises import of_lesson
+from lthkit.classroom.grading import course as courses
+from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.judging import RULE
 from lthkit.classroom.grading.late import LateRule
 from lthkit.classroom.grading.stage import stage
@@ -22,7 +24,7 @@ from tests.submissions import LESSON, RIGHT, course_root, filled
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "solutions" / "README.md").read_text(encoding="utf-8")
-BLOCKS = [block.splitlines() for block in re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)]
+BLOCKS = [b.splitlines() for b in re.findall(r"^ *```bash\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)]
 
 
 @pytest.mark.skipif(
@@ -36,8 +38,11 @@ def test_the_commands_of_the_guide_work_as_they_stand(
     root = course_root(tmp_path / "course")
     course = stage(tmp_path / "for the students", ["05"], root=root, nbgrader=False)
     release = json.loads(course.path("release", LESSON, f"{LESSON}.ipynb").read_text(encoding="utf-8"))
-    with zipfile.ZipFile(root / "submissions.zip", "w") as archive:
-        archive.writestr("Ada Lovelace_1_assignsubmission_file_/a.ipynb", json.dumps(filled(release, RIGHT)))
+    for name in ("submissions", "evening"):
+        with zipfile.ZipFile(root / f"{name}.zip", "w") as archive:
+            archive.writestr(
+                "Ada Lovelace_1_assignsubmission_file_/a.ipynb", json.dumps(filled(release, RIGHT))
+            )
     monkeypatch.chdir(root)
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
     given = 0
@@ -50,9 +55,11 @@ def test_the_commands_of_the_guide_work_as_they_stand(
         else:
             done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
             assert done.returncode == 0, (command, done.stderr)
-    assert given == 7 and Path.cwd() == root / "class"
-    report = root / "class" / "reports" / LESSON
-    assert "Ada Lovelace,1,1,1,1,4,4" in (report / "grades.csv").read_text(encoding="utf-8")
+    assert given == 11 and Path.cwd() == root / "class"
+    for name in ("class", "evening"):
+        grades = (root / name / "reports" / LESSON / "grades.csv").read_text(encoding="utf-8")
+        assert "Ada Lovelace,1,1,1,1,4,4" in grades
+    assert courses.load(root / "evening").section == "Tuesday evening"
     assert list((root / "class" / "feedback").rglob("*.html"))
 
 
@@ -78,7 +85,20 @@ def test_the_rules_in_the_guide_are_those_of_the_code() -> None:
         f"loses {rule.percent_per_day:g} % of its points for each day begun, and all after {rule.days} days"
         in told
     )
+    assert f"the first {rule.grace_minutes} minutes are free" in told
     assert "gives all of its points if" in RULE and "gives all of its points if" in told
+
+
+def test_the_roster_of_the_guide_is_one(tmp_path: Path) -> None:
+    """Catches headings in the guide that are not read."""
+    lines = re.search(r"^  ```\n(.*?)^  ```", GUIDE, re.MULTILINE | re.DOTALL)
+    assert lines
+    (tmp_path / "roster.csv").write_text(lines[1].replace("  ", ""), encoding="utf-8")
+    found = rosters.read(tmp_path / "roster.csv").students
+    assert [(s.id, s.name, s.extension) for s in found.values()] == [
+        ("1001", "Ada Lovelace", 0),
+        ("1002", "Li Wei", 2),
+    ]
 
 
 def test_links_of_the_guide_resolve_and_the_readme_points_here() -> None:
@@ -94,5 +114,5 @@ def test_options_named_in_the_guide_exist(capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(SystemExit):
             main(["grade", step, "--help"])
         helps += capsys.readouterr().out
-    for option in re.findall(r"`(?:collect )?(--[a-z-]+)", GUIDE):
+    for option in re.findall(r"(?<=[` ])(--[a-z-]+)", GUIDE.replace("`--force`", "")):
         assert option in helps, option

@@ -103,7 +103,7 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
     results = run(course, lesson=arguments.lesson, jobs=arguments.jobs, again=arguments.again, report=tell)
     minutes = (perf_counter() - begun) / 60
     say(
-        f"{len(fresh)} graded in {minutes:.1f} minutes, {len(results) - len(fresh)} unchanged; points are those before "
+        f"{len(fresh)} done in {minutes:.1f} minutes, {len(results) - len(fresh)} unchanged; points are those before "
         "the rule for late work"
     )
     if unread := [r for r in results if r.problem]:

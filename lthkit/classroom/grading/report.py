@@ -207,7 +207,7 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
         name = find(exercise_id).name
         lines.append(f"| {exercise_id} {name} | " + " | ".join(str(counts[s]) for s in STATES) + " |")
     lines += ["", "## Mistakes by their sentences", ""]
-    wrong = [v for v in verdicts if v.misconception or v.state == "wrong"]
+    wrong = [v for v in verdicts if v.misconception or v.state in ("wrong", "stopped")]
     mistakes = Counter((v.exercise, v.misconception or _unnamed(v)) for v in wrong)
     for (exercise_id, sentence), count in sorted(mistakes.items(), key=lambda x: (x[0][0], -x[1], x[0][1])):
         lines.append(f"- {exercise_id}, {count} of {len(graded)}: {sentence}")
@@ -279,6 +279,8 @@ def _e(text: str) -> str:
 def _unnamed(verdict: Verdict) -> str:
     """What to say of a mistake that is none of the known ones: what the check said first, unless that is a bare call."""
     first = verdict.lines[0] if verdict.lines else ""
+    if verdict.state == "stopped":
+        return first
     if not first or first.startswith(f"{find(verdict.exercise).name}("):
         return "a mistake that has no sentence yet."
     return f"no known mistake; {first}"
