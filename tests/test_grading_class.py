@@ -229,7 +229,12 @@ def test_strays_can_be_left_aside_or_forgotten(course: Course, tmp_path: Path, c
     assert command("run").rc == 0 and command("report").rc == 0
     pages = course.path("reports", LESSON, "feedback")
     assert sorted(p.stem for p in pages.iterdir()) == ["ada", "ada-1", "trial"]
+    earlier = course.path("collected", LESSON, "earlier")
+    earlier.mkdir()
+    for name in ("trial-1", "trial-2", "ada-1-1", "ada-1"):
+        (earlier / f"{name}.ipynb").touch()
     assert f"trial: forgotten in {LESSON}" in command("collect", "--forget", "trial").out
+    assert sorted(p.stem for p in earlier.iterdir()) == ["ada-1", "ada-1-1"]
     assert students(course, LESSON) == ["ada", "ada-1"] and not course.path("submitted", "trial").exists()
     assert command("report").rc == 0 and sorted(p.stem for p in pages.iterdir()) == ["ada", "ada-1"]
     said = command("collect", "--forget", "trial")
