@@ -63,7 +63,8 @@ FLOORS: dict[str, int] = {
     # beside the house
     "classroom": 8,
     "doctor": 9,
-    "__main__": 10,
+    "commands": 10,
+    "__main__": 11,
 }
 # Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
 WITHIN = {
@@ -71,6 +72,7 @@ WITHIN = {
     ("export", "export"),
     ("plots", "plots"),
     ("classroom", "classroom"),
+    ("commands", "commands"),
 }
 EXEMPT = {"__init__"}  # lthkit/__init__.py is the table of contents
 

@@ -1,0 +1,54 @@
+"""Reading options and printing lines, alike for all commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+_ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
+
+
+class NobodyReads(Exception):
+    """Whoever read what we print has gone."""
+
+
+def say(text: str, file: Any = None) -> None:
+    """Print, spelling out in ASCII what the console's encoding cannot show."""
+    stream = file or sys.stdout
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII)
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError as error:
+        raise NobodyReads from error
+
+
+def one_line(error: BaseException, arguments: argparse.Namespace) -> str:
+    """What an error says, and for a file that cannot be read or written what to do."""
+    if isinstance(error, OSError) and error.filename:
+        other = " Choose another folder with --out." if hasattr(arguments, "out") else ""
+        return f"{error.filename} ({error.strerror}). What was saved is whole.{other}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} was given; expected whole numbers such as 0,1,2"
+        ) from None
+
+
+def folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name was given; expected a folder, such as runs/mine")
+    return Path(text)
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

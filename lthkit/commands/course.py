@@ -1,0 +1,80 @@
+"""`lthkit doctor`, `lthkit start` and `lthkit build`: the machine, a student's copies, both editions of the lessons."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from lthkit.commands.console import say
+
+
+def add_student(commands: Any) -> None:
+    """The parsers of `doctor` and `start`."""
+    doctor = commands.add_parser("doctor", help="say whether this machine is ready, and what to mend")
+    doctor.set_defaults(command=_doctor)
+
+    start = commands.add_parser(
+        "start",
+        help="put your own copy of a lesson into my/",
+        description="Copies lessons into my/, where an update of the course leaves them alone. A copy that is there "
+        "is never overwritten.",
+    )
+    start.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; without one, all are listed")
+    start.add_argument("--fresh", action="store_true", help="start over, beside the copy that is there")
+    start.set_defaults(command=_start)
+
+
+def add_author(commands: Any) -> None:
+    """The parser of `build`."""
+    build = commands.add_parser("build", help="make both editions of the lessons from solutions/NN_slug.py")
+    build.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
+    build.add_argument(
+        "--check", action="store_true", help="only report what is stale, hand-edited or leaked"
+    )
+    build.add_argument(
+        "--root", type=Path, default=Path(), help="the course folder (default: the current one)"
+    )
+    build.set_defaults(command=_build)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from lthkit.doctor import examine
+
+    found = examine()
+    for finding in found:
+        say(finding.line())
+    fixes = sum(finding.kind == "fix" for finding in found)
+    say(f"{fixes} to fix" if fixes else "ready: lthkit start 00")
+    return 1 if fixes else 0
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from lthkit.classroom.start import course_folder, overview, start
+
+    course = course_folder()
+    if not arguments.lessons:
+        for stem, title, begun in overview(course):
+            say(f"{stem[:2]}  {'begun' if begun else '-':6}{title}")
+        return 0
+    for number in arguments.lessons:
+        copy = start(course, number, fresh=arguments.fresh)
+        path = os.path.relpath(copy.path)
+        say(f"{path} {'is ready' if copy.new else 'is there and stays as it is'}: jupyter lab {path}")
+        if not copy.new:
+            say("  (to start over beside it: --fresh)")
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from lthkit.classroom.build import build, check_build
+
+    if arguments.check:
+        problems = check_build(arguments.root)
+        for problem in problems:
+            say(problem)
+        say(f"{len(problems)} problems" if problems else "both editions agree with their sources")
+        return 1 if problems else 0
+    build(arguments.root, lessons=arguments.lessons or None)
+    return 0

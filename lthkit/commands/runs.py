@@ -1,0 +1,286 @@
+"""`lthkit run` and `lthkit show`: experiments, and what is left of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from lthkit.commands.console import folder, say, whole_numbers, words
+
+
+def add(commands: Any, examples: str) -> None:
+    """The parsers of `run` and `show`."""
+    run = commands.add_parser("run", help="run an experiment and save its table and figure", epilog=examples,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    experiments = run.add_subparsers(required=True, metavar="experiment")
+    ticket = experiments.add_parser(
+        "winning-ticket",
+        help="IMP with re-initialised and shuffled controls, LeNet-300-100 on the embedded Fashion-MNIST",
+        description="Iterative magnitude pruning of LeNet-300-100 on the embedded Fashion-MNIST to about 1 % of the "
+        "weights, beside a re-initialised and a shuffled control at four densities.",
+    )
+    imp = experiments.add_parser("imp", help="iterative magnitude pruning of any model on any data set",
+                                 description="Iterative magnitude pruning with rewinding.")  # fmt: skip
+    shot = experiments.add_parser("one-shot", help="one-shot pruning to the densities of the same ladder",
+                                  description="One-shot magnitude pruning with rewinding, to every density of the "
+                                  "ladder that iterative pruning would visit.")  # fmt: skip
+    for sub in (ticket, imp, shot):
+        _common(sub)
+    for sub in (imp, shot):
+        _free(sub)
+    ticket.set_defaults(command=_run_winning_ticket)
+    imp.set_defaults(command=_run_free, method="imp")
+    shot.set_defaults(command=_run_free, method="one-shot")
+
+    show = commands.add_parser("show", help="print and draw a finished run, or list the runs")
+    show.add_argument(
+        "run", nargs="?", help="a run folder, or its name inside runs/; without it, all runs are listed"
+    )
+    show.set_defaults(command=_show)
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--seeds", type=whole_numbers, default=(0, 1, 2), help="such as 0,1,2 (default)")
+    sub.add_argument("--device", default="cpu" if sub.prog.endswith("winning-ticket") else "auto",
+                     help="auto (cuda, else mps, else cpu), cuda, mps or cpu; default %(default)s")  # fmt: skip
+    sub.add_argument("--tier", choices=("smoke", "laptop", "gpu", "recorded"), default=None,
+                     help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop); "
+                     "recorded runs nothing")  # fmt: skip
+    sub.add_argument(
+        "--out",
+        type=folder,
+        default=None,
+        help="run folder (default: runs/<name>-<id of the configuration>)",
+    )
+    sub.add_argument(
+        "--minutes",
+        type=float,
+        default=None,
+        help="stop after this time with everything saved (exit status 3); the same command goes on",
+    )
+
+
+def _free(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--model", default="lenet-300-100",
+                     help="lenet-300-100 (default), lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16")  # fmt: skip
+    sub.add_argument("--data", default="fashion-mnist",
+                     help="fashion-mnist (embedded subset, default), fashion-mnist-full, mnist, cifar10")  # fmt: skip
+    sub.add_argument(
+        "--rounds", type=int, default=5, help="rounds of pruning after the dense training (default 5)"
+    )
+    sub.add_argument(
+        "--fraction", type=float, default=0.2, help="part of the remaining weights to remove a round (0.2)"
+    )
+    sub.add_argument(
+        "--scope",
+        default="global",
+        choices=("global", "layerwise"),
+        help="rank weights over all layers or in each",
+    )
+    sub.add_argument(
+        "--rewind-step", type=int, default=0, help="step to rewind to; 0 is initialisation (default)"
+    )
+    sub.add_argument(
+        "--controls", type=words, default=(), help="such as re-initialised,shuffled (default: none)"
+    )
+    sub.add_argument(
+        "--control-rounds",
+        type=whole_numbers,
+        default=None,
+        help="rounds at which controls are trained (all)",
+    )
+    sub.add_argument("--precision", default=None, choices=("float32", "medium", "bfloat16", "auto"),
+                     help="float32 (equal seeds give equal bits on a CPU); medium: faster matrix products, which may "
+                     "round inside; bfloat16; auto: bfloat16 on a GPU that has it (default of tier gpu, else float32)")  # fmt: skip
+    for name, kind, text in (
+        ("steps", int, "updates a training"),
+        ("lr", float, "learning rate"),
+        ("batch-size", int, "images an update"),
+        ("patience", int, "stop when the validation loss has not fallen for this many updates"),
+    ):
+        sub.add_argument(
+            f"--{name}", type=kind, default=None, help=f"{text} (default: as the model and tier have it)"
+        )
+
+
+def _tier(arguments: argparse.Namespace) -> str:
+    from lthkit.tiers import tier
+
+    if (chosen := tier(arguments.tier)) == "recorded":
+        raise ValueError(
+            "tier recorded reads results and runs nothing; choose smoke, laptop or gpu with --tier, or look at a "
+            "recorded run: lthkit show winning-ticket."
+        )
+    return chosen
+
+
+def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:
+    if not arguments.controls:
+        if arguments.control_rounds:
+            raise ValueError(
+                "--control-rounds were given without --controls; expected such as --controls shuffled."
+            )
+        return ()
+    chosen = arguments.control_rounds or tuple(range(1, arguments.rounds + 1))
+    if bad := [r for r in chosen if not 1 <= r <= arguments.rounds]:
+        raise ValueError(f"--control-rounds {bad} were given; expected rounds from 1 to {arguments.rounds}.")
+    return tuple(chosen)
+
+
+def _run_winning_ticket(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import winning_ticket
+
+    return _run(winning_ticket(_tier(arguments), arguments.seeds), "fashion-mnist", arguments)
+
+
+def _run_free(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import Experiment, default_recipe
+    from lthkit.models import model_by_name
+
+    model_by_name(arguments.model)
+    names = ("steps", "lr", "batch_size", "patience", "precision")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    experiment = Experiment(
+        name=f"{arguments.method}-{arguments.model}-{arguments.data}",
+        model=arguments.model,
+        recipe=replace(default_recipe(arguments.model, _tier(arguments)), **given),
+        tier=_tier(arguments),
+        seeds=arguments.seeds,
+        method=arguments.method,
+        rounds=arguments.rounds,
+        fraction=arguments.fraction,
+        scope=arguments.scope,
+        rewind_step=arguments.rewind_step,
+        controls=arguments.controls,
+        control_rounds=_control_rounds(arguments),
+    )
+    return _run(experiment, arguments.data, arguments)
+
+
+def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from lthkit import experiments
+    from lthkit.data import load_data
+    from lthkit.devices import resolve_device
+    from lthkit.models import model_by_name
+    from lthkit.records import runs_folder
+    from lthkit.snapshots import TimeUp
+
+    begun = perf_counter()
+    device = resolve_device(arguments.device)
+    data = load_data(data_name).to(device)
+    model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
+    folder = arguments.out or runs_folder() / experiments.folder_name(experiment, data)
+    say(
+        f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {experiment.tier}, run {folder}"
+    )
+    with tqdm(total=experiment.budget, unit="step", smoothing=0.05, disable=None, leave=False) as bar:
+
+        def announce(row: dict[str, Any]) -> None:
+            bar.set_postfix_str(
+                f"{row['arm']}, seed {row['seed']}, {100 * row['density']:.1f} % left", refresh=False
+            )
+            bar.write(
+                f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
+                f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+                file=sys.stderr,
+            )
+
+        done = 0
+
+        def progress(steps: int) -> None:
+            nonlocal done
+            done += steps
+            bar.update(steps)
+
+        try:
+            rows = experiments.run(
+                experiment, data, folder, minutes=arguments.minutes, progress=progress, announce=announce
+            )
+        except TimeUp as error:
+            bar.close()
+            say(f"{error} About {100 * done / experiment.budget:.0f} % is done.")
+            say("Give the same command again to go on.")
+            return 3
+    _report(folder)
+    updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
+    workers = experiments.execution(experiment, data, folder).workers
+    speed = workers * updates / seconds
+    epoch = seconds / updates * (len(data.train) // experiment.recipe.batch_size)
+    say(
+        f"{updates:,} updates, {speed:,.0f} a second over {workers} {'worker' if workers == 1 else 'workers'} with "
+        f"evaluation, {epoch:.2g} s an epoch; {perf_counter() - begun:.0f} s in all"
+    )
+    if device.type == "cpu":
+        _compare_with_textbook(model, data, experiment.recipe.batch_size, speed)
+    return 0
+
+
+def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float) -> None:
+    from lthkit.bench import textbook_steps_per_second
+
+    try:
+        textbook = textbook_steps_per_second(model, data, batch_size=batch_size)
+    except ImportError:
+        say("a textbook loop was not measured: torchvision is not installed")
+        return
+    say(
+        f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
+        f"the run took {textbook / speed:.0%} of its time"
+    )
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from lthkit.experiments import recorded
+    from lthkit.records import runs_folder
+
+    if arguments.run is None:
+        runs = sorted(path.parent.name for path in runs_folder().glob("*/config.json"))
+        say(
+            "\n".join(runs) if runs else "There are no runs in runs/ yet. Make one: lthkit run winning-ticket"
+        )
+        return 0
+    folder = next(
+        (p for p in (Path(arguments.run), runs_folder() / arguments.run) if (p / "config.json").exists()),
+        None,
+    )
+    if folder is not None:
+        _report(folder)
+        return 0
+    try:
+        folder = recorded(arguments.run)
+    except ValueError as error:
+        raise FileNotFoundError(
+            f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
+        ) from None
+    _describe(folder)
+    say(f"a recorded run, which comes with the course; figure {folder / 'trade_off.png'}")
+    return 0
+
+
+def _report(folder: Path) -> None:
+    from lthkit import plots
+    from lthkit.report import stamp
+
+    config, summary, rows = _describe(folder)
+    alt = plots.describe(rows)
+    figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
+    steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
+    plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
+    say(f"figure {figure}   table {folder / 'table.csv'}   again: lthkit show {folder}")
+
+
+def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+    from lthkit import experiments
+    from lthkit.report import conclusions, table
+
+    config, summary, rows = experiments.load(folder)
+    say(table(rows))
+    for line in conclusions(rows):
+        say(line)
+    return config, summary, rows
