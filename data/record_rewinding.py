@@ -165,19 +165,7 @@ def train_all(folder: Path, seeds: list[int], workers: int) -> None:
 
 def row(arm: str, seed: int, this: Round, result: lth.TrainResult) -> records.Row:
     """One line of the table."""
-    return {
-        "arm": arm,
-        "seed": seed,
-        "round": this.round,
-        "density": this.density,
-        "test_accuracy": result.test_accuracy,
-        "validation_accuracy": result.validation_accuracy,
-        "validation_loss": result.validation_loss,
-        "best_step": result.best_step,
-        "still_improving": result.still_improving,
-        "steps": result.steps,
-        "seconds": round(result.seconds, 3),
-    }
+    return experiments.row_of(arm, seed, this.round, this.density, result)
 
 
 def read_seed(folder: Path, seed: int) -> list[records.Row] | None:

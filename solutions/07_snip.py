@@ -557,8 +557,7 @@ lth.plots.show(
 # In the run of the solved edition (tier `laptop`, five seeds); compare with your output:
 #
 # - **Random.** SNIP is ahead at both densities, and the intervals exclude 0: at 5.3 % by less than a point; at 2 % by about six points, and the interval is wide: the sign is clear,
-#   the size is not. At 2 % random masks differ much from seed to seed, as the figure shows. When we drew other random masks for the same seeds, the gap was almost
-#   twice as large.
+#   the size is not. At 2 % random masks differ much from seed to seed, as the figure shows, so other random masks would give another gap.
 # - **Ticket.** SNIP loses at both densities, and the intervals exclude 0. The mean gap is larger at 2 %.
 # - **Magnitude.** SNIP is not shown to beat the initial magnitudes; at 2 % it loses against them. So a criterion that has seen 100 images does no better
 #   here than one that has seen none.
