@@ -17,7 +17,7 @@ from lthkit.classroom import grade_cell
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import run as grading
-from lthkit.classroom.grading.collected import read_record, record, students
+from lthkit.classroom.grading.collected import read_record, record, students, submitted
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.hidden import own_cases, require_agreement
 from lthkit.classroom.grading.judging import FromText, hidden_of, stand_in, verdict
@@ -90,7 +90,7 @@ def test_own_hidden_tests_count(root: Path, tmp_path: Path) -> None:
         ('CASES = {"05.9": [(1,)]}\n', "there is no exercise '05.9'"),
         ('CASES = {"05.3": [[1, 2, 3]]}\n', "05.3, call 1: a call is a tuple"),
         ('CASES = {"05.3": [([1], [1.0])]}\n', "cannot take these arguments"),
-        ('CASES = {"05.3": 7}\n', "expected a list of calls, and this is int"),
+        ('CASES = {"05.3": ([1], [1.0], 1)}\n', r"expected a list of calls, \[\(.*, and this is tuple"),
         ('CASES = {"05.3": [(0, [1.0], 1)]}\n', "call 1: the reference itself stops on it \\(TypeError"),
         ("raise SystemExit\n", "cannot be run: SystemExit"),
     ],
@@ -216,6 +216,61 @@ def test_two_files_without_a_time_are_for_the_instructor_to_choose(
     assert "- ada: handed in more than once, and nothing says" in command("report").out
 
 
+def test_a_roster_that_comes_later_is_followed(course: Course, tmp_path: Path, command: Command) -> None:
+    """Catches a class in which everybody stands twice, once with grades and once with an id."""
+    for name in ("Ada Lovelace_1_assignsubmission_file_", "Bo Li_2_assignsubmission_file_"):
+        with_answers(course, tmp_path / "in" / name / "a.ipynb", RIGHT)
+    command("collect", str(tmp_path / "in"))
+    assert students(course, LESSON) == ["Ada_Lovelace_1", "Bo_Li_2"]
+    command("run")
+    course.path("roster.csv").write_text("id,name\n1001,Ada Lovelace\n1003,Max\n", encoding="utf-8")
+    assert "05, 1001 Ada Lovelace: 4 of 4" in command("run").out
+    said = command("report").out
+    assert students(course, LESSON) == ["1001", "Bo_Li_2"] and "- Bo_Li_2: not in the roster." in said
+    assert sorted(p.stem for p in course.path("reports", LESSON, "feedback").iterdir()) == ["1001", "Bo_Li_2"]
+    assert not course.path("submitted", "Ada_Lovelace_1").exists()
+    assert submitted(course, LESSON, "1001").exists() and "- 1003: nothing handed in" in said
+    assert "replaces" not in command("collect", str(tmp_path / "in")).out
+
+
+def test_a_file_belongs_to_the_lesson_that_is_in_it(course: Course, tmp_path: Path, command: Command) -> None:
+    """Catches another lesson's notebook that takes the place of this one's, by its name or in the same folder."""
+    two = Path(__file__).resolve().parents[1] / "notebooks" / "02_masks.ipynb"
+    with_answers(course, tmp_path / "in" / "ada" / "a.ipynb", RIGHT)
+    for name in ("02_masks.ipynb", "05_winning_tickets.ipynb"):
+        (tmp_path / "in" / "ada" / name).write_bytes(two.read_bytes())
+    said = command("collect", str(tmp_path / "in")).out
+    assert said.count("it holds the functions of lesson 02, which is not staged") == 2
+    assert "05, ada: 4 answered\n" in said
+    assert "named like lesson 05" not in said and "more than once" not in said
+
+
+def test_a_time_that_cannot_be_read_is_told(course: Course, tmp_path: Path, command: Command) -> None:
+    """Catches late work that counts as timely since somebody wrote the time in their own way."""
+    with_answers(course, tmp_path / "in" / "ada" / "a.ipynb", RIGHT, "22/11/2026 6pm")
+    said = command("collect", str(tmp_path / "in")).out
+    assert "left aside: in/ada/timestamp.txt: '22/11/2026 6pm' is not a time" in said.replace(
+        "aside: ada", "aside: in/ada"
+    )
+
+
+def test_dates_tell_the_older_file_where_nobody_else_does(
+    course: Course, tmp_path: Path, command: Command
+) -> None:
+    """Catches an export of last week that undoes this week's, and one without any sign that is taken in silence."""
+    one = {"05.2": RIGHT["05.2"]}
+    path = with_answers(course, tmp_path / "in" / "ada" / "a.ipynb", RIGHT)
+    os.utime(path, (2e9, 2e9))
+    command("collect", str(tmp_path / "in"))
+    os.utime(with_answers(course, path, one), (1e9, 1e9))
+    said = command("collect", str(tmp_path / "in")).out
+    assert "its date is older, 2001-09-0" in said and "--replace" in said
+    os.utime(path, (2.1e9, 2.1e9))
+    assert "though nothing says for sure" in command("collect", str(tmp_path / "in")).out
+    command("run")
+    assert "- ada: replaces" in command("report").out
+
+
 def test_strays_can_be_left_aside_or_forgotten(course: Course, tmp_path: Path, command: Command) -> None:
     """Catches a colleague's trial in the list of grades, and a page that stays when its student is gone."""
     course.path("roster.csv").write_text("id,name\nada,Ada\n", encoding="utf-8")
@@ -225,7 +280,7 @@ def test_strays_can_be_left_aside_or_forgotten(course: Course, tmp_path: Path, c
         in command("collect", folder, "--roster-only").out
     )
     assert students(course, LESSON) == ["ada"]
-    command("collect", folder)
+    assert "not in the roster: ada-1, trial" in command("collect", folder).out
     assert command("run").rc == 0 and command("report").rc == 0
     pages = course.path("reports", LESSON, "feedback")
     assert sorted(p.stem for p in pages.iterdir()) == ["ada", "ada-1", "trial"]
@@ -242,6 +297,8 @@ def test_strays_can_be_left_aside_or_forgotten(course: Course, tmp_path: Path, c
     course.path("roster.csv").unlink()
     assert "--roster-only needs a list" in command("collect", folder, "--roster-only").err
     assert "nothing was given" in command("collect").err
+    (tmp_path / "empty").mkdir()
+    assert "has no notebook and no .py file" in command("collect", str(tmp_path / "empty")).err
 
 
 def test_a_gradebook_on_the_command_line(course: Course, tmp_path: Path, command: Command) -> None:
@@ -322,6 +379,8 @@ ERRORS = (
     (("stage", "05", "--points", "05.1=0"), "expected more than 0"),
     (("stage", "05", "--points", "01.1=2"), "is not among those staged"),
     (("stage", "05", "--late", "x"), "write PERCENT,DAYS"),
+    (("stage", "05", "--late", "120,3"), "expected 0 to 100 %"),
+    (("stage", "05", "--hidden-tests", "nope.py"), "there is no file nope.py of hidden tests"),
     (("collect", "nothing.zip", "--class", "class"), "is not a staged class"),
 )
 

@@ -250,7 +250,7 @@ def test_what_was_graded_is_not_graded_again(graded: dict[str, Any]) -> None:
     record.write_bytes(before + b"\n")
     grading.run(course, report=again.append)
     record.write_bytes(before)
-    assert len(again) == 1 and again[0].startswith("05, blank: 0 of 6")
+    assert len(again) == 1 and again[0].startswith("05, blank Blank Student: 0 of 6")
 
 
 @pytest.mark.soak

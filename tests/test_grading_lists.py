@@ -47,6 +47,9 @@ def test_the_late_rule() -> None:
     assert [kept(rule, d) for d in (0, 1, 3, 4)] == [1.0, 0.9, 0.7, 0.0]
     assert kept(LateRule(60, 5), 2) == 0.0
     assert days_late(rule, None, due) == days_late(rule, due, None) == 0
+    for wrong in (120, 5), (-1, 5), (10, -1):
+        with pytest.raises(ValueError, match="expected 0 to 100 %"):
+            LateRule(*wrong)
     with pytest.raises(ValueError, match="is not a time"):
         parse_time("next week")
 
@@ -62,11 +65,12 @@ def test_the_late_rule() -> None:
             ("Ada Lovelace",),
             "s1",
         ),
-        ('Student,ID,SIS User ID\n"Lovelace, Ada",77,s1\n', ("77", "lovelaceada"), "77"),
+        ('Student,ID,SIS User ID\n"Lovelace, Ada",77,s1\n', ("77",), "s1"),
         ("id;first_name;last_name\ns1;Ada;Lovelace\n", ("lovelaceada",), "s1"),
         ("name\temail\nÁda Lovelace\ta.l@x.org\n", ("ada lovelace",), "a.l"),
         ("id,name\ns1,Ada\ns2,Ada\n", ("Ada",), None),
         ("id,name\ns1,Ada\n", ("Bo", "x"), None),
+        ("id,username,ID number\n7,ada,s1\n", ("7",), "s1"),
     ],
 )
 def test_a_roster_of_any_platform(
@@ -75,6 +79,23 @@ def test_a_roster_of_any_platform(
     """Catches a heading that is not known, and a student who is taken for another of the same name."""
     (tmp_path / "roster.csv").write_text(text, encoding="utf-8-sig")
     found = rosters.read(tmp_path / "roster.csv").find(*asked)
+    assert (found.id if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("Lovelace_Ada_5", "s1"),
+        ("hw5 1002", "1002"),
+        ("Ada", None),
+        ("Ada Lovelace Bo Li", None),
+        ("s1 hw", None),
+        ("10021", None),
+    ],
+)
+def test_a_student_in_the_name_of_a_file(name: str, expected: str | None) -> None:
+    """Catches a student who is taken for another one since a name begins like theirs."""
+    found = rosters.Roster([ADA, Student("1002", "Bo Li")]).guess(name)
     assert (found.id if found else None) == expected
 
 
@@ -187,12 +208,15 @@ def test_a_gradebook_of_any_platform(
 
 def test_several_lessons_fill_one_gradebook(tmp_path: Path) -> None:
     """Catches a second lesson that overwrites the first, and a `Grade` that would be both."""
-    (tmp_path / "in.csv").write_bytes(b"\xef\xbb\xbfid,06_rewinding,Grade\ns1,,7\n")
+    (tmp_path / "in.csv").write_bytes(b"\xef\xbb\xbfid,06_rewinding,Other\ns1,,7\n")
     both = [*GRADES, (SIX, {"s1": 9.0})]
     fill(tmp_path / "in.csv", tmp_path / "out.csv", both, [ADA, BO])
     assert (
         tmp_path / "out.csv"
-    ).read_bytes() == b"\xef\xbb\xbfid,06_rewinding,Grade,05_winning_tickets\ns1,9,7,3.5\n"
+    ).read_bytes() == b"\xef\xbb\xbfid,06_rewinding,Other,05_winning_tickets\ns1,9,7,3.5\n"
+    (tmp_path / "in.csv").write_text("id,06_rewinding,Grade\ns1,,7\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="one column Grade, .* choose one with --lesson"):
+        fill(tmp_path / "in.csv", tmp_path / "out.csv", both, [ADA, BO])
 
 
 def test_a_file_that_is_not_the_gradebook_is_refused(tmp_path: Path) -> None:
@@ -210,6 +234,7 @@ def test_a_file_that_is_not_the_gradebook_is_refused(tmp_path: Path) -> None:
             "which column .* Name it with --column",
         ),
         ("id,Quiz\ns1,\n", "Quizz", "has no column 'Quizz'; it has id, Quiz"),
+        ("id,E-mail\ns1,\ns2,a@b.c\n", "E-mail", "holds text, such as 'a@b.c', and no grades"),
     ):
         (tmp_path / "in.csv").write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=why):

@@ -711,6 +711,10 @@ EXERCISES = (
             ),
             Case(([1.0, 0.5, 0.2], [0.85, 0.86, 0.87], 0.85), "It matches everywhere."),
             Case(
+                ([0.8, 0.4, 0.2], [0.853, 0.851, 0.80], 0.85),
+                "0.853 and 0.851 are a little above 0.85, and so they match.",
+            ),
+            Case(
                 ([0.8, 0.5], [0.85, 0.8455], 0.85),
                 "0.8455 is not below 0.85 - 0.005 = 0.845; half a percentage point is not 0.5 % of 0.85.",
             ),
@@ -748,6 +752,10 @@ EXERCISES = (
             Misconception(
                 _with_tolerance(0.0),
                 "You compare with the dense accuracy itself; a ticket matches down to 0.005 below it.",
+            ),
+            Misconception(
+                _down_to(lambda accuracy, dense: accuracy > dense),
+                "You ask for more than the dense accuracy; a ticket matches down to 0.005 below it.",
             ),
             Misconception(
                 _with_tolerance(-0.005), "You add 0.005 to the dense accuracy; subtract it: dense - 0.005."

@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lthkit.classroom.exercises import Exercise, find
+from lthkit.classroom.exercises import Exercise, every, find
 from lthkit.classroom.grading.notebooks import Code, plain
 from lthkit.classroom.grading.slices import Statement, needed, statements
 
@@ -160,12 +161,16 @@ def _readable(text: str) -> list[Statement]:
         return []
 
 
-def lesson_of(cells: Iterable[Code], lessons: Sequence[Lesson]) -> Lesson | None:
-    """The lesson that a submission without a telling name belongs to: the one with most of its functions."""
-    text = "\n".join(cell.text for cell in cells)
-    counts = [
-        sum(bool(re.search(rf"\b{re.escape(e.name)}\b", text)) for e in lesson.exercises)
-        for lesson in lessons
-    ]
-    best = max(counts, default=0)
-    return lessons[counts.index(best)] if best and counts.count(best) == 1 else None
+def lesson_in(cells: Iterable[Code]) -> str:
+    """The number of the lesson whose exercises a submission defines, or has the cells of, most of; "" if there is none."""
+    text, counts = "", Counter[str]()
+    for cell in cells:
+        text += cell.text + "\n"
+        counts[cell.mark[:2]] += bool(cell.mark)
+    for exercise in every():
+        counts[exercise.id[:2]] += bool(
+            re.search(rf"^\s*def {re.escape(exercise.name)}\b", text, re.MULTILINE)
+        )
+    best = max(counts.values(), default=0)
+    most = [number for number, count in counts.items() if count == best and best]
+    return most[0] if len(most) == 1 else ""

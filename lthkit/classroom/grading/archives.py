@@ -73,9 +73,7 @@ def read(paths: Sequence[Path], lessons: Collection[str]) -> tuple[list[Handed],
                 f"there is no {path}; give the folder or the zip file that the platform gave you."
             )
         found = list(_files(path))
-        times = {
-            f.parts[:-1]: t for f in found if f.parts[-1] == "timestamp.txt" if (t := _timestamp(f.content))
-        }
+        times: dict[tuple[str, ...], datetime] = {}
         work = []
         for file in found:
             name = file.parts[-1]
@@ -83,6 +81,13 @@ def read(paths: Sequence[Path], lessons: Collection[str]) -> tuple[list[Handed],
                 work.append(file)
             elif name != "timestamp.txt":
                 aside.append(f"{'/'.join(file.parts)}: neither a notebook nor a .py file")
+            elif time := _timestamp(file.content):
+                times[file.parts[:-1]] = time
+            else:
+                said = file.content[:40].decode("utf-8", "replace").strip()
+                aside.append(
+                    f"{'/'.join(file.parts)}: {said!r} is not a time; write it like 2026-10-01 18:30, and collect again"
+                )
         strip = _common(work, lessons)
         for file in work:
             handed.append(_handed(file, strip, lessons, times.get(file.parts[:-1])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +16,22 @@ from pathlib import Path
 from lthkit import files
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
-from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_of, read_lesson
+from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_in, read_lesson
 from lthkit.classroom.grading.archives import Handed
 from lthkit.classroom.grading.collected import (
     Collected,
     fingerprint,
+    follow,
     read_record,
     record,
     release_of,
     set_aside,
     stays,
     submitted,
+    sure,
 )
 from lthkit.classroom.grading.course import Course
+from lthkit.classroom.grading.notebooks import Code
 from lthkit.classroom.grading.roster import Roster, Student
 
 
@@ -65,22 +69,24 @@ def collect(
         raise ValueError(f"no lesson was staged in {course.folder} yet: lthkit grade stage 05")
     lessons = [read_lesson(release_of(course, a)) for a in chosen]
     roster = rosters.read(course.path(rosters.NAME))
+    follow(course, roster)
     if roster_only and not roster.students:
         raise ValueError(f"--roster-only needs a list of students, and {course.path(rosters.NAME)} has none.")
     handed, aside = archives.read(paths, list(course.assignments))
-    best: dict[tuple[str, str], tuple[Handed, Student, list[str]]] = {}
+    best: dict[tuple[str, str], tuple[_Opened, Student, list[str]]] = {}
     named: dict[str, str] = {}
-    for file in handed:
-        if not roster.find(file.number, file.name) and not file.name.strip():
-            aside.append(f"{file.file}: whose is it? Put it into a folder with the student's name")
+    for file in map(_open, handed):
+        name, number, shown = file.handed.name, file.handed.number, file.handed.file
+        if not roster.find(number, name) and not name.strip():
+            aside.append(f"{shown}: whose is it? Put it into a folder with the student's name")
             continue
-        which = _lesson(file, lessons)
+        which, why = _lesson(file, lessons)
         if which is None:
-            aside.append(f"{file.file}: it names no staged lesson, and holds none of their functions")
+            aside.append(f"{shown}: {why}")
             continue
-        student = _student(file, roster, named)
+        student = _student(file.handed, roster, named)
         if roster_only and student.id not in roster.students:
-            aside.append(f"{file.file}: {student.name} is not in the roster")
+            aside.append(f"{shown}: {student.name} is not in the roster")
             continue
         key = student.id, which.name
         if key in best:
@@ -88,51 +94,77 @@ def collect(
             best[key] = newer, student, [*best[key][2], _twice(older, newer)]
         else:
             best[key] = file, student, []
+        if why:
+            best[key][2].append(f"{shown} {why}.")
     by_name = {x.name: x for x in lessons}
     found = []
     for (_, name), (file, student, notes) in best.items():
-        if roster.students and student.id not in roster.students:
-            notes.append("not in the roster.")
         one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
         found += [one] if one else []
         aside += [left] if left else []
     return sorted(found, key=lambda c: (c.lesson, c.student)), aside
 
 
-def _order(file: Handed) -> tuple[bool, datetime, bool, str]:
+@dataclass(frozen=True)
+class _Opened:
+    """A file and its code cells, or the problem why it has none."""
+
+    handed: Handed
+    cells: tuple[Code, ...] = ()
+    problem: str = ""
+
+
+def _open(file: Handed) -> _Opened:
+    if file.problem:
+        return _Opened(file, problem=file.problem)
+    try:
+        return _Opened(file, tuple(notebooks.read(file.file, file.content)))
+    except notebooks.Unreadable as error:
+        return _Opened(file, problem=str(error))
+
+
+def _order(file: _Opened) -> tuple[bool, datetime, bool, str]:
     """A readable file is better than one that is not, a notebook better than a .py file of the same time."""
-    return not file.problem, file.time or datetime.min, file.file.lower().endswith(".ipynb"), file.file
+    handed = file.handed
+    return not file.problem, handed.time or datetime.min, handed.file.lower().endswith(".ipynb"), handed.file
 
 
-def _twice(older: Handed, newer: Handed) -> str:
+def _twice(older: _Opened, newer: _Opened) -> str:
     """What the instructor should know of two files of one student."""
+    one, other = older.handed.file, newer.handed.file
     if older.problem:
-        return f"handed in more than once; {older.file} cannot be read, and {newer.file} is graded."
-    if older.sure and newer.sure:
-        return f"handed in more than once; {newer.file} is the latest and is graded, {older.file} is not."
+        return f"handed in more than once; {one} cannot be read, and {other} is graded."
+    if older.handed.sure and newer.handed.sure:
+        return f"handed in more than once; {other} is the latest and is graded, {one} is not."
     return (
-        f"handed in more than once, and nothing says for sure which is the latest; {newer.file} is graded. Is it "
-        f"{older.file}? Then take the other one out of the folder and collect again."
+        f"handed in more than once, and nothing says for sure which is the latest; {other} is graded. Is it {one}? Then "
+        "take the other one out of the folder and collect again."
     )
 
 
-def _lesson(file: Handed, lessons: Sequence[Lesson]) -> Lesson | None:
-    if len(lessons) == 1 and file.problem:
-        return lessons[0]
-    name = archives.lesson_named(file.file, [x.name for x in lessons])
-    if name is not None:
-        return next(x for x in lessons if x.name == name)
-    try:
-        found = lesson_of(notebooks.read(file.file, file.content), lessons)
-    except notebooks.Unreadable:
-        found = None
-    if found is None and len(lessons) == 1 and file.file.lower().endswith(".ipynb"):
-        return lessons[0]
-    return found
+def _lesson(file: _Opened, lessons: Sequence[Lesson]) -> tuple[Lesson | None, str]:
+    """The staged lesson that a file belongs to, by what is in it, then by its name; and what the instructor should know."""
+    by_name = archives.lesson_named(file.handed.file, [x.name for x in lessons])
+    named = next((x for x in lessons if x.name == by_name), None)
+    only = lessons[0] if len(lessons) == 1 else None
+    number = lesson_in(file.cells)
+    if file.problem:
+        found = named or only
+        return found, "" if found else file.problem
+    if not number:
+        found = named or (only if file.handed.file.lower().endswith(".ipynb") else None)
+        return found, "" if found else "it names no staged lesson, and holds none of their functions"
+    inside = next((x for x in lessons if x.name.startswith(number)), None)
+    if inside is None:
+        return None, f"it holds the functions of lesson {number}, which is not staged or not chosen"
+    if named is not None and named is not inside:
+        return inside, f"is named like lesson {named.name[:2]} and holds the functions of lesson {number}"
+    return inside, ""
 
 
 def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
     found = roster.find(file.number, file.name)
+    found = found or roster.guess(file.name)
     if found is not None:
         return found
     name = f"{file.name}_{file.number}" if file.number else file.name
@@ -146,20 +178,15 @@ def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
 def _collect(
     course: Course,
     lesson: Lesson,
-    file: Handed,
+    opened: _Opened,
     student: Student,
     notes: Sequence[str],
     dates: bool,
     replace: bool,
 ) -> tuple[Collected | None, str]:
     """The record of a file, which is written; or, if what was there before stays, a sentence on it."""
-    problem = file.problem
-    answers: dict[str, Answer] = {}
-    if not problem:
-        try:
-            answers = find_answers(notebooks.read(file.file, file.content), lesson)
-        except notebooks.Unreadable as error:
-            problem = str(error)
+    file, problem = opened.handed, opened.problem
+    answers = {} if problem else find_answers(opened.cells, lesson)
     time = file.time if file.time and (dates or file.sure) else None
     due = course.assignments[lesson.name].due
     done = Collected(
@@ -169,6 +196,8 @@ def _collect(
         file.file,
         time=time.isoformat(sep=" ", timespec="seconds") if time else "",
         said_late=file.said_late,
+        number=file.number,
+        dated=file.time.isoformat(sep=" ", timespec="seconds") if file.time else "",
         dated_late=bool(due and file.time and not time and file.time > due),
         problem=problem,
         found=tuple(a.exercise for a in answers.values() if a.code),
@@ -187,7 +216,7 @@ def _collect(
                 f"{file.file}: {why}; {before.file}, collected of {student.id} on {before.on[:16]}, stays. "
                 "To take this one: --replace"
             )
-        done = changed(done, replaced=set_aside(course, before))
+        done = changed(done, replaced=set_aside(course, before, certain=sure(before, done)))
     _write(course, done, answers, time)
     return done, ""
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lthkit import files
 from lthkit.classroom.grading.course import Assignment, Course
+from lthkit.classroom.grading.roster import Roster, plain
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Collected:
 
     `said_late`: the platform calls it late; `dated_late`: only the file's own date is late, which may be that of a copy.
     `problem` says why nothing could be read; `missing` why an exercise has no answer; `notes` are for the instructor.
+    `number` is the platform's for the student, `dated` the file's date, whatever it is worth.
     `digest` is that of the file as it came, `on` when it was first collected, `replaced` what it took the place of.
     """
 
@@ -38,13 +40,15 @@ class Collected:
     blank: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    number: str = ""
+    dated: str = ""
     digest: str = ""
     on: str = ""
     replaced: str = ""
 
     def line(self) -> str:
         """One line for the terminal."""
-        begin = f"{self.lesson[:2]}, {self.student}:"
+        begin = f"{self.lesson[:2]}, {called(self.student, self.name)}:"
         if self.problem:
             return f"{begin} {self.file}: {self.problem}"
         parts = [f"{len(self.found)} answered"]
@@ -52,6 +56,12 @@ class Collected:
         parts += [f"{e}: {why}" for e, why in self.missing.items()]
         parts += [self.replaced] if self.replaced else []
         return f"{begin} {'; '.join([*parts, *self.notes])}"
+
+
+def called(student: str, name: str) -> str:
+    """A student for the terminal: the id, and the name where that is another one."""
+    same = not name or plain(name) in (plain(student), plain(student).rstrip("0123456789"))
+    return student if same else f"{student} {name}"
 
 
 def release_of(course: Course, assignment: Assignment) -> Path:
@@ -101,12 +111,21 @@ def stays(before: Collected, new: Collected) -> str:
         return f"it is older, of {new.time[:16]}" if new.time < before.time else ""
     if before.said_late and not new.said_late and not (new.time or before.time):
         return "it is older: the platform calls late what was collected before, and not this one"
+    if new.dated and before.dated and new.dated < before.dated:
+        return f"its date is older, {new.dated[:16]} and not {before.dated[:16]}"
     return ""
 
 
-def set_aside(course: Course, before: Collected) -> str:
+def sure(before: Collected, new: Collected) -> bool:
+    """Whether the platform itself says that the new one is newer."""
+    return bool(new.time and before.time) or (new.said_late and not before.said_late)
+
+
+def set_aside(course: Course, before: Collected, *, certain: bool) -> str:
     """Keep what a newer file takes the place of; returns the words for the record of the newer one."""
     text = f"replaces {before.file}, collected on {before.on[:16]}"
+    if not certain:
+        text += ", though nothing says for sure which is the newer one"
     notebook = submitted(course, before.lesson, before.student)
     if not notebook.is_file():
         return text
@@ -120,6 +139,28 @@ def set_aside(course: Course, before: Collected) -> str:
 def _earlier(folder: Path, student: str) -> list[Path]:
     name = re.compile(re.escape(student) + r"-\d+\.ipynb")
     return [p for p in folder.glob("*.ipynb") if name.fullmatch(p.name)]
+
+
+def follow(course: Course, roster: Roster) -> None:
+    """Give what was collected of somebody the id that the roster has for them now, as far as nothing stands there yet."""
+    for lesson in course.assignments:
+        for student in students(course, lesson):
+            old = record(course, lesson, student)
+            known = read_record(old)
+            if known is None or student in roster.students:
+                continue
+            found = roster.find(known.number, known.name) or roster.guess(known.name)
+            if found is None or record(course, lesson, found.id).exists():
+                continue
+            was, now = (submitted(course, lesson, s).parent for s in (student, found.id))
+            if was.is_dir() and not now.exists():
+                now.parent.mkdir(parents=True, exist_ok=True)
+                was.rename(now)
+            files.write_json(
+                record(course, lesson, found.id),
+                vars(replace(known, student=found.id, name=found.name or known.name)),
+            )
+            forget(course, student, lesson=lesson)
 
 
 def forget(course: Course, student: str, *, lesson: str | None = None) -> list[str]:

@@ -79,7 +79,7 @@ def fill(
         raise ValueError(f"--column {column!r} is for one lesson: name it with --lesson.")
     done = []
     for assignment, points in grades:
-        place = _place(path, headings, assignment.name, column, alone=len(grades) == 1)
+        place = _place(path, table, assignment.name, column, alone=len(grades) == 1)
         added = place == len(headings)
         if added:
             headings.append(assignment.name)
@@ -91,17 +91,25 @@ def fill(
     return done
 
 
-def _place(path: Path, headings: Sequence[str], lesson: str, column: str | None, *, alone: bool) -> int:
+def _place(path: Path, table: Sequence[list[str]], lesson: str, column: str | None, *, alone: bool) -> int:
     """Where the lesson's column is; behind the last one if it has none."""
+    headings = table[0]
     if column is not None:
         exact = [i for i, h in enumerate(headings) if h.strip().casefold() == column.strip().casefold()]
         if len(exact) != 1:
             raise ValueError(f"{path} has no column {column!r}; it has {', '.join(headings)}.")
+        other = next((c for row in table[1:] for c in row[exact[0] : exact[0] + 1] if _text(c)), None)
+        if other is not None:
+            raise ValueError(f"{path}: the column {column!r} holds text, such as {other!r}, and no grades.")
         return exact[0]
     named = [i for i, h in enumerate(headings) if plain(lesson) in plain(h)]
     real = [i for i in named if "(real)" in headings[i].casefold()]
     worksheet = [i for i, h in enumerate(headings) if h.strip().casefold() == "grade"]
-    places = real or named or (worksheet if alone else [])
+    places = real or named or worksheet
+    if places == worksheet and worksheet and not alone:
+        raise ValueError(
+            f"{path} has one column Grade, and there are grades of several lessons: choose one with --lesson."
+        )
     if len(places) > 1:
         which = " or ".join(repr(headings[i]) for i in places)
         raise ValueError(f"{path}: which column is that of {lesson}, {which}? Name it with --column.")
@@ -133,7 +141,7 @@ def _fill(
 def _other(cell: str, points: float) -> bool:
     """Whether a cell held another grade; platforms write `-` for none."""
     number = _number(cell)
-    return cell.strip() not in ("", "-") if number is None else number != points
+    return _text(cell) if number is None else number != points
 
 
 def _most(table: Sequence[Sequence[str]], place: int) -> float | None:
@@ -145,6 +153,10 @@ def _most(table: Sequence[Sequence[str]], place: int) -> float | None:
     if names[place] == "grade" and "maximum grade" in names and len(table) > 1:
         return _number(table[1][names.index("maximum grade")])
     return None
+
+
+def _text(cell: str) -> bool:
+    return cell.strip() not in ("", "-") and _number(cell) is None
 
 
 def _number(cell: str) -> float | None:

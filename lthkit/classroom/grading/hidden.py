@@ -54,9 +54,10 @@ def _cases(path: Path) -> dict[str, tuple[Case, ...]]:
     found = {}
     for exercise_id, calls in cases.items():
         exercise = find(str(exercise_id))
-        if not isinstance(calls, (list, tuple)):
+        if not isinstance(calls, list):
             raise ValueError(
-                f"{path.name}, {exercise_id}: expected a list of calls, and this is {type(calls).__name__}."
+                f"{path.name}, {exercise_id}: expected a list of calls, [(arguments, of, one, call)], and this is "
+                f"{type(calls).__name__}."
             )
         for i, arguments in enumerate(calls):
             where = f"{path.name}, {exercise_id}, call {i + 1}"

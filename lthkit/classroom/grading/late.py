@@ -16,6 +16,13 @@ class LateRule:
     days: int = 5
     grace_minutes: int = 15
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.percent_per_day <= 100 or self.days < 0:
+            raise ValueError(
+                f"late work cannot lose {self.percent_per_day:g} % a day and all after {self.days} days; expected 0 to 100 "
+                "% and 0 days or more."
+            )
+
     def sentence(self) -> str:
         return (
             f"Late work loses {self.percent_per_day:g} % of its points for each day begun, and is worth nothing after "

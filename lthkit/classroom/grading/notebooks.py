@@ -45,8 +45,8 @@ def read(name: str, content: bytes) -> list[Code]:
 def _notebook(text: str) -> list[Code]:
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not a whole notebook ({str(error).partition(':')[0]}).") from None
+    except (ValueError, RecursionError):
+        raise Unreadable("it is not a whole notebook: it is damaged, cut off or something else.") from None
     cells = value.get("cells") if isinstance(value, dict) else None
     if cells is None and isinstance(value, dict) and isinstance(value.get("worksheets"), list):
         cells = [cell for sheet in value["worksheets"] for cell in sheet.get("cells", [])]  # version 3

@@ -32,7 +32,7 @@ STATES = {
     "stopped": "did not finish",
     "hidden": "right on the visible cases only",
     "blank": "not attempted",
-    "missing": "not found",
+    "missing": "not found, or not Python",
 }
 
 
@@ -48,6 +48,7 @@ class Row:
     days: int = 0
     kept: float = 1.0
     handed_in: bool = True
+    stranger: bool = False
 
     @property
     def graded(self) -> bool:
@@ -74,7 +75,12 @@ class Row:
             parts += [x for x in (self.result.problem, self.result.fault) if x]
         parts += [f"{v.exercise}: {v.lines[0]}" for v in self._missing()]
         if self.record and self.record.said_late and not self.record.time:
-            parts.append("the platform says late and not how late: one day is counted")
+            counted = f"{self.days} day is counted" if self.days else "the extension is taken to cover it"
+            parts.append(f"the platform says late and not how late: {counted}.")
+        if self.record and "nothing says" in self.record.replaced:
+            parts.append(f"{self.record.replaced}.")
+        if self.stranger:
+            parts.append("not in the roster.")
         return " ".join([*parts, *(self.record.notes if self.record else ())])
 
     def _missing(self) -> list[Verdict]:
@@ -100,6 +106,7 @@ def report(course: Course, *, lesson: str | None = None) -> list[Written]:
         ValueError: the lesson was not staged, the roster cannot be read, or nothing was graded yet.
     """
     roster = rosters.read(course.path(rosters.NAME))
+    collected.follow(course, roster)
     found = [(a, rows(course, a, roster)) for a in course.chosen(lesson)]
     if not any(row.result for _, of_lesson in found for row in of_lesson):
         collected_yet = any(collected.students(course, a.name) for a, _ in found)
@@ -146,7 +153,8 @@ def _row(course: Course, assignment: Assignment, roster: Roster, id_: str) -> Ro
     if record and record.said_late and time is None and not student.extension:
         days = 1
     handed_in = record is not None or collected.submitted(course, assignment.name, id_).is_file()
-    return Row(student, assignment, result, record, days, late.kept(course.late, days), handed_in)
+    stranger = bool(roster.students) and id_ not in roster.students
+    return Row(student, assignment, result, record, days, late.kept(course.late, days), handed_in, stranger)
 
 
 def _report(course: Course, assignment: Assignment, found: Sequence[Row]) -> Written:

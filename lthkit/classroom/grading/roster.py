@@ -18,11 +18,11 @@ MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 
 _HEADINGS = {
     "id": (
-        "id",
         "id number",
         "student id",
         "sis user id",
         "sis login id",
+        "id",
         "username",
         "user name",
         "login id",
@@ -64,6 +64,21 @@ class Roster:
             if len(found) == 1:
                 return self.students[next(iter(found))]
         return None
+
+    def guess(self, name: str) -> Student | None:
+        """The one student whose number, or whose name of two words or more, is among the words of a file's name."""
+        words = set(_words(name))
+        found = []
+        for s in self.students.values():
+            number = len(s.id) > 2 and any(c.isdigit() for c in s.id)
+            named = _words(s.name)
+            if number and plain(s.id) in words or len(named) > 1 and words.issuperset(named):
+                found.append(s)
+        return found[0] if len(found) == 1 else None
+
+
+def _words(name: str) -> list[str]:
+    return [word for part in re.split(r"[\s_.,;-]+", name) if (word := plain(part))]
 
 
 def plain(name: str) -> str:
@@ -125,6 +140,9 @@ def named_in(row: Mapping[str, str]) -> list[str]:
 def _given(row: Mapping[str, str]) -> dict[str, str]:
     found = {what: _cell(row, headings) for what, headings in _HEADINGS.items()}
     found["platform"] = found["platform"].removeprefix("Participant ")  # Moodle's worksheet
+    found["platform"] = found["platform"] or _cell(
+        row, ("id",)
+    )  # Canvas's own, where it has another one beside it
     return found
 
 

@@ -24,6 +24,7 @@ from lthkit import files
 from lthkit.classroom.exercises import Exercise, find
 from lthkit.classroom.grading import collected, hidden, notebooks
 from lthkit.classroom.grading import course as courses
+from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, program, read_lesson
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
@@ -49,9 +50,9 @@ class Result:
     def points(self) -> float:
         return sum(v.points for v in self.verdicts)
 
-    def line(self) -> str:
-        """One line for the terminal."""
-        begin = f"{self.lesson[:2]}, {self.student}:"
+    def line(self, name: str = "") -> str:
+        """One line for the terminal, with the student's name if it is known."""
+        begin = f"{self.lesson[:2]}, {collected.called(self.student, name)}:"
         if not self.verdicts:
             return f"{begin} no grade  {self.problem or self.fault}"
         of = sum(v.of for v in self.verdicts)
@@ -77,6 +78,7 @@ def run(
     Raises:
         ValueError: the lesson was not staged, nothing was collected, or `hidden_tests.py` is wrong; nothing was graded.
     """
+    collected.follow(course, rosters.read(course.path(rosters.NAME)))
     tasks = [(a, student) for a in course.chosen(lesson) for student in collected.students(course, a.name)]
     if not tasks:
         raise ValueError(
@@ -93,7 +95,8 @@ def run(
     for result in _side_by_side(open_tasks, jobs or min(os.cpu_count() or 1, 4)):
         files.write_json(where(course, result.lesson, result.student), asdict(result))
         results.append(result)
-        report(result.line())
+        known = collected.read_record(collected.record(course, result.lesson, result.student))
+        report(result.line(known.name if known else ""))
     return sorted(results, key=lambda r: (r.lesson, r.student))
 
 

@@ -99,6 +99,8 @@ def stage(
         raise ValueError("no lesson was given; write its number: lthkit grade stage 05")
     points = _points(points or {}, chosen)
     if hidden_tests is not None:
+        if not hidden_tests.is_file():
+            raise FileNotFoundError(f"there is no file {hidden_tests} of hidden tests.")
         hidden.require_agreement(hidden_tests)
     course = _class(folder, section, seed, late)
     own = course.path("hidden_tests.py")

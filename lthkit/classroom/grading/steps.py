@@ -8,6 +8,7 @@ from datetime import datetime
 from time import perf_counter
 
 from lthkit.classroom.grading import course as courses
+from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.collect import collect
 from lthkit.classroom.grading.collected import forget, students
@@ -46,10 +47,16 @@ def _stage(arguments: argparse.Namespace, say: Say) -> int:
         say(f"  for students: {_short(course, 'release', a.name, f'{a.name}.ipynb')}")
     if any(a.due for a in staged):
         say(course.late.sentence())
-    if own := own_cases(course.path("hidden_tests.py")):
-        say(f"cases of your own: {', '.join(f'{e} {len(cases)}' for e, cases in own.items())}")
+    _say_own_cases(course, say)
     say(f"keep to yourself: {_short(course, courses.NAME)}, which has the seed of the hidden cases")
     return 0
+
+
+def _say_own_cases(course: courses.Course, say: Say) -> None:
+    own = own_cases(course.path("hidden_tests.py"))
+    told = [f"{e} {len(cases)}{'' if course.of_exercise(e) else ' (not staged)'}" for e, cases in own.items()]
+    if told:
+        say(f"cases of your own: {', '.join(told)}")
 
 
 def _points_before(arguments: argparse.Namespace) -> dict[str, Mapping[str, float]]:
@@ -77,9 +84,17 @@ def _collect(arguments: argparse.Namespace, say: Say) -> int:
     )
     for one in found:
         say(one.line())
+    in_roster = rosters.read(course.path(rosters.NAME)).students
+    if in_roster and (strangers := [c.student for c in found if c.student not in in_roster]):
+        say(f"not in the roster: {', '.join(strangers)}")
     if late := [c.student for c in found if c.dated_late]:
         say(
             f"dates after the due time: {', '.join(late)}. They count only with --dates, since a copy has the date of copying"
+        )
+    if not found and not aside:
+        given = ", ".join(map(str, arguments.paths))
+        raise ValueError(
+            f"{given} has no notebook and no .py file; give what the platform lets you download."
         )
     for sentence in aside:
         say(f"left aside: {sentence}")
@@ -106,6 +121,7 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
         f"{len(fresh)} done in {minutes:.1f} minutes, {len(results) - len(fresh)} unchanged; points are those before "
         "the rule for late work"
     )
+    _say_own_cases(course, say)
     if unread := [r for r in results if r.problem]:
         say(f"{len(unread)} without a grade, since the file cannot be read: {_names(unread)}")
     faults = [r for r in results if r.fault]
@@ -175,9 +191,10 @@ def _late(text: str | None) -> LateRule | None:
         return None
     percent, _, days = text.partition(",")
     try:
-        return LateRule(float(percent), int(days or LateRule().days))
+        numbers = float(percent), int(days or LateRule().days)
     except ValueError:
         raise ValueError(f"--late {text!r} was given; write PERCENT,DAYS, such as 10,5.") from None
+    return LateRule(*numbers)
 
 
 def _short(course: courses.Course, *parts: str) -> str:
