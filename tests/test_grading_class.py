@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +226,12 @@ def test_a_roster_that_comes_later_is_followed(course: Course, tmp_path: Path, c
     command("run")
     course.path("roster.csv").write_text("id,name\n1001,Ada Lovelace\n1003,Max\n", encoding="utf-8")
     assert "05, 1001 Ada Lovelace: 4 of 4" in command("run").out
+    course.path("results", LESSON, "1001.json").write_text(
+        '{"student": "1001", "lesson": "05", "verdicts": []}'
+    )
+    course.path("results", LESSON, "Bo_Li_2.json").unlink()
+    assert "for what it holds now: lthkit grade run" in command("report").err
+    command("run")
     said = command("report").out
     assert students(course, LESSON) == ["1001", "Bo_Li_2"] and "- Bo_Li_2: not in the roster." in said
     assert sorted(p.stem for p in course.path("reports", LESSON, "feedback").iterdir()) == ["1001", "Bo_Li_2"]
@@ -271,6 +278,32 @@ def test_dates_tell_the_older_file_where_nobody_else_does(
     assert "- ada: replaces" in command("report").out
 
 
+def test_the_dates_in_zip_files_are_believed(course: Course, tmp_path: Path, command: Command) -> None:
+    """Catches an alarm for each resubmission of a whole class, and a date within the free minutes that is called late."""
+    for name, answers, at in (("a", {}, (2026, 10, 1, 9, 0, 0)), ("b", RIGHT, (2026, 10, 2, 0, 10, 0))):
+        content = with_answers(course, tmp_path / f"{name}.ipynb", answers).read_bytes()
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("Ada_1_assignsubmission_file_/x.ipynb", at), content)
+        said = command("collect", str(tmp_path / f"{name}.zip")).out
+    assert "4 answered; replaces" in said and "for sure" not in said and "after the due time" not in said
+    said = command("collect", str(tmp_path / "a.zip")).out
+    assert "left aside" in said and "its date is older, 2026-10-01 09:00" in said
+
+
+def test_the_same_error_of_many_is_shown(course: Course, tmp_path: Path, command: Command) -> None:
+    """Catches an error that lies in the lesson or in the grading and costs a whole class its points in silence."""
+    broken = RIGHT | {
+        "05.2": "def matching_density(densities, ticket, dense):\n    return nowhere(densities)\n"
+    }
+    for name in ("ada", "bo", "li"):
+        with_answers(course, tmp_path / "in" / name / "a.ipynb", broken)
+    command("collect", str(tmp_path / "in"))
+    command("run")
+    said = command("report").out
+    assert "- 05.2, 3 of 3: It stopped with NameError: name 'nowhere' is not defined" in said
+    assert "- 05.2: 3 functions end in the same error. Is it theirs, or the lesson's?" in said
+
+
 def test_strays_can_be_left_aside_or_forgotten(course: Course, tmp_path: Path, command: Command) -> None:
     """Catches a colleague's trial in the list of grades, and a page that stays when its student is gone."""
     course.path("roster.csv").write_text("id,name\nada,Ada\n", encoding="utf-8")
@@ -310,7 +343,9 @@ def test_a_gradebook_on_the_command_line(course: Course, tmp_path: Path, command
     said = command("report", "--gradebook", str(book), "--column", "Quiz")
     assert said.rc == 0 and "gradebook: 'Quiz' (a column of the file): 1 grades, 0 of them" in said.out
     assert book.read_text(encoding="utf-8") == "id,Quiz\nada,\n"
-    assert course.path("reports", "gradebook-book.csv").read_text(encoding="utf-8") == "id,Quiz\nada,4\n"
+    assert (
+        course.path("reports", LESSON, "gradebook-book.csv").read_text(encoding="utf-8") == "id,Quiz\nada,4\n"
+    )
     for options, why in (
         (("--column", "Quiz"), "give it with --gradebook"),
         (("--gradebook", str(book), "--column", "Q"), "has no column 'Q'"),

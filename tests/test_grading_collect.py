@@ -18,11 +18,14 @@ from lthkit.classroom.grading.answers import Lesson, find_answers, program, read
 from lthkit.classroom.grading.collect import collect, repaired
 from lthkit.classroom.grading.collected import submitted
 from lthkit.classroom.grading.course import Course
+from lthkit.classroom.grading.judging import FromText
 from lthkit.classroom.grading.late import parse_time
 from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
 from lthkit.classroom.grading.slices import needed, statements
 from lthkit.classroom.grading.stage import stage
-from tests.submissions import HELPERS, LESSON, RIGHT, course_root, exported, filled
+from lthkit.classroom.judge import judge
+from lthkit.classroom.running import in_process
+from tests.submissions import HELPERS, LESSON, RIGHT, ROOT, course_root, exported, filled
 
 LESSONS = (LESSON, "06_rewinding")
 
@@ -322,6 +325,23 @@ def test_an_answer_runs_from_nothing(lesson: Lesson) -> None:
     space = {}
     exec(program(lesson, found, "05.4"), space)
     assert "analysis" in space and "torch" not in program(lesson, found, "05.4")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda p: p.stem[:2])
+def test_the_solved_lesson_passes(path: Path) -> None:
+    """Catches an answer that is right in the notebook and has lost an import, a helper or an earlier answer on the way."""
+    each = read_lesson(path)
+    solved = read(path.name, (ROOT / "solutions" / path.name).read_bytes())
+    for answers_of in (
+        solved,
+        [c for c in solved if c.mark != f"{path.stem[:2]}.1"],
+    ):  # the second with 1 left out
+        found = find_answers(answers_of, each)
+        for exercise_id, answer in found.items():
+            if answer.code:
+                function = FromText(program(each, found, exercise_id), find(exercise_id).name, "<answer>")
+                outcome = judge(find(exercise_id), find(exercise_id).reference, runner=lambda _, cases: in_process(function, cases))  # fmt: skip  # noqa: B023
+                assert outcome.state == "passed", (exercise_id, outcome.lines)
 
 
 def test_a_repaired_notebook_is_repaired_once(

@@ -134,7 +134,7 @@ def test_late_work_and_a_gradebook(course: Course, tmp_path: Path) -> None:
     canvas = "Student,ID,05_winning_tickets (991),Other\nPoints Possible,,10,\nAda Lovelace,1,,3\nBo,2,,=4\nStranger,3,,\n"
     (tmp_path / "canvas.csv").write_text(canvas, encoding="utf-8")
     where, (filled,) = fill_gradebook(course, [written], tmp_path / "canvas.csv")
-    assert where == course.path("reports", "gradebook-canvas.csv") and filled.unplaced == ("li",)
+    assert where == course.path("reports", LESSON, "gradebook-canvas.csv") and filled.unplaced == ("li",)
     assert where.read_text(encoding="utf-8") == canvas.replace("lace,1,,", "lace,1,3.2,").replace(
         "2,,", "2,4,"
     )

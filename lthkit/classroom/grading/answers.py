@@ -133,7 +133,7 @@ def _absent(exercise: Exercise, own: Sequence[Statement], marked: set[str], less
     said = f"there is no function `{exercise.name}`"
     if renamed:
         where = "its cell defines" if renamed[0] in marked else "the nearest name is"
-        return f"{said}; {where} `{renamed[0]}`. Was it renamed? Give it its name back and collect again."
+        return f"{said}; {where} `{renamed[0]}`. Was it renamed? Give it its name back."
     return f"{said}, and no cell of the exercise: was it deleted?"
 
 
@@ -142,10 +142,10 @@ def program(lesson: Lesson, answers: dict[str, Answer], exercise_id: str) -> str
     place = lesson.places[exercise_id]
     at = {where: e for e, where in lesson.places.items()}
     pool: list[Statement] = []
-    for i, text in enumerate(lesson.cells[:place]):
-        own = answers[at[i]].code if i in at else ""
-        pool += _readable(own or text)
-    pool += _readable(answers[exercise_id].code)
+    for i, text in enumerate(lesson.cells[: place + 1]):
+        own = _readable(answers[at[i]].code) if i in at else []
+        # An exercise's cell may hold more than its stub: an import that later cells need.
+        pool += [s for s in _readable(text) if not (own and s.blank)] + own
     return "\n".join(_without_use(s.text) for s in needed([find(exercise_id).name], pool))
 
 

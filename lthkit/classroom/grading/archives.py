@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 LARGEST = 64 * 2**20  # bytes of one file
+ZIP_DATE = "the date in the zip file"
 _KINDS = (".ipynb", ".py")
 _SKIPPED = (".ipynb_checkpoints", "__MACOSX", "__pycache__")
 
@@ -156,7 +157,7 @@ def _zipped(content: bytes, outer: tuple[str, ...], name: str, depth: int = 0) -
         if entry.filename.lower().endswith(".zip") and depth < 3:
             yield from _zipped(inner, parts, entry.filename, depth + 1)
         else:
-            yield _File(parts, inner, time, "the date in the zip file")
+            yield _File(parts, inner, time, ZIP_DATE)
 
 
 def _skip(parts: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from lthkit import files
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_in, read_lesson
-from lthkit.classroom.grading.archives import Handed
+from lthkit.classroom.grading.archives import ZIP_DATE, Handed
 from lthkit.classroom.grading.collected import (
     Collected,
     fingerprint,
@@ -31,6 +31,7 @@ from lthkit.classroom.grading.collected import (
     sure,
 )
 from lthkit.classroom.grading.course import Course
+from lthkit.classroom.grading.late import days_late
 from lthkit.classroom.grading.notebooks import Code
 from lthkit.classroom.grading.roster import Roster, Student
 
@@ -198,7 +199,8 @@ def _collect(
         said_late=file.said_late,
         number=file.number,
         dated=file.time.isoformat(sep=" ", timespec="seconds") if file.time else "",
-        dated_late=bool(due and file.time and not time and file.time > due),
+        dated_well=file.sure or file.time_from == ZIP_DATE,
+        dated_late=not time and days_late(course.late, due, file.time) > 0,
         problem=problem,
         found=tuple(a.exercise for a in answers.values() if a.code),
         blank=tuple(a.exercise for a in answers.values() if a.blank),

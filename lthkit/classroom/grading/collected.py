@@ -24,7 +24,8 @@ class Collected:
 
     `said_late`: the platform calls it late; `dated_late`: only the file's own date is late, which may be that of a copy.
     `problem` says why nothing could be read; `missing` why an exercise has no answer; `notes` are for the instructor.
-    `number` is the platform's for the student, `dated` the file's date, whatever it is worth.
+    `number` is the platform's for the student, `dated` the file's date, and `dated_well` whether that
+    is more than the date of a copy.
     `digest` is that of the file as it came, `on` when it was first collected, `replaced` what it took the place of.
     """
 
@@ -42,6 +43,7 @@ class Collected:
     notes: tuple[str, ...] = ()
     number: str = ""
     dated: str = ""
+    dated_well: bool = False
     digest: str = ""
     on: str = ""
     replaced: str = ""
@@ -117,8 +119,9 @@ def stays(before: Collected, new: Collected) -> str:
 
 
 def sure(before: Collected, new: Collected) -> bool:
-    """Whether the platform itself says that the new one is newer."""
-    return bool(new.time and before.time) or (new.said_late and not before.said_late)
+    """Whether the platform or its zip file says that the new one is newer."""
+    dates = new.dated_well and before.dated_well and new.dated > before.dated
+    return bool(new.time and before.time) or dates or (new.said_late and not before.said_late)
 
 
 def set_aside(course: Course, before: Collected, *, certain: bool) -> str:

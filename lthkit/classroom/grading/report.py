@@ -26,6 +26,9 @@ from lthkit.classroom.grading.judging import RULE, Verdict
 from lthkit.classroom.grading.roster import Roster, Student
 from lthkit.classroom.grading.run import Result
 
+ALARM = 3  # so many functions with the same error are worth a look at the lesson
+_RAISED = "It stopped with"
+
 STATES = {
     "passed": "right",
     "wrong": "not right yet",
@@ -109,9 +112,11 @@ def report(course: Course, *, lesson: str | None = None) -> list[Written]:
     collected.follow(course, roster)
     found = [(a, rows(course, a, roster)) for a in course.chosen(lesson)]
     if not any(row.result for _, of_lesson in found for row in of_lesson):
-        collected_yet = any(collected.students(course, a.name) for a, _ in found)
-        first = "lthkit grade run" if collected_yet else "lthkit grade collect FOLDER_OR_ZIP"
-        raise ValueError(f"there are no grades in {course.folder} yet: {first}")
+        if any(collected.students(course, a.name) for a, _ in found):
+            raise ValueError(
+                f"there are no grades in {course.folder} for what it holds now: lthkit grade run"
+            )
+        raise ValueError(f"there are no grades in {course.folder} yet: lthkit grade collect FOLDER_OR_ZIP")
     return [_report(course, a, of_lesson) for a, of_lesson in found if any(row.result for row in of_lesson)]
 
 
@@ -132,7 +137,8 @@ def fill_gradebook(
         for w in written
     ]
     students = {row.student.id: row.student for w in written for row in w.rows}
-    target = course.path("reports", f"gradebook-{gradebook.stem}.csv")
+    one = [written[0].lesson] if len(written) == 1 else []
+    target = course.path("reports", *one, f"gradebook-{gradebook.stem}.csv")
     return target, gradebooks.fill(gradebook, target, grades, students.values(), column=column)
 
 
@@ -228,6 +234,11 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
             f"- The files of {', '.join(dated)} have dates after the due time. A copy has the date of copying, so that "
             "does not count as late; if these are the dates of handing in, collect again with --dates."
         )
+    for (exercise_id, sentence), count in mistakes.items():
+        if sentence.startswith(_RAISED) and count >= ALARM:
+            remarks.append(
+                f"- {exercise_id}: {count} functions end in the same error. Is it theirs, or the lesson's? {sentence}"
+            )
     remarks += [f"- {row.student.id}: {row.note()}" for row in found if row.note()]
     lines += ["", "## To look at", "", *(remarks or ["Nothing."]), ""]
     return "\n".join(lines)
@@ -289,6 +300,8 @@ def _unnamed(verdict: Verdict) -> str:
     first = verdict.lines[0] if verdict.lines else ""
     if verdict.state == "stopped":
         return first
+    if raised := next((line for line in verdict.lines if line.startswith(_RAISED)), ""):
+        return raised
     if not first or first.startswith(f"{find(verdict.exercise).name}("):
         return "a mistake that has no sentence yet."
-    return f"no known mistake; {first}"
+    return f"no known mistake; wrong where: {first}"

@@ -69,7 +69,9 @@ def _collect(arguments: argparse.Namespace, say: Say) -> int:
     course = courses.load(arguments.folder)
     for student in arguments.forget:
         lessons = forget(course, student, lesson=arguments.lesson)
-        say(f"{student}: forgotten in {', '.join(lessons)}")
+        say(
+            f"{student}: forgotten in {', '.join(lessons)}; collect --roster-only keeps out who is not in the roster"
+        )
     if not arguments.paths:
         if arguments.forget:
             return 0
@@ -86,7 +88,10 @@ def _collect(arguments: argparse.Namespace, say: Say) -> int:
         say(one.line())
     in_roster = rosters.read(course.path(rosters.NAME)).students
     if in_roster and (strangers := [c.student for c in found if c.student not in in_roster]):
-        say(f"not in the roster: {', '.join(strangers)}")
+        say(
+            f"not in the roster: {', '.join(strangers)}. Whose is it? Name the file after the student's id, as in "
+            f"{next(iter(in_roster))}.ipynb, collect it, and give up the wrong name: --forget {strangers[0]}"
+        )
     if late := [c.student for c in found if c.dated_late]:
         say(
             f"dates after the due time: {', '.join(late)}. They count only with --dates, since a copy has the date of copying"
