@@ -447,6 +447,11 @@ EXERCISES = (
                 "The sign is still there: a large negative weight gets the lowest score and is removed first.",
             ),
             Misconception(
+                lambda weight: weight.clone(),
+                "This is a copy of the weights with their signs: a large negative weight gets the lowest score and is removed "
+                "first. Use the absolute value.",
+            ),
+            Misconception(
                 lambda weight: weight.clamp(min=0),
                 "All negative weights score 0 here; a negative weight matters as much as a positive one of its size.",
             ),

@@ -369,6 +369,10 @@ EXERCISES = (
                 "These are sparsities, what is gone; densities are asked for, what stays.",
             ),
             Misconception(
+                lambda target, rounds: [(1 - target) ** r for r in range(rounds + 1)],
+                "You take 1 - target for the factor of a round; the factor of all rounds together is the target itself.",
+            ),
+            Misconception(
                 lambda target, rounds: [target**r for r in range(rounds + 1)],
                 "Here every single round prunes to the target fraction; only all rounds together should.",
             ),
