@@ -1,6 +1,9 @@
-"""Small things that many tests share: a learnable data set of 8×8 images, and two small networks."""
+"""Small things that many tests share: a learnable data set of 8×8 images, two small networks, and a class."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,3 +57,23 @@ def small_conv(*, seed: int) -> nn.Module:
             nn.Flatten(),
             nn.Linear(8, 3),
         )
+
+
+# For the tests of grading; other files have a `root` and a `course` of their own.
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A course of one short lesson."""
+    from tests.submissions import course_root
+
+    return course_root(tmp_path / "course")
+
+
+@pytest.fixture
+def course(root: Path) -> Any:
+    """A class in it, staged and due, without submissions."""
+    from lthkit.classroom.grading.late import parse_time
+    from lthkit.classroom.grading.stage import stage
+
+    return stage(root / "class", ["05"], root=root, due=parse_time("2026-10-01"), seed=1, nbgrader=False)

@@ -26,17 +26,7 @@ from lthkit.classroom.grading.late import parse_time
 from lthkit.classroom.grading.stage import stage
 from lthkit.classroom.grading.workers import walled
 from lthkit.classroom.running import Run
-from tests.submissions import LESSON, RIGHT, course_root, filled, hand_in
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return course_root(tmp_path / "course")
-
-
-@pytest.fixture
-def course(root: Path) -> Course:
-    return stage(root / "class", ["05"], root=root, due=parse_time("2026-10-01"), seed=1, nbgrader=False)
+from tests.submissions import LESSON, RIGHT, filled, hand_in
 
 
 @dataclass(frozen=True)
@@ -238,6 +228,19 @@ def test_a_roster_that_comes_later_is_followed(course: Course, tmp_path: Path, c
     assert not course.path("submitted", "Ada_Lovelace_1").exists()
     assert submitted(course, LESSON, "1001").exists() and "- 1003: nothing handed in" in said
     assert "replaces" not in command("collect", str(tmp_path / "in")).out
+
+
+def test_a_roster_that_comes_later_loses_no_earlier_work(
+    course: Course, tmp_path: Path, command: Command
+) -> None:
+    """Catches a new id that takes a student's notebook along and leaves what it had replaced to be deleted."""
+    for answers in ({}, RIGHT):
+        with_answers(course, tmp_path / "in" / "Ada Lovelace_1_assignsubmission_file_" / "a.ipynb", answers)
+        command("collect", str(tmp_path / "in"))
+    course.path("roster.csv").write_text("id,name\n1001,Ada Lovelace\n", encoding="utf-8")
+    said = command("collect", str(tmp_path / "in")).out
+    assert f"kept as collected/{LESSON}/earlier/1001-1.ipynb" in said
+    assert [p.name for p in course.path("collected", LESSON, "earlier").iterdir()] == ["1001-1.ipynb"]
 
 
 def test_a_file_belongs_to_the_lesson_that_is_in_it(course: Course, tmp_path: Path, command: Command) -> None:

@@ -17,19 +17,7 @@ from lthkit.classroom.grading.late import LateRule, days_late, kept, parse_time
 from lthkit.classroom.grading.report import fill_gradebook, report
 from lthkit.classroom.grading.roster import Student
 from lthkit.classroom.grading.run import run
-from lthkit.classroom.grading.stage import stage
-from tests.submissions import LESSON, course_root, hand_in
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return course_root(tmp_path / "course")
-
-
-@pytest.fixture
-def course(root: Path) -> Course:
-    return stage(root / "class", ["05"], root=root, due=parse_time("2026-10-01"), seed=1, nbgrader=False)
-
+from tests.submissions import LESSON, hand_in
 
 # Late
 

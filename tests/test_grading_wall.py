@@ -15,21 +15,8 @@ from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText, hidden_of, stand_in, verdict
-from lthkit.classroom.grading.late import parse_time
-from lthkit.classroom.grading.stage import stage
 from lthkit.classroom.grading.workers import walled
-from tests.submissions import RIGHT, course_root
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return course_root(tmp_path / "course")
-
-
-@pytest.fixture
-def course(root: Path) -> Course:
-    return stage(root / "class", ["05"], root=root, due=parse_time("2026-10-01"), seed=1, nbgrader=False)
-
+from tests.submissions import RIGHT
 
 # The wall
 

@@ -164,8 +164,7 @@ def _lesson(file: _Opened, lessons: Sequence[Lesson]) -> tuple[Lesson | None, st
 
 
 def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
-    found = roster.find(file.number, file.name)
-    found = found or roster.guess(file.name)
+    found = roster.whose(file.number, file.name)
     if found is not None:
         return found
     name = f"{file.name}_{file.number}" if file.number else file.name

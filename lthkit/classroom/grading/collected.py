@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lthkit import files
 from lthkit.classroom.grading.course import Assignment, Course
-from lthkit.classroom.grading.roster import Roster, plain
+from lthkit.classroom.grading.roster import Roster, Student, plain
 
 
 @dataclass(frozen=True)
@@ -148,22 +148,33 @@ def follow(course: Course, roster: Roster) -> None:
     """Give what was collected of somebody the id that the roster has for them now, as far as nothing stands there yet."""
     for lesson in course.assignments:
         for student in students(course, lesson):
-            old = record(course, lesson, student)
-            known = read_record(old)
+            known = read_record(record(course, lesson, student))
             if known is None or student in roster.students:
                 continue
-            found = roster.find(known.number, known.name) or roster.guess(known.name)
-            if found is None or record(course, lesson, found.id).exists():
+            found = roster.whose(known.number, known.name)
+            if found is None or found.id in students(course, lesson):
                 continue
-            was, now = (submitted(course, lesson, s).parent for s in (student, found.id))
-            if was.is_dir() and not now.exists():
-                now.parent.mkdir(parents=True, exist_ok=True)
-                was.rename(now)
-            files.write_json(
-                record(course, lesson, found.id),
-                vars(replace(known, student=found.id, name=found.name or known.name)),
-            )
-            forget(course, student, lesson=lesson)
+            _rename(course, known, found)
+
+
+def _rename(course: Course, known: Collected, to: Student) -> None:
+    """Move all that lies under a student's id to another one; grades are made anew."""
+    lesson, student = known.lesson, known.student
+    was, now = (submitted(course, lesson, s).parent for s in (student, to.id))
+    if was.is_dir():
+        now.parent.mkdir(parents=True, exist_ok=True)
+        was.rename(now)
+    folder = course.path("collected", lesson, "earlier")
+    for path in _earlier(folder, student):
+        path.rename(folder / (to.id + path.name.removeprefix(student)))
+    new = replace(
+        known,
+        student=to.id,
+        name=to.name or known.name,
+        replaced=known.replaced.replace(f"earlier/{student}-", f"earlier/{to.id}-"),
+    )
+    files.write_json(record(course, lesson, to.id), vars(new))
+    forget(course, student, lesson=lesson)
 
 
 def forget(course: Course, student: str, *, lesson: str | None = None) -> list[str]:

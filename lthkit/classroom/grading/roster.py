@@ -65,6 +65,10 @@ class Roster:
                 return self.students[next(iter(found))]
         return None
 
+    def whose(self, number: str, name: str) -> Student | None:
+        """The student of a file, by the platform's number or name, else by the words in the name."""
+        return self.find(number, name) or self.guess(name)
+
     def guess(self, name: str) -> Student | None:
         """The one student whose number, or whose name of two words or more, is among the words of a file's name."""
         words = set(_words(name))
@@ -105,7 +109,7 @@ def read(path: Path) -> Roster:
     students = []
     for row in rows:
         given = _given(row)
-        name = given["name"] or " ".join(filter(None, (given["first"], given["last"])))
+        name = given["name"] or _first_and_last(given)
         if re.fullmatch(r"[^,]+, [^,]+", name):  # Canvas: "Lovelace, Ada"
             name = " ".join(reversed(name.split(", ")))
         id_ = given["id"] or given["email"].partition("@")[0] or name
@@ -133,8 +137,11 @@ def _keys_of(student: Student) -> set[str]:
 def named_in(row: Mapping[str, str]) -> list[str]:
     """All that a row calls its student by: ids, names and addresses."""
     given = _given(row)
-    both = " ".join(filter(None, (given["first"], given["last"])))
-    return [*(given[what] for what in ("id", "platform", "email", "name")), both]
+    return [*(given[what] for what in ("id", "platform", "email", "name")), _first_and_last(given)]
+
+
+def _first_and_last(given: Mapping[str, str]) -> str:
+    return " ".join(filter(None, (given["first"], given["last"])))
 
 
 def _given(row: Mapping[str, str]) -> dict[str, str]:
