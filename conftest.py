@@ -7,6 +7,9 @@ import tempfile
 
 from hypothesis import settings
 
+# Folders of the checkout that hold no tests of ours; a room or its tests may bear such a name further down.
+collect_ignore = ["build", "class", "dist", "my", "runs", "venv"]
+
 # The kernels that nbval starts inherit these.
 os.environ.setdefault("LTHKIT_TIER", "smoke")
 # A lesson goes on with a run that it finds; a test must compute its own.

@@ -27,10 +27,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import lthkit as lth
-from lthkit import experiments, files, folders, mode_connectivity, records
-from lthkit.data import Split
-from lthkit.rounds import Round, load_round
-from lthkit.sweep import Pool
+from lthkit.data.datasets import Split
+from lthkit.evidence import mode_connectivity
+from lthkit.runs import experiments
+from lthkit.storage import files, folders, records
+from lthkit.tickets.rounds import Round, load_round
+from lthkit.training.pool import Pool
 
 WIDTH = 8
 STEPS, K = 2500, 125

@@ -14,9 +14,11 @@ from pathlib import Path
 from time import perf_counter
 
 import lthkit as lth
-from lthkit import choices, experiments, files, records
-from lthkit.data import Dataset
-from lthkit.records import Row
+from lthkit.data.datasets import Dataset
+from lthkit.runs import experiments
+from lthkit.storage import files, records
+from lthkit.storage.records import Row
+from lthkit.training import choices
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE / "results" / "snip-mnist"

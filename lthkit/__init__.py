@@ -5,48 +5,30 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lthkit import (
-    analysis,
-    channels,
-    collapse,
-    costs,
-    data,
-    devices,
-    early_bird,
-    export,
-    files,
-    folders,
-    hybrid,
-    masks,
-    mode_connectivity,
-    models,
-    optimizers,
-    pruning,
-    records,
-    scores,
-    sweep,
-    tickets,
-    training,
-)
-from lthkit.checkpoints import Checkpoint
-from lthkit.choices import Choice
+from lthkit import data, evidence, export, machine, models, moved, pruning, storage, tickets, training
 from lthkit.data import Dataset, load_data
-from lthkit.devices import resolve_device
-from lthkit.evaluation import evaluate
-from lthkit.folders import keep_no_runs, keep_runs
-from lthkit.history import TrainingDiverged, TrainResult
-from lthkit.hybrid import snip_then_imp
-from lthkit.masks import Mask, prunable
-from lthkit.pruning import LayerCollapse, fraction_for, ladder, prune, prune_iteratively, prune_to
-from lthkit.recipes import Recipe
-from lthkit.rounds import Round
-from lthkit.scores import grasp, magnitude, random, snip, synflow
-from lthkit.seeds import derived_seed
-from lthkit.tickets import fresh_start, imp, one_shot, prune_at_init, retrain
-from lthkit.tiers import by_tier, tier
-from lthkit.training import train
+from lthkit.evidence import costs
+from lthkit.machine import by_tier, derived_seed, resolve_device, tier
+from lthkit.pruning import (
+    LayerCollapse,
+    Mask,
+    fraction_for,
+    grasp,
+    ladder,
+    magnitude,
+    prunable,
+    prune,
+    prune_iteratively,
+    prune_to,
+    random,
+    snip,
+    synflow,
+)
+from lthkit.storage import keep_no_runs, keep_runs
+from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp
+from lthkit.training import Checkpoint, Choice, Recipe, TrainingDiverged, TrainResult, evaluate, train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Checkpoint",
     "Choice",
@@ -57,37 +39,28 @@ __all__ = [
     "Round",
     "TrainResult",
     "TrainingDiverged",
-    "analysis",
+    "bench",
     "by_tier",
-    "channels",
     "classroom",
-    "collapse",
     "costs",
     "data",
     "derived_seed",
-    "devices",
-    "early_bird",
     "evaluate",
-    "experiments",
+    "evidence",
     "explore",
     "export",
-    "files",
-    "folders",
     "fraction_for",
     "fresh_start",
     "grasp",
-    "hybrid",
     "imp",
     "keep_no_runs",
     "keep_runs",
     "ladder",
     "load_data",
+    "machine",
     "magnitude",
-    "masks",
-    "mode_connectivity",
     "models",
     "one_shot",
-    "optimizers",
     "plots",
     "prunable",
     "prune",
@@ -96,14 +69,12 @@ __all__ = [
     "prune_to",
     "pruning",
     "random",
-    "records",
-    "report",
     "resolve_device",
     "retrain",
-    "scores",
+    "runs",
     "snip",
     "snip_then_imp",
-    "sweep",
+    "storage",
     "synflow",
     "tickets",
     "tier",
@@ -112,12 +83,16 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lthkit import classroom, experiments, explore, plots, report
+    from lthkit import bench, classroom, explore, plots, runs
 
-_LAZY = ("classroom", "experiments", "explore", "plots", "report")  # matplotlib is not needed to train
+_LAZY = ("bench", "classroom", "explore", "plots", "runs")  # matplotlib is not needed to train
+
+moved.explain_imports()
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"lthkit.{name}")
+    if name in moved.MOVED:
+        raise AttributeError(moved.explained(name))
     raise AttributeError(f"module 'lthkit' has no attribute {name!r}")

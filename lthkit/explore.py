@@ -25,14 +25,15 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from lthkit import analysis, experiments
-from lthkit.data import Dataset, Split
-from lthkit.evaluation import evaluate
-from lthkit.masks import Mask, prunable
+from lthkit import evidence
+from lthkit.data.datasets import Dataset, Split
 from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer
-from lthkit.pruning import prune_to
-from lthkit.records import Row
-from lthkit.scores import magnitude
+from lthkit.pruning.masks import Mask, prunable
+from lthkit.pruning.scores import magnitude
+from lthkit.pruning.selection import prune_to
+from lthkit.runs import experiments
+from lthkit.storage.records import Row
+from lthkit.training.evaluation import evaluate
 
 # Round numbers, ever closer: from all weights to one in a hundred.
 DENSITIES = tuple(
@@ -158,7 +159,7 @@ def ticket_scrubber(
     Raises:
         FileNotFoundError: `folder` has no mask of that seed at the start round.
     """
-    levels = sorted({*analysis.levels(rows, "dense"), *analysis.levels(rows, "ticket")})
+    levels = sorted({*evidence.levels(rows, "dense"), *evidence.levels(rows, "ticket")})
     if not levels:
         raise ValueError("rows have neither a dense network nor a ticket; expected the table of a run.")
     level = levels[len(levels) // 2] if level is None else level
@@ -173,7 +174,7 @@ def ticket_scrubber(
 
     def controls(widgets: Any) -> dict[str, Any]:
         slider = widgets.SelectionSlider(
-            options=[(f"{r}, {100 * analysis.density_of(rows, r):.3g} % kept", r) for r in levels],
+            options=[(f"{r}, {100 * evidence.density_of(rows, r):.3g} % kept", r) for r in levels],
             value=level,
             description="round",
             continuous_update=False,
@@ -327,7 +328,7 @@ def draw_ticket(
     name = next(iter(mask))
     counts = mask[name].sum(0)
     units, left = mask[name].shape[0], 100 * mask.per_layer()[name]
-    density = 100 * analysis.density_of(rows, level)
+    density = 100 * evidence.density_of(rows, level)
     whose = "" if seed is None else f", seed {seed}"
     seeds = sorted({row["seed"] for row in rows})
     facts = []
@@ -353,13 +354,13 @@ def draw_ticket(
         ax = figure.add_axes((0.485, 0.27, 0.5, 0.48))
         ax.axvline(density, color="#333333", linewidth=0.8)
         for arm in ("dense", "shuffled", "re-initialised", "ticket"):
-            at = analysis.levels(rows, arm)
+            at = evidence.levels(rows, arm)
             if not at:
                 continue
             look = LOOKS[arm]
-            x = [100 * analysis.density_of(rows, r) for r in at]
-            table = [analysis.by_seed(rows, arm, r) for r in at]
-            bands = [analysis.interval([100 * v for v in cell.values()]) for cell in table]
+            x = [100 * evidence.density_of(rows, r) for r in at]
+            table = [evidence.by_seed(rows, arm, r) for r in at]
+            bands = [evidence.interval([100 * v for v in cell.values()]) for cell in table]
             if arm == "dense":
                 ax.axhline(bands[0].mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense")
             else:

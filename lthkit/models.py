@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lthkit.checks import whole_seed
+from lthkit.machine.checks import whole_seed
 
 Shape = tuple[int, int, int]
 MNIST_SHAPE: Shape = (1, 28, 28)

@@ -280,7 +280,7 @@ lth.plots.show(
 # (Three are the least that we show; lesson 05 makes a claim and takes five.)
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 
 def values(arm, density):
@@ -290,7 +290,7 @@ def values(arm, density):
 for density in (0.3, 0.1, 0.05):
     for one, other in (("global", "layerwise"), ("layerwise", "random")):
         pairs = zip(values(one, density), values(other, density), strict=True)
-        band = analysis.interval([100 * (x - y) for x, y in pairs])
+        band = evidence.interval([100 * (x - y) for x, y in pairs])
         says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
         print(
             f"{100 * density:3.0f} % left, {one} - {other:9}: "
@@ -355,9 +355,9 @@ check("01.4", largest_sparsities)
 
 # %%
 largest_sparsities_ = use("01.4", largest_sparsities)
-mean_dense = analysis.interval(list(dense.values())).mean
+mean_dense = evidence.interval(list(dense.values())).mean
 curves = {
-    arm: [(1 - d, analysis.interval(values(arm, d)).mean) for d in densities]
+    arm: [(1 - d, evidence.interval(values(arm, d)).mean) for d in densities]
     for arm in ("global", "layerwise", "random")
 }
 found = largest_sparsities_(curves, mean_dense, 0.02)
@@ -375,7 +375,7 @@ for arm, said in mine.items():
     for i, seed in enumerate(seeds):
         curve = {arm: [(1 - d, values(arm, d)[i]) for d in densities]}
         limits.append(100 * (1 - largest_sparsities_(curve, dense[seed], 0.02)[arm]))
-    points.append((arm, said, analysis.interval(limits)))
+    points.append((arm, said, evidence.interval(limits)))
 lth.plots.show(
     lth.plots.predicted(points, unit="smallest density (%) that costs two points or less", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="% of the weights"),
@@ -394,7 +394,7 @@ quiz("01.Q4", "b")
 # masks of exercise 01.3 do it: a layer without a fraction stays whole.
 
 # %%
-scan: list[lth.records.Row] = []
+scan: list[lth.storage.Row] = []
 for seed, network in networks.items():
     magnitude = lth.magnitude(network)
     for name in magnitude:
@@ -426,7 +426,7 @@ quiz("01.Q5", "c")
 curves = {}
 for name in whole:
     at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
-    curves[name] = [(1 - d, analysis.interval(measured).mean) for d, measured in at.items()]
+    curves[name] = [(1 - d, evidence.interval(measured).mean) for d, measured in at.items()]
 limits = largest_sparsities_(curves, mean_dense, 0.01)
 print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
 
@@ -443,7 +443,7 @@ for seed, network in networks.items():
     for label, m in (("layer by layer", mask), ("global", same_count)):
         losses[label].append(100 * (dense[seed] - accuracy(network, m)))
 for label, lost in losses.items():
-    band = analysis.interval(lost)
+    band = evidence.interval(lost)
     print(
         f"{label:15} {100 * mask.density:.1f} % of the weights: "
         f"{band.mean:.1f} points lost [{band.low:.1f}, {band.high:.1f}], n = {band.n}"
@@ -467,7 +467,7 @@ for label, lost in losses.items():
 
 # %%
 for arm in ("layerwise", "random"):
-    band = analysis.interval([100 * v for v in values(arm, 0.1)])
+    band = evidence.interval([100 * v for v in values(arm, 0.1)])
     print(
         f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % (validation, n = {band.n})"
     )

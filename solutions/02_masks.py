@@ -347,7 +347,7 @@ lth.plots.show(lth.plots.mask_leak(rows, stamp=stamp), alt=lth.plots.describe_le
 # Your predictions beside the measurement, at the last step:
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 
 def last(way, column):
@@ -355,7 +355,7 @@ def last(way, column):
 
 
 points = [
-    (way, said, analysis.interval([100 * share for share in last(way, "share")]))
+    (way, said, evidence.interval([100 * share for share in last(way, "share")]))
     for way, said in (("once", my_share_once), ("gradients only", my_share_gradients_only))
 ]
 lth.plots.show(
@@ -369,8 +369,8 @@ lth.plots.show(
 
 # %%
 for way in WAYS:
-    gap = analysis.interval([100 * (published[way, s] - true[way, s]) for s in (0, 1, 2)])
-    mean = analysis.interval([100 * published[way, s] for s in (0, 1, 2)]).mean
+    gap = evidence.interval([100 * (published[way, s] - true[way, s]) for s in (0, 1, 2)])
+    mean = evidence.interval([100 * published[way, s] for s in (0, 1, 2)]).mean
     print(
         f"{way:21} published {mean:.1f} %, minus true: {gap.mean:+6.2f} points [{gap.low:+.2f}, {gap.high:+.2f}]"
     )
@@ -449,12 +449,12 @@ except RuntimeError as error:
 
 # %%
 for way in WAYS:
-    above = analysis.interval([large[way, s] for s in (0, 1, 2)]).mean
+    above = evidence.interval([large[way, s] for s in (0, 1, 2)]).mean
     print(f"{way:21} larger than 1e-3: {100 * above:5.1f} % of the removed")
 
 # %%
 for way in WAYS:
-    share, size = analysis.interval(last(way, "share")), analysis.interval(last(way, "size"))
+    share, size = evidence.interval(last(way, "share")), evidence.interval(last(way, "size"))
     print(f"{way:21} not 0: {100 * share.mean:5.1f} % of the removed, size {100 * size.mean:8.4f} % of all")
 
 # %% [markdown]

@@ -271,7 +271,7 @@ for timing in timings[1:]:
 # ratios turn by turn. So it is not exactly the quotient of two medians.)
 
 # %%
-here = lth.records.environment()["processor"]
+here = lth.storage.environment()["processor"]
 stamp = f"LeNet-300-100, batch 60, {updates} updates, {turns} turns, tier {lth.tier()}, {here}"
 lth.plots.show(lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.describe_steps(timings))
 
@@ -279,10 +279,10 @@ lth.plots.show(lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.descri
 # And your predictions. The interval is over the turns.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 points = [
-    (timings[i].name, said, analysis.interval(list(timings[i].ratios)))
+    (timings[i].name, said, evidence.interval(list(timings[i].ratios)))
     for i, said in ((1, my_ratio_tensors), (4, my_ratio_lth_train))
 ]
 lth.plots.show(
@@ -411,9 +411,9 @@ print("this machine:", chosen, "- a GPU" if chosen.type == "cuda" else "- no GPU
 # recorded run of `lthkit bench` on a named machine, beside the textbook loop with two loading processes. Median and quartiles of the ratio:
 
 # %%
-from lthkit.sources import data_folder
+from lthkit.data import data_folder
 
-document = lth.files.read_json(data_folder() / "results" / "bench" / "bench.json")
+document = lth.storage.read_json(data_folder() / "results" / "bench" / "bench.json")
 print(bench.stamp(document))
 for row in document["rows"]:
     training = row["case"].startswith(("LeNet", "SmallCNN", "ResNet", "IMP"))

@@ -434,17 +434,17 @@ for seed in seeds:
 # of these paired differences, in points. If it contains 0, we claim nothing at that density.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 for level in compared:
-    gap = analysis.paired(rows, ("iterative", level), ("one-shot", level))
+    gap = evidence.paired(rows, ("iterative", level), ("one-shot", level))
     means = [
-        100 * analysis.interval(list(analysis.by_seed(rows, arm, level).values())).mean
+        100 * evidence.interval(list(evidence.by_seed(rows, arm, level).values())).mean
         for arm in ("iterative", "one-shot")
     ]
     says = "excludes 0" if gap.low > 0 or gap.high < 0 else "contains 0: no claim"
     print(
-        f"{100 * analysis.density_of(rows, level):5.1f} % left: iterative {means[0]:.1f}, one-shot {means[1]:.1f}, "
+        f"{100 * evidence.density_of(rows, level):5.1f} % left: iterative {means[0]:.1f}, one-shot {means[1]:.1f}, "
         f"difference {100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] {says}"
     )
 
@@ -463,7 +463,7 @@ lth.plots.show(
 # And your prediction: the diamond, if you made one. The dot and its bar are the measurement at the smallest density.
 
 # %%
-gap = analysis.paired(rows, ("iterative", compared[-1]), ("one-shot", compared[-1]))
+gap = evidence.paired(rows, ("iterative", compared[-1]), ("one-shot", compared[-1]))
 points = [("iterative - one-shot", my_iterative_minus_one_shot, gap.times(100))]
 lth.plots.show(
     lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
@@ -511,9 +511,9 @@ quiz("04.Q4", "b")
 # %%
 for arm in ("iterative", "one-shot"):
     for level in compared:
-        b = analysis.paired(rows, (arm, level), ("dense", 0))
+        b = evidence.paired(rows, (arm, level), ("dense", 0))
         print(
-            f"{arm:9} {100 * analysis.density_of(rows, level):5.1f} % left, minus dense: "
+            f"{arm:9} {100 * evidence.density_of(rows, level):5.1f} % left, minus dense: "
             f"{100 * b.mean:+.2f} [{100 * b.low:+.2f}, {100 * b.high:+.2f}], n = {b.n}"
         )
 

@@ -207,14 +207,14 @@ my_ticket_minus_reinitialised = None
 # (Tier `recorded` runs nothing here. It reads a run that came with the course, with three seeds.)
 
 # %%
-from lthkit import experiments, report
+from lthkit.runs import experiments, report
 
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
 experiment = experiments.winning_ticket(lth.tier(), seeds)
 if lth.tier() == "recorded":  # read, not run
     folder = experiments.recorded("winning-ticket")
 else:
-    folder = lth.records.runs_folder() / experiments.folder_name(experiment, data)
+    folder = lth.storage.runs_folder() / experiments.folder_name(experiment, data)
     experiments.run(experiment, data, folder)
 config, summary, rows = experiments.load(folder)
 seeds = config["seeds"]
@@ -237,15 +237,15 @@ lth.plots.show(lth.plots.trade_off(rows, stamp=stamp), alt=lth.plots.describe(ro
 # alone. It says nothing about other data or other networks.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 level = experiment.control_rounds[-1] if lth.tier() == "smoke" else 15
-at = 100 * analysis.density_of(rows, level)
-versus_dense = analysis.paired(rows, ("ticket", level), ("dense", 0))
-versus_fresh = analysis.paired(rows, ("ticket", level), ("re-initialised", level))
-versus_shuffled = analysis.paired(rows, ("ticket", level), ("shuffled", level))
-fresh_dense = analysis.paired(rows, ("re-initialised", level), ("dense", 0))
-shuffled_dense = analysis.paired(rows, ("shuffled", level), ("dense", 0))
+at = 100 * evidence.density_of(rows, level)
+versus_dense = evidence.paired(rows, ("ticket", level), ("dense", 0))
+versus_fresh = evidence.paired(rows, ("ticket", level), ("re-initialised", level))
+versus_shuffled = evidence.paired(rows, ("ticket", level), ("shuffled", level))
+fresh_dense = evidence.paired(rows, ("re-initialised", level), ("dense", 0))
+shuffled_dense = evidence.paired(rows, ("shuffled", level), ("dense", 0))
 print(
     f"with {at:.1f} % of the weights, in points of test accuracy, n = {len(seeds)} seeds, tier {lth.tier()}"
 )
@@ -319,12 +319,12 @@ matching_density_ = use("05.2", matching_density)
 # Use it on our own curves: first on the means over seeds, then on each seed alone.
 
 # %%
-levels = analysis.levels(rows, "ticket")
-densities = [analysis.density_of(rows, r) for r in levels]
-dense = analysis.by_seed(rows, "dense", 0)
-curves = {seed: [analysis.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds}
-mean_curve = [analysis.interval([curve[i] for curve in curves.values()]).mean for i in range(len(levels))]
-mean_dense = analysis.interval(list(dense.values())).mean
+levels = evidence.levels(rows, "ticket")
+densities = [evidence.density_of(rows, r) for r in levels]
+dense = evidence.by_seed(rows, "dense", 0)
+curves = {seed: [evidence.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds}
+mean_curve = [evidence.interval([curve[i] for curve in curves.values()]).mean for i in range(len(levels))]
+mean_dense = evidence.interval(list(dense.values())).mean
 print(
     f"mean:   matches down to {100 * matching_density_(densities, mean_curve, mean_dense):.1f} % of the weights"
 )
@@ -411,14 +411,14 @@ for patience in (40, 100, 200, 400, 1000):
 # 2026) and counts the claim as not replicated. The cell below puts an interval on their five numbers and on ours.
 
 # %%
-level_21 = min(levels, key=lambda r: abs(analysis.density_of(rows, r) - 0.21))
-before = analysis.by_seed(rows, "dense", 0, "best_step")
-after = analysis.by_seed(rows, "ticket", level_21, "best_step")
+level_21 = min(levels, key=lambda r: abs(evidence.density_of(rows, r) - 0.21))
+before = evidence.by_seed(rows, "dense", 0, "best_step")
+after = evidence.by_seed(rows, "ticket", level_21, "best_step")
 earlier = [1 - after[seed] / before[seed] for seed in seeds]
-band = analysis.interval(earlier)
-theirs = analysis.interval([0.467, 0.0, -0.026, 0.447, 0.182])  # the replication's five seeds
+band = evidence.interval(earlier)
+theirs = evidence.interval([0.467, 0.0, -0.026, 0.447, 0.182])  # the replication's five seeds
 print(
-    f"at {100 * analysis.density_of(rows, level_21):.1f} % of the weights, earlier by",
+    f"at {100 * evidence.density_of(rows, level_21):.1f} % of the weights, earlier by",
     [f"{100 * e:.0f} %" for e in earlier],
 )
 for whose, b in (("the replication", theirs), ("ours", band)):
@@ -479,11 +479,11 @@ lth.explore.ticket_scrubber(folder, rows, seed=0, stamp=stamp)
 # | earlier stop at 21 % | 38 % (Frankle & Carbin 2019); 21.4 %, n = 5 (the replication) |
 
 # %%
-level_11 = min(levels, key=lambda r: abs(analysis.density_of(rows, r) - 0.107))
+level_11 = min(levels, key=lambda r: abs(evidence.density_of(rows, r) - 0.107))
 for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
-    b = analysis.interval(list(analysis.by_seed(rows, arm, where).values()))
+    b = evidence.interval(list(evidence.by_seed(rows, arm, where).values()))
     print(
-        f"{arm:7} {100 * analysis.density_of(rows, where):5.1f} % left: {100 * b.mean:.1f} ± {100 * b.half:.1f} %"
+        f"{arm:7} {100 * evidence.density_of(rows, where):5.1f} % left: {100 * b.mean:.1f} ± {100 * b.half:.1f} %"
     )
 
 # %% [markdown]
@@ -493,7 +493,7 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
 # %%
 recorded_config, made, recorded_rows = experiments.load(experiments.recorded("winning-ticket"))
 for other in (("dense", 0), ("re-initialised", 15), ("shuffled", 15)):
-    b = analysis.paired(recorded_rows, ("ticket", 15), other).times(100)
+    b = evidence.paired(recorded_rows, ("ticket", 15), other).times(100)
     print(f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
 print(made["device"], "·", made["environment"]["processor"], "· torch", made["environment"]["torch"])
 
@@ -509,7 +509,7 @@ print(made["device"], "·", made["environment"]["processor"], "· torch", made["
 # ### Exercise 05.4: a ticket under a constraint · medium · four lines · 12 minutes
 #
 # For each density you get the differences ticket minus dense, one for each seed. A density is *safe* if the 95 % interval of its differences lies at
-# 0 or above: `analysis.interval(values).low` is the lower end, not rounded. All seeds count, a failed one too. A smaller density may be safe where a larger one is not. Return the smallest safe density that is at most `largest`, or
+# 0 or above: `evidence.interval(values).low` is the lower end, not rounded. All seeds count, a failed one too. A smaller density may be safe where a larger one is not. Return the smallest safe density that is at most `largest`, or
 # `None` if there is none.
 #
 # Expected: `smallest_safe_density({0.2: [0.01, 0.012], 0.04: [0.01, 0.0101]}, 0.05)` is `0.04`.
@@ -522,7 +522,7 @@ def smallest_safe_density(differences, largest):
     differences: density -> list of accuracy differences, ticket minus dense, one a seed. The densities have no order.
     """
     # BEGIN SOLUTION
-    safe = [d for d, values in differences.items() if d <= largest and analysis.interval(values).low >= 0]
+    safe = [d for d, values in differences.items() if d <= largest and evidence.interval(values).low >= 0]
     return min(safe, default=None)
     # END SOLUTION
 
@@ -536,7 +536,7 @@ check("05.4", smallest_safe_density)
 # %%
 smallest_safe_density_ = use("05.4", smallest_safe_density)
 differences = {
-    analysis.density_of(rows, r): [analysis.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds]
+    evidence.density_of(rows, r): [evidence.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds]
     for r in levels
 }
 for largest in (0.05, 0.2):

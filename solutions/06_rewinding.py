@@ -237,7 +237,7 @@ def all_arms(seed, model_fn=lth.models.lenet_300_100, density=0.03):
     ]
 
 
-rows = [row for found in lth.sweep.each(all_arms, [(s,) for s in seeds]) for row in found]
+rows = [row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found]
 
 # %% [markdown]
 # First the accuracies, with the number of updates of each arm. A star says that in some seed the best step lay in the
@@ -245,12 +245,12 @@ rows = [row for found in lth.sweep.each(all_arms, [(s,) for s in seeds]) for row
 # and the best step often lies there.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 names = list(dict.fromkeys(row["arm"] for row in rows))
 for arm in names:
     own = [row for row in rows if row["arm"] == arm]
-    b = analysis.interval([row["test_accuracy"] for row in own]).times(100)
+    b = evidence.interval([row["test_accuracy"] for row in own]).times(100)
     star = "*" if any(row["still_improving"] for row in own) else ""
     print(f"{arm:24} {own[0]['steps']:5} updates  {b.mean:.1f} ± {b.half:.1f} %{star}")
 
@@ -278,7 +278,7 @@ pairs = [
     ("fine-tuning, long", "fine-tuning"),
 ]
 differences = {
-    f"{one} - {other}": analysis.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
+    f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
 }
 for name, band in differences.items():
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
@@ -416,7 +416,7 @@ print(f"barrier: {100 * error_barrier_(errors):.1f} points")
 # checkpoint. The line below repeats ours.
 
 # %%
-from lthkit import mode_connectivity as lmc
+from lthkit.evidence import mode_connectivity as lmc
 
 start = lth.Checkpoint.of(lth.models.lenet_300_100(seed=0))
 both = lmc.instability(
@@ -464,7 +464,7 @@ def stability(net, seed):
 
 
 jobs = [(net, seed) for net in reversed(nets) for seed in path_seeds]
-barriers = [row for found in lth.sweep.each(stability, jobs) for row in found][::-1]
+barriers = [row for found in lth.training.each(stability, jobs) for row in found][::-1]
 
 # %% [markdown]
 # First the paths from step 0. Look for a hill between the two ends. A thin line is one seed; the thick one is the mean.
@@ -564,7 +564,7 @@ def tickets(net, seed, density=0.03):
 
 unstable = ("Conv-2, SGD 0.05", "LeNet, SGD 0.1")
 jobs = [(net, seed) for net in unstable for seed in path_seeds]
-small = [row for found in lth.sweep.each(tickets, jobs) for row in found]
+small = [row for found in lth.training.each(tickets, jobs) for row in found]
 
 # %% [markdown]
 # An accuracy is the mean of two children. Differences are paired by seed. Look at two things: is the ticket better
@@ -577,12 +577,12 @@ for net in unstable:
     print(net)
     for arm in (at_0, at_k, control):
         hill, accuracy = (
-            analysis.interval(list(analysis.by_seed(own, arm, 1, column).values())).times(100)
+            evidence.interval(list(evidence.by_seed(own, arm, 1, column).values())).times(100)
             for column in ("barrier", "test_accuracy")
         )
         print(f"  {arm:15} barrier {hill.mean:4.1f} points, test {accuracy.mean:.1f} %")
     for one, other in ((at_0, control), (at_k, control), (at_k, at_0)):
-        b = analysis.paired(own, (one, 1), (other, 1)).times(100)
+        b = evidence.paired(own, (one, 1), (other, 1)).times(100)
         print(f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
 
 # %% [markdown]
@@ -611,7 +611,7 @@ quiz("06.Q5", "c")
 # cell says how far it is reduced.
 
 # %%
-from lthkit import experiments, report
+from lthkit.runs import experiments, report
 
 config, made, recorded = experiments.load(experiments.recorded("rewinding"))
 K, T = config["k"], config["recipe"]["steps"]
@@ -644,9 +644,9 @@ pairs = [
     ("rewound to 0", "re-initialised"),
 ]
 for level in levels:
-    print(f"at {100 * analysis.density_of(shown, level):.1f} % of the weights, points of test accuracy:")
+    print(f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of test accuracy:")
     for one, other in pairs:
-        b = analysis.paired(shown, (one, level), (other, level)).times(100)
+        b = evidence.paired(shown, (one, level), (other, level)).times(100)
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
         spread = f"[{b.low:+.2f}, {b.high:+.2f}]: {says}" if b.n > 2 else "too few seeds for a claim"
         print(f"  {one} - {other:15} {b.mean:+.2f}, n = {b.n} {spread}")
@@ -657,7 +657,7 @@ for level in levels:
 # axis begins at 30 %, so that a small hill can be seen; the barriers of the seeds are printed below.
 
 # %%
-on_the_way = lth.records.read_table(experiments.recorded("rewinding") / "instability.csv")
+on_the_way = lth.storage.read_table(experiments.recorded("rewinding") / "instability.csv")
 paths = {
     arm: [
         [(row["alpha"], row["error"]) for row in on_the_way if row["arm"] == arm and row["seed"] == seed]
@@ -734,7 +734,7 @@ for arm, group in paths.items():
 # A colleague has a pruned network and a budget of updates. You get each arm's price and its accuracies, one a seed,
 # in the same order of seeds for all arms. Among the arms that cost at most `budget`, find the best by mean accuracy.
 # Another arm is *shown to be worse* if the 95 % interval of the paired differences, best minus it, lies above 0
-# (`analysis.interval(values).low > 0`). Return the arm with the fewest steps that is **not** shown to be worse; among
+# (`evidence.interval(values).low > 0`). Return the arm with the fewest steps that is **not** shown to be worse; among
 # equal ones take any. If no arm is within the budget, return `None`.
 #
 # Expected: `choose_retraining({"a": (100, [0.88, 0.86]), "b": (300, [0.88, 0.90])}, 300)` is `"a"`: its two seeds do
@@ -755,7 +755,7 @@ def choose_retraining(options, budget):
     able = []
     for arm, accuracies in allowed.items():
         differences = [x - y for x, y in zip(allowed[best], accuracies, strict=True)]
-        if analysis.interval(differences).low <= 0:
+        if evidence.interval(differences).low <= 0:
             able.append(arm)
     return min(able, key=lambda arm: options[arm][0])
     # END SOLUTION

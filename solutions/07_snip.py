@@ -499,7 +499,7 @@ def job(arm, seed):
 
 # %%
 jobs = [(arm, seed) for arm in ("IMP ticket", *ARMS) for seed in seeds]
-rows = [r for made in lth.sweep.each(job, jobs, device=data.device) for r in made]
+rows = [r for made in lth.training.each(job, jobs, device=data.device) for r in made]
 
 # %% [markdown]
 # Each panel is one density, with a scale of its own. Small strokes are seeds; the larger marker and its bar are the mean and its 95 %
@@ -521,17 +521,17 @@ lth.plots.show(
 # Differences are taken seed by seed. All arms share the order of the data, and all but *SNIP, fresh weights* share the initial weights.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 
 def difference(one, other, level, other_level=None):
-    return analysis.paired(rows, (one, level), (other, level if other_level is None else other_level)).times(
+    return evidence.paired(rows, (one, level), (other, level if other_level is None else other_level)).times(
         100
     )
 
 
 for level in (3, 4):
-    print(f"{100 * analysis.density_of(rows, level):.1f} % of the weights, in points, n = {len(seeds)} seeds")
+    print(f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n = {len(seeds)} seeds")
     pairs = [("SNIP", other, level) for other in ("IMP ticket", "random", "magnitude")]
     pairs += [(arm, "SNIP", 4) for arm in ASIDES if level == 4]
     pairs += [("SNIP", "dense", 0), ("IMP ticket", "dense", 0)]
@@ -600,7 +600,7 @@ lth.plots.show(
 
 # %%
 for arm in ("IMP ticket", "SNIP", "magnitude", "random"):
-    updates = analysis.by_seed(rows, arm, 4, "updates")
+    updates = evidence.by_seed(rows, arm, 4, "updates")
     cost = lth.costs.of_training(
         model, data.shape, steps=round(sum(updates.values()) / len(seeds)), batch_size=recipe.batch_size
     )
@@ -664,9 +664,9 @@ quiz("07.Q4", "c")
 
 # %%
 for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
-    b = analysis.interval([100 - 100 * v for v in analysis.by_seed(rows, arm, level).values()])
+    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()])
     print(
-        f"{arm:5} {100 * analysis.density_of(rows, level):5.1f} % of the weights: test error {b.mean:.1f} ± {b.half:.1f} %"
+        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test error {b.mean:.1f} ± {b.half:.1f} %"
     )
 
 # %% [markdown]
@@ -674,17 +674,17 @@ for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
 # the second one cost? To compare numbers as well, we recorded LeNet-300-100 on the complete MNIST once, when the course was made: the same optimizer as in the paper, but fewer steps.
 
 # %%
-from lthkit import experiments
+from lthkit.runs import experiments
 
 recorded_config, made, recorded_rows = experiments.load(experiments.recorded("snip-mnist"))
 for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
     arm = "SNIP" if level else "dense"
-    b = analysis.interval([100 - 100 * v for v in analysis.by_seed(recorded_rows, arm, level).values()])
+    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()])
     print(
-        f"{arm:5} {100 * analysis.density_of(recorded_rows, level):5.1f} %: published {published:.1f}, "
+        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published {published:.1f}, "
         f"recorded {b.mean:.2f} ± {b.half:.2f} % test error, n = {b.n}"
     )
-b = analysis.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
+b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
 print(f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, {b.high:+.2f}]")
 print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["environment"]["processor"])
 

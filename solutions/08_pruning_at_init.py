@@ -55,7 +55,7 @@ _ = small.load_state_dict({"0.weight": first, "2.weight": second})
 
 # %%
 # NBVAL_CHECK_OUTPUT
-from lthkit.collapse import collapse
+from lthkit.evidence import collapse
 
 everything = lth.Mask.ones(small)
 mask = lth.prune_to(
@@ -358,7 +358,7 @@ def curve_of(seed, arm):
 
 
 jobs = [(seed, arm) for arm in reversed(arms) for seed in curve_seeds]
-curve = [row for rows in lth.sweep.each(curve_of, jobs, device=data.device) for row in rows]
+curve = [row for rows in lth.training.each(curve_of, jobs, device=data.device) for row in rows]
 curve.sort(key=lambda row: arms.index(row["arm"]))
 
 # %% [markdown]
@@ -539,7 +539,7 @@ def three_arms(criterion, seed):
 # %%
 names = ["IMP", "magnitude", "SNIP", "GraSP", "SynFlow"]
 trainings = [(name, seed) for name in names for seed in seeds]
-rows = [row for three in lth.sweep.each(three_arms, trainings, device=data.device) for row in three]
+rows = [row for three in lth.training.each(three_arms, trainings, device=data.device) for row in three]
 late = sum(row["still_improving"] for row in rows)
 print(f"{len(rows)} trainings; in {late} of them the best step lies in the last tenth of the budget")
 
@@ -548,7 +548,7 @@ print(f"{len(rows)} trainings; in {late} of them the best step lies in the last 
 # mean and 95 % interval over seeds. The columns are: as is, shuffled, re-initialised.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 
 def accuracies(criterion, arm):
@@ -556,7 +556,7 @@ def accuracies(criterion, arm):
 
 
 for name in names:
-    bands = [analysis.interval(accuracies(name, arm)) for arm in ("as is", "shuffled", "re-initialised")]
+    bands = [evidence.interval(accuracies(name, arm)) for arm in ("as is", "shuffled", "re-initialised")]
     print(f"{name:10}", "   ".join(f"{b.mean:.1f} ± {b.half:.1f}" for b in bands), f"%, n = {bands[0].n}")
 
 # %% [markdown]
@@ -572,7 +572,7 @@ lth.plots.show(lth.plots.sanity_checks(rows, stamp=check_stamp), alt=lth.plots.d
 def gap(name, arm):
     """Control minus as is, in points, paired by seed."""
     pairs = zip(accuracies(name, arm), accuracies(name, "as is"), strict=True)
-    return analysis.interval([control - as_is for control, as_is in pairs])
+    return evidence.interval([control - as_is for control, as_is in pairs])
 
 
 for name in names:
@@ -615,7 +615,7 @@ lth.plots.show(
 for name, (score, times) in criteria(0, images, data.shape).items():
     if name in names:
         as_is = lth.prune_iteratively(lenet, score, density, rounds=times)
-        paths = [lth.scores.connected(lenet, m, data.shape) for m in (as_is, as_is.shuffled(seed=0))]
+        paths = [lth.pruning.connected(lenet, m, data.shape) for m in (as_is, as_is.shuffled(seed=0))]
         units = [int(p["fc1.weight"].any(1).sum()) for p in paths]
         print(f"{name:10} as is {units[0]:3} of 300 hidden units, shuffled {units[1]:3}")
 
@@ -640,8 +640,8 @@ def uniform(seed):
     return lth.prune_at_init(net, data, score=score, density=density, seed=seed, recipe=recipe)
 
 
-randoms = lth.sweep.each(uniform, [(seed,) for seed in seeds], device=data.device)
-b = analysis.interval(
+randoms = lth.training.each(uniform, [(seed,) for seed in seeds], device=data.device)
+b = evidence.interval(
     [s - 100 * r.test_accuracy for s, r in zip(accuracies("SynFlow", "shuffled"), randoms, strict=True)]
 )
 print(f"shuffled SynFlow - random: {b.mean:+.1f} points [{b.low:+.1f}, {b.high:+.1f}], n = {b.n}")

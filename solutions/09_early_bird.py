@@ -101,7 +101,13 @@ print(f"distance of epochs 1 and 2 at 10 % of the weights: {mask_distance_(*draw
 # with several seeds side by side.
 
 # %%
-from lthkit.early_bird import distances, early_bird, largest_in_window, null_distance, stop_epoch
+from lthkit.tickets import (
+    distances,
+    early_bird,
+    largest_in_window,
+    null_distance,
+    stop_epoch,
+)
 
 lenet = lth.models.lenet_300_100
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
@@ -112,7 +118,7 @@ def search(density, seed):
     return early_bird(lenet, data, density=density, recipe=recipe, seed=seed, watch=True)
 
 
-searches = dict(zip(cases, lth.sweep.each(search, cases, device=data.device), strict=True))
+searches = dict(zip(cases, lth.training.each(search, cases, device=data.device), strict=True))
 watched = {d: searches[d, 0] for d in (0.5, 0.1)}  # seed 0, the one above
 print(f"the same distance: {watched[0.1].masks[0].distance(watched[0.1].masks[1]):.4f}")
 
@@ -374,7 +380,7 @@ def arms(density, seed):
     return {arm: accuracy(mask) for arm, mask in masks.items()}
 
 
-outcomes = dict(zip(cases, lth.sweep.each(arms, cases, device=data.device), strict=True))
+outcomes = dict(zip(cases, lth.training.each(arms, cases, device=data.device), strict=True))
 print("searches without a ticket:", sum(result is None for result in outcomes.values()), "of", len(outcomes))
 
 # %% [markdown]
@@ -385,11 +391,11 @@ print("searches without a ticket:", sum(result is None for result in outcomes.va
 # Then the paired differences.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 for d in (0.5, 0.1):
     runs = [outcomes[d, s] for s in seeds if outcomes[d, s]]
-    bands = {arm: analysis.interval([run[arm] for run in runs]).times(100) for arm in runs[0]}
+    bands = {arm: evidence.interval([run[arm] for run in runs]).times(100) for arm in runs[0]}
     print(
         f"{100 * d:3.0f} %, n = {len(runs)}:",
         ", ".join(f"{arm} {b.mean:.1f} ± {b.half:.1f}" for arm, b in bands.items()),
@@ -403,7 +409,7 @@ for d in (0.5, 0.1):
 # %%
 def gaps(runs, others):
     differences = {o: [100 * (run["early-bird"] - run[o]) for run in runs] for o in others}
-    return {f"early-bird - {o}": analysis.interval(values) for o, values in differences.items()}
+    return {f"early-bird - {o}": evidence.interval(values) for o, values in differences.items()}
 
 
 others = ("late mask", "first mask", "shuffled", "dense")
@@ -507,7 +513,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from lthkit.channels import channel_mask, channel_weights, gains
+from lthkit.pruning import channel_mask, channel_weights, gains
 
 
 def small_conv(*, seed):
@@ -572,7 +578,7 @@ def channel_arms(seed):
 
 
 # %%
-channel_runs = lth.sweep.each(channel_arms, [(s,) for s in channel_seeds], device=data.device)
+channel_runs = lth.training.each(channel_arms, [(s,) for s in channel_seeds], device=data.device)
 
 # %% [markdown]
 # Three things to read: when the rule fires; how far the ticket is from the last mask, with random = 1; and whether the

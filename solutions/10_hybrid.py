@@ -106,7 +106,7 @@ for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
 # In `lthkit` this is `snip_then_imp`. It is `lth.imp` with the SNIP mask to begin with. The numbers should be the same.
 
 # %%
-from lthkit.hybrid import plan, price, snip_then_imp
+from lthkit.tickets import plan, price, snip_then_imp
 
 rounds = list(snip_then_imp(lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0))
 for r in rounds:
@@ -318,7 +318,7 @@ def measured(method, total, seed):
 # %%
 cases = [(m, b, s) for b in budgets[::-1] for m in ("SNIP alone", *ladders) for s in seeds]
 cases += [("random mask", budgets[1], s) for s in seeds]
-rows = lth.sweep.each(measured, cases, device=data.device)
+rows = lth.training.each(measured, cases, device=data.device)
 
 # %% [markdown]
 # Before you look at any accuracy, check that the comparison is fair. Does every method end with the same number of
@@ -348,7 +348,7 @@ lth.plots.show(
 # share their seeds, so we take differences seed by seed. `gap` gives such a list, in points.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 
 def gap(one, other, table, split="test"):
@@ -357,7 +357,7 @@ def gap(one, other, table, split="test"):
 
 
 def told(label, values):
-    band = analysis.interval(values)
+    band = evidence.interval(values)
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
     return f"{label:40} {band.mean:+.2f} [{band.low:+.2f}, {band.high:+.2f}] {says}"
 
@@ -393,8 +393,8 @@ for method in ("SNIP alone", *ladders):
 
 # %%
 small, large = ([r for r in rows if r["budget"] == b] for b in (budgets[0], budgets[-1]))
-versus_snip = analysis.interval(gap("hybrid", "SNIP alone", small))
-versus_imp = analysis.interval(gap("hybrid", "IMP, 5 rounds", large))
+versus_snip = evidence.interval(gap("hybrid", "SNIP alone", small))
+versus_imp = evidence.interval(gap("hybrid", "IMP, 5 rounds", large))
 points = [
     (f"hybrid - SNIP, {budgets[0]:,} steps", my_hybrid_minus_snip, versus_snip),
     (f"hybrid - IMP 5, {budgets[-1]:,} steps", my_hybrid_minus_imp, versus_imp),
@@ -452,7 +452,7 @@ quiz("10.Q3", "a")
 #    method, lies above 0.
 # 4. Of those that are left, return the cheapest, of equally cheap ones the first.
 #
-# `analysis` is imported above; `analysis.interval(values)` has `.low` and `.mean`.
+# `evidence` is imported above; `evidence.interval(values)` has `.low` and `.mean`.
 #
 # Expected: with `costs = {"a": 1, "b": 2}` and accuracies `{"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}`, budget 2,
 # the answer is `"a"`.
@@ -468,9 +468,9 @@ def cheapest_not_beaten(costs, accuracies, budget):
     affordable = [name for name in costs if costs[name] <= budget]
     if not affordable:
         return None
-    best = accuracies[max(affordable, key=lambda name: analysis.interval(accuracies[name]).mean)]
+    best = accuracies[max(affordable, key=lambda name: evidence.interval(accuracies[name]).mean)]
     gaps = {name: [b - a for b, a in zip(best, accuracies[name], strict=True)] for name in affordable}
-    return min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
+    return min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
     # END SOLUTION
 
 
@@ -491,7 +491,7 @@ accuracies = {n: [r["validation_accuracy"] for r in found_rows] for n, found_row
 ordered = sorted(prices.values())
 for limit in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
     chosen = cheapest_not_beaten_(prices, accuracies, limit)
-    mean = 100 * analysis.interval(accuracies[chosen]).mean
+    mean = 100 * evidence.interval(accuracies[chosen]).mean
     print(
         f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, validation {mean:.1f} %)"
     )
@@ -550,7 +550,7 @@ def changed(name, seed):
 
 
 trials = [(name, seed) for name in changes for seed in seeds]
-tried = lth.sweep.each(changed, trials, device=data.device) + middle
+tried = lth.training.each(changed, trials, device=data.device) + middle
 
 # %% [markdown]
 # Each line is *with the change* minus *without it*, so a change that helps lies to the right of 0. A filled mark says

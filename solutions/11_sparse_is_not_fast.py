@@ -85,7 +85,7 @@ with torch.inference_mode():
 print(
     f"with zeros / without: {found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}], n = {found['n']} turns"
 )
-print("measured on", lth.records.processor())
+print("measured on", lth.storage.processor())
 
 # %% [markdown]
 # A ratio near 1 says that the zeros bring nothing. If the quartiles lie far from each other, something else was busy on
@@ -97,7 +97,7 @@ print("measured on", lth.records.processor())
 # remains in each layer, and a quarter in the output layer. One chain of rounds for each seed.
 
 # %%
-from lthkit import analysis
+from lthkit import evidence
 
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
 steps = lth.by_tier(smoke=10, laptop=600, gpu=600)
@@ -111,9 +111,11 @@ def tickets_of(seed):
     return list(rounds)
 
 
-tickets = dict(zip(seeds, lth.sweep.each(tickets_of, [(s,) for s in seeds], device=data.device), strict=True))
+tickets = dict(
+    zip(seeds, lth.training.each(tickets_of, [(s,) for s in seeds], device=data.device), strict=True)
+)
 for r in range(7):
-    b = analysis.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
+    b = evidence.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
     print(
         f"{100 * tickets[0][r].density:5.1f} % of the weights: test accuracy {b.mean:.1f} ± {b.half:.1f} %, n = {b.n}"
     )
@@ -160,7 +162,7 @@ check("11.1", packed_bytes)
 packed_bytes_ = use("11.1", packed_bytes)
 ticket, model = tickets[0][-1], lth.models.lenet_300_100(seed=0).to(data.device).eval()
 ticket.trained.restore(model)
-path = export.save_packed(lth.records.runs_folder() / "lesson-11" / "ticket.npz", model, ticket.mask)
+path = export.save_packed(lth.storage.runs_folder() / "lesson-11" / "ticket.npz", model, ticket.mask)
 print(f"bits and values: {packed_bytes_(ticket.mask, 4):,} bytes; the file: {path.stat().st_size:,} bytes")
 
 again = lth.models.lenet_300_100(seed=99).to(data.device)
@@ -290,7 +292,7 @@ for row in sorted((row for row in rows if row["seed"] == 0), key=lambda row: row
 # the right of the marker, and often the dots fall on each other. Where does each line cross 1, if it does?
 
 # %%
-here = f"{data.device}, 1 thread, {lth.records.processor()}"
+here = f"{data.device}, 1 thread, {lth.storage.processor()}"
 stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds, {turns} turns each, tier {lth.tier()}, {here}"
 lth.plots.show(lth.plots.break_even(rows, stamp=stamp), alt=lth.plots.describe_break_even(rows))
 
@@ -335,7 +337,7 @@ for batch in (256, 1):
     each = [break_even_density_([r["density"] for r in m], [r["ratio"] for r in m]) for m in mine.values()]
     even = [100 * d for d in each if d > 0]  # 0.0 means never, and a mean with it would be no density
     never[batch] = len(each) - len(even)
-    crossings[batch] = analysis.interval(even or [0.0])
+    crossings[batch] = evidence.interval(even or [0.0])
     listed = ", ".join(f"{d:.1f} %" for d in even) or "no density"
     print(f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} seeds")
 
@@ -372,10 +374,10 @@ for batch in (256, 1):
     last = {
         row["seed"]: row for row in rows if row["batch"] == batch
     }  # the last row of a seed is its sparsest ticket
-    fewer = analysis.interval(
+    fewer = evidence.interval(
         [dense_ops / lth.costs.forward_flops(model, shape, mask=tickets[s][-1].mask) for s in seeds]
     )
-    faster = analysis.interval([1 / last[s]["ratio"] for s in seeds])
+    faster = evidence.interval([1 / last[s]["ratio"] for s in seeds])
     print(
         f"batch {batch:3}: {fewer.mean:.0f} times fewer operations, {faster.mean:.2f} times as fast "
         f"[{faster.low:.2f}, {faster.high:.2f}], n = {faster.n} tickets"
@@ -575,7 +577,7 @@ for s in seeds:
     print(f"seed {s}: {widths} units instead of [300, 100, 10], largest difference of outputs {off:.1e}")
 
 # %%
-left = analysis.interval(
+left = evidence.interval(
     [100 * lth.models.count_weights(c) / lth.models.count_weights(model) for c in compacted.values()]
 )
 points = [("weights after compaction", my_percent_after_compaction, left)]
@@ -590,7 +592,7 @@ lth.plots.show(
 # fifth (one seed). We put them on the weights of our own network; only the mask decides how many units stay.
 
 # %%
-from lthkit import experiments
+from lthkit.runs import experiments
 
 folder = experiments.recorded("winning-ticket")
 for level in (7, 12, 15, 18, 20):
@@ -627,7 +629,7 @@ for s in seeds:
         repetitions=turns,
     )[0]
     ratios.append(row["ratio"])
-b = analysis.interval(ratios)
+b = evidence.interval(ratios)
 print(
     f"time over dense time: {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}], n = {b.n} tickets; weights left: {left.mean / 100:.2f}"
 )

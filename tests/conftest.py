@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lthkit.data import Dataset, Split
+from lthkit.data.datasets import Dataset, Split
 
 torch.set_num_threads(1)  # networks of this size gain nothing from two, and beside other work lose much
 

@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 import lthkit as lth
-from lthkit.early_bird import EarlyBird, early_bird
-from lthkit.history import TrainResult
-from lthkit.rounds import Round
+from lthkit.tickets import EarlyBird, early_bird
+from lthkit.tickets.rounds import Round
+from lthkit.training.history import TrainResult
 from tests.conftest import small_conv, small_net
 
 ADAM = lth.Recipe(steps=18, batch_size=20, evaluate_every=4, schedule="cosine", augment=True)

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from lthkit import snapshots
-from lthkit.data import Dataset
+from lthkit.data.datasets import Dataset
+from lthkit.storage import snapshots
 from tests.conftest import _split
 from tests.drivers import DRIVERS, bits
 

@@ -56,7 +56,7 @@ def early_stop_step(steps, losses, patience):
 def smallest_safe_density(differences, largest):
     found = None
     for density in sorted(differences):
-        if density <= largest and found is None and analysis.interval(differences[density]).low >= 0:
+        if density <= largest and found is None and evidence.interval(differences[density]).low >= 0:
             found = density
     return found
 """,
@@ -112,7 +112,7 @@ def course_root(folder: Path) -> Path:
                 ("check(", "# ### Exercise", "### Exercise")
             ):
                 kept.append(cell)
-            elif "_ = use(" in text or "import analysis" in text or "import torch" in text:
+            elif "_ = use(" in text or "import evidence" in text or "import torch" in text:
                 lines = [
                     line
                     for line in text.split("\n")

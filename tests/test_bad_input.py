@@ -22,21 +22,23 @@ import torch.nn.functional as F
 from torch import nn
 
 import lthkit as lth
-from lthkit import analysis, channels, costs, export, files, hybrid, mode_connectivity, models, records
+from lthkit import evidence, export, models
 from lthkit.__main__ import main
-from lthkit.classroom import drive, exercises
+from lthkit.classroom import check, drive, exercises, hint, quiz, use
 from lthkit.classroom.build import build
-from lthkit.classroom.check import check, hint, quiz, use
 from lthkit.classroom.start import course_folder, start
-from lthkit.data import Dataset, Split
-from lthkit.early_bird import early_bird, largest_in_window, null_distance, stop_epoch
-from lthkit.evaluation import explain_misfit
-from lthkit.experiments import Experiment, default_recipe, load_mask, recorded, run
-from lthkit.files import DamagedFile
-from lthkit.folders import RunMismatch
-from lthkit.optimizers import learning_rate
-from lthkit.replicates import train_together
-from lthkit.tiers import by_tier
+from lthkit.data.datasets import Dataset, Split
+from lthkit.evidence import costs, mode_connectivity
+from lthkit.machine.tiers import by_tier
+from lthkit.pruning import channels
+from lthkit.runs.experiments import Experiment, default_recipe, load_mask, recorded, run
+from lthkit.storage import files, records
+from lthkit.storage.files import DamagedFile
+from lthkit.storage.folders import RunMismatch
+from lthkit.tickets import early_bird, hybrid, largest_in_window, null_distance, stop_epoch
+from lthkit.training.evaluation import explain_misfit
+from lthkit.training.optimizers import learning_rate
+from lthkit.training.replicates import train_together
 from tests.conftest import small_conv, small_net
 
 COURSE = Path(__file__).resolve().parents[1]
@@ -271,8 +273,8 @@ ROWS = [
         overrides={"fc9": 0.1}), ValueError, "'fc9'", "expected some of", "5.weight"),
     row("a fraction of its own, ranked globally", lambda b: lth.prune(b.mask, b.scores, 0.2,
         overrides={"5.weight": 0.1}), ValueError, "overrides", "scope='layerwise'", "exclude"),
-    row("column", lambda b: analysis.by_seed(ARMS, "dense", 0, "accuracy"), ValueError, "'accuracy'", "test_accuracy"),
-    row("round of a table", lambda b: analysis.density_of(ARMS, 9), ValueError, "round 9", "[0, 1]"),
+    row("column", lambda b: evidence.by_seed(ARMS, "dense", 0, "accuracy"), ValueError, "'accuracy'", "test_accuracy"),
+    row("round of a table", lambda b: evidence.density_of(ARMS, 9), ValueError, "round 9", "[0, 1]"),
 
     # The thing itself: a function or a name where a network is wanted, a network where a mask is.
     row("a function for a network", lambda b: trained(b, small_net), TypeError, "small_net was given", "nn.Module"),
@@ -294,7 +296,7 @@ ROWS = [
     row("a network for a dict of them", lambda b: lth.explore.prune_it_yourself(b.net, b.data), TypeError, "{0: model}"),
     row("a score that gives nothing", lambda b: lth.prune_iteratively(b.net, lambda model: None, 0.1, rounds=2),
         TypeError, "scores is a NoneType", "lthkit.magnitude"),
-    row("cases that are no tuples", lambda b: lth.sweep.each(abs, [1, 2]), TypeError, "Case 0 is 1", "(1,)"),
+    row("cases that are no tuples", lambda b: lth.training.each(abs, [1, 2]), TypeError, "Case 0 is 1", "(1,)"),
 
     # Ranges: percent for a fraction, none or all where something must happen, half a round.
     row("fraction in percent", lambda b: lth.prune(b.mask, b.scores, 20), ValueError, "fraction=20", "0.2 for 20 %"),
@@ -379,11 +381,11 @@ ROWS = [
     row("no image for batch norm", lambda b: line_between(b, statistics=2.5), ValueError, "statistics=2.5", "1 or more"),
     row("barrier of half a path", lambda b: mode_connectivity.barrier(line_between(b, alphas=(0, 0.5))), ValueError,
         "[0.0, 0.5]", "rise from 0 to 1"),
-    row("workers", lambda b: lth.sweep.Pool(workers=0), ValueError, "workers=0", "1 or more"),
+    row("workers", lambda b: lth.training.Pool(workers=0), ValueError, "workers=0", "1 or more"),
     row("threads of onnxruntime", lambda b: export.run_onnx("x.onnx", threads=0), ValueError, "threads=0", "1 or more"),
     row("start of a slider", lambda b: lth.explore.prune_it_yourself({0: b.net}, b.data, density=0.33), ValueError,
         "density=0.33", "0.35, 0.3"),
-    row("unit of an interval", lambda b: analysis.interval([0.1, 0.2]).times(-100), ValueError, "-100", "above 0"),
+    row("unit of an interval", lambda b: evidence.interval([0.1, 0.2]).times(-100), ValueError, "-100", "above 0"),
 
     # Seeds: 0.5 was once cut to 0, and two equal seeds are one seed counted twice.
     row("seed 0.5 of a network", lambda b: models.lenet_300_100(seed=0.5), ValueError, "seed=0.5", "whole number"),
@@ -447,8 +449,8 @@ ROWS = [
     row("synflow, shape", lambda b: lth.synflow(b.net, (1, 5, 5)), ValueError, "(1, 5, 5)", "without the batch"),
     row("synflow, a number", lambda b: lth.synflow(b.net, 64), ValueError, "shape=64", "such as (1, 28, 28)"),
     row("synflow, with the batch", lambda b: lth.synflow(b.conv, (9, 1, 8, 8)), ValueError, "without the batch"),
-    row("connected, shape", lambda b: lth.scores.connected(b.net, b.mask, (1, 5, 5)), ValueError, "(1, 5, 5)"),
-    row("collapse, shape", lambda b: lth.collapse.collapse(b.net, b.mask, (1, 5, 5)), ValueError, "(1, 5, 5)"),
+    row("connected, shape", lambda b: lth.pruning.connected(b.net, b.mask, (1, 5, 5)), ValueError, "(1, 5, 5)"),
+    row("collapse, shape", lambda b: lth.evidence.collapse(b.net, b.mask, (1, 5, 5)), ValueError, "(1, 5, 5)"),
     row("costs, shape", lambda b: costs.forward_flops(b.net, (1, 5, 5)), ValueError, "(1, 5, 5)", "without the batch"),
     row("onnx, shape", lambda b: export.to_onnx(b.net, "x.onnx", shape=(1, 5, 5)), ValueError, "(1, 5, 5)", "batch"),
     row("2:4, shape", lambda b: export.two_four(torch.ones(3, 5)), ValueError, "(3, 5)", "a multiple of 4"),
@@ -545,10 +547,10 @@ ROWS = [
         "Row 1", "['a']", "['a', 'b']"),
 
     # Few or no numbers: a mean of none, a pair that no seed has, NaN that hides in a mean.
-    row("interval of none", lambda b: analysis.interval([]), ValueError, "No values", "one for each seed"),
-    row("interval of a number", lambda b: analysis.interval(0.5), TypeError, "0.5", "a list"),
-    row("interval with NaN", lambda b: analysis.interval([0.5, NAN]), ValueError, "[nan]", "finite", "Leave out"),
-    row("pair without a seed", lambda b: analysis.paired(ARMS, ("ticket", 1), ("dense", 0)), ValueError,
+    row("interval of none", lambda b: evidence.interval([]), ValueError, "No values", "one for each seed"),
+    row("interval of a number", lambda b: evidence.interval(0.5), TypeError, "0.5", "a list"),
+    row("interval with NaN", lambda b: evidence.interval([0.5, NAN]), ValueError, "[nan]", "finite", "Leave out"),
+    row("pair without a seed", lambda b: evidence.paired(ARMS, ("ticket", 1), ("dense", 0)), ValueError,
         "seeds [1]", "seeds [0]", "['dense', 'ticket']"),
     row("figure of no rows", lambda b: lth.plots.trade_off([]), ValueError, "rows is empty", "table of a run"),
     row("scrubber of no rows", lambda b: lth.explore.ticket_scrubber("x", []), ValueError, "table of a run"),
@@ -580,7 +582,7 @@ ROWS = [
     row("a record without its seal", lambda b: files.read_sealed(b.file(b'{"a": 1}', "r.json")), DamagedFile, "r.json"),
     row("a record altered", lambda b: files.read_sealed(b.file(b'{"a": 1, "sha256": "0"}', "r.json")), DamagedFile,
         "r.json", "checksum"),
-    row("no run", lambda b: lth.experiments.load("nowhere"), FileNotFoundError, "nowhere", "lthkit show"),
+    row("no run", lambda b: lth.runs.experiments.load("nowhere"), FileNotFoundError, "nowhere", "lthkit show"),
 
     # Folders: a file in the way, another run, a config of bytes that are no text.
     row("keep_runs in a file", lambda b: lth.keep_runs(b.file(b"", "f")), files.CannotWrite, "f", "choose a folder"),
@@ -732,7 +734,7 @@ def test_a_network_that_does_not_train_can_be_scored(bench: Bench) -> None:
 
 
 def test_one_seed_has_a_mean_and_no_interval() -> None:
-    band = analysis.interval([0.5])
+    band = evidence.interval([0.5])
     assert band.mean == 0.5 and math.isnan(band.low) and math.isnan(band.high) and band.n == 1
 
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 import lthkit as lth
-from lthkit import bench, files, plots
+from lthkit import bench, plots
 from lthkit.__main__ import main
 from lthkit.bench import children, machine, report, rows, steps, textbook, timing, whole
-from lthkit.choices import PLAIN
+from lthkit.storage import files
+from lthkit.training.choices import PLAIN
 from tests.conftest import small_conv, small_net
 
 CPU = torch.device("cpu")

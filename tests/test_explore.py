@@ -172,7 +172,7 @@ def test_only_the_validation_split_is_read_and_no_more_than_said(tiny):
 def test_every_round_of_the_scrubber_draws_its_own_mask(run_folder):
     """Catches a picture of another round, a mark at another density, and texts that overlap."""
     for level in range(21):
-        mask = lth.experiments.load_mask(run_folder, seed=0, level=level)
+        mask = lth.runs.experiments.load_mask(run_folder, seed=0, level=level)
         figure = Figure(figsize=explore.SIZE)
         words = explore.draw_ticket(
             figure, rows=ROWS, mask=mask, level=level, seed=0, stamp="small print " * 20, shape=(8, 8)

@@ -1,4 +1,4 @@
-"""The house stands: a module imports only from floors below its own, and `import lthkit` needs no notebook."""
+"""The house stands: a room imports only from floors below its own, and `import lthkit` needs no notebook."""
 
 from __future__ import annotations
 
@@ -7,87 +7,54 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lthkit"
 
-# Ground first. Who adds a module adds it here, to the lowest floor that it can stand on.
+# One number a room, ground is 1. What has no room of its own is one file on a floor. CONTRIBUTING.md has it in words.
 FLOORS: dict[str, int] = {
-    # under the cellar: what is refused in the same words everywhere
-    "checks": -3,
-    # the cellar: about files and the machine, knows nothing of networks
-    "files": -2,
-    "devices": -2,
-    "tiers": -2,
-    "seeds": -2,
-    # about files too, but of one kind: those that hold data sets
-    "sources": -1,
-    "records": 0,
-    "masks": 0,
-    "models": 0,
-    "data": 0,
-    "choices": 0,
-    "folders": 1,
-    "snapshots": 1,
-    "scores": 1,
-    "pruning": 1,
-    "optimizers": 1,
-    "gradients": 1,
-    "stacks": 1,
-    "costs": 1,
-    "evaluation": 1,
-    "export": 1,
-    "recipes": 2,
-    "channels": 2,
-    "checkpoints": 2,
-    "collapse": 2,
-    # one update, one training, several at once, whole methods
-    "engine": 3,
-    "history": 3,
-    "training": 4,
-    "mode_connectivity": 5,
-    "replicates": 5,
-    "rounds": 5,
-    "tickets": 6,
-    "hybrid": 7,
-    "analysis": 6,
-    "sweep": 6,
-    "early_bird": 7,
-    "experiments": 7,
-    "plots": 7,
-    "bench": 7,
-    "report": 8,
-    "explore": 8,
-    # beside the house
-    "classroom": 8,
-    "doctor": 9,
-    "commands": 10,
-    "__main__": 11,
+    "machine": 1,
+    "storage": 1,
+    "moved": 1,
+    "models": 2,
+    "data": 2,
+    "pruning": 2,
+    "training": 3,
+    "export": 3,
+    "evidence": 4,
+    "tickets": 5,
+    "plots": 5,
+    "classroom": 5,
+    "runs": 6,
+    "bench": 6,
+    "explore": 7,
+    "commands": 7,
+    "__main__": 8,
 }
-# Within a floor or a folder an order may be needed; it is named here, pair by pair, and goes one way.
-WITHIN = {
-    ("bench", "bench"),
-    ("export", "export"),
-    ("plots", "plots"),
-    ("classroom", "classroom"),
-    ("commands", "commands"),
-}
-EXEMPT = {"__init__"}  # lthkit/__init__.py is the table of contents
+CONTENTS = PACKAGE / "__init__.py"  # the table of contents, the one file that may name every floor
 
 
 def modules() -> list[Path]:
     return sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 
-def top_name(path: Path) -> str:
-    """masks.py is `masks`; all of classroom/ is `classroom`."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def dotted(path: Path) -> str:
+    """pruning/masks.py is `pruning.masks`, the face of a room, pruning/__init__.py, is `pruning`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {dotted(path): path for path in modules() if path != CONTENTS}
+
+
+def room_of(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def imports(path: Path, tree: ast.AST | None = None) -> Iterator[tuple[int, str]]:
-    """Line and name, below lthkit, of all that a file imports: in functions and under TYPE_CHECKING too."""
+    """Line and file, as `dotted`, of all that a file imports: in functions and under TYPE_CHECKING too."""
     package = ["lthkit", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(tree or ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
@@ -96,34 +63,83 @@ def imports(path: Path, tree: ast.AST | None = None) -> Iterator[tuple[int, str]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *filter(None, [node.module])])
-            # `from lthkit import masks` imports a module, `from lthkit.masks import Mask` a name in it
-            names = [f"{stem}.{alias.name}" for alias in node.names] if stem == "lthkit" else [stem]
+            names = [f"{stem}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
             names = [str(a.value) for a in node.args[:1] if isinstance(a, ast.Constant)]
         for name in names:
             if name == "lthkit" or name.startswith("lthkit."):
-                yield getattr(node, "lineno", 0), name.partition(".")[2].partition(".")[0]
+                yield getattr(node, "lineno", 0), _file(name.partition(".")[2])
+
+
+def _file(name: str) -> str:
+    """The file in which a dotted name lies: `pruning.masks.Mask` in `pruning.masks`, `train` in the table of contents, ""."""
+    while name and name not in FILES:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def violations(path: Path, tree: ast.AST | None = None) -> list[str]:
-    own = top_name(path)
+    """Imports of the same floor or a higher one; inside a room every file may be asked, one way (see below)."""
+    if path == CONTENTS:
+        return []
+    own = room_of(dotted(path))
     found = []
     for line, other in imports(path, tree):
-        allowed = own in EXEMPT or (own, other) in WITHIN or (other in FLOORS and FLOORS[other] < FLOORS[own])
-        if not allowed and not (own == "__main__" and other in ("", "__version__")):
+        below = room_of(other) == own or (other and FLOORS[room_of(other)] < FLOORS[own])
+        if not below and not (own == "__main__" and not other):
             what = f"lthkit.{other}" if other else "lthkit itself, which imports every floor"
             found.append(f"lthkit/{path.relative_to(PACKAGE).as_posix()}:{line} imports {what}")
     return found
 
 
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Files that import one another in a ring, or none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_a_module_imports_only_from_lower_floors(path: Path) -> None:
-    assert top_name(path) in FLOORS or top_name(path) in EXEMPT, "add the module to FLOORS"
+    assert path == CONTENTS or room_of(dotted(path)) in FLOORS, "add the room to FLOORS"
     assert violations(path) == []
 
 
-def test_the_table_names_no_module_that_is_gone() -> None:
-    assert sorted(set(FLOORS) - {top_name(p) for p in modules()}) == []
+def test_no_file_imports_itself_through_others() -> None:
+    """Inside a room files use each other one way; a room's face is imported by nobody in it."""
+    graph = {name: {other for _, other in imports(path)} - {""} for name, path in FILES.items()}
+    assert circle(graph) == []
+    assert circle(graph | {"pruning.masks": {"pruning.selection"}}), "a planted circle is not seen"
+    assert circle(graph | {"pruning.scores": {"pruning"}}), (
+        "a file that imports its own room's face is not seen"
+    )
+
+
+def test_the_table_names_no_room_that_is_gone() -> None:
+    assert sorted(set(FLOORS) - {room_of(name) for name in FILES}) == []
+    assert min(FLOORS.values()) == 1
+
+
+def test_a_face_is_a_table_of_contents() -> None:
+    """A room's `__init__.py` holds imports and `__all__`, and no name that is that of another file in the room."""
+    faces = {name: path for name, path in FILES.items() if path.name == "__init__.py"}
+    assert {"machine", "training", "classroom.exercises"} <= set(faces)
+    for name, path in faces.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            listed = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+            assert said or listed or isinstance(node, ast.ImportFrom), (
+                f"{path}:{node.lineno} defines something"
+            )
+        for node in tree.body:
+            for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+                brought = alias.asname or alias.name
+                assert f"{name}.{brought}" not in FILES or node.module == f"lthkit.{name}", (
+                    f"{path.relative_to(PACKAGE)} brings {brought}, which hides the file {name}.{brought}"
+                )
 
 
 @pytest.mark.parametrize(
@@ -133,8 +149,9 @@ def test_the_table_names_no_module_that_is_gone() -> None:
         "from lthkit import training",
         "import lthkit.training",
         "import lthkit.training as t",
-        "from .training import train",
-        "from . import training",
+        "from ..training import train",
+        "from .. import training",
+        "from lthkit.training.loop import train",
         "import lthkit as lth",
         "from lthkit import *",
         "from lthkit import train",
@@ -145,8 +162,9 @@ def test_the_table_names_no_module_that_is_gone() -> None:
     ],
 )
 def test_every_way_up_is_seen(code: str) -> None:
-    assert violations(PACKAGE / "masks.py", ast.parse(code))
-    assert not violations(PACKAGE / "masks.py", ast.parse("import os, torch\nfrom lthkit import files"))
+    assert violations(PACKAGE / "pruning" / "masks.py", ast.parse(code))
+    fine = "import os, torch\nfrom lthkit.storage import files\nfrom lthkit.pruning import selection"
+    assert not violations(PACKAGE / "pruning" / "masks.py", ast.parse(fine))
 
 
 def python(code: str) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lthkit import bench, files, plots, records, report
+from lthkit import bench, plots
 from lthkit.__main__ import _parser
+from lthkit.runs import report
+from lthkit.storage import files, records
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,9 +39,9 @@ def test_the_record_is_that_of_the_command():
     """Catches: a recipe that changed after the record was made."""
     from dataclasses import asdict, replace
 
-    from lthkit import files
-    from lthkit.experiments import winning_ticket
-    from lthkit.records import canonical
+    from lthkit.runs.experiments import winning_ticket
+    from lthkit.storage import files
+    from lthkit.storage.records import canonical
 
     config = files.read_json(RECORD / "config.json")
     assert canonical({**config, **asdict(winning_ticket("laptop", tuple(config["seeds"])))}) == canonical(

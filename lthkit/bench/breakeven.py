@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lthkit.bench.machine import synchroniser
 from lthkit.bench.timing import interleaved, operator_threads
 from lthkit.export import no_semi_structured, to_csr, two_four
-from lthkit.masks import Mask
+from lthkit.pruning.masks import Mask
 
 Forward = Callable[[Tensor], Any]
 Variant = Callable[[nn.Module, Mask], Forward]

@@ -17,8 +17,8 @@ import torch
 from lthkit.bench import machine
 from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed
 from lthkit.bench.timing import Timing, interleaved
-from lthkit.masks import Mask
-from lthkit.pruning import prune
+from lthkit.pruning.masks import Mask
+from lthkit.pruning.selection import prune
 
 HEAVY = ("torchvision", "matplotlib", "IPython", "torch._dynamo")
 FRACTION = 0.2

@@ -13,9 +13,9 @@ import torch
 from lthkit.bench import children, machine, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
-from lthkit.choices import cores
-from lthkit.devices import resolve_device, tiny_numbers_flushed
-from lthkit.records import environment
+from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
+from lthkit.storage.records import environment
+from lthkit.training.choices import cores
 
 FORMAT = 1
 WIDTH = 100

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lthkit.bench.timing import Spread, Timing
-from lthkit.choices import Choice
+from lthkit.training.choices import Choice
 
 TEXTBOOK = "textbook"
 NO_TORCHVISION = "not measured: torchvision is not installed"

@@ -23,17 +23,17 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
 )
 from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
-from lthkit.choices import PLAIN, Choice, choose
-from lthkit.data import Dataset, Split, load_data
-from lthkit.engine import updater
-from lthkit.evaluation import evaluate
-from lthkit.masks import Mask
+from lthkit.data.datasets import Dataset, Split, load_data
+from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100, resnet_20, smallcnn
-from lthkit.pruning import prune
-from lthkit.recipes import Recipe
-from lthkit.scores import random
-from lthkit.seeds import derived_seed
-from lthkit.training import execution
+from lthkit.pruning.masks import Mask
+from lthkit.pruning.scores import random
+from lthkit.pruning.selection import prune
+from lthkit.training.choices import PLAIN, Choice, choose
+from lthkit.training.engine import updater
+from lthkit.training.evaluation import evaluate
+from lthkit.training.loop import execution
+from lthkit.training.recipes import Recipe
 
 RESIDENT = "textbook, resident data"
 SPARSITY = 0.8

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lthkit.data import Dataset, augment, batches
-from lthkit.masks import Mask, prunable
-from lthkit.recipes import Recipe
+from lthkit.data.datasets import Dataset, augment, batches
+from lthkit.pruning.masks import Mask, prunable
+from lthkit.training.recipes import Recipe
 
 WORKERS = 2
 

@@ -20,15 +20,15 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
 )
 from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
-from lthkit.choices import choose
-from lthkit.data import Dataset, load_data
-from lthkit.history import TrainResult
+from lthkit.data.datasets import Dataset, load_data
 from lthkit.models import lenet_300_100
-from lthkit.recipes import Recipe
-from lthkit.replicates import train_together
-from lthkit.sweep import Pool
 from lthkit.tickets import imp
-from lthkit.training import train
+from lthkit.training.choices import choose
+from lthkit.training.history import TrainResult
+from lthkit.training.loop import train
+from lthkit.training.pool import Pool
+from lthkit.training.recipes import Recipe
+from lthkit.training.replicates import train_together
 
 SEED = 0
 BATCH_SIZE = 60

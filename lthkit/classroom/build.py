@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
 from lthkit.classroom.cells import MARK, BuildError, at, parse, read_source, regions
 from lthkit.classroom.editions import EDITIONS, KERNEL, cells_sha256, editions, tool
 from lthkit.classroom.exercises import BLANK
+from lthkit.storage import files
 
 CELL_TIMEOUT = 900  # seconds
 

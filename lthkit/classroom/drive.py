@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from lthkit.folders import keep_runs
+from lthkit.storage.folders import keep_runs
 
 MOUNTED = Path("/content/drive")
 

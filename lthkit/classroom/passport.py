@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
-from lthkit.records import runs_folder
+from lthkit.storage import files
+from lthkit.storage.records import runs_folder
 
 FORMAT = 1
 

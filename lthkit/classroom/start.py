@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lthkit import files
+from lthkit.storage import files
 
 STUDENT, OWN = "notebooks", "my"
 

@@ -31,7 +31,8 @@ def add(commands: Any) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from lthkit import bench, files
+    from lthkit import bench
+    from lthkit.storage import files
 
     for path in filter(None, (arguments.json and arguments.json.parent, arguments.out)):
         path.mkdir(parents=True, exist_ok=True)  # an unwritable place shows now, not after minutes

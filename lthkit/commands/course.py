@@ -40,7 +40,7 @@ def add_author(commands: Any) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from lthkit.doctor import examine
+    from lthkit.commands.doctor import examine
 
     found = examine()
     for finding in found:

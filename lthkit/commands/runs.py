@@ -108,7 +108,7 @@ def _free(sub: argparse.ArgumentParser) -> None:
 
 
 def _tier(arguments: argparse.Namespace) -> str:
-    from lthkit.tiers import tier
+    from lthkit.machine.tiers import tier
 
     if (chosen := tier(arguments.tier)) == "recorded":
         raise ValueError(
@@ -132,14 +132,14 @@ def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:
 
 
 def _run_winning_ticket(arguments: argparse.Namespace) -> int:
-    from lthkit.experiments import winning_ticket
+    from lthkit.runs.experiments import winning_ticket
 
     return _run(winning_ticket(_tier(arguments), arguments.seeds), "fashion-mnist", arguments)
 
 
 def _run_free(arguments: argparse.Namespace) -> int:
-    from lthkit.experiments import Experiment, default_recipe
     from lthkit.models import model_by_name
+    from lthkit.runs.experiments import Experiment, default_recipe
 
     model_by_name(arguments.model)
     names = ("steps", "lr", "batch_size", "patience", "precision")
@@ -164,12 +164,12 @@ def _run_free(arguments: argparse.Namespace) -> int:
 def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from lthkit import experiments
-    from lthkit.data import load_data
-    from lthkit.devices import resolve_device
+    from lthkit.data.datasets import load_data
+    from lthkit.machine.devices import resolve_device
     from lthkit.models import model_by_name
-    from lthkit.records import runs_folder
-    from lthkit.snapshots import TimeUp
+    from lthkit.runs import experiments
+    from lthkit.storage.records import runs_folder
+    from lthkit.storage.snapshots import TimeUp
 
     begun = perf_counter()
     device = resolve_device(arguments.device)
@@ -236,8 +236,8 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from lthkit.experiments import recorded
-    from lthkit.records import runs_folder
+    from lthkit.runs.experiments import recorded
+    from lthkit.storage.records import runs_folder
 
     if arguments.run is None:
         runs = sorted(path.parent.name for path in runs_folder().glob("*/config.json"))
@@ -265,7 +265,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _report(folder: Path) -> None:
     from lthkit import plots
-    from lthkit.report import stamp
+    from lthkit.runs.report import stamp
 
     config, summary, rows = _describe(folder)
     alt = plots.describe(rows)
@@ -276,8 +276,8 @@ def _report(folder: Path) -> None:
 
 
 def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
-    from lthkit import experiments
-    from lthkit.report import conclusions, table
+    from lthkit.runs import experiments
+    from lthkit.runs.report import conclusions, table
 
     config, summary, rows = experiments.load(folder)
     say(table(rows))

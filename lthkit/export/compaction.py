@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lthkit.masks import Mask
+from lthkit.pruning.masks import Mask
 
 _ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Identity, nn.Dropout)
 _SUPPORTED = (nn.Linear, nn.Conv2d, nn.MaxPool2d, nn.Flatten, *_ELEMENTWISE)

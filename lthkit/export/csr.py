@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from lthkit.masks import Mask
+from lthkit.pruning.masks import Mask
 
 
 class CSRLinear(nn.Module):

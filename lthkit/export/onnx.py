@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lthkit import files
-from lthkit.checks import check_whole, first_line
+from lthkit.machine.checks import check_whole, first_line
+from lthkit.storage import files
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from lthkit import files
 from lthkit.export.csr import compressed_rows
-from lthkit.masks import Mask
+from lthkit.pruning.masks import Mask
+from lthkit.storage import files
 
 _KIND = "packed ticket"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lthkit.devices import device_explained
+from lthkit.machine.devices import device_explained
 
 
 def two_four(scores: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lthkit.plots.benchmark import describe_steps, speed, speed_steps
 from lthkit.plots.breakeven import break_even, describe_break_even, describe_file_sizes, file_sizes
 from lthkit.plots.budget import budget_curve, describe_budget, describe_differences, paired_differences
 from lthkit.plots.collapse import collapse_curve, describe_collapse, describe_sanity, sanity_checks
@@ -35,7 +36,6 @@ from lthkit.plots.rewinding import (
     retrained,
     rewound,
 )
-from lthkit.plots.speed import describe_steps, speed, speed_steps
 from lthkit.plots.style import DPI, HEIGHT, LOOKS, STYLE, WIDTH, Look, density_axis, save, show
 
 __all__ = [

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit.plots.style import LOOKS, STYLE, Look, density_axis, few, finish, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 _LOOKS = (
     Look("#0072B2", "o", "-"),

@@ -8,9 +8,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, finish, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 _LOOKS = (
     LOOKS["ticket"],
@@ -104,7 +104,7 @@ def paired_differences(
         look = LOOKS["ticket"]
         seen: set[str] = set()
         for place, values in zip(range(len(gaps))[::-1], gaps.values(), strict=True):
-            band = analysis.interval(values)
+            band = evidence.interval(values)
             apart = band.n > 1 and (band.low > 0 or band.high < 0)
             ax.plot(
                 list(values),
@@ -140,7 +140,7 @@ def describe_differences(gaps: Mapping[str, Sequence[float]], *, unit: str = "po
     """The text alternative of `paired_differences`: mean and interval of each comparison."""
     parts = []
     for label, values in gaps.items():
-        band = analysis.interval(values)
+        band = evidence.interval(values)
         spread = f" (95 % interval {band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
         parts.append(f"{label}: {band.mean:+.2f}{spread}, n = {band.n}")
     return f"Paired differences in {unit}. {'; '.join(parts)}."
@@ -150,10 +150,10 @@ def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
     return [row for row in rows if row["arm"] == arm and row["budget"] == budget]
 
 
-def _band(rows: Sequence[Row], arm: str, budget: int) -> analysis.Interval:
-    return analysis.interval([100 * row["test_accuracy"] for row in _cell(rows, arm, budget)])
+def _band(rows: Sequence[Row], arm: str, budget: int) -> evidence.Interval:
+    return evidence.interval([100 * row["test_accuracy"] for row in _cell(rows, arm, budget)])
 
 
 def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:
     values = [float(row[column]) for row in _cell(rows, arm, budget)]
-    return analysis.interval(values).mean if values else None
+    return evidence.interval(values).mean if values else None

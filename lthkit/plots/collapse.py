@@ -9,9 +9,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, few, finish, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 _LOOKS = (
     Look("#555555", "x", ":"),
@@ -119,7 +119,7 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
                     alpha=0.55,
                     markeredgewidth=0,
                 )
-            bands = [analysis.interval(values) for values in gaps]
+            bands = [evidence.interval(values) for values in gaps]
             ax.errorbar(
                 [b.mean for b in bands],
                 place,
@@ -143,7 +143,7 @@ def describe_sanity(rows: Sequence[Row]) -> str:
     parts = []
     for criterion in dict.fromkeys(row["criterion"] for row in rows):
         for arm in CONTROLS:
-            b = analysis.interval(_gaps(rows, criterion, arm))
+            b = evidence.interval(_gaps(rows, criterion, arm))
             spread = f" ({b.low:+.2f} to {b.high:+.2f})" if b.n > 1 else ""
             parts.append(f"{criterion}, {arm}: {b.mean:+.2f}{spread}")
     return (

@@ -8,11 +8,11 @@ import matplotlib
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lthkit import analysis
-from lthkit.masks import Mask
+from lthkit import evidence
 from lthkit.plots.masks import draw_first_layer
 from lthkit.plots.style import LOOKS, STYLE, WIDTH
-from lthkit.records import Row
+from lthkit.pruning.masks import Mask
+from lthkit.storage.records import Row
 
 # Okabe and Ito's colours; each arm has a marker of its own.
 _MARKS = (
@@ -46,7 +46,7 @@ def by_criterion(
     at = sorted({row["round"] for row in rows if row["arm"] != "dense"})
     if not arms or not at:
         raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
-    dense = [100 * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
+    dense = [100 * v for v in evidence.by_seed(rows, "dense", 0, column).values()]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 2.2 + 0.36 * len(arms)), layout="constrained")
         panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
@@ -54,14 +54,14 @@ def by_criterion(
             if dense:
                 look = LOOKS["dense"]
                 ax.axvline(
-                    analysis.interval(dense).mean, color=look.color, linestyle=look.dash, linewidth=1.2
+                    evidence.interval(dense).mean, color=look.color, linestyle=look.dash, linewidth=1.2
                 )
             values = dense + [100 * row[column] for row in rows if row["round"] == level]
             for place, arm in enumerate(reversed(arms)):
-                cell = [100 * v for v in analysis.by_seed(rows, arm, level, column).values()]
+                cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
                 if not cell:
                     continue
-                (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], analysis.interval(cell)
+                (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], evidence.interval(cell)
                 ax.plot(cell, [place - 0.24] * len(cell), "|", color=color, markersize=7, alpha=0.8)
                 half = band.half if band.n > 1 else 0.0
                 values += [band.mean - half, band.mean + half]
@@ -72,10 +72,10 @@ def by_criterion(
                     fmt=marker,
                     markersize=10 if marker in "PX" else 7,  # else their inside is too thin to be seen open
                     color=color,
-                    markerfacecolor="white" if analysis.unfinished(rows, arm, level) else color,
+                    markerfacecolor="white" if evidence.unfinished(rows, arm, level) else color,
                     capsize=4,
                 )
-            ax.set_title(f"{100 * analysis.density_of(rows, level):.1f} % of the weights", fontsize=10)
+            ax.set_title(f"{100 * evidence.density_of(rows, level):.1f} % of the weights", fontsize=10)
             ax.set_ylim(-0.6, len(arms) - 0.4)
             margin = 0.06 * (max(values) - min(values) or 1.0)
             ax.set_xlim(min(values) - margin, max(values) + margin)
@@ -105,12 +105,12 @@ def describe_by_criterion(rows: Sequence[Row], *, column: str = "test_accuracy")
     for level in sorted({row["round"] for row in rows}):
         here = []
         for arm in ["dense"] if level == 0 else _arms(rows):
-            cell = [100 * v for v in analysis.by_seed(rows, arm, level, column).values()]
+            cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
             if cell:
-                band = analysis.interval(cell)
+                band = evidence.interval(cell)
                 edge = f" ({band.low:.1f} to {band.high:.1f})" if band.n > 1 else ""
                 here.append(f"{arm} {band.mean:.1f}{edge}")
-        parts.append(f"{100 * analysis.density_of(rows, level):.3g} % of the weights: " + ", ".join(here))
+        parts.append(f"{100 * evidence.density_of(rows, level):.3g} % of the weights: " + ", ".join(here))
     seeds = len({row["seed"] for row in rows})
     return (
         f"Dot plot of {column.replace('_', ' ')} in percent by criterion, mean and 95 % interval of {seeds} seeds. "

@@ -9,9 +9,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, Look, density_axis, few, finish, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 
 def trade_off(
@@ -37,9 +37,9 @@ def describe(
     parts = []
     for arm in ("dense", "ticket", "re-initialised", "shuffled"):
         points = [
-            f"{scale * analysis.interval(list(analysis.by_seed(rows, arm, r, column).values())).mean:.4g}{unit} at "
-            f"{100 * analysis.density_of(rows, r):.3g} %"
-            for r in few(analysis.levels(rows, arm))
+            f"{scale * evidence.interval(list(evidence.by_seed(rows, arm, r, column).values())).mean:.4g}{unit} at "
+            f"{100 * evidence.density_of(rows, r):.3g} %"
+            for r in few(evidence.levels(rows, arm))
         ]
         if points:
             parts.append(f"{arm}: " + ", ".join(points))
@@ -60,14 +60,14 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look, seeds = LOOKS["ticket"], sorted({row["seed"] for row in rows})
-        at = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
-        x = [100 * analysis.density_of(rows, r) for r in at]
+        at = [r for r in evidence.levels(rows, one) if r in evidence.levels(rows, other)]
+        x = [100 * evidence.density_of(rows, r) for r in at]
         for i, seed in enumerate(seeds):
             pairs = [
                 (d * 1.05 ** (i + 1), 100 * (a[seed] - b[seed]))
                 for d, r in zip(x, at, strict=True)
-                if seed in (a := analysis.by_seed(rows, one, r))
-                and seed in (b := analysis.by_seed(rows, other, r))
+                if seed in (a := evidence.by_seed(rows, one, r))
+                and seed in (b := evidence.by_seed(rows, other, r))
             ]
             ax.plot(
                 [d for d, _ in pairs],
@@ -77,7 +77,7 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
                 color="#777777",
                 label="single seeds" if i == 0 else "_",
             )
-        bands = [analysis.paired(rows, (one, r), (other, r)) for r in at]
+        bands = [evidence.paired(rows, (one, r), (other, r)) for r in at]
         ax.errorbar(
             x,
             [100 * b.mean for b in bands],
@@ -97,13 +97,13 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
 
 def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
     """The text alternative of `paired_gap`: mean difference and 95 % interval at each density, largest first."""
-    both = [r for r in analysis.levels(rows, one) if r in analysis.levels(rows, other)]
+    both = [r for r in evidence.levels(rows, one) if r in evidence.levels(rows, other)]
     parts = []
-    for r in sorted(both, key=lambda r: -analysis.density_of(rows, r)):
-        band = analysis.paired(rows, (one, r), (other, r))
+    for r in sorted(both, key=lambda r: -evidence.density_of(rows, r)):
+        band = evidence.paired(rows, (one, r), (other, r))
         parts.append(
             f"{100 * band.mean:+.2f} ({100 * band.low:+.2f} to {100 * band.high:+.2f}) "
-            f"at {100 * analysis.density_of(rows, r):.3g} % of the weights"
+            f"at {100 * evidence.density_of(rows, r):.3g} % of the weights"
         )
     return f"Test accuracy in points, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
 
@@ -113,24 +113,24 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
         raise ValueError("rows is empty; expected the table of a run, such as experiments.load(folder)[2].")
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        dense = [scale * v for v in analysis.by_seed(rows, "dense", 0, column).values()]
+        dense = [scale * v for v in evidence.by_seed(rows, "dense", 0, column).values()]
         if dense:
-            band = analysis.interval(dense)
+            band = evidence.interval(dense)
             look = LOOKS["dense"]
             ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
         open_seen = False
         for arm in ("shuffled", "re-initialised", "ticket"):
-            at = analysis.levels(rows, arm)
+            at = evidence.levels(rows, arm)
             if not at:
                 continue
-            look, x = LOOKS[arm], [100 * analysis.density_of(rows, r) for r in at]
-            table = [analysis.by_seed(rows, arm, r, column) for r in at]
+            look, x = LOOKS[arm], [100 * evidence.density_of(rows, r) for r in at]
+            table = [evidence.by_seed(rows, arm, r, column) for r in at]
             for seed in sorted({row["seed"] for row in rows}):
                 line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
                 ax.plot(
                     *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.45
                 )
-            bands = [analysis.interval([scale * v for v in cell.values()]) for cell in table]
+            bands = [evidence.interval([scale * v for v in cell.values()]) for cell in table]
             middle = [band.mean for band in bands]
             ax.fill_between(
                 x, [b.low for b in bands], [b.high for b in bands], color=look.color, alpha=0.13, linewidth=0
@@ -140,7 +140,7 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
                 spots = [
                     (d, m)
                     for d, m, r in zip(x, middle, at, strict=True)
-                    if (not analysis.unfinished(rows, arm, r)) == closed
+                    if (not evidence.unfinished(rows, arm, r)) == closed
                 ]
                 open_seen |= bool(spots) and not closed
                 if spots:
@@ -222,6 +222,6 @@ def describe_pruned(rows: Sequence[Row]) -> str:
         own = [row for row in rows if row["arm"] == arm]
         at = sorted({row["density"] for row in own}, reverse=True)
         shown = [at[i] for i in few(range(len(at)))]
-        means = {d: analysis.interval([r["accuracy"] for r in own if r["density"] == d]).mean for d in shown}
+        means = {d: evidence.interval([r["accuracy"] for r in own if r["density"] == d]).mean for d in shown}
         parts.append(f"{arm}: " + ", ".join(f"{100 * m:.3g} % at {100 * d:.3g} %" for d, m in means.items()))
     return "Line chart of validation accuracy against weights remaining, means. " + "; ".join(parts) + "."

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, few, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 
 def mask_distances(
@@ -92,7 +92,7 @@ def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "
             style = {"color": look.color, "linestyle": look.dash, "marker": look.marker, "markersize": 4}
             for ax, unit in ((plain, 1.0), (relative, null)):
                 cells = [[row["worst"] / unit for row in own if row["epoch"] == e] for e in epochs]
-                means = [analysis.interval(cell).mean for cell in cells]
+                means = [evidence.interval(cell).mean for cell in cells]
                 ax.plot(epochs, means, label=arm if ax is plain else "_", **style)
                 low, high = [min(cell) for cell in cells], [max(cell) for cell in cells]
                 ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, linewidth=0)
@@ -131,7 +131,7 @@ def describe_window(rows: Sequence[Row], *, threshold: float = 0.1) -> str:
         own = [row for row in rows if row["arm"] == arm and not math.isnan(row["worst"])]
         epochs, null = sorted({row["epoch"] for row in own}), median(row["null"] for row in own)
         points = [
-            f"{analysis.interval([r['worst'] for r in own if r['epoch'] == e]).mean:.3f} at epoch {e}"
+            f"{evidence.interval([r['worst'] for r in own if r['epoch'] == e]).mean:.3f} at epoch {e}"
             for e in few(epochs, 4)
         ]
         parts.append(
@@ -140,7 +140,7 @@ def describe_window(rows: Sequence[Row], *, threshold: float = 0.1) -> str:
     return f"Line chart of the largest distance in the window, threshold {threshold:g}. {'; '.join(parts)}."
 
 
-def arm_gaps(gaps: Mapping[str, Mapping[str, analysis.Interval]], *, stamp: str = "") -> Figure:
+def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str = "") -> Figure:
     """Paired differences in points with their 95 % interval: one line for each comparison, one marker for each group.
 
     `gaps` maps a group, such as a density, to comparisons, such as "early-bird - shuffled", and their intervals.
@@ -170,7 +170,7 @@ def arm_gaps(gaps: Mapping[str, Mapping[str, analysis.Interval]], *, stamp: str 
     return figure
 
 
-def describe_gaps(gaps: Mapping[str, Mapping[str, analysis.Interval]]) -> str:
+def describe_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]]) -> str:
     """The text alternative of `arm_gaps`: every mean difference with its interval."""
     parts = [
         f"{group}, {name}: {b.mean:+.2f} ({b.low:+.2f} to {b.high:+.2f})"

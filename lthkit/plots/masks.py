@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 
-from lthkit.data import Dataset
-from lthkit.masks import Mask
+from lthkit.data.datasets import Dataset
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, finish, new_figure
-from lthkit.records import Row
+from lthkit.pruning.masks import Mask
+from lthkit.storage.records import Row
 
 
 def layer_density(masks: Mapping[str, Mask], *, stamp: str = "") -> Figure:

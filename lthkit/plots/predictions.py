@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import matplotlib
 from matplotlib.figure import Figure
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, finish
 
-Prediction = tuple[str, float | None, analysis.Interval]
+Prediction = tuple[str, float | None, evidence.Interval]
 
 
 def predicted(

@@ -8,9 +8,9 @@ from statistics import mean
 import matplotlib
 from matplotlib.figure import Figure
 
-from lthkit import analysis
+from lthkit import evidence
 from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, finish, new_figure
-from lthkit.records import Row
+from lthkit.storage.records import Row
 
 _LOOKS = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."), Look("#E69F00", "v", (0, (5, 1, 1, 1))))  # type: ignore[arg-type]
 
@@ -29,7 +29,7 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
         figure = Figure(figsize=(WIDTH, 1.9 + 0.42 * len(bands)), layout="constrained")
         ax, look = figure.subplots(), LOOKS["ticket"]
         for i, (_, values) in enumerate(bands):
-            y, band = len(bands) - 1 - i, analysis.interval(values)
+            y, band = len(bands) - 1 - i, evidence.interval(values)
             ax.plot(
                 values,
                 [y - 0.22] * len(values),
@@ -57,7 +57,7 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
 
 def describe_retrained(rows: Sequence[Row], *, against: str) -> str:
     """The text alternative of `retrained`."""
-    parts = [f"{arm} {_said(analysis.interval(values))}" for arm, values in _differences(rows, against)]
+    parts = [f"{arm} {_said(evidence.interval(values))}" for arm, values in _differences(rows, against)]
     return f"Test accuracy in points minus that of {against}, mean and 95 % interval: {'; '.join(parts)}."
 
 
@@ -183,15 +183,15 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look = LOOKS["dense"]
-        if dense := [100 * v for v in analysis.by_seed(rows, "dense", 0).values()]:
+        if dense := [100 * v for v in evidence.by_seed(rows, "dense", 0).values()]:
             ax.axhline(
                 mean(dense), color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)"
             )
         arms = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != "dense"]
         for i, (look, arm) in enumerate(zip(_LOOKS, arms, strict=False)):
-            at = analysis.levels(rows, arm)
-            x = [100 * analysis.density_of(rows, r) * 1.025 ** (len(arms) / 2 - i) for r in at]
-            cells = [analysis.by_seed(rows, arm, r) for r in at]
+            at = evidence.levels(rows, arm)
+            x = [100 * evidence.density_of(rows, r) * 1.025 ** (len(arms) / 2 - i) for r in at]
+            cells = [evidence.by_seed(rows, arm, r) for r in at]
             for seed in sorted({row["seed"] for row in rows}):
                 line = [(d, 100 * cell[seed]) for d, cell in zip(x, cells, strict=True) if seed in cell]
                 if line:
@@ -202,7 +202,7 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
                         linewidth=0.6,
                         alpha=0.45,
                     )
-            bands = [analysis.interval([100 * v for v in cell.values()]) for cell in cells]
+            bands = [evidence.interval([100 * v for v in cell.values()]) for cell in cells]
             ax.errorbar(
                 x,
                 [b.mean for b in bands],
@@ -225,8 +225,8 @@ def describe_rewound(rows: Sequence[Row]) -> str:
     parts = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         cells = {
-            analysis.density_of(rows, r): mean(analysis.by_seed(rows, arm, r).values())
-            for r in analysis.levels(rows, arm)
+            evidence.density_of(rows, r): mean(evidence.by_seed(rows, arm, r).values())
+            for r in evidence.levels(rows, arm)
         }
         parts.append(f"{arm}: " + ", ".join(f"{100 * a:.3g} % at {100 * d:.3g} %" for d, a in cells.items()))
     return "Line chart of test accuracy against weights remaining, means. " + "; ".join(parts) + "."
@@ -249,6 +249,6 @@ def _mean_path(group: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
     return [mean(path[i][1] for path in group) for i in range(len(group[0]))]
 
 
-def _said(band: analysis.Interval) -> str:
+def _said(band: evidence.Interval) -> str:
     spread = f" ({band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
     return f"{band.mean:+.2f}{spread}"

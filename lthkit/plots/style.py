@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit import files
+from lthkit.storage import files
 
 STYLE: Any = {
     "font.size": 10,

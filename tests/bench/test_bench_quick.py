@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from lthkit import bench, files
+from lthkit import bench
+from lthkit.storage import files
 
 TEXTBOOK = importlib.util.find_spec("torchvision") is not None
 

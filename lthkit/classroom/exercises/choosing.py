@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
-from lthkit import analysis
+from lthkit import evidence
 
 Options = Mapping[str, tuple[float, Sequence[float]]]  # name -> its price, and its accuracies, one a seed
 
@@ -77,7 +77,7 @@ def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -
     if rule == "sorted":
         values, best = sorted(values), sorted(best)
     gaps = [b - v for b, v in zip(best, values, strict=True)]
-    own, top, gap = (analysis.interval(x) for x in (values, best, gaps))
+    own, top, gap = (evidence.interval(x) for x in (values, best, gaps))
     spread = stdev(gaps)
     error = spread / math.sqrt(len(gaps))
     return {
@@ -135,7 +135,7 @@ def sentences(one: str) -> dict[str, str]:
         "much single seeds vary; how sure the mean is, the 95 % interval says.",
         "one error": "You allow one standard error of the differences; the 95 % interval reaches much further.",
         "two errors": "You allow about two standard errors, as for many seeds; with few seeds the 95 % interval is "
-        "wider, which analysis.interval takes care of.",
+        "wider, which evidence.interval takes care of.",
         "every seed": f"You call the {one} worse that loses for every seed. That is another rule than the interval: a "
         "few seeds may all lie on one side by chance.",
         "both": "You ask for the interval and also for a loss in every single seed; the interval alone decides.",

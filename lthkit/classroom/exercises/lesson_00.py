@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question
 
 
 def density(mask: Tensor) -> float:

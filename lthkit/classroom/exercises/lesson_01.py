@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
-from lthkit.masks import Mask
-from lthkit.pruning import prune
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.pruning.masks import Mask
+from lthkit.pruning.selection import prune
 
 Curve = Sequence[tuple[float, float]]
 Masks = dict[str, Tensor]

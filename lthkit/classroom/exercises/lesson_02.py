@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
 
 
 def apply_mask(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 
 def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> list[Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question
 
 
 def density_schedule(target: float, rounds: int) -> list[float]:

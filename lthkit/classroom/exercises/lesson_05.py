@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit import analysis
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question
+from lthkit import evidence
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question
 
 
 def matching_density(densities: Sequence[float], ticket: Sequence[float], dense: float) -> float:
@@ -90,7 +90,7 @@ def smallest_safe_density(differences: Mapping[float, Sequence[float]], largest:
     Returns:
         One of the densities, or None if none will do.
     """
-    safe = [d for d, values in differences.items() if d <= largest and analysis.interval(values).low >= 0]
+    safe = [d for d, values in differences.items() if d <= largest and evidence.interval(values).low >= 0]
     return min(safe, default=None)
 
 
@@ -446,14 +446,14 @@ def _safe_by_hand(differences: Differences, largest: float) -> float | None:
 def _safe_in_a_loop(differences: Differences, largest: float) -> float | None:
     found = None
     for density, values in differences.items():
-        band = analysis.interval(list(values))
+        band = evidence.interval(list(values))
         if density <= largest and not band.low < 0 and (found is None or density < found):
             found = density
     return found
 
 
 def _safe(
-    good: Callable[[Sequence[float]], bool] = lambda values: analysis.interval(values).low >= 0,
+    good: Callable[[Sequence[float]], bool] = lambda values: evidence.interval(values).low >= 0,
     *,
     allowed: Callable[[float, float], bool] = operator.le,
     choose: Callable[[dict[float, Sequence[float]]], float | None] = lambda safe: min(safe, default=None),
@@ -471,7 +471,7 @@ def _edge(values: Sequence[float], quantile: float) -> float:
 
 def _low_over_n(values: Sequence[float]) -> float:
     """The lower end with a standard deviation that divides by n."""
-    found, n = analysis.interval(values), len(values)
+    found, n = evidence.interval(values), len(values)
     return found.mean - found.half * math.sqrt((n - 1) / n)
 
 
@@ -480,7 +480,7 @@ def _trimmed(values: Sequence[float]) -> Sequence[float]:
 
 
 def _safest(safe: dict[float, Sequence[float]]) -> float | None:
-    return max(safe, key=lambda d: analysis.interval(safe[d]).low, default=None)
+    return max(safe, key=lambda d: evidence.interval(safe[d]).low, default=None)
 
 
 def _only_the_smallest(differences: Differences, largest: float) -> float | None:
@@ -490,7 +490,7 @@ def _only_the_smallest(differences: Differences, largest: float) -> float | None
 
 def _up_to_a_gap(differences: Differences, largest: float) -> float | None:
     allowed = sorted((d for d in differences if d <= largest), reverse=True)
-    return min(takewhile(lambda d: analysis.interval(differences[d]).low >= 0, allowed), default=None)
+    return min(takewhile(lambda d: evidence.interval(differences[d]).low >= 0, allowed), default=None)
 
 
 def _mean_of_it(differences: Differences, largest: float) -> float | None:
@@ -1074,7 +1074,7 @@ EXERCISES = (
         ),
         hints=(
             "Three conditions: the density is allowed, the interval lies at 0 or above, and among those it is the smallest.",
-            "analysis.interval(values).low is the lower end of the 95 % interval. Which sign must it have?",
+            "evidence.interval(values).low is the lower end of the 95 % interval. Which sign must it have?",
             "Collect the densities that meet both conditions in a list; min(list, default=None) does the rest.",
         ),
         misconceptions=(
@@ -1093,15 +1093,15 @@ EXERCISES = (
                 "number of seeds, and one seed decides.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(values).low > 0),
+                _safe(lambda values: evidence.interval(values).low > 0),
                 "You ask for more than 0; an interval that begins at exactly 0 lies at 0 or above.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(values).low >= -0.005),
+                _safe(lambda values: evidence.interval(values).low >= -0.005),
                 "You allow half a point below 0; here the interval has to lie at 0 or above.",
             ),
             Misconception(
-                _safe(lambda values: round(analysis.interval(values).low, 3) >= 0),
+                _safe(lambda values: round(evidence.interval(values).low, 3) >= 0),
                 "You round the lower end, and -0.0003 becomes 0; compare it as it is.",
             ),
             Misconception(
@@ -1137,15 +1137,15 @@ EXERCISES = (
                 "You look at the smallest density only; if it is not safe, a larger one may be.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(values).high >= 0),
+                _safe(lambda values: evidence.interval(values).high >= 0),
                 "You accept an interval that contains 0. There the ticket may be worse; nothing is shown.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(values).low <= 0 <= analysis.interval(values).high),
+                _safe(lambda values: evidence.interval(values).low <= 0 <= evidence.interval(values).high),
                 "You take the intervals that contain 0, where nothing is shown; take those whose lower end is 0 or above.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(values).low > 0 or analysis.interval(values).high < 0),
+                _safe(lambda values: evidence.interval(values).low > 0 or evidence.interval(values).high < 0),
                 "You accept every interval without 0, also one that lies below it, where the ticket is worse.",
             ),
             Misconception(
@@ -1154,18 +1154,18 @@ EXERCISES = (
             ),
             Misconception(
                 _safe(lambda values: _edge(values, 1.0) >= 0),
-                "You use one standard error, which is no 95 % interval; analysis.interval(values).low is the lower end.",
+                "You use one standard error, which is no 95 % interval; evidence.interval(values).low is the lower end.",
             ),
             Misconception(
                 _safe(lambda values: _edge(values, 1.96) >= 0),
-                "You use 1.96 standard errors, which is for very many seeds; with few, the t-interval of analysis.interval is wider.",
+                "You use 1.96 standard errors, which is for very many seeds; with few, the t-interval of evidence.interval is wider.",
             ),
             Misconception(
                 _safe(lambda values: _low_over_n(values) >= 0),
-                "Your standard deviation divides by n, and the interval is too narrow; divide by n - 1, or use analysis.interval.",
+                "Your standard deviation divides by n, and the interval is too narrow; divide by n - 1, or use evidence.interval.",
             ),
             Misconception(
-                _safe(lambda values: analysis.interval(_trimmed(values)).low >= 0),
+                _safe(lambda values: evidence.interval(_trimmed(values)).low >= 0),
                 "You leave out the best and the worst seed; all seeds count.",
             ),
             Misconception(

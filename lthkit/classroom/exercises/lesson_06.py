@@ -8,9 +8,9 @@ from statistics import mean, median
 import torch
 from torch import Tensor
 
-from lthkit import analysis
-from lthkit.classroom.exercises import Case, Exercise, Misconception, Option, Question, variants
+from lthkit import evidence
 from lthkit.classroom.exercises.choosing import TABLES, Options, choose, sentences
+from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
 
 State = Mapping[str, Tensor]
 Barriers = Mapping[int, Sequence[float]]
@@ -103,7 +103,7 @@ def choose_retraining(options: Options, budget: float) -> str | None:
     able = []
     for arm, accuracies in allowed.items():
         differences = [x - y for x, y in zip(allowed[best], accuracies, strict=True)]
-        if analysis.interval(differences).low <= 0:
+        if evidence.interval(differences).low <= 0:
             able.append(arm)
     return min(able, key=lambda arm: options[arm][0])
 
@@ -292,7 +292,7 @@ def _choose_sorted(options: Options, budget: float) -> str | None:
         return None
     top = options[max(arms, key=lambda arm: mean(options[arm][1]))][1]
     for arm in arms:
-        if not analysis.interval([y - x for x, y in zip(top, options[arm][1], strict=True)]).high < 0:
+        if not evidence.interval([y - x for x, y in zip(top, options[arm][1], strict=True)]).high < 0:
             return arm
     return None
 
@@ -305,7 +305,7 @@ def _choose_in_a_loop(options: Options, budget: float) -> str | None:
     for arm, (steps, accuracies) in options.items():
         if best is None or steps > budget:
             continue
-        band = analysis.interval([x - y for x, y in zip(options[best][1], accuracies, strict=True)])
+        band = evidence.interval([x - y for x, y in zip(options[best][1], accuracies, strict=True)])
         if not band.low > 0 and (found is None or steps < options[found][0]):
             found = arm
     return found
@@ -593,7 +593,7 @@ EXERCISES = (
         ),
         hints=(
             "First leave out what costs too much. Which of the rest has the highest mean?",
-            "For each arm of the rest take the differences best minus it, seed by seed, and look at analysis.interval(...).low.",
+            "For each arm of the rest take the differences best minus it, seed by seed, and look at evidence.interval(...).low.",
             "Keep the arms whose low is not above 0 (the best itself is one of them), and return the one with the fewest steps.",
         ),
         misconceptions=(

@@ -8,7 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 
 def sensitivity_by_difference(w: Tensor, x: Tensor, y: Tensor, h: float) -> Tensor:

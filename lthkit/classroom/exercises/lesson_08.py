@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 
 def flow_scores(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 Masks = Mapping[str, Tensor]
 Matrix = Sequence[Sequence[float]]

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from lthkit import analysis
-from lthkit.classroom.exercises import Case, Exercise, Option, Question, variants
+from lthkit import evidence
 from lthkit.classroom.exercises.choosing import TABLES, choose, sentences, sentences_on_ties
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 
 def split_budget(total: int, trainings: int) -> list[int]:
@@ -72,7 +72,7 @@ def cheapest_not_beaten(
         return None
     best = accuracies[max(affordable, key=lambda name: mean(accuracies[name]))]
     gaps = {name: [b - a for b, a in zip(best, accuracies[name], strict=True)] for name in affordable}
-    return min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
+    return min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
 
 
 # Other right answers, and mistakes that people make
@@ -222,7 +222,7 @@ def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: f
     left = {name: values for name, values in accuracies.items() if not costs[name] > budget}
     top = max(left.values(), key=mean, default=[])
     for name in list(left):
-        if analysis.interval([b - a for b, a in zip(top, left[name], strict=True)]).low > 0:
+        if evidence.interval([b - a for b, a in zip(top, left[name], strict=True)]).low > 0:
             del left[name]
     return min(left, key=lambda name: (costs[name], list(costs).index(name)), default=None)
 
@@ -410,9 +410,9 @@ EXERCISES = (
         ),
         hints=(
             "Three steps: drop what is too dear; find the best mean among the rest; drop what is shown to be worse than that.",
-            "For each affordable method take the differences best minus method, seed by seed. analysis.interval(gaps).low "
+            "For each affordable method take the differences best minus method, seed by seed. evidence.interval(gaps).low "
             "above 0 says that the method is worse.",
-            "min((n for n in affordable if analysis.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
+            "min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
             "method's own gaps are all 0, so there is always one.",
         ),
         misconceptions=variants(_choose, sentences("method") | sentences_on_ties("method")),

@@ -13,7 +13,6 @@ from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lthkit import files
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_in, read_lesson
@@ -34,6 +33,7 @@ from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.late import days_late
 from lthkit.classroom.grading.notebooks import Code
 from lthkit.classroom.grading.roster import Roster, Student
+from lthkit.storage import files
 
 
 def collect(

@@ -13,9 +13,9 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lthkit import files
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.roster import Roster, Student, plain
+from lthkit.storage import files
 
 
 @dataclass(frozen=True)

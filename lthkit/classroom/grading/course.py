@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
 from lthkit.classroom.grading.late import LateRule
+from lthkit.storage import files
 
 NAME = "course.json"
 FORMAT = 1

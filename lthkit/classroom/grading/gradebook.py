@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lthkit import files
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.course import Assignment
 from lthkit.classroom.grading.roster import Roster, Student, plain
+from lthkit.storage import files
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import collected, late
 from lthkit.classroom.grading import gradebook as gradebooks
@@ -25,6 +24,7 @@ from lthkit.classroom.grading.gradebook import Filled
 from lthkit.classroom.grading.judging import RULE, Verdict
 from lthkit.classroom.grading.roster import Roster, Student
 from lthkit.classroom.grading.run import Result
+from lthkit.storage import files
 
 ALARM = 3  # so many functions with the same error are worth a look at the lesson
 _RAISED = "It stopped with"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
+from lthkit.storage import files
 
 NAME = "roster.csv"
 MARK = "\ufeff"  # without it Excel takes UTF-8 for something else

@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 
-from lthkit import files
 from lthkit.classroom.exercises import Exercise, find
 from lthkit.classroom.grading import collected, hidden, notebooks
 from lthkit.classroom.grading import course as courses
@@ -29,6 +28,7 @@ from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, progr
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
 from lthkit.classroom.grading.workers import walled
+from lthkit.storage import files
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lthkit import files
 from lthkit.classroom import start
 from lthkit.classroom.exercises import BLANK, find, of_lesson
 from lthkit.classroom.grading import course as courses
@@ -23,6 +22,7 @@ from lthkit.classroom.grading.answers import exercise_in
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.late import LateRule
 from lthkit.classroom.variants import COUNT, hidden_cases
+from lthkit.storage import files
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 

@@ -1,0 +1,109 @@
+"""Checking a student's function: `check` says what is wrong, `use` lets the lesson go on either way.
+
+Nothing here raises because of what a student wrote, and all that is printed is plain text for any console. (The stop
+button still stops.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lthkit.classroom import passport
+from lthkit.classroom.exercises import Exercise, find
+from lthkit.classroom.grading import course
+from lthkit.classroom.judge import Outcome, judge
+from lthkit.classroom.saying import say
+
+_last: dict[str, tuple[Any, Outcome]] = {}  # the function checked last and what was found, by exercise
+
+
+def check(exercise_id: str, function: Any) -> None:
+    """Print whether `function` solves the exercise: passed, not attempted yet, or what is wrong and where.
+
+    The function runs in a process of its own, with a time limit of $LTHKIT_CHECK_SECONDS (10 seconds) for all cases.
+    Never raises because of it and returns nothing, so that *Run All* goes on.
+    """
+    try:
+        exercise = find(exercise_id)
+        outcome = _judged(exercise, function)
+        title = f"{exercise.id} {exercise.name}"
+        if outcome.state == "passed":
+            say(f"{title}: passed.")
+        elif outcome.state == "blank":
+            say(f'{title}: not attempted yet. Stuck? hint("{exercise.id}")')
+        else:
+            say(
+                f"{title}: not yet.",
+                *(f"  {line}" for line in outcome.lines),
+                f'  Next: hint("{exercise.id}")',
+            )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a student's object does when it is looked at
+        say(f"{exercise_id}: could not be checked. {_named(error)}")
+
+
+def use(exercise_id: str, function: Any) -> Callable[..., Any]:
+    """Return `function` if it passes its check, else the reference, and print which of the two it is.
+
+    What `check` found about the same function is used again.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    exercise = find(exercise_id)
+    if _passes(exercise, function):
+        say(f"{exercise.id} {exercise.name}: from here on your function is used.")
+        return function  # type: ignore[no-any-return]
+    say(f"{exercise.id} {exercise.name}: from here on the reference is used, until yours passes.")
+    return exercise.reference
+
+
+def grade_cell(exercise_id: str, function: Any) -> float:
+    """Print one line and return the points of a graded cell: those of the exercise if `function` solves it, else 0.0.
+
+    The function is checked anew. In the folder of a class (`lthkit grade`) it must be right on the hidden cases too.
+    Never raises because of it.
+    """
+    try:
+        exercise = find(exercise_id)
+        _last.pop(exercise.id, None)
+        if (folder := course.around()) is not None:
+            from lthkit.classroom.grading.judging import graded_cell
+
+            found = graded_cell(exercise.id, function, folder)
+            say(f"{exercise.id} {exercise.name}: {found.points:g} of {found.of:g} points", *found.lines)
+            return found.points
+        points = float(exercise.points) if _passes(exercise, function) else 0.0
+        say(f"{exercise.id} {exercise.name}: {points:g} of {exercise.points:g} points")
+        return points
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        say(f"{exercise_id}: 0 points, it could not be checked. {_named(error)}")
+        return 0.0
+
+
+def _judged(exercise: Exercise, function: Any) -> Outcome:
+    _last.pop(exercise.id, None)
+    outcome = judge(exercise, function)
+    _last[exercise.id] = function, outcome
+    if outcome.state == "passed":
+        given = passport.read(say).hints.get(exercise.id, 0)
+        passport.note_passed(exercise.id, given > len(exercise.hints), say)
+    return outcome
+
+
+def _passes(exercise: Exercise, function: Any) -> bool:
+    if exercise.id in _last and _last[exercise.id][0] is function:
+        return _last[exercise.id][1].state == "passed"
+    return _judged(exercise, function).state == "passed"
+
+
+def _named(error: BaseException) -> str:
+    try:
+        text = str(error).strip().splitlines()
+    except BaseException:
+        text = []
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

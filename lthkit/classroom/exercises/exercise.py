@@ -1,0 +1,103 @@
+"""What an exercise is: a reference, cases to compare on, mistakes that people make; and what a question is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+BLANK = "your code goes here"  # what a stub raises, in both editions' build and in the check
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call that a student's function must get right.
+
+    `arguments` are copied before each call, so a function that changes them spoils nothing. `note` says in one neutral
+    sentence what is special about the case; it is shown when the case fails and no misconception fits.
+    """
+
+    arguments: tuple[Any, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A mistake that people make: a small wrong `function`, and the `sentence` that names the mistake to the student.
+
+    The sentence is shown when the student's function does on all cases what `function` does: the same values, or an
+    exception of the same type.
+    """
+
+    function: Callable[..., Any]
+    sentence: str
+
+
+def variants(function: Callable[..., Any], sentences: Mapping[str, str]) -> tuple[Misconception, ...]:
+    """One misconception for each sentence: `function` with its keyword `mistake` set to the sentence's key."""
+    return tuple(Misconception(partial(function, mistake=m), sentence) for m, sentence in sentences.items())
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: a reference to compare with and the cases to compare on, the smallest case first.
+
+    Attributes:
+        id: lesson and number, such as "05.1".
+        reference: a right answer; its name and its parameters are those of the stub in the lesson.
+        cases: the calls, smallest first, because the first that fails is shown.
+        hints: three sentences, each one step further than the last; `hint` adds the way to the solution itself.
+        misconceptions: each is refused by the cases and behaves unlike every other one.
+        alternatives: right answers in other styles, which must pass.
+        difficulty: "easy", "medium" or "hard".
+        lines: the line budget: how many lines of code the solution takes.
+        minutes: how long a student may need.
+        rtol, atol: how far a float may be from the reference. With `atol=0` an expected 0 must be exactly 0.
+        python_numbers: where the result is one number, it must be a Python number, as the text says; otherwise a tensor
+            without dimensions stands for a number, and a whole float for an int.
+        fresh: the result must not share memory with an argument.
+        leaves_random_state: torch's global random state must be after each call what it was before.
+        points: what `grade_cell` returns for a right answer.
+        vary: makes the arguments of a hidden case, where other values in the visible cases (`variants`) do not do.
+    """
+
+    id: str
+    reference: Callable[..., Any]
+    cases: tuple[Case, ...]
+    hints: tuple[str, ...] = ()
+    misconceptions: tuple[Misconception, ...] = ()
+    alternatives: tuple[Callable[..., Any], ...] = ()
+    difficulty: str = "easy"
+    lines: int = 1
+    minutes: int = 5
+    rtol: float = 1e-5
+    atol: float = 1e-7
+    python_numbers: bool = False
+    fresh: bool = False
+    leaves_random_state: bool = False
+    points: int = 1
+    vary: Callable[[random.Random], tuple[Any, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.reference.__name__
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to choose: its text, whether it is right, and one or two sentences `because` of which it is or is not."""
+
+    text: str
+    right: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with three or four options, of which exactly one is right. The id is such as "05.Q1"."""
+
+    id: str
+    text: str
+    options: tuple[Option, ...]

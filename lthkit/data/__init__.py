@@ -1,0 +1,42 @@
+"""Data sets as tensors that stay where they are: finding, checking and reading them; splits and batches.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.data.datasets import (
+    DATA_NAMES,
+    Dataset,
+    Split,
+    augment,
+    augmentation,
+    batches,
+    crop_and_flip,
+    load_data,
+)
+from lthkit.data.sources import (
+    Copy,
+    DataError,
+    cache_folder,
+    data_folder,
+    find_copy,
+    read_embedded,
+)
+
+__all__ = [
+    "Copy",
+    "DATA_NAMES",
+    "DataError",
+    "Dataset",
+    "Split",
+    "augment",
+    "augmentation",
+    "batches",
+    "cache_folder",
+    "crop_and_flip",
+    "data_folder",
+    "find_copy",
+    "load_data",
+    "read_embedded",
+]

@@ -1,0 +1,38 @@
+"""What may be claimed: intervals over seeds, what a ticket costs, whether a network still connects, paths between networks.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.evidence import (
+    costs,
+    mode_connectivity,
+)
+from lthkit.evidence.layer_collapse import (
+    Collapse,
+    collapse,
+)
+from lthkit.evidence.statistics import (
+    Interval,
+    by_seed,
+    density_of,
+    interval,
+    levels,
+    paired,
+    unfinished,
+)
+
+__all__ = [
+    "Collapse",
+    "Interval",
+    "by_seed",
+    "collapse",
+    "costs",
+    "density_of",
+    "interval",
+    "levels",
+    "mode_connectivity",
+    "paired",
+    "unfinished",
+]

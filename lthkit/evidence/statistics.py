@@ -1,0 +1,105 @@
+"""From rows of single runs to what may be claimed: medians, intervals over seeds, paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from statistics import mean, median, stdev
+
+from lthkit.storage.records import Row
+
+# 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom (any statistics textbook; a test integrates the density).
+_T = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over n seeds and its 95 % t-interval; with n = 1 the interval is unknown (NaN)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half(self) -> float:
+        """Half the width: the number after ±."""
+        return (self.high - self.low) / 2
+
+    def times(self, factor: float) -> Interval:
+        """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
+        if not factor > 0:
+            raise ValueError(f"factor={factor!r} was given; expected a number above 0, such as 100.")
+        return Interval(factor * self.mean, factor * self.low, factor * self.high, self.n)
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed.
+
+    Raises:
+        ValueError: no values, or one that is no finite number.
+    """
+    if not isinstance(values, Iterable):
+        raise TypeError(f"values={values!r} was given; expected a list, with one number for each seed.")
+    values = list(values)
+    if not values:
+        raise ValueError("No values were given; expected one for each seed.")
+    if bad := [v for v in values if not isinstance(v, Real) or not math.isfinite(v)]:
+        raise ValueError(
+            f"values has {bad}; expected finite numbers, one for each seed. Leave out a seed that has no result."
+        )
+    n, centre = len(values), mean(values)
+    if n == 1:
+        return Interval(centre, math.nan, math.nan, 1)
+    quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
+    half = quantile * stdev(values) / math.sqrt(n)
+    return Interval(centre, centre - half, centre + half, n)
+
+
+def levels(rows: Sequence[Row], arm: str) -> list[int]:
+    """Rounds at which an arm was trained, in order."""
+    return sorted({row["round"] for row in rows if row["arm"] == arm})
+
+
+def density_of(rows: Sequence[Row], level: int) -> float:
+    """Median fraction of weights kept at a round. ValueError if no row has that round."""
+    densities = [row["density"] for row in rows if row["round"] == level]
+    if not densities:
+        raise ValueError(
+            f"No row has round {level}; expected one of {sorted({row['round'] for row in rows})}."
+        )
+    return float(median(densities))
+
+
+def by_seed(rows: Sequence[Row], arm: str, level: int, column: str = "test_accuracy") -> dict[int, float]:
+    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there."""
+    own = [row for row in rows if row["arm"] == arm and row["round"] == level]
+    if own and column not in own[0]:
+        raise ValueError(f"column={column!r} was given; expected one of {', '.join(own[0])}.")
+    return {row["seed"]: row[column] for row in own}
+
+
+def paired(
+    rows: Sequence[Row], one: tuple[str, int], other: tuple[str, int], column: str = "test_accuracy"
+) -> Interval:
+    """Interval of the difference one - other over the seeds that both have; each is an (arm, round)."""
+    a, b = by_seed(rows, *one, column), by_seed(rows, *other, column)
+    shared = sorted(a.keys() & b.keys())
+    if not shared:
+        there = sorted({row["arm"] for row in rows})
+        raise ValueError(
+            f"No seed has both {one} (seeds {sorted(a)}) and {other} (seeds {sorted(b)}); expected an (arm, round) each, "
+            f"of the arms {there}."
+        )
+    return interval([a[seed] - b[seed] for seed in shared])
+
+
+def unfinished(rows: Sequence[Row], arm: str, level: int) -> int:
+    """How many of the arm's trainings had their best step in the last tenth of the budget, and so may still improve."""
+    return sum(row["still_improving"] for row in rows if row["arm"] == arm and row["round"] == level)

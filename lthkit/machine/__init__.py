@@ -1,0 +1,56 @@
+"""What this computer is and how it is spoken to: devices, tiers, seeds, and refusals in the same words everywhere.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.machine.checks import (
+    check_network,
+    check_whole,
+    first_line,
+    shape_explained,
+    whole_seed,
+)
+from lthkit.machine.devices import (
+    DEVICES,
+    PRECISIONS,
+    OutOfMemory,
+    autocast,
+    device_explained,
+    matrix_products,
+    memory_explained,
+    resolve_device,
+    resolve_precision,
+    tiny_numbers_flushed,
+)
+from lthkit.machine.seeds import (
+    derived_seed,
+)
+from lthkit.machine.tiers import (
+    TIERS,
+    by_tier,
+    tier,
+)
+
+__all__ = [
+    "DEVICES",
+    "OutOfMemory",
+    "PRECISIONS",
+    "TIERS",
+    "autocast",
+    "by_tier",
+    "check_network",
+    "check_whole",
+    "derived_seed",
+    "device_explained",
+    "first_line",
+    "matrix_products",
+    "memory_explained",
+    "resolve_device",
+    "resolve_precision",
+    "shape_explained",
+    "tier",
+    "tiny_numbers_flushed",
+    "whole_seed",
+]

@@ -1,0 +1,54 @@
+"""Score, select, mask: a criterion only scores, a selection only counts, a mask says what is left.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.pruning.channels import (
+    channel_mask,
+    channel_weights,
+    gains,
+)
+from lthkit.pruning.masks import (
+    Mask,
+    prunable,
+)
+from lthkit.pruning.scores import (
+    connected,
+    grasp,
+    magnitude,
+    random,
+    snip,
+    synflow,
+)
+from lthkit.pruning.selection import (
+    LayerCollapse,
+    check_request,
+    fraction_for,
+    ladder,
+    prune,
+    prune_iteratively,
+    prune_to,
+)
+
+__all__ = [
+    "LayerCollapse",
+    "Mask",
+    "channel_mask",
+    "channel_weights",
+    "check_request",
+    "connected",
+    "fraction_for",
+    "gains",
+    "grasp",
+    "ladder",
+    "magnitude",
+    "prunable",
+    "prune",
+    "prune_iteratively",
+    "prune_to",
+    "random",
+    "snip",
+    "synflow",
+]

@@ -1,0 +1,267 @@
+"""A mask says, for every prunable weight, whether it stays: parameter name -> bool tensor of the parameter's shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lthkit.machine.checks import check_network, whole_seed
+from lthkit.machine.devices import device_explained
+from lthkit.storage import files
+
+_PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def prunable(model: nn.Module) -> dict[str, Tensor]:
+    """The parameters that pruning may touch: the weights of linear and convolutional layers, by name, in model order.
+
+    Biases and batch-norm gains are never among them. Every layer counts, the first and the last too; leave one out
+    with `Mask.ones(model, exclude=[...])`.
+    """
+    check_network(model)
+    found: dict[str, Tensor] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, _PRUNABLE):
+            found[f"{name}.weight" if name else "weight"] = module.weight
+    return found
+
+
+class Mask(Mapping[str, Tensor]):
+    """An immutable set of kept weights: `mask[name]` is a bool tensor, True where the weight stays.
+
+    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        if not isinstance(tensors, Mapping):
+            raise TypeError(
+                f"A {type(tensors).__name__} was given; expected bool tensors by parameter name, a dict. "
+                "For a network, Mask.ones(model) keeps everything."
+            )
+        for name, tensor in tensors.items():
+            if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
+                given = f"a {tensor.dtype} tensor" if isinstance(tensor, Tensor) else type(tensor).__name__
+                raise TypeError(
+                    f"Mask entry {name!r} is {given}; expected a bool tensor, for example `scores > 0`."
+                )
+        if not tensors:
+            raise ValueError(
+                "An empty mask was given; expected at least one prunable parameter (see lthkit.prunable)."
+            )
+        self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    @classmethod
+    def ones(cls, model: nn.Module, exclude: Iterable[str] = ()) -> Mask:
+        """The mask that keeps everything. Parameters named in `exclude` stay out of it: never pruned, never counted."""
+        weights, exclude = prunable(model), [exclude] if isinstance(exclude, str) else list(exclude)
+        if unknown := [name for name in exclude if name not in weights]:
+            raise ValueError(
+                f"exclude names {unknown}, which are not prunable here; expected some of {list(weights)}."
+            )
+        return cls(
+            {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items() if name not in exclude}
+        )
+
+    def __getitem__(self, name: str) -> Tensor:
+        try:
+            return self._tensors[name]
+        except KeyError:
+            raise KeyError(f"The mask has no entry {name!r}; it has {', '.join(self._tensors)}.") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return list(self) == list(other) and all(torch.equal(self[n].cpu(), other[n].cpu()) for n in self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Mask({self.kept:,} of {self.total:,} weights kept, density {self.density:.4f}, {len(self)} tensors)"
+
+    @property
+    def total(self) -> int:
+        """Number of weights that the mask speaks about."""
+        return sum(t.numel() for t in self._tensors.values())
+
+    @property
+    def kept(self) -> int:
+        """Number of weights that stay."""
+        return sum(int(t.sum()) for t in self._tensors.values())
+
+    @property
+    def density(self) -> float:
+        """Fraction kept, from 0 to 1."""
+        return self.kept / self.total
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction removed, from 0 to 1."""
+        return 1 - self.density
+
+    def per_layer(self) -> dict[str, float]:
+        """Density of each tensor, by parameter name."""
+        return {name: int(t.sum()) / t.numel() for name, t in self._tensors.items()}
+
+    def issubset(self, other: Mask) -> bool:
+        """True if everything kept here is kept in `other` too."""
+        return self.shapes() == other.shapes() and all(not bool((self[n] & ~other[n]).any()) for n in self)
+
+    def to(self, device: torch.device | str) -> Mask:
+        """The same mask on another device. ValueError if there is none of that name."""
+        with device_explained(device):
+            return Mask({name: t.to(device) for name, t in self._tensors.items()})
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ValueError, naming the entries, if this mask does not belong to `model`.
+
+        A prunable parameter that the mask leaves out is in order: it counts as excluded.
+        """
+        weights = prunable(model)
+        extra = [name for name in self if name not in weights]
+        lacking = [name for name in weights if name not in self]
+        misshaped = [
+            f"{name} {tuple(self[name].shape)} (model: {tuple(weights[name].shape)})"
+            for name in self
+            if name in weights and self[name].shape != weights[name].shape
+        ]
+        if extra or misshaped:
+            raise ValueError(
+                "The mask is for another model: "
+                + "; ".join(
+                    part
+                    for part in (
+                        f"not in the model: {extra}" if extra else "",
+                        f"not in the mask: {lacking}" if lacking else "",
+                        f"other shape: {misshaped}" if misshaped else "",
+                        f"the model's prunable parameters: {list(weights)}",
+                    )
+                    if part
+                )
+                + ". Make the mask from this network, as Mask.ones(model) does, or load the one that belongs to it."
+            )
+
+    @torch.no_grad()
+    def apply_(self, model: nn.Module) -> None:
+        """Set the removed weights of `model` to exactly 0, in place."""
+        self.check(model)
+        weights = prunable(model)
+        for name, kept in self._tensors.items():
+            weights[name].masked_fill_(~kept.to(weights[name].device), 0.0)
+
+    def shuffled(self, seed: int, *, across: bool = False) -> Mask:
+        """A random mask with the same counts: the control that asks whether it matters *which* weights stay.
+
+        Entries are permuted within each tensor, so every layer keeps its density (Frankle & Carbin 2019, appendix on
+        random sparsity). With `across=True` they are permuted over all tensors: only the total is kept.
+        """
+        generator = torch.Generator().manual_seed(whole_seed(seed))
+        if across:
+            flat = torch.cat([t.flatten().cpu() for t in self._tensors.values()])
+            pieces = flat[torch.randperm(len(flat), generator=generator)].split(
+                [t.numel() for t in self._tensors.values()]
+            )
+        else:
+            flats = [t.flatten().cpu() for t in self._tensors.values()]
+            pieces = tuple(flat[torch.randperm(len(flat), generator=generator)] for flat in flats)
+        return Mask(
+            {n: p.view(t.shape).to(t.device) for (n, t), p in zip(self._tensors.items(), pieces, strict=True)}
+        )
+
+    def distance(self, other: Mask) -> float:
+        """Fraction of entries in which two masks differ (the mask distance of You et al. 2020, section 3.2)."""
+        if self.keys() != other.keys() or any(self[n].shape != other[n].shape for n in self):
+            raise ValueError(
+                f"Masks of different models: {list(self)} against {list(other)}, or other shapes; expected two masks of "
+                "one network."
+            )
+        return sum(int((self[n].cpu() != other[n].cpu()).sum()) for n in self) / self.total
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The mask as packed bits, eight weights to a byte, by name. `Mask.from_arrays` reads them back."""
+        return {name: np.packbits(t.cpu().numpy().reshape(-1)) for name, t in self._tensors.items()}
+
+    def shapes(self) -> dict[str, list[int]]:
+        """Shape of each tensor, by name."""
+        return {name: list(t.shape) for name, t in self._tensors.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, list[int]]) -> Mask:
+        """Undo `arrays()`, given `shapes()`. ValueError if an array is missing or of another size."""
+        tensors = {}
+        for name, shape in shapes.items():
+            there, needed = len(arrays[name]) if name in arrays else 0, -(-int(np.prod(shape)) // 8)
+            if there != needed:
+                raise ValueError(
+                    f"{name!r} of shape {list(shape)} takes {needed} bytes, and {there} were given; expected what "
+                    "Mask.arrays() gave."
+                )
+            bits = np.unpackbits(arrays[name], count=int(np.prod(shape)))
+            tensors[name] = torch.from_numpy(bits.astype(bool)).view(shape)
+        return cls(tensors)
+
+    def pack(self, state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+        """A masked network's state for one file: `mask:NAME` as packed bits, `state:NAME` with the kept values only.
+
+        State that the mask does not speak about is whole. TypeError for bfloat16, which numpy does not have.
+        """
+        arrays = {f"mask:{name}": bits for name, bits in self.arrays().items()}
+        for name, tensor in state.items():
+            if tensor.dtype == torch.bfloat16:
+                raise TypeError(
+                    f"{name!r} is torch.bfloat16, which an .npz file cannot hold; save model.float()."
+                )
+            values = tensor[self[name].to(tensor.device)] if name in self else tensor
+            arrays[f"state:{name}"] = np.asarray(values.detach().cpu().numpy())
+        return arrays
+
+    @classmethod
+    def unpack(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        shapes: Mapping[str, list[int]],
+        device: torch.device | str = "cpu",
+    ) -> tuple[Mask, dict[str, Tensor]]:
+        """Undo `pack`, given `shapes()`: the mask, and the state with 0 at removed places."""
+        bits = {name: arrays[f"mask:{name}"] for name in shapes if f"mask:{name}" in arrays}
+        mask, state = cls.from_arrays(bits, shapes).to(device), {}
+        for key in (key for key in arrays if key.startswith("state:")):
+            name, values = key.removeprefix("state:"), torch.from_numpy(arrays[key]).to(device)
+            if name in mask:
+                zeros = torch.zeros(mask[name].shape, dtype=values.dtype, device=device)
+                values = zeros.masked_scatter(mask[name], values)
+            state[name] = values
+        return mask, state
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that tell this mask from any other."""
+        digest = hashlib.sha256(repr(self.shapes()).encode())
+        for bits in self.arrays().values():
+            digest.update(bits.tobytes())
+        return digest.hexdigest()[:16]
+
+    def save(self, path: Path | str) -> Path:
+        """Write the mask to an `.npz` file: packed bits, shapes and a checksum."""
+        return files.save_arrays(path, self.arrays(), {"kind": "mask", "shapes": self.shapes()})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Mask:
+        """Read a mask that `save` wrote. `files.DamagedFile` if the file is not a whole mask; no code in it ever runs."""
+        arrays, meta = files.load_arrays(path)
+        if meta.get("kind") != "mask":
+            raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a mask.")
+        return cls.from_arrays(arrays, meta["shapes"])

@@ -1,0 +1,22 @@
+"""Named experiments and what they report, as `lthkit run` and `lthkit show` make them.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.runs import (
+    experiments,
+    report,
+)
+from lthkit.runs.experiments import (
+    Experiment,
+    winning_ticket,
+)
+
+__all__ = [
+    "Experiment",
+    "experiments",
+    "report",
+    "winning_ticket",
+]

@@ -1,0 +1,186 @@
+"""A run folder: made by one configuration, worked in by one process at a time, and gone on with by the next."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import filelock
+
+from lthkit.storage import files
+from lthkit.storage.records import canonical, run_id, runs_folder
+
+log = logging.getLogger("lthkit")
+
+_LOCK, _HOLDER = ".lock", ".holder.json"
+
+
+class RunMismatch(ValueError):
+    """The run folder belongs to a run with another configuration."""
+
+
+class RunBusy(RuntimeError):
+    """Another process works in the run folder."""
+
+
+_kept: Path | None = None  # where `keep_runs` wants all runs, if it was called
+_guard = Lock()
+_held: dict[
+    Path, tuple[filelock.BaseFileLock, int]
+] = {}  # locks of this process, and how often each is in use
+
+
+def keep_runs(folder: Path | str | None = None) -> Path:
+    """From now on every training and every search of this process is saved and, when called again, gone on with.
+
+    Run a notebook again from the top in a new process, and it goes on where the last one ended: what is finished is
+    read, not repeated. (`classroom.keep_on_drive` calls this with a folder on Google Drive.)
+
+    Args:
+        folder: where runs go, the passport and the runs of `lthkit run` too (it becomes $LTHKIT_RUNS); None leaves that
+            as it is. Each training or search gets a folder of its own in `folder/kept`, named after its configuration,
+            so a changed argument begins a new one. The argument `folder=` of a single call goes before this.
+
+    Raises:
+        files.CannotWrite: the folder cannot be written.
+    """
+    global _kept
+    chosen = (Path(folder) if folder is not None else runs_folder()).resolve()
+    files.write_text(chosen / "kept" / ".writable", "").unlink()
+    os.environ["LTHKIT_RUNS"] = str(chosen)
+    _kept = chosen / "kept"
+    return chosen
+
+
+def keep_no_runs() -> None:
+    """Undo `keep_runs`: runs without `folder=` leave nothing behind again."""
+    global _kept
+    _kept = None
+
+
+@contextlib.contextmanager
+def working_in(
+    folder: Path | str | None, config: Callable[[], Mapping[str, Any]], *, name: str
+) -> Iterator[Path | None]:
+    """Work in a run folder; None if there is none to work in.
+
+    Args:
+        config: called for the configuration if there is a folder.
+        folder: None is a folder below that of `keep_runs`, named after `name` and the configuration; without
+            `keep_runs` it is no folder at all.
+
+    Raises:
+        RunMismatch, RunBusy, files.CannotWrite, files.DamagedFile: see `open_run` and `hold`.
+    """
+    if folder is None and _kept is not None:
+        folder = _kept / run_id(name, config(), digits=12)
+    if folder is None:
+        yield None
+        return
+    with hold(folder):
+        place = open_run(folder, config())
+        try:
+            yield place
+        except BaseException:
+            _forget_if_empty(place)
+            raise
+
+
+def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
+    """Make a run folder, or go on in the one that the same configuration made.
+
+    Raises:
+        RunMismatch: the folder has a run with another configuration; the differences are shown.
+        files.DamagedFile: its config.json is damaged, so nobody knows whose results lie there.
+        files.CannotWrite: the folder cannot be written.
+    """
+    folder = Path(folder)
+    config = json.loads(canonical(config))
+    path = folder / "config.json"
+    if not path.exists():
+        files.write_sealed(path, config)
+        return folder
+    try:
+        before = files.read_sealed(path)
+    except files.DamagedFile as error:
+        raise files.DamagedFile(
+            f"{error} So it is not known which run {folder} holds; choose another folder, or delete this one."
+        ) from error
+    if before != config:
+        keys = sorted(k for k in before.keys() | config.keys() if before.get(k) != config.get(k))
+        differences = "; ".join(f"{k}: {before.get(k)!r} there, {config.get(k)!r} now" for k in keys)
+        raise RunMismatch(f"{folder} holds another run ({differences}). Choose another folder, or delete it.")
+    return folder
+
+
+def _forget_if_empty(folder: Path) -> None:
+    """Where nothing was saved, a corrected call is welcome: the folder belongs to nobody again."""
+    if {path.name for path in folder.iterdir()} <= {"config.json", _LOCK, _HOLDER}:
+        (folder / "config.json").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def hold(folder: Path | str) -> Iterator[None]:
+    """Keep other processes out of a folder. The system lets go when this process ends, however it ends.
+
+    Several threads of one process may hold it together: their runs share the work, or do the same work with the same
+    result. Where the file system knows no locks (some network drives) one line in the log says so, and work goes on.
+
+    Raises:
+        RunBusy: another process holds it; the text says which.
+        files.CannotWrite: the folder cannot be written.
+    """
+    key = Path(folder).resolve()
+    with _guard:
+        lock, users = _held.get(key) or (_acquired(Path(folder)), 0)
+        _held[key] = (lock, users + 1)
+    try:
+        yield
+    finally:
+        with _guard:
+            lock, users = _held.pop(key)
+            if users > 1:
+                _held[key] = (lock, users - 1)
+            else:
+                lock.release()
+
+
+def _acquired(folder: Path) -> filelock.BaseFileLock:
+    holder = folder / _HOLDER
+    me = {
+        "process": os.getpid(),
+        "machine": socket.gethostname(),
+        "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    lock = filelock.FileLock(folder / _LOCK, thread_local=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RunBusy(
+            f"{folder} is in use by {_who(holder)}. Wait until it ends, or choose another folder."
+        ) from None
+    except NotImplementedError:
+        log.warning("%s cannot be locked; see to it that only one process works there.", folder)
+        return filelock.SoftFileLock(folder / ".unlocked")  # never acquired: releasing it does nothing
+    except OSError as error:
+        raise files.CannotWrite(error.errno, error.strerror or str(error), str(folder)) from error
+    with contextlib.suppress(OSError):  # only for the message of the next process
+        files.write_json(holder, me)
+    return lock
+
+
+def _who(holder: Path) -> str:
+    try:
+        who = files.read_json(holder)
+        return f"process {who['process']} on {who['machine']}, since {who['since']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return "another process"

@@ -1,0 +1,101 @@
+"""Iterative magnitude pruning with rewinding: train, cut, go back, again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Unpack
+
+from torch import nn
+
+from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import check_whole
+from lthkit.pruning.masks import Mask
+from lthkit.pruning.scores import magnitude
+from lthkit.pruning.selection import check_request, prune
+from lthkit.storage.records import name_of
+from lthkit.tickets.rounds import Round
+from lthkit.tickets.search import (
+    ModelFn,
+    Rounds,
+    ScoreFn,
+    Search,
+    Shared,
+    check_function,
+    check_rewind,
+    one_each,
+)
+
+
+def imp(
+    model_fn: ModelFn,
+    data: Dataset,
+    *,
+    rounds: int,
+    fraction: float | Sequence[float] = 0.2,
+    rewind_step: int = 0,
+    score: ScoreFn = magnitude,
+    overrides: Mapping[str, float] | None = None,
+    mask: Mask | None = None,
+    momentum: str = "restore",
+    **shared: Unpack[Shared],
+) -> Iterator[Round]:
+    """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, section 1; 2020, algorithm 1).
+
+    Yields round 0 (dense), then `rounds` more. Every round prunes `fraction` of what remains, by the weights *just
+    trained*, and trains again from the state at `rewind_step`.
+
+    Args:
+        fraction: a list gives each of the `rounds` cuts its own.
+        rewind_step: 0 rewinds to initialisation, k to the first training's step k; the same code serves both.
+        overrides: see `pruning.prune`.
+        mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
+        momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
+            starts it at 0. For rewind_step=0 the two are the same.
+        shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
+            steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
+    """
+    search = Search.of("imp", model_fn, data, shared)
+    check_whole("rounds", rounds, 0)
+    check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
+    fractions = one_each(fraction, rounds, "fraction")
+    recipes = search.recipes(rounds + 1)
+    check_rewind(rewind_step, recipes)
+    model = search.network()
+    first = _first_mask(search, model, mask)
+    for part in fractions:  # refused now, not after the dense training
+        check_request(first, part, scope=search.scope, overrides=overrides)
+    settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
+    settings |= {"scope": search.scope, "overrides": dict(overrides or {}), "exclude": list(search.exclude)}
+    settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
+    settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
+    with search.working("imp", partial(search.config, model, recipes[0], settings)) as place:
+        training = Rounds(search, model, place, rewind_step, momentum)
+        this = training.trained(0, lambda: first, recipes[0])
+        yield this
+        for r, part in enumerate(fractions, start=1):
+            cut = partial(_cut, this.mask, model, score, part, search.scope, overrides)
+            this = training.trained(r, cut, recipes[r], start=this.rewind)
+            yield this
+
+
+def _cut(
+    mask: Mask,
+    trained: nn.Module,
+    score: ScoreFn,
+    fraction: float,
+    scope: str,
+    overrides: Mapping[str, float] | None,
+) -> Mask:
+    return prune(mask, score(trained), fraction, scope=scope, overrides=overrides)
+
+
+def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:
+    if mask is None:
+        return search.mask(model)
+    if search.exclude:
+        raise ValueError(
+            f"exclude={search.exclude!r} and a mask were given; leave the parameters out of the mask."
+        )
+    mask.check(model)
+    return mask.to(search.data.device)

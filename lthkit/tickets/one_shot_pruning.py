@@ -1,0 +1,61 @@
+"""One-shot magnitude pruning: train once, cut once, go back, train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Unpack
+
+from lthkit.data.datasets import Dataset
+from lthkit.pruning.scores import magnitude
+from lthkit.pruning.selection import prune_to
+from lthkit.storage.records import name_of
+from lthkit.tickets.rounds import Round
+from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_function, check_rewind
+
+
+def one_shot(
+    model_fn: ModelFn,
+    data: Dataset,
+    *,
+    densities: Sequence[float],
+    rewind_step: int = 0,
+    score: ScoreFn = magnitude,
+    momentum: str = "restore",
+    **shared: Unpack[Shared],
+) -> Iterator[Round]:
+    """Train once, prune once, rewind, train: every density is cut from the *dense* trained weights.
+
+    Yields round 0 (dense) and then one round for each density, in the order given (Frankle & Carbin 2019, section 1).
+
+    Args:
+        rewind_step, score, momentum: as for `imp`.
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress, train (see `Search`).
+    """
+    search = Search.of("one_shot", model_fn, data, shared)
+    if not isinstance(densities, Sequence) or not densities:
+        raise ValueError(
+            f"densities={densities!r} was given; expected one or more, such as (0.5, 0.2, 0.05)."
+        )
+    check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
+    recipe = search.one_recipe()
+    check_rewind(rewind_step, [recipe])
+    model = search.network()
+    everything = search.mask(model)
+    for density in densities:  # refused now, not after the dense training
+        prune_to(everything, magnitude(model), density, scope=search.scope)
+    settings: dict[str, Any] = {
+        "densities": list(densities),
+        "rewind_step": rewind_step,
+        "momentum": momentum,
+    }
+    settings |= {"scope": search.scope, "exclude": list(search.exclude), "score": name_of(score)}
+    with search.working("one-shot", partial(search.config, model, recipe, settings)) as place:
+        training = Rounds(search, model, place, rewind_step, momentum)
+        dense = training.trained(0, lambda: everything, recipe)
+        yield dense
+        dense.trained.restore(model)
+        scores = {name: s.clone() for name, s in score(model).items()}
+        for r, density in enumerate(densities, start=1):
+            cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
+            yield training.trained(r, cut, recipe, start=dense.rewind)

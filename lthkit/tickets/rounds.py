@@ -1,0 +1,108 @@
+"""A `Round` is one training of a mask; rounds are saved as they end, and read again instead of repeated."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from lthkit.pruning.masks import Mask
+from lthkit.storage import files
+from lthkit.storage.snapshots import Snapshots
+from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.history import Point, TrainResult
+
+log = logging.getLogger("lthkit")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training of a mask: round 0 is dense, round r has been pruned r times.
+
+    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round.
+    """
+
+    round: int
+    mask: Mask
+    result: TrainResult
+    rewind: Checkpoint = field(repr=False)
+    trained: Checkpoint = field(repr=False)
+
+    @property
+    def density(self) -> float:
+        """Fraction of the weights that the mask keeps."""
+        return self.mask.density
+
+    @property
+    def best_step(self) -> int:
+        """Step of least validation loss."""
+        return self.result.best_step
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Validation accuracy at the best step, from 0 to 1."""
+        return self.result.validation_accuracy
+
+    @property
+    def test_accuracy(self) -> float:
+        """Test accuracy at the best step, from 0 to 1."""
+        return self.result.test_accuracy
+
+
+def save_round(folder: Path | str | None, this: Round) -> None:
+    """Rewind point once, then one file a round: mask, result, and the trained weights that the mask keeps."""
+    if folder is None:
+        return
+    if this.round == 0:
+        this.rewind.save(Path(folder) / "rewind.npz")
+    result = {key: value for key, value in asdict(replace(this.result, kept={})).items() if key != "kept"}
+    meta = {
+        "kind": "round",
+        "round": this.round,
+        "step": this.trained.step,
+        "shapes": this.mask.shapes(),
+        "result": result,
+    }
+    arrays = this.mask.pack(this.trained.model)
+    files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
+
+
+def load_round(
+    folder: Path | str | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
+) -> Round | None:
+    """Round r as `imp` or `one_shot` saved it in `folder`, or None if it has not been saved.
+
+    `start` is the rewind point, if it is at hand already. `files.DamagedFile` if the file is not whole.
+    """
+    if folder is None or not (path := Path(folder) / f"round-{r:02d}.npz").exists():
+        return None
+    arrays, meta = files.load_arrays(path)
+    if meta.get("kind") != "round" or meta.get("round") != r:
+        raise files.DamagedFile(f"{path} is not round {r} of a run.")
+    mask, state = Mask.unpack(arrays, meta["shapes"], device)
+    result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
+    try:
+        rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
+    except FileNotFoundError:
+        raise files.DamagedFile(
+            f"{folder} has rounds but no rewind.npz, from which they all start."
+        ) from None
+    return Round(r, mask, TrainResult(**result), rewind, Checkpoint(meta["step"], state))
+
+
+def finished_round(
+    folder: Path | None, r: int, start: Checkpoint | None = None, device: torch.device | str = "cpu"
+) -> Round | None:
+    """As `load_round`, for who can do the round again: of a damaged file the log says so, and there is no round."""
+    try:
+        return load_round(folder, r, start, device)
+    except files.DamagedFile as error:
+        log.warning("%s Round %d is done again.", error, r)
+        return None
+
+
+def training_of_round(folder: Path | None, r: int) -> Snapshots | None:
+    """Where the training of round r saves how far it is, until `save_round` has its result."""
+    return None if folder is None else Snapshots(folder / f"training-{r:02d}")

@@ -1,0 +1,243 @@
+"""What every driver shares, gathered and checked once at its door; and one round of it, read if it is there, else trained.
+
+A driver takes the keywords of `Shared` as they are and makes one `Search` of them, which its parts then pass on. So an
+argument for all drivers is added here: a line in `Shared`, a field and its check in `Search`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import whole_seed
+from lthkit.machine.devices import device_explained
+from lthkit.pruning.masks import Mask
+from lthkit.storage.folders import working_in
+from lthkit.storage.records import name_of, network_name
+from lthkit.storage.snapshots import Snapshots
+from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
+from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.history import TrainResult
+from lthkit.training.loop import check_kinds, train
+from lthkit.training.recipes import Recipe
+
+ModelFn = Callable[..., nn.Module]
+ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
+TrainFn = Callable[..., TrainResult]
+T = TypeVar("T")
+
+_making = threading.Lock()
+
+
+class Shared(TypedDict, total=False):
+    """The keywords that every driver takes. What they mean, and what holds without them, is said at `Search`."""
+
+    seed: int
+    order_seed: int | None
+    steps: int | Sequence[int] | None
+    recipe: Recipe
+    scope: str
+    exclude: Sequence[str]
+    folder: Path | str | None
+    progress: Callable[[int], object] | None
+    train: TrainFn
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a driver was given.
+
+    Attributes:
+        model_fn: makes the network; called as `model_fn(seed=seed)`.
+        data: the data set; its device is where everything happens.
+        seed: of the initialisation; also of the data order unless `order_seed` is given.
+        steps: instead of `recipe.steps`; where a driver says so, a list gives each training its own.
+        recipe: how each training is done.
+        scope: "global" or "layerwise", see `pruning.prune`. exclude: parameters that are never pruned.
+        folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
+            call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
+        progress: called with the number of updates done since the last call.
+        train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
+    """
+
+    model_fn: ModelFn
+    data: Dataset
+    seed: int = 0
+    order_seed: int | None = None
+    steps: int | Sequence[int] | None = None
+    recipe: Recipe = Recipe()  # noqa: RUF009  (frozen)
+    scope: str = "global"
+    exclude: Sequence[str] = ()
+    folder: Path | str | None = None
+    progress: Callable[[int], object] | None = None
+    train: TrainFn = train
+
+    @classmethod
+    def of(cls, driver: str, model_fn: ModelFn, data: Dataset, shared: Shared) -> Search:
+        """Check the keywords that the function `driver` was called with, and gather them.
+
+        Raises:
+            TypeError: a keyword that no driver takes; a recipe or data that are none.
+        """
+        known = [field.name for field in fields(cls)][2:]
+        for name in shared:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                raise TypeError(
+                    f"{driver}() got an unexpected keyword argument {name!r}; "
+                    + (
+                        f"did you mean {close[0]!r}?"
+                        if close
+                        else f"beside its own it takes {', '.join(known)}."
+                    )
+                )
+        search = cls(model_fn, data, **shared)
+        check_kinds(data=search.data, recipe=search.recipe)
+        return search
+
+    @property
+    def order(self) -> int:
+        """Seed of the data order."""
+        return self.seed if self.order_seed is None else self.order_seed
+
+    def recipes(self, trainings: int) -> list[Recipe]:
+        """The recipe of each training; ValueError if `steps` is a list of another length."""
+        steps = self.recipe.steps if self.steps is None else self.steps
+        return [replace(self.recipe, steps=each) for each in one_each(steps, trainings, "steps")]
+
+    def one_recipe(self) -> Recipe:
+        """The recipe, for a driver whose trainings are all as long; ValueError if `steps` is a list of several."""
+        return self.recipes(1)[0]
+
+    def network(self) -> nn.Module:
+        """The network with its initial weights, on the device of the data."""
+        return new_network(self.model_fn, self.seed, self.data.device)
+
+    def mask(self, model: nn.Module) -> Mask:
+        """Everything is kept; nothing is said of `exclude`."""
+        return Mask.ones(model, self.exclude)
+
+    def config(self, model: nn.Module, recipe: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """All that decides the numbers of a search, `settings` being the driver's own. `model` has its initial weights.
+
+        A folder that another configuration made is refused: its rounds would pass for ours.
+        """
+        return {
+            **settings,
+            "seed": self.seed,
+            "order": self.order,
+            "model": name_of(self.model_fn),
+            "network": network_name(model),
+            "start": Checkpoint.of(model).fingerprint,
+            "data": self.data.fingerprint,
+            "device": self.data.device.type,
+            "recipe": asdict(recipe),
+        }
+
+    def working(
+        self, name: str, config: Callable[[], Mapping[str, Any]]
+    ) -> AbstractContextManager[Path | None]:
+        """The run folder of this search, held; None if there is none (see `storage.working_in`)."""
+        return working_in(self.folder, config, name=name)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The trainings of one search, one after the other, in one `model` and one run folder, or in none.
+
+    rewind_step: of the first training, whose state there is every later round's `start`.
+    momentum: of `train`, at a rewind.
+    """
+
+    search: Search
+    model: nn.Module
+    place: Path | None
+    rewind_step: int
+    momentum: str
+
+    def trained(
+        self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
+    ) -> Round:
+        """Round r: read if it is finished, else `cut` makes its mask, and it is trained and saved.
+
+        The model has its trained weights then, either way.
+        """
+        this = finished_round(self.place, r, start, self.search.data.device)
+        if this is not None:
+            this.trained.restore(self.model)
+            if self.search.progress:
+                self.search.progress(recipe.steps - (start.step if start else 0))
+            return this
+        mask = cut()
+        with _saved_as_it_goes(self.place, r) as saved:
+            result = self.search.train(
+                self.model,
+                self.search.data,
+                mask=mask,
+                seed=self.search.order,
+                recipe=recipe,
+                start=start,
+                momentum=self.momentum,
+                keep=() if start else (self.rewind_step,),
+                progress=self.search.progress,
+                **saved,
+            )
+            rewind = start or result.kept[self.rewind_step]
+            this = Round(r, mask, result, rewind, Checkpoint.of(self.model, step=result.steps))
+            save_round(self.place, this)
+        return this
+
+
+@contextmanager
+def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
+    """Around the training of a round and the saving of its result: what `train` needs to save how far it is."""
+    saved = training_of_round(folder, r)
+    yield if_given(saved)
+    if saved:
+        saved.remove()
+
+
+def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
+    """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
+    check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
+    whole_seed(seed)
+    with _making, device_explained(device):
+        return model_fn(seed=seed).to(device)
+
+
+def check_function(name: str, given: Any, example: str) -> None:
+    """TypeError unless it is a function: a network or scores are what a function would make."""
+    if isinstance(given, nn.Module) or not callable(given):
+        raise TypeError(f"{name} is a {type(given).__name__}; expected a function, such as {example}.")
+
+
+def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> None:
+    """ValueError unless every training has a step `rewind_step` and something left to do after it."""
+    shortest = min(recipe.steps for recipe in recipes)
+    if not isinstance(rewind_step, int) or not 0 <= rewind_step < shortest:
+        raise ValueError(
+            f"rewind_step={rewind_step} was given, but a training has {shortest} steps; expected 0 to {shortest - 1}."
+        )
+
+
+def one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:
+    """A list of n values: those given, or n times the one given."""
+    if not isinstance(value, Sequence):
+        return [value] * n
+    if len(value) != n:
+        raise ValueError(f"{name} has {len(value)} entries: {list(value)}; expected {n}, or a single number.")
+    return list(value)
+
+
+def if_given(folder: Path | str | Snapshots | None) -> dict[str, Any]:
+    """The argument `folder`, left out where there is none, so that a `train` of one's own need not know it."""
+    return {} if folder is None else {"folder": folder}

@@ -1,0 +1,193 @@
+"""Training a masked network. How one update is done is in `engine`, what a training keeps of itself in `history`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import check_network, whole_seed
+from lthkit.machine.devices import matrix_products, memory_explained, tiny_numbers_flushed
+from lthkit.pruning.masks import Mask
+from lthkit.storage.snapshots import Snapshots
+from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.choices import Choice, choose
+from lthkit.training.engine import optimizer_for, updater
+from lthkit.training.history import History, TrainResult, keeping, training_config
+from lthkit.training.recipes import Recipe
+
+MOMENTUM_POLICIES = ("fresh", "restore")
+
+
+def train(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    mask: Mask | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    recipe: Recipe = Recipe(),  # noqa: B008  (frozen)
+    start: Checkpoint | None = None,
+    momentum: str = "restore",
+    keep: Iterable[int] = (),
+    folder: Path | str | Snapshots | None = None,
+    progress: Callable[[int], object] | None = None,
+    choice: Choice | None = None,
+) -> TrainResult:
+    """Train `model` in place under `mask` and leave it with the weights of the last step.
+
+    Args:
+        seed: of the data order and augmentation; the order is a function of (seed, epoch), so of the step.
+        steps: shorthand for `recipe.steps`.
+        start: begin from this checkpoint and its step instead of from the model as it is at step 0.
+        momentum: "restore" takes the optimizer state of `start`, if it has one; "fresh" starts it at 0.
+        keep: steps at which to copy a `Checkpoint` into `result.kept`; 0 is before the first update.
+        folder: save the state here now and then (see `snapshots`), and at the end. The same call goes on from there; on
+            a CPU it ends with the same bits as a training that was never stopped. A finished one is read.
+        progress: called with the number of updates done since the last call.
+        choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+        OutOfMemory: the device has too little memory; the message has the sizes.
+        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run.
+        RunBusy: another process works in `folder`. CannotWrite: it cannot be written.
+        Interrupted: Ctrl-C, where there is a folder; what was saved is named.
+    """
+    check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
+    whole_seed(seed)
+    recipe = recipe if steps is None else replace(recipe, steps=steps)
+    choice = choice or choose(model, data.device)
+    first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
+    check_steps(first, keep, recipe, momentum, len(data.train))
+    with execution(model, data, recipe):
+        if start:
+            start.restore(model)
+        optimizer = optimizer_for(model, recipe)
+        if start and start.optimizer is not None and momentum == "restore":
+            optimizer.load_state(start.optimizer)
+        with keeping(
+            folder,
+            lambda: training_config(model, data, mask, seed, recipe, optimizer.state(), first, keep),
+        ) as saved:
+            update = updater(
+                model, data, recipe=recipe, masks=[mask], seeds=[seed], optimizer=optimizer, choice=choice
+            )
+            history = History(model, first, recipe, choice)
+            if (state := history.load(saved.newest(), data.device)) is not None:
+                optimizer.load_state(state)
+                if progress:
+                    progress(history.done - first)
+                if history.test is not None:
+                    return history.result(data)
+            before = history.seconds
+
+            def save() -> None:
+                history.seconds = before + time.perf_counter() - begun
+                history.save(saved, optimizer.state())
+
+            for step in history.steps_left():
+                if step in keep:
+                    history.kept[step] = Checkpoint.of(model, step=step, optimizer=optimizer)
+                update(step)
+                done = step + 1
+                if done % recipe.evaluate_every and done < recipe.steps:
+                    continue
+                history.add(done, update.mean_loss()[0], data)
+                if done == recipe.steps and done in keep:
+                    history.kept[done] = Checkpoint.of(model, step=done, optimizer=optimizer)
+                if saved.due:
+                    save()
+                if progress:
+                    with saved.kept_when(save):
+                        progress(history.since_last())
+                if history.over:
+                    break
+            if progress and history.done < recipe.steps:
+                with saved.kept_when(save):  # stopped early: the rest of the budget is not needed
+                    progress(recipe.steps - history.done)
+            history.seconds = before + time.perf_counter() - begun
+            result = history.result(data)
+            if saved.final:
+                history.save(saved, optimizer.state())
+            return result
+
+
+@contextmanager
+def execution(model: nn.Module, data: Dataset, recipe: Recipe, *, replicates: int = 1) -> Iterator[None]:
+    """Around a training: tiny numbers flushed to 0 (per thread; they are slow), the precision, memory explained."""
+    weights = sum(p.numel() for p in model.parameters())
+    doing = (
+        f"while training {replicates} x {type(model).__name__} ({weights:,} weights) with batches of "
+        f"{recipe.batch_size} images of {'x'.join(map(str, data.shape))}, {len(data.train):,} images on {data.device}"
+    )
+    flushed = tiny_numbers_flushed() if data.device.type == "cpu" else nullcontext()
+    with memory_explained(data.device, doing), matrix_products(recipe.precision), flushed:
+        yield
+
+
+def check_arguments(
+    model: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    mask: Mask | None = None,
+    start: Checkpoint | None = None,
+    choice: Choice | None = None,
+) -> None:
+    """TypeError for what is no network, no data set and so on; ValueError for a mask of another model."""
+    check_network(model)
+    check_kinds(data=data, recipe=recipe)
+    check_kinds(**{n: v for n, v in (("mask", mask), ("start", start), ("choice", choice)) if v is not None})
+    if mask is not None:
+        mask.check(model)
+
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "data": (Dataset, "load_data()"),
+    "recipe": (Recipe, "Recipe(steps=1000)"),
+    "mask": (Mask, "Mask.ones(model)"),
+    "start": (Checkpoint, "Checkpoint.load(path)"),
+    "choice": (Choice, "training.PLAIN"),
+}
+
+
+def check_kinds(**given: Any) -> None:
+    """TypeError for an argument that is not of its kind; the text has an example."""
+    for name, value in given.items():
+        kind, example = _KINDS[name]
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"{name} is a {type(value).__name__}; expected a {kind.__name__}, such as lthkit.{example}."
+            )
+
+
+def steps_to_keep(keep: Iterable[int]) -> set[int]:
+    """The steps as a set; ValueError if one is no whole number."""
+    keep = set(keep) if isinstance(keep, Iterable) else keep
+    if not isinstance(keep, set) or not all(isinstance(step, int) for step in keep):
+        raise ValueError(f"keep={keep!r} was given; expected whole numbers in a tuple, such as (0, 500).")
+    return keep
+
+
+def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, images: int) -> None:
+    """ValueError if a training from step `first` cannot be what was asked for."""
+    if momentum not in MOMENTUM_POLICIES:
+        raise ValueError(f"momentum={momentum!r} was given; expected one of {', '.join(MOMENTUM_POLICIES)}.")
+    if not 0 <= first < recipe.steps:
+        raise ValueError(
+            f"The training starts at step {first} but ends at step {recipe.steps}: nothing is left to do. A recipe's steps "
+            "count from initialisation; give more, or an earlier start."
+        )
+    if late := [step for step in keep if not first <= step <= recipe.steps]:
+        raise ValueError(f"keep={sorted(late)} lies outside the training, steps {first} to {recipe.steps}.")
+    if images < recipe.batch_size:
+        raise ValueError(
+            f"batch_size={recipe.batch_size} is larger than the training split ({images} images); expected as many or fewer."
+        )

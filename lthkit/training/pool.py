@@ -1,0 +1,100 @@
+"""Independent trainings side by side: worker threads, each with its own torch thread count.
+
+Small networks keep one core busy and no more: two trainings on one thread each end sooner than one training on two
+threads. `choices.choose` shares the cores out. torch releases Python's lock inside its operators, so threads do as well here as processes and need neither
+a second copy of the data nor a second start-up, and work alike on Linux, macOS and Windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Event, Lock
+from typing import Any, TypeVar
+
+import torch
+
+from lthkit.machine.checks import check_whole
+from lthkit.machine.devices import device_explained
+from lthkit.training.choices import cores
+
+T = TypeVar("T")
+
+
+class Stopped(RuntimeError):
+    """The pool is stopping because another job failed or the user interrupted."""
+
+
+class Pool:
+    """Runs jobs, and the jobs that jobs add, in `workers` threads.
+
+    threads: torch operator threads in each; None leaves torch's setting. Because it does not depend on how many jobs
+    happen to run at a time, neither do the numbers.
+    """
+
+    def __init__(self, *, workers: int = 1, threads: int | None = 1) -> None:
+        check_whole("workers", workers, 1)
+        if threads is not None:
+            check_whole("threads", threads, 1)
+        self.workers, self.threads = workers, threads
+        settings = (torch.set_num_threads, (threads,)) if threads else (None, ())
+        self._executor = ThreadPoolExecutor(workers, "lthkit", *settings)
+        self._futures: set[Future[Any]] = set()
+        self._lock, self._stop = Lock(), Event()
+
+    def submit(self, job: Callable[..., Any], *args: Any) -> None:
+        """Queue a job; jobs start in the order in which they were queued. May be called from inside a job."""
+        self.check()
+        with self._lock:
+            self._futures.add(self._executor.submit(job, *args))
+
+    def check(self) -> None:
+        """Raise `Stopped` if the pool is stopping; long jobs call this now and then."""
+        if self._stop.is_set():
+            raise Stopped
+
+    def run(self) -> None:
+        """Wait until every job is done. The first error, or Ctrl-C, stops the others and is raised."""
+        try:
+            while running := self._snapshot():
+                done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                with self._lock:
+                    self._futures -= done
+                for future in done:
+                    future.result()
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            self._executor.shutdown(wait=True, cancel_futures=self._stop.is_set())
+
+    def _snapshot(self) -> set[Future[Any]]:
+        with self._lock:
+            return set(self._futures)
+
+
+def each(
+    job: Callable[..., T], cases: Iterable[tuple[Any, ...]], *, device: torch.device | str = "cpu"
+) -> list[T]:
+    """`[job(*case) for case in cases]`, side by side: as many at a time as there are cores, one torch thread each.
+
+    On another device than a CPU the jobs run in turn. A job's numbers do not depend on what runs beside it. The first
+    error, or Ctrl-C, stops what has not begun and is raised.
+    """
+    cases = list(cases)
+    for i, case in enumerate(cases):
+        if not isinstance(case, tuple | list):
+            raise TypeError(f"Case {i} is {case!r}; expected a tuple of arguments, such as ({case!r},).")
+    with device_explained(device):
+        on_cpu = torch.device(device).type == "cpu"
+    pool = Pool(workers=min(cores(), max(1, len(cases))) if on_cpu else 1, threads=1 if on_cpu else None)
+    results: dict[int, T] = {}
+
+    def one(i: int) -> None:
+        pool.check()
+        results[i] = job(*cases[i])
+
+    for i in range(len(cases)):
+        pool.submit(one, i)
+    pool.run()
+    return [results[i] for i in range(len(cases))]

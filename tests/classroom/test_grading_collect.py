@@ -1,0 +1,396 @@
+"""Collecting: every layout of a download, every version of a notebook, and an answer with what it needs."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lthkit.classroom.exercises import find
+from lthkit.classroom.grading import archives, notebooks
+from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson
+from lthkit.classroom.grading.collect import collect, repaired
+from lthkit.classroom.grading.collected import submitted
+from lthkit.classroom.grading.course import Course
+from lthkit.classroom.grading.judging import FromText
+from lthkit.classroom.grading.late import parse_time
+from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
+from lthkit.classroom.grading.slices import needed, statements
+from lthkit.classroom.grading.stage import stage
+from lthkit.classroom.judge import judge
+from lthkit.classroom.running import in_process
+from tests.submissions import HELPERS, LESSON, RIGHT, ROOT, course_root, exported, filled
+
+LESSONS = (LESSON, "06_rewinding")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    root = course_root(tmp_path_factory.mktemp("course"))
+    return stage(root / "class", ["05"], root=root, due=parse_time("2026-10-01"), seed=1, nbgrader=False)
+
+
+@pytest.fixture(scope="module")
+def release(course: Course) -> dict[str, Any]:
+    return json.loads(course.path("release", LESSON, f"{LESSON}.ipynb").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def lesson(course: Course) -> Lesson:
+    return read_lesson(course.path("release", LESSON, f"{LESSON}.ipynb"))
+
+
+# Layouts
+
+
+def handed(folder: Path, *names: str) -> list[tuple[str, str, str | None]]:
+    """Files with these paths, as (name, number, lesson)."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}", encoding="utf-8")
+    found, _ = archives.read([folder], LESSONS)
+    return sorted((h.name, h.number, archives.lesson_named(h.file, LESSONS)) for h in found)
+
+
+LAYOUTS: dict[str, tuple[tuple[str, ...], list[tuple[str, str, str | None]]]] = {
+    "Moodle": (
+        (
+            "Ada Lovelace_123_assignsubmission_file_/Untitled.ipynb",
+            "Li Wei_9_assignsubmission_file/05_winning_tickets.ipynb",
+        ),
+        [("Ada Lovelace", "123", None), ("Li Wei", "9", LESSON)],
+    ),
+    "Canvas": (
+        ("lovelaceada_123_456_05_winning_tickets-1.ipynb", "weili_LATE_7_8_Untitled.ipynb"),
+        [("lovelaceada", "123", LESSON), ("weili", "7", None)],
+    ),
+    "Blackboard": (
+        (
+            "Week 5_ada1_attempt_2026-10-01-12-00-00_05_winning_tickets.ipynb",
+            "Week 5_ada1_attempt_2026-10-01-12-00-00.txt",
+        ),
+        [("ada1", "", LESSON)],
+    ),
+    "a folder for each student": (
+        (
+            "ada/05_winning_tickets.ipynb",
+            "li/anything.ipynb",
+            "li/.ipynb_checkpoints/anything-checkpoint.ipynb",
+        ),
+        [("ada", "", LESSON), ("li", "", None)],
+    ),
+    "nbgrader": (
+        ("ada/05_winning_tickets/05_winning_tickets.ipynb", "li/05_winning_tickets/05_winning_tickets.ipynb"),
+        [("ada", "", LESSON), ("li", "", LESSON)],
+    ),
+    "one student of nbgrader's": (
+        ("ada/05_winning_tickets/05_winning_tickets.ipynb",),
+        [("ada", "", LESSON)],
+    ),
+    "a folder around folders": (
+        ("week 5/ada/a.ipynb", "week 5/li/b.ipynb"),
+        [("ada", "", None), ("li", "", None)],
+    ),
+    "a folder named after the lesson": (
+        ("05_winning_tickets/ada/a.ipynb", "05_winning_tickets/li/b.ipynb"),
+        [("ada", "", LESSON), ("li", "", LESSON)],
+    ),
+    "flat": (
+        (
+            "ada.ipynb",
+            "li_05_winning_tickets.ipynb",
+            "05_winning_tickets (1)_bo.ipynb",
+            "max_06_rewinding.py",
+        ),
+        [("ada", "", None), ("bo", "", LESSON), ("li", "", LESSON), ("max", "", "06_rewinding")],
+    ),
+    "two lessons of one student": (
+        ("ada/05_winning_tickets.ipynb", "ada/06_rewinding.ipynb"),
+        [("ada", "", LESSON), ("ada", "", "06_rewinding")],
+    ),
+}
+
+
+@pytest.mark.parametrize("names, expected", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_a_layout_is_read_from_a_folder_and_from_a_zip(
+    tmp_path: Path, names: tuple[str, ...], expected: list[tuple[str, str, str | None]]
+) -> None:
+    """Catches a student who is taken for a folder of the platform, or the other way round."""
+    assert handed(tmp_path / "in", *names) == expected
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names:
+            file.writestr(name, "{}")
+    (tmp_path / "around").mkdir()
+    (tmp_path / "around" / "download.zip").write_bytes(archive.read_bytes())
+    found, _ = archives.read([archive], LESSONS)
+    assert sorted((h.name, h.number, archives.lesson_named(h.file, LESSONS)) for h in found) == expected
+
+
+def test_zips_of_students_inside_of_a_download(tmp_path: Path) -> None:
+    """Catches a zip in a student's folder whose content is taken for somebody else's, and a path that leads outside."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as file:
+        file.writestr("work/../../05_winning_tickets.ipynb", "{}")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        file.writestr("Ada Lovelace_1_assignsubmission_file_/mine.zip", inner.getvalue())
+        file.writestr("Li Wei_2_assignsubmission_file_/broken.zip", b"PK nothing")
+    found, _ = archives.read([tmp_path / "all.zip"], LESSONS)
+    assert [(h.name, bool(h.problem)) for h in found] == [("Ada Lovelace", False), ("Li Wei", True)]
+    assert ".." not in found[0].file
+
+
+def test_what_says_when_it_was_handed_in(tmp_path: Path) -> None:
+    """Catches a copy whose date makes a student late, and a LATE of the platform that is not heard."""
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "a.ipynb").write_text("{}", encoding="utf-8")
+    (tmp_path / "ada" / "timestamp.txt").write_text("2026-10-02 10:00:00.5 UTC\n", encoding="utf-8")
+    (tmp_path / "li.ipynb").write_text("{}", encoding="utf-8")
+    (tmp_path / "wei_LATE_7_8_x.ipynb").write_text("{}", encoding="utf-8")
+    (tmp_path / "T_bo_attempt_2026-10-01-12-30-00_x.ipynb").write_text("{}", encoding="utf-8")
+    found, aside = archives.read([tmp_path], LESSONS)
+    by_name = {h.name: h for h in found}
+    expected = datetime.fromisoformat("2026-10-02T10:00:00+00:00").astimezone().replace(tzinfo=None)
+    assert by_name["ada"].sure and by_name["ada"].time == expected
+    assert by_name["bo"].sure and by_name["bo"].time == datetime(2026, 10, 1, 12, 30)
+    assert not by_name["li"].sure and by_name["wei"].said_late and not aside
+
+
+def test_nothing_is_dropped_without_a_word(course: Course, release: dict[str, Any], tmp_path: Path) -> None:
+    """Catches a file that vanishes: of another kind, of no lesson, without a name, handed in twice, of a stranger."""
+    content = json.dumps(filled(release, RIGHT))
+    for name in (
+        "ada/first.ipynb",
+        "ada/second.ipynb",
+        f"{LESSON}.ipynb",
+        "ada/essay.docx",
+        "li/05_winning_tickets.ipynb",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "bo").mkdir()
+    (tmp_path / "bo" / "notes.py").write_text("x = 1\n", encoding="utf-8")
+    course.path("roster.csv").write_text("id,name\nada,Ada Lovelace\n", encoding="utf-8")
+    try:
+        found, aside = collect(course, [tmp_path])
+    finally:
+        course.path("roster.csv").unlink()
+    by_student = {c.student: c for c in found}
+    assert sorted(by_student) == ["ada", "li"]
+    assert any("more than once" in note for note in by_student["ada"].notes)
+    told = " ".join(aside)
+    assert "essay.docx" in told and "whose is it" in told and "notes.py: it names no staged lesson" in told
+    assert by_student["li"].dated_late and not by_student["li"].time
+
+
+def test_two_names_that_make_one_folder_stay_two_students(
+    course: Course, release: dict[str, Any], tmp_path: Path
+) -> None:
+    """Catches a student whose work takes the place of another's."""
+    for name in ("A B", "A+B"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{LESSON}.ipynb").write_text(json.dumps(release), encoding="utf-8")
+    found, _ = collect(course, [tmp_path])
+    assert sorted(c.student for c in found) == ["A_B", "A_B_2"]
+
+
+# Notebooks as they come
+
+
+def test_versions_of_the_format(release: dict[str, Any]) -> None:
+    """Catches a reader that wants ids, metadata or lists of lines, or that refuses what another editor adds."""
+    cells = [c for c in release["cells"] if c["cell_type"] == "code"]
+    expected = [plain("".join(c["source"])) for c in cells]
+    joined = [{**c, "source": "".join(c["source"]), "metadata": {"vscode": {"x": [1]}}} for c in cells]
+    three = [{"cell_type": "code", "input": c["source"], "language": "python", "outputs": []} for c in cells]
+    for value in (
+        {"cells": joined, "nbformat": 4, "nbformat_minor": 0},
+        {
+            "cells": [*joined, {"cell_type": "markdown", "source": ["é"]}, None, {"cell_type": "raw"}],
+            "metadata": 3,
+        },
+        {"worksheets": [{"cells": three}], "nbformat": 3},
+    ):
+        for content in (
+            json.dumps(value).encode(),
+            b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode(),
+        ):
+            assert [c.text for c in read("x.ipynb", content)] == expected
+
+
+@pytest.mark.parametrize(
+    "name, content, why",
+    [
+        ("x.ipynb", b"", "empty"),
+        ("x.ipynb", b'{"cells": [', "not a whole notebook"),
+        ("x.ipynb", b'{"a": 1}', "no cells"),
+        ("x.ipynb", b"[1]", "no cells"),
+        ("x.ipynb", b"\x89PNG\x00\xff", "not a text file"),
+        ("x.ipynb", b'{"cells": ' + b"[" * 100_000, "not a whole notebook"),
+    ],
+)
+def test_a_damaged_file_is_named(name: str, content: bytes, why: str) -> None:
+    with pytest.raises(Unreadable, match=why):
+        read(name, content)
+
+
+def test_marks_of_a_cell_in_every_place() -> None:
+    """Catches an exercise whose cell is known by one editor's metadata only."""
+    for cell in (
+        {"metadata": {"nbgrader": {"grade_id": "exercise-05-2"}}},
+        {"metadata": {"exercise": "05.2"}},
+        {"id": "exercise-05-2"},
+        {"metadata": {"id": "exercise-05-2"}},
+    ):
+        notebook = {"cells": [{"cell_type": "code", "source": "x = 1", **cell}]}
+        assert read("x.ipynb", json.dumps(notebook).encode()) == [Code("x = 1", "05.2")]
+    assert read("x.py", b'# %% exercise="05.2"\nx = 1\n\n# %% [markdown]\n# text\n') == [
+        Code("x = 1", "05.2")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("%matplotlib inline\nx = 1", "pass\nx = 1"),
+        ("if x:\n    !pip install y\nz = 1", "if x:\n    pass\nz = 1"),
+        ("%%time\nx = 1", "pass\nx = 1"),
+        ("%%bash\nls", ""),
+        ("x = '''\n% of it\n'''", "x = '''\n% of it\n'''"),
+        ("x.sort?", "pass"),
+        ("x = 7 %\\\n3", "x = 7 %\\\n3"),
+    ],
+)
+def test_magics_are_taken_out_and_lines_stay(text: str, expected: str) -> None:
+    assert plain(text) == expected
+
+
+# What an answer needs
+
+
+def names(text: str, wanted: str) -> str:
+    return "\n".join(s.text for s in needed([wanted], statements(text)))
+
+
+def test_only_what_a_function_needs_comes_along() -> None:
+    """Catches a training that comes along because a local variable has its name, and a helper that stays behind."""
+    text = (
+        "import math, os\nfrom numpy import *\nmodel = train()\nSCALE = 2\nSCALE *= 3\nmemo = {}\nmemo['a'] = 1\n"
+        "def helper(x):\n    return math.sqrt(x) * SCALE\n"
+        "def f(x):\n    model = memo\n    return [helper(y) for y in x]\nprint(f([1]))\nwhile True: pass"
+    )
+    found = names(text, "f")
+    for part in (
+        "import math",
+        "SCALE = 2",
+        "SCALE *= 3",
+        "memo['a'] = 1",
+        "def helper",
+        "from numpy import *",
+    ):
+        assert part in found
+    assert "train" not in found and "while" not in found and "print" not in found
+
+
+def test_the_last_definition_counts_and_a_stub_below_it_does_not() -> None:
+    """Catches a first attempt that is graded, and an answer that the untouched stub makes void."""
+    stub = 'def f(x):\n    """Text."""\n    raise NotImplementedError("00.1: your code goes here")'
+    assert (
+        names(f"def f(x):\n    return 1\ndef f(x):\n    return 2\n{stub}", "f") == "def f(x):\n    return 2"
+    )
+    assert [s.blank for s in statements(stub)] == [True]
+    assert "return 1" in names("def f(x):\n    return 1\nf = cached(f)", "f")
+    assert names("if True:\n    def f(x):\n        return 1", "f").startswith("if True")
+
+
+def answers(cells: list[str], lesson: Lesson) -> dict[str, Any]:
+    return find_answers([Code(text) for text in cells], lesson)
+
+
+def test_an_answer_runs_from_nothing(lesson: Lesson) -> None:
+    """Catches a program without the lesson's imports, without an earlier answer, or with a whole training in it."""
+    uses = RIGHT["05.2"] + "\n\ndef twice(x):\n    return 2 * x\n"
+    third = "def early_stop_step(steps, losses, patience):\n    matching_density([1.0], [1.0], 1.0)\n    return twice(steps[0]) // 2\n"
+    found = answers([third, uses, HELPERS, RIGHT["05.1"], RIGHT["05.4"]], lesson)
+    code = program(lesson, found, "05.3")
+    space: dict[str, Any] = {}
+    exec(code, space)
+    assert space["early_stop_step"]([4, 5], [1.0, 2.0], 1) == 4
+    space = {}
+    exec(program(lesson, found, "05.4"), space)
+    assert "evidence" in space and "torch" not in program(lesson, found, "05.4")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda p: p.stem[:2])
+def test_the_solved_lesson_passes(path: Path) -> None:
+    """Catches an answer that is right in the notebook and has lost an import, a helper or an earlier answer on the way."""
+    each = read_lesson(path)
+    solved = read(path.name, (ROOT / "solutions" / path.name).read_bytes())
+    for answers_of in (
+        solved,
+        [c for c in solved if c.mark != f"{path.stem[:2]}.1"],
+    ):  # the second with 1 left out
+        found = find_answers(answers_of, each)
+        for exercise_id, answer in found.items():
+            if answer.code:
+                function = FromText(program(each, found, exercise_id), find(exercise_id).name, "<answer>")
+                outcome = judge(find(exercise_id), find(exercise_id).reference, runner=lambda _, cases: in_process(function, cases))  # fmt: skip  # noqa: B023
+                assert outcome.state == "passed", (exercise_id, outcome.lines)
+
+
+def test_a_repaired_notebook_is_repaired_once(
+    course: Course, lesson: Lesson, release: dict[str, Any]
+) -> None:
+    """Catches a repair that changes what it repaired before, or a release whose graded cells are lost."""
+    path = course.path("release", LESSON, f"{LESSON}.ipynb")
+    handed_in = read("a.ipynb", json.dumps(filled(release, RIGHT)).encode())
+    first = repaired(path, find_answers(handed_in, lesson))
+    second = repaired(path, find_answers(read("a.ipynb", first.encode()), lesson))
+    assert len(json.loads(first)["cells"]) == len(release["cells"]) and first.count("grade_cell") == 8
+    one, two = (find_answers(read("a.ipynb", text.encode()), lesson) for text in (first, second))
+    assert [(a.exercise, set(a.code.split("\n"))) for a in one.values()] == [
+        (a.exercise, set(a.code.split("\n"))) for a in two.values()
+    ]
+
+
+def test_what_is_missing_is_said_exactly(lesson: Lesson) -> None:
+    """Catches a renamed function, a deleted cell and a syntax error that are all called blank."""
+    renamed = RIGHT["05.2"].replace("matching_density", "matchingDensity")
+    found = answers([renamed, RIGHT["05.3"], "def smallest_safe_density(d, l):\n    return (\n"], lesson)
+    assert "the nearest name is `matchingDensity`" in found["05.2"].missing
+    assert "was it deleted" in found["05.1"].missing
+    assert found["05.3"].code and "line 2" in found["05.4"].missing
+    assert not any(a.blank for a in found.values())
+
+
+def test_a_plain_py_file_of_functions_is_enough(lesson: Lesson) -> None:
+    text = "import torch\nfrom lthkit import evidence\n\n" + HELPERS + "".join(RIGHT.values())
+    found = find_answers(read("ada.py", text.encode()), lesson)
+    assert all(a.code for a in found.values())
+    notebook = json.dumps({"cells": [{"cell_type": "code", "source": text}]}).encode()
+    assert find_answers(read("ada.py", exported(notebook)), lesson) == found
+
+
+def test_collecting_runs_nothing(course: Course, tmp_path: Path) -> None:
+    """Catches a collection that executes what was handed in."""
+    trace = tmp_path / "ran"
+    text = f"open({str(trace)!r}, 'w')\nwhile True: pass\n" + RIGHT["05.2"]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "eve.py").write_text(text, encoding="utf-8")
+    begun = time.perf_counter()
+    found, _ = collect(course, [tmp_path / "in"])
+    assert [c.found for c in found] == [("05.2",)] and not trace.exists() and time.perf_counter() - begun < 20
+    assert "while True" not in submitted(course, LESSON, "eve").read_text(encoding="utf-8")
+    assert find("05.2").name in submitted(course, LESSON, "eve").read_text(encoding="utf-8")
+
+
+def test_notebooks_reads_no_more_than_code() -> None:
+    assert notebooks.read("x.py", b"# In[3]:\n\n\nx = 1\n\n\n# Text that explains\n") == [
+        Code("x = 1\n\n\n# Text that explains")
+    ]

@@ -1,0 +1,76 @@
+"""What a reader of the built lessons meets: pictures with words, links that lead somewhere, no path of another machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDENTS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SOLVED = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.ipynb"))
+PICTURE = re.compile(r"!\[([^]]*)\]\(([^)]*)\)")
+LINK = re.compile(r"(?<!!)\[[^]]+\]\(([^)#\s]+)[^)]*\)")
+# A folder above, a home, a root, a drive: none of them is on the reader's machine.
+OUTSIDE = re.compile(r"""["'](?:\.\./|~|/(?!["'])|[A-Za-z]:[\\/])|\bfile://|/(?:home|tmp|Users|root)/""")
+
+
+def names(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.fixture(params=STUDENTS + SOLVED, ids=names)
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+@pytest.fixture
+def notebook(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def test_there_are_lessons() -> None:
+    assert [p.name for p in STUDENTS] == [p.name for p in SOLVED] != []
+
+
+def test_the_file_is_a_valid_notebook(notebook: Any) -> None:
+    """Catches what GitHub calls "Invalid Notebook"; a widget without its state is one of the reasons."""
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    views = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if any("widget-view" in kind for kind in output.get("data", {}))
+    ]
+    assert not views
+
+
+def test_each_picture_has_words(notebook: Any) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert all(words.strip() for words, _ in PICTURE.findall(cell.source)), cell.source
+        for output in cell.get("outputs", []):
+            kinds = set(output.get("data", {}))
+            for kind in kinds & {"image/png", "image/jpeg", "image/svg+xml"}:
+                words = output.metadata.get(kind, {}).get("alt", "")
+                assert len(words) > 40 and output.data["text/plain"] == words, cell.source
+            assert "<img" not in output.get("data", {}).get("text/html", ""), cell.source
+
+
+def test_links_lead_somewhere(path: Path, notebook: Any) -> None:
+    """A copy in `my/` has no neighbours, so that a link inside a lesson needs an address or an attachment."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            targets = [*LINK.findall(cell.source), *(target for _, target in PICTURE.findall(cell.source))]
+            assert all(re.match(r"https://\S+$|attachment:", target) for target in targets), targets
+
+
+def test_no_path_of_another_machine(path: Path, notebook: Any) -> None:
+    for cell in notebook.cells:
+        for text in (cell.source, *(str(output) for output in cell.get("outputs", []))):
+            found = OUTSIDE.search(re.sub(r"'image/png': '[^']*'", "", text))
+            assert not found, f"{path.name}: {text[max(0, found.start() - 40) : found.end() + 40]}"

@@ -1,0 +1,74 @@
+"""Intervals and paired differences."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lthkit import evidence
+
+
+def _t_cdf(x: float, df: int) -> float:
+    """Student's t distribution by Simpson's rule; slow, and independent of the table under test."""
+    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    n, h = 20_000, x / 20_000
+    density = [scale * (1 + (i * h) ** 2 / df) ** (-(df + 1) / 2) for i in range(n + 1)]
+    return 0.5 + h / 3 * (density[0] + density[-1] + 4 * sum(density[1:-1:2]) + 2 * sum(density[2:-1:2]))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 10, 31])
+def test_the_interval_uses_students_t(n):
+    """Catches: 1.96 for three seeds, which is less than half of the right width."""
+    values = [0.0] * (n - 1) + [1.0]
+    band = evidence.interval(values)
+    mean, spread = 1 / n, math.sqrt((1 - 1 / n) / (n - 1))
+    assert band.mean == pytest.approx(mean) and band.n == n
+    quantile = band.half / (spread / math.sqrt(n))
+    assert _t_cdf(quantile, n - 1) == pytest.approx(0.975, abs=2e-4)
+
+
+def test_many_seeds_come_near_the_normal_quantile():
+    assert evidence.interval([0.0, 1.0] * 200).half == pytest.approx(1.966 * 0.5006 / 20, rel=0.01)
+
+
+def test_one_seed_has_no_interval():
+    band = evidence.interval([0.8])
+    assert band.mean == 0.8 and math.isnan(band.low) and band.n == 1
+    with pytest.raises(ValueError):
+        evidence.interval([])
+
+
+ROWS = [
+    {
+        "arm": arm,
+        "seed": seed,
+        "round": r,
+        "density": 0.8**r,
+        "test_accuracy": accuracy,
+        "still_improving": seed == 2,
+    }
+    for arm, r, accuracies in (
+        ("dense", 0, (0.80, 0.82, 0.84)),
+        ("ticket", 1, (0.81, 0.84, 0.85)),
+        ("shuffled", 1, (0.70, 0.74)),
+    )
+    for seed, accuracy in enumerate(accuracies)
+]
+
+
+def test_differences_are_paired_by_seed():
+    """Catches: an unpaired difference, whose interval holds the spread between seeds too."""
+    band = evidence.paired(ROWS, ("ticket", 1), ("dense", 0))
+    assert band.mean == pytest.approx(0.04 / 3) and band.n == 3
+    assert band.half == pytest.approx(4.303 * 0.0057735 / math.sqrt(3), rel=1e-3)
+    assert evidence.paired(ROWS, ("ticket", 1), ("shuffled", 1)).n == 2
+    with pytest.raises(ValueError, match="No seed"):
+        evidence.paired(ROWS, ("ticket", 1), ("shuffled", 9))
+
+
+def test_small_questions():
+    assert evidence.levels(ROWS, "ticket") == [1]
+    assert evidence.density_of(ROWS, 1) == pytest.approx(0.8)
+    assert evidence.by_seed(ROWS, "shuffled", 1) == {0: 0.70, 1: 0.74}
+    assert evidence.unfinished(ROWS, "ticket", 1) == 1 and evidence.unfinished(ROWS, "shuffled", 1) == 0

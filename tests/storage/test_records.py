@@ -1,0 +1,39 @@
+"""Run ids, run folders and tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from lthkit.storage import records
+from lthkit.storage.files import DamagedFile
+
+
+def test_run_ids_depend_on_the_content_and_not_on_the_order():
+    a = records.run_id("x", {"lr": 0.1, "seeds": (0, 1)})
+    assert a == records.run_id("x", {"seeds": [0, 1], "lr": 0.1})
+    assert a != records.run_id("x", {"lr": 0.1, "seeds": (0, 2)})
+    assert a.startswith("x-") and len(a) == 8
+
+
+def test_a_table_comes_back_with_its_types(tmp_path):
+    rows = [
+        {"arm": "ticket", "seed": 0, "density": 1 / 3, "still_improving": True, "note": None},
+        {"arm": 'dense, "whole"', "seed": 12, "density": 1.0, "still_improving": False, "note": "é"},
+    ]
+    records.write_table(tmp_path / "t.csv", rows)
+    assert records.read_table(tmp_path / "t.csv") == rows
+    assert b"\r" not in (tmp_path / "t.csv").read_bytes()
+
+
+def test_a_truncated_table_is_noticed(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,c\n1,2,3\n4,5\n")
+    with pytest.raises(DamagedFile, match="not every line"):
+        records.read_table(tmp_path / "t.csv")
+
+
+def test_the_environment_stamp_names_what_numbers_depend_on():
+    stamp = records.environment()
+    assert {"python", "torch", "lthkit", "processor", "cores", "gpu", "date"} <= stamp.keys()
+    assert all("/" not in str(v) for k, v in stamp.items() if k != "processor"), (
+        "no paths of the machine in a record"
+    )
