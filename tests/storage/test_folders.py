@@ -178,7 +178,7 @@ def test_a_function_of_ones_own_counts_with_its_code():
 
 def test_names_are_the_same_in_another_process(tmp_path):
     """Catches a digest that depends on the process (hash seeds, addresses): nothing would ever be found again."""
-    code = "from lthkit.records import name_of\nimport torch\nk={'b','a'}\ndef f(x, y=(1, 2.5)):\n  return [torch.relu(z) for z in x]\nprint(name_of(f))"
+    code = "from lthkit.storage.records import name_of\nimport torch\nk={'b','a'}\ndef f(x, y=(1, 2.5)):\n  return [torch.relu(z) for z in x]\nprint(name_of(f))"
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
