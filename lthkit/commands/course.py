@@ -23,6 +23,11 @@ def add_student(commands: Any) -> None:
     )
     start.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; without one, all are listed")
     start.add_argument("--fresh", action="store_true", help="start over, beside the copy that is there")
+    start.add_argument(
+        "--update",
+        action="store_true",
+        help="give your copy's import lines the names of today; the old file is kept",
+    )
     start.set_defaults(command=_start)
 
 
@@ -55,6 +60,10 @@ def _start(arguments: argparse.Namespace) -> int:
 
     course = course_folder()
     if not arguments.lessons:
+        if arguments.update:
+            raise ValueError(
+                "--update was given without a lesson; say which, such as: lthkit start 05 --update"
+            )
         for stem, title, begun in overview(course):
             say(f"{stem[:2]}  {'begun' if begun else '-':6}{title}")
         return 0
@@ -64,7 +73,24 @@ def _start(arguments: argparse.Namespace) -> int:
         say(f"{path} {'is ready' if copy.new else 'is there and stays as it is'}: jupyter lab {path}")
         if not copy.new:
             say("  (to start over beside it: --fresh)")
+            _older(copy.path, number, update=arguments.update)
     return 0
+
+
+def _older(path: Path, number: str, *, update: bool) -> None:
+    """Offer to rewrite what a copy imports under names of before, or do so."""
+    from lthkit.classroom import older_copies
+
+    if not (lines := older_copies.lines_to_rewrite(path)):
+        if update:
+            say("  nothing to update: no module name of lthkit 0.1 was found")
+        return
+    many = f"{lines} line{'s' if lines > 1 else ''}"
+    if update:
+        kept = older_copies.update(path)
+        say(f"  {many} updated to the module names of today; the file of before is {os.path.relpath(kept)}")
+    else:
+        say(f"  {many} use module names of lthkit 0.1; to rewrite them: lthkit start {number} --update")
 
 
 def _build(arguments: argparse.Namespace) -> int:
