@@ -116,7 +116,7 @@ def early_bird(
     Raises:
         TrainingDiverged: the loss is not finite. ValueError: arguments out of range, or `kind` unknown.
     """
-    search = Search.of("early_bird", model_fn, data, shared)
+    search = Search.of(early_bird, model_fn, data, shared)
     if "train" in shared:
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
     rules = {"window": window, "threshold": threshold, "rule": rule}

@@ -52,7 +52,7 @@ def snip_then_imp(
     Raises:
         ValueError: not 0 < density < snip_density <= 1; rounds below 1; and what `imp`, `snip` and `draw` refuse.
     """
-    search = Search.of("snip_then_imp", model_fn, data, shared)
+    search = Search.of(snip_then_imp, model_fn, data, shared)
     numbers = all(isinstance(value, int | float) for value in (snip_density, density))
     if not numbers or not 0 < density < snip_density <= 1:
         raise ValueError(

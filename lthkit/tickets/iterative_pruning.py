@@ -55,7 +55,7 @@ def imp(
         shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
             steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
     """
-    search = Search.of("imp", model_fn, data, shared)
+    search = Search.of(imp, model_fn, data, shared)
     check_whole("rounds", rounds, 0)
     check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     fractions = one_each(fraction, rounds, "fraction")
@@ -69,14 +69,19 @@ def imp(
     settings |= {"scope": search.scope, "overrides": dict(overrides or {}), "exclude": list(search.exclude)}
     settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
     settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
-    with search.working("imp", partial(search.config, model, recipes[0], settings)) as place:
-        training = Rounds(search, model, place, rewind_step, momentum)
-        this = training.trained(0, lambda: first, recipes[0])
-        yield this
-        for r, part in enumerate(fractions, start=1):
-            cut = partial(_cut, this.mask, model, score, part, search.scope, overrides)
-            this = training.trained(r, cut, recipes[r], start=this.rewind)
+    config = partial(search.config, model, recipes[0], settings)
+
+    def search_on() -> Iterator[Round]:
+        with search.working("imp", config) as place:
+            training = Rounds(search, model, place, rewind_step, momentum)
+            this = training.trained(0, lambda: first, recipes[0])
             yield this
+            for r, part in enumerate(fractions, start=1):
+                cut = partial(_cut, this.mask, model, score, part, search.scope, overrides)
+                this = training.trained(r, cut, recipes[r], start=this.rewind)
+                yield this
+
+    return search_on()
 
 
 def _cut(

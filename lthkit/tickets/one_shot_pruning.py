@@ -32,7 +32,7 @@ def one_shot(
         rewind_step, score, momentum: as for `imp`.
         shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress, train (see `Search`).
     """
-    search = Search.of("one_shot", model_fn, data, shared)
+    search = Search.of(one_shot, model_fn, data, shared)
     if not isinstance(densities, Sequence) or not densities:
         raise ValueError(
             f"densities={densities!r} was given; expected one or more, such as (0.5, 0.2, 0.05)."
@@ -50,12 +50,17 @@ def one_shot(
         "momentum": momentum,
     }
     settings |= {"scope": search.scope, "exclude": list(search.exclude), "score": name_of(score)}
-    with search.working("one-shot", partial(search.config, model, recipe, settings)) as place:
-        training = Rounds(search, model, place, rewind_step, momentum)
-        dense = training.trained(0, lambda: everything, recipe)
-        yield dense
-        dense.trained.restore(model)
-        scores = {name: s.clone() for name, s in score(model).items()}
-        for r, density in enumerate(densities, start=1):
-            cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
-            yield training.trained(r, cut, recipe, start=dense.rewind)
+    config = partial(search.config, model, recipe, settings)
+
+    def search_on() -> Iterator[Round]:
+        with search.working("one-shot", config) as place:
+            training = Rounds(search, model, place, rewind_step, momentum)
+            dense = training.trained(0, lambda: everything, recipe)
+            yield dense
+            dense.trained.restore(model)
+            scores = {name: s.clone() for name, s in score(model).items()}
+            for r, density in enumerate(densities, start=1):
+                cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
+                yield training.trained(r, cut, recipe, start=dense.rewind)
+
+    return search_on()

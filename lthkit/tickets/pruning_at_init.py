@@ -37,7 +37,7 @@ def prune_at_init(
     Raises:
         ValueError: another `train_from`; and what `prune_iteratively`, the score and `train` refuse.
     """
-    search = Search.of("prune_at_init", model_fn, data, shared)
+    search = Search.of(prune_at_init, model_fn, data, shared)
     check_function("score", score, "lthkit.synflow with its shape, by functools.partial")
     if train_from not in ("scored", "fresh"):
         raise ValueError(f"train_from={train_from!r} was given; expected 'scored' or 'fresh'.")

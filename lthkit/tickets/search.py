@@ -6,11 +6,12 @@ argument for all drivers is added here: a line in `Shared`, a field and its chec
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -82,24 +83,18 @@ class Search:
     train: TrainFn = train
 
     @classmethod
-    def of(cls, driver: str, model_fn: ModelFn, data: Dataset, shared: Shared) -> Search:
-        """Check the keywords that the function `driver` was called with, and gather them.
+    def of(cls, driver: Callable[..., object], model_fn: ModelFn, data: Dataset, shared: Shared) -> Search:
+        """Check the keywords that a driver was called with, and gather them.
 
         Raises:
-            TypeError: a keyword that no driver takes; a recipe or data that are none.
+            TypeError: a keyword that the driver does not take; a recipe or data that are none.
         """
         known = [field.name for field in fields(cls)][2:]
-        for name in shared:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                raise TypeError(
-                    f"{driver}() got an unexpected keyword argument {name!r}; "
-                    + (
-                        f"did you mean {close[0]!r}?"
-                        if close
-                        else f"beside its own it takes {', '.join(known)}."
-                    )
-                )
+        if unknown := [name for name in shared if name not in known]:
+            own = [p.name for p in signature(driver).parameters.values() if p.kind is p.KEYWORD_ONLY]
+            close = get_close_matches(unknown[0], own + known, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(own + known)}."
+            raise TypeError(f"{driver.__name__}() got an unexpected keyword {unknown[0]!r}; {advice}")
         search = cls(model_fn, data, **shared)
         check_kinds(data=search.data, recipe=search.recipe)
         return search
