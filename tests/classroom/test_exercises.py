@@ -5,6 +5,7 @@ A lesson whose source is not in `solutions/` yet is left out of the tests that c
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -45,6 +46,7 @@ by_exercise = pytest.mark.parametrize("exercise", EVERY, ids=lambda e: e.id)
 by_exercise_in_source = pytest.mark.parametrize("exercise", IN_SOURCE, ids=lambda e: e.id)
 
 
+@functools.cache
 def cells_of(number: str) -> list[Cell]:
     return parse(SOURCES[number], read_source(SOURCES[number]))
 
@@ -216,14 +218,19 @@ def test_the_solution_in_the_lesson_is_what_passes(exercise: Exercise) -> None:
     )
 
 
+@functools.cache
+def student_edition(number: str) -> Any:
+    from lthkit.classroom.editions import editions
+
+    return editions(ROOT, SOURCES[number])[0]
+
+
 @by_exercise_in_source
 def test_the_blank_stub_is_not_attempted_yet(exercise: Exercise) -> None:
     """Catches a stub that does something before it raises, or whose message the check does not know."""
     pytest.importorskip("jupytext")
     pytest.importorskip("nbformat")
-    from lthkit.classroom.editions import editions
-
-    student, _ = editions(ROOT, SOURCES[exercise.id[:2]])
+    student = student_edition(exercise.id[:2])
     stubs = [cell.source for cell in student.cells if cell.metadata.get("exercise") == exercise.id]
     assert len(stubs) == 1 and BLANK in stubs[0]
     assert judge(exercise, defined(stubs[0], exercise), runner=in_process).state == "blank"

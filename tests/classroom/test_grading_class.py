@@ -41,11 +41,11 @@ Command = Callable[..., Said]
 
 @pytest.fixture
 def command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`lthkit grade ...` in the course's folder."""
+    """`lthkit grade ...` in the course's folder; `run` in this process, which draws the hidden cases of a course once."""
     monkeypatch.chdir(root)
 
     def give(*arguments: str) -> Said:
-        extra = ["--without-nbgrader"] if arguments[0] == "stage" else []
+        extra = {"stage": ["--without-nbgrader"], "run": ["--jobs", "1"]}.get(arguments[0], [])
         rc = main(["grade", *arguments, *extra])
         return Said(rc, *capsys.readouterr())
 

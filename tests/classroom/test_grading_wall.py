@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lthkit.classroom.exercises import find
+from lthkit.classroom.exercises import Case, find
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText, hidden_of, stand_in, verdict
-from lthkit.classroom.grading.workers import walled
+from lthkit.classroom.grading.workers import Runner, walled
 from tests.submissions import RIGHT
 
 # The wall
@@ -23,10 +23,13 @@ from tests.submissions import RIGHT
 
 def in_a_wall(course: Course, code: str) -> Any:
     """What a submission's function `f` returns, or the name of what it raised."""
-    from lthkit.classroom.exercises import Case
-
     with walled(course) as runner:
-        done = runner(FromText(code, "f", "<f>"), (Case((0,)),))
+        return with_runner(runner, code)
+
+
+def with_runner(runner: Runner, code: str) -> Any:
+    """The same in a process that is there already."""
+    done = runner(FromText(code, "f", "<f>"), (Case((0,)),))
     assert done.calls, (done.stopped, done.detail)
     return done.calls[0].raised.kind if done.calls[0].raised else done.calls[0].value
 
@@ -52,17 +55,20 @@ def test_a_submission_sees_nothing_of_the_class(course: Course, code: str) -> No
 def test_the_kernels_wall_closes_the_rest_too(course: Course, tmp_path: Path) -> None:
     """Catches a home that can be read, a file outside that can be written, and a network."""
     (tmp_path / "secret").write_text("x", encoding="utf-8")
-    assert (
-        in_a_wall(course, f"def f(x):\n    return open({str(tmp_path / 'secret')!r}).read()")
-        == "PermissionError"
-    )
-    assert in_a_wall(course, f"def f(x):\n    open({str(tmp_path / 'new')!r}, 'w')") == "PermissionError"
-    assert in_a_wall(
-        course, "import socket\ndef f(x):\n    socket.create_connection(('127.0.0.1', 9), 2)"
-    ) in (
-        "PermissionError",
-        "ConnectionRefusedError",
-    )
+    with walled(course) as runner:
+        assert (
+            with_runner(runner, f"def f(x):\n    return open({str(tmp_path / 'secret')!r}).read()")
+            == "PermissionError"
+        )
+        assert (
+            with_runner(runner, f"def f(x):\n    open({str(tmp_path / 'new')!r}, 'w')") == "PermissionError"
+        )
+        assert with_runner(
+            runner, "import socket\ndef f(x):\n    socket.create_connection(('127.0.0.1', 9), 2)"
+        ) in (
+            "PermissionError",
+            "ConnectionRefusedError",
+        )
     assert not (tmp_path / "new").exists()
 
 
@@ -118,8 +124,10 @@ def test_a_function_from_text_is_judged_like_the_function(course: Course) -> Non
     """Catches parameters, a blank or a line number that get lost on the way."""
     exercise = find("05.3")
 
-    def judged(code: str) -> Any:
-        with walled(course) as runner:
+    # One process for all texts, as for all exercises of a submission; one that a text leaves unclean is replaced.
+    with walled(course) as runner:
+
+        def judged(code: str) -> Any:
             answer = FromText(code, exercise.name, "<answer 05.3>")
             look = stand_in(code, exercise.name, "<answer 05.3>")
             return verdict(
@@ -130,33 +138,37 @@ def test_a_function_from_text_is_judged_like_the_function(course: Course) -> Non
                 runner=lambda _, cases: runner(answer, cases),
             )
 
-    assert judged(RIGHT["05.3"]).points == 2.0
-    assert "It should take the parameters" in judged("def early_stop_step(steps):\n    return 1").lines[0]
-    assert (
-        judged(
-            "def early_stop_step(steps, losses, patience=3, *, f=None):\n    raise NotImplementedError"
-        ).state
-        == "blank"
-    )
-    failing = judged(
-        "import math\n\ndef early_stop_step(steps, losses, patience):\n    a = 1\n    return a / 0"
-    )
-    assert "(line 3 of the function, `return a / 0`)" in " ".join(failing.lines)
-    assert "No module named 'nowhere'" in " ".join(judged("import nowhere\n" + RIGHT["05.3"]).lines)
-    more = (
-        RIGHT["05.3"]
-        .replace("patience)", "patience, *, loud=False)")
-        .replace("losses, patience", "losses, patience=9")
-    )
-    assert (
-        judged(more).points == 2.0
-        and judged(RIGHT["05.3"].replace("patience)", "patience, loud=False)", 1)).points == 2.0
-    )
-    assert judged("early_stop_step = 5").state == "wrong"
-    assert judged("import functools\n@functools.cache\ndef g(): return 1\n" + RIGHT["05.3"]).points == 2.0
-    assert judged("import random, torch\nrandom.seed(1)\nX = torch.rand(3)\n" + RIGHT["05.3"]).points == 2.0
-    lying = "class Yes:\n    def __eq__(self, other): return True\ndef early_stop_step(s, l, p): return Yes()"
-    assert judged(lying).points == 0.0
+        assert judged(RIGHT["05.3"]).points == 2.0
+        assert "It should take the parameters" in judged("def early_stop_step(steps):\n    return 1").lines[0]
+        assert (
+            judged(
+                "def early_stop_step(steps, losses, patience=3, *, f=None):\n    raise NotImplementedError"
+            ).state
+            == "blank"
+        )
+        failing = judged(
+            "import math\n\ndef early_stop_step(steps, losses, patience):\n    a = 1\n    return a / 0"
+        )
+        assert "(line 3 of the function, `return a / 0`)" in " ".join(failing.lines)
+        assert "No module named 'nowhere'" in " ".join(judged("import nowhere\n" + RIGHT["05.3"]).lines)
+        more = (
+            RIGHT["05.3"]
+            .replace("patience)", "patience, *, loud=False)")
+            .replace("losses, patience", "losses, patience=9")
+        )
+        assert (
+            judged(more).points == 2.0
+            and judged(RIGHT["05.3"].replace("patience)", "patience, loud=False)", 1)).points == 2.0
+        )
+        assert judged("early_stop_step = 5").state == "wrong"
+        assert judged("import functools\n@functools.cache\ndef g(): return 1\n" + RIGHT["05.3"]).points == 2.0
+        assert (
+            judged("import random, torch\nrandom.seed(1)\nX = torch.rand(3)\n" + RIGHT["05.3"]).points == 2.0
+        )
+        lying = (
+            "class Yes:\n    def __eq__(self, other): return True\ndef early_stop_step(s, l, p): return Yes()"
+        )
+        assert judged(lying).points == 0.0
 
 
 def test_what_a_definition_draws_changes_no_later_number() -> None:
