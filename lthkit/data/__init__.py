@@ -15,9 +15,11 @@ from lthkit.data.datasets import (
     crop_and_flip,
     load_data,
 )
-from lthkit.data.sources import (
+from lthkit.data.file_formats import (
     Copy,
     DataError,
+)
+from lthkit.data.sources import (
     cache_folder,
     data_folder,
     find_copy,

@@ -2,7 +2,7 @@
 
 `load_data("fashion-mnist")` reads the subset that comes with the package. The complete sets are fetched only
 when asked for by name, looked for first in `$LTHKIT_DATA`, and kept as plain arrays with a checksum in the
-cache folder. How files are found, read and checked is in `sources`.
+cache folder. Where files are found is in `sources`, how they are read and checked in `file_formats`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.data.sources import (
-    EMBEDDED,
-    SPECS,
-    Part,
-    find_copy,
-    read_embedded,
-)
+from lthkit.data.file_formats import Part
+from lthkit.data.sources import EMBEDDED, SPECS, find_copy, read_embedded
 from lthkit.machine.checks import check_whole, whole_seed
 from lthkit.machine.devices import device_explained
 

@@ -107,14 +107,18 @@ class Snapshots:
                 whole.append(int(files.load_arrays(path)[1]["step"]))
         return whole
 
-    @contextlib.contextmanager
-    def kept_when(self, stopping: Callable[[], None]) -> Iterator[None]:
-        """Within a call that may stop the work between two updates, such as a progress report: then `stopping` saves."""
-        try:
-            yield
-        except BaseException:
-            stopping()
-            raise
+    def report(
+        self, progress: Callable[[int], object] | None, updates: int, *, save: Callable[[], object]
+    ) -> None:
+        """Between two updates: `save` if one is due, then tell how many were done. Telling may stop the work; that saves too."""
+        if self.due:
+            save()
+        if progress:
+            try:
+                progress(updates)
+            except BaseException:
+                save()
+                raise
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:

@@ -201,11 +201,7 @@ class _Epochs:
 
     def report(self) -> None:
         """Save if it is time, and tell of the progress, which may stop the work."""
-        if self.saved.due:
-            self._save()
-        if self.progress:
-            with self.saved.kept_when(self._save):
-                self.progress(self.per_epoch)
+        self.saved.report(self.progress, self.per_epoch, save=self._save)
 
     def end(self) -> Checkpoint:
         """The state in the end, saved unless it was found there."""

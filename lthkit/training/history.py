@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -62,10 +63,24 @@ class TrainResult:
 
 
 class History:
-    """What one training has measured so far: its points, its best step with a copy of the weights, when to stop."""
+    """What one training has measured so far: its points, its best step with a copy of the weights, when to stop.
 
-    def __init__(self, model: nn.Module, first: int, recipe: Recipe, choice: Choice) -> None:
+    state: gives a copy of the optimizer's state, which is saved with the weights. begun: when the call began, by
+        `time.perf_counter`; the seconds of earlier calls are added.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        first: int,
+        recipe: Recipe,
+        choice: Choice,
+        *,
+        state: Callable[[], dict[str, Tensor]],
+        begun: float,
+    ) -> None:
         self.model, self.first, self.recipe, self.choice = model, first, recipe, choice
+        self._state, self._begun, self._before = state, begun, 0.0
         self.points: list[Point] = []
         self.best = Point(first, math.inf, math.inf, 0.0)
         self.best_state = Checkpoint.of(model, step=first)
@@ -84,6 +99,10 @@ class History:
         self.points.append(point)
         if point.validation_loss < self.best.validation_loss:
             self.best, self.best_state = point, Checkpoint.of(self.model, step=done)
+
+    def keep(self, step: int) -> None:
+        """Copy all that a rewind to this step needs into `kept`."""
+        self.kept[step] = replace(Checkpoint.of(self.model, step=step), optimizer=self._state())
 
     def since_last(self) -> int:
         """Updates between the last two points."""
@@ -112,6 +131,7 @@ class History:
     def result(self, data: Dataset) -> TrainResult:
         """Read the test split, once, with the weights of the best step; the model keeps those that it has."""
         if self.test is None:
+            self._read_clock()
             last = Checkpoint.of(self.model)
             self.best_state.restore(self.model)
             self.test = self._evaluate(data, "test").accuracy
@@ -128,9 +148,14 @@ class History:
             kept=self.kept,
         )
 
-    def save(self, saved: Snapshots, optimizer: dict[str, Tensor], *, step: int | None = None) -> None:
+    def save(self, saved: Snapshots, *, step: int | None = None) -> None:
         """Save all that a later call needs to go on from here; `step` names the snapshot, by default `done`."""
-        states = {"last": Checkpoint(self.done, self.model.state_dict(), optimizer), "best": self.best_state}
+        if self.test is None:
+            self._read_clock()
+        states = {
+            "last": Checkpoint(self.done, self.model.state_dict(), self._state()),
+            "best": self.best_state,
+        }
         arrays, steps = pack(states | {f"kept-{step}": one for step, one in self.kept.items()})
         meta = {**steps, "points": self.points, "test": self.test, "seconds": self.seconds}
         saved.save(self.done if step is None else step, arrays, meta)
@@ -148,7 +173,12 @@ class History:
         self.points = [Point(*point) for point in found[1]["points"]]
         self.best = min(self.points, key=lambda point: point.validation_loss)
         self.test, self.seconds = found[1]["test"], found[1]["seconds"]
+        self._before = self.seconds
         return last.optimizer
+
+    def _read_clock(self) -> None:
+        """Seconds up to now; they end where the test split is read."""
+        self.seconds = self._before + time.perf_counter() - self._begun
 
     def _evaluate(self, data: Dataset, split: str) -> Metrics:
         return evaluate(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import Choice, choose
-from lthkit.training.engine import optimizer_for, updater
+from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainResult, keeping, training_config
 from lthkit.training.recipes import Recipe
 
@@ -79,44 +80,45 @@ def train(
             update = updater(
                 model, data, recipe=recipe, masks=[mask], seeds=[seed], optimizer=optimizer, choice=choice
             )
-            history = History(model, first, recipe, choice)
-            if (state := history.load(saved.newest(), data.device)) is not None:
-                optimizer.load_state(state)
-                if progress:
-                    progress(history.done - first)
-                if history.test is not None:
-                    return history.result(data)
-            before = history.seconds
+            history = History(model, first, recipe, choice, state=optimizer.state, begun=begun)
+            return _loop(update, history, keep=keep, saved=saved, progress=progress)
 
-            def save() -> None:
-                history.seconds = before + time.perf_counter() - begun
-                history.save(saved, optimizer.state())
 
-            for step in history.steps_left():
-                if step in keep:
-                    history.kept[step] = Checkpoint.of(model, step=step, optimizer=optimizer)
-                update(step)
-                done = step + 1
-                if done % recipe.evaluate_every and done < recipe.steps:
-                    continue
-                history.add(done, update.mean_loss()[0], data)
-                if done == recipe.steps and done in keep:
-                    history.kept[done] = Checkpoint.of(model, step=done, optimizer=optimizer)
-                if saved.due:
-                    save()
-                if progress:
-                    with saved.kept_when(save):
-                        progress(history.since_last())
-                if history.over:
-                    break
-            if progress and history.done < recipe.steps:
-                with saved.kept_when(save):  # stopped early: the rest of the budget is not needed
-                    progress(recipe.steps - history.done)
-            history.seconds = before + time.perf_counter() - begun
-            result = history.result(data)
-            if saved.final:
-                history.save(saved, optimizer.state())
-            return result
+def _loop(
+    update: Update,
+    history: History,
+    *,
+    keep: set[int],
+    saved: Snapshots,
+    progress: Callable[[int], object] | None,
+) -> TrainResult:
+    """The training itself, from the first step or from where `saved` was left to the last; `train` has set the stage."""
+    data, recipe, save = update.data, history.recipe, partial(history.save, saved)
+    if (state := history.load(saved.newest(), data.device)) is not None:
+        update.optimizer.load_state(state)
+        if progress:
+            progress(history.done - history.first)
+        if history.test is not None:
+            return history.result(data)
+    for step in history.steps_left():
+        if step in keep:
+            history.keep(step)
+        update(step)
+        done = step + 1
+        if done % recipe.evaluate_every and done < recipe.steps:
+            continue
+        history.add(done, update.mean_loss()[0], data)
+        if done == recipe.steps and done in keep:
+            history.keep(done)
+        saved.report(progress, history.since_last(), save=save)
+        if history.over:
+            break
+    if left := recipe.steps - history.done:
+        saved.report(progress, left, save=save)  # stopped early: the rest of the budget is not needed
+    result = history.result(data)
+    if saved.final:
+        save()
+    return result
 
 
 @contextmanager

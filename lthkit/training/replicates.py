@@ -23,7 +23,7 @@ from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import PLAIN, Choice, choose
-from lthkit.training.engine import optimizer_for, updater
+from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainingDiverged, TrainResult, keeping, training_config
 from lthkit.training.loop import check_arguments, check_steps, execution, steps_to_keep, train
 from lthkit.training.optimizers import Optimizer
@@ -61,10 +61,7 @@ def train_together(
         ValueError: lists of other lengths, networks of other architectures, starts at other steps; and as `train`.
     """
     recipe, count = recipe if steps is None else replace(recipe, steps=steps), len(models)
-    if not isinstance(seeds, Sequence):
-        raise ValueError(f"seeds={seeds!r} was given; expected one for each network, such as (0, 1, 2).")
-    if len({id(model) for model in models}) < count:
-        raise ValueError("A network was given twice; expected different ones, which are trained apart.")
+    _check_seeds(models, seeds)
     masks, starts = list(masks or [None] * count), list(starts or [None] * count)
     folders = list(folders or [None] * count)
     _check_lists(count, seeds, masks, starts, folders)
@@ -74,81 +71,137 @@ def train_together(
     check_steps(first, keep, recipe, momentum, len(data.train))
     choice = replace(choice or choose(models[0], data.device), channels_last=False, written_out=False)
     with execution(models[0], data, recipe, replicates=count), ExitStack() as held:
-        for model, start in zip(models, starts, strict=True):
-            if start:
-                start.restore(model)
-        stack = Stack(models, precision=recipe.precision)
-        optimizer = optimizer_for(stack, recipe)
-        if momentum == "restore" and all(start and start.optimizer is not None for start in starts):
-            optimizer.load_state(
-                _stacked_state([s.optimizer for s in starts if s and s.optimizer is not None])
-            )
-        configs = [
-            partial(_config, models, r, data, masks, seeds, recipe, optimizer, first, keep)
-            for r in range(count)
-        ]
-        saved = [held.enter_context(keeping(f, c)) for f, c in zip(folders, configs, strict=True)]
-        histories = [History(model, first, recipe, PLAIN) for model in models]
+        stack, optimizer = _stacked(models, starts, recipe, momentum)
+        states = [partial(_state_of, optimizer, r) for r in range(count)]
+        saved, histories = [], []
+        for model, mask, seed, folder, state in zip(models, masks, seeds, folders, states, strict=True):
+            config = partial(_config, count, model, data, mask, seed, recipe, state, first, keep)
+            saved.append(held.enter_context(keeping(folder, config)))
+            histories.append(History(model, first, recipe, PLAIN, state=state, begun=begun))
         update = updater(
             stack, data, recipe=recipe, masks=masks, seeds=seeds, optimizer=optimizer, choice=choice
         )
-        reached = _newest_common(saved)
-        if reached is not None:
-            states = [
-                h.load(s.newest(at=reached), data.device) for h, s in zip(histories, saved, strict=True)
-            ]
-            stack.read()
-            optimizer.load_state(_stacked_state([state for state in states if state is not None]))
-            if progress:
-                progress(sum(h.done - first for h in histories))
-            if all(h.test is not None for h in histories):
-                return [h.result(data) for h in histories]
-        before = histories[0].seconds
-        running = [r for r in range(count) if not histories[r].over]
+        return _loop(update, _Several(stack, histories, saved, seeds), keep=keep, progress=progress)
 
-        def copy_out(done: int, *, kept: bool = False) -> None:
-            stack.write_back(running)
-            for r in running if kept else ():
-                state = _state_of(optimizer, r)
-                histories[r].kept[done] = replace(Checkpoint.of(models[r], step=done), optimizer=state)
 
-        def save(done: int) -> None:
-            for r in range(count):
-                histories[r].seconds = before + time.perf_counter() - begun
-                histories[r].save(saved[r], _state_of(optimizer, r), step=done)
+def _loop(
+    update: Update, several: _Several, *, keep: set[int], progress: Callable[[int], object] | None
+) -> list[TrainResult]:
+    """The training itself, line by line as in `loop`; a replicate that has stopped is updated on, and nobody looks."""
+    data, recipe = update.data, update.recipe
+    if several.load(update):
+        if progress:
+            progress(sum(history.done - history.first for history in several.histories))
+        if all(history.test is not None for history in several.histories):
+            return several.results(data)
+    for step in several.steps_left(recipe):
+        if step in keep:
+            several.keep(step)
+        update(step)
+        done = step + 1
+        if done % recipe.evaluate_every and done < recipe.steps:
+            continue
+        several.add(done, update.mean_loss(), data)
+        if done == recipe.steps and done in keep:
+            several.keep(done)
+        several.report(progress, several.since_last(), step=done)
+        if several.over():
+            break
+    if left := sum(recipe.steps - history.done for history in several.histories):
+        several.report(progress, left, step=several.done)  # the rest of the budget is not needed
+    results = several.results(data)
+    several.save(step=recipe.steps, final=True)
+    return results
 
-        for step in range(reached or first, recipe.steps if running else 0):
-            if step in keep:
-                copy_out(step, kept=True)
-            update(step)
-            done = step + 1
-            if done % recipe.evaluate_every and done < recipe.steps:
-                continue
-            losses = update.mean_loss()
-            copy_out(done, kept=done == recipe.steps and done in keep)
-            for r in running:
-                try:
-                    histories[r].add(done, losses[r], data)
-                except TrainingDiverged as error:
-                    raise TrainingDiverged(f"Replicate {r} (seed {seeds[r]}): {error}") from None
-            if saved[0].due:
-                save(done)
-            if progress:
-                with saved[0].kept_when(partial(save, done)):
-                    progress(sum(histories[r].since_last() for r in running))
-            running = [r for r in running if not histories[r].over]
-            if not running:
-                break
-        if progress and (left := sum(recipe.steps - h.done for h in histories)):
-            with saved[0].kept_when(partial(save, max(h.done for h in histories))):
-                progress(left)  # stopped early: the rest of the budget is not needed
-        for history in histories:
-            history.seconds = before + time.perf_counter() - begun
-        results = [history.result(data) for history in histories]
-        for r in range(count):
-            if saved[r].final:
-                histories[r].save(saved[r], _state_of(optimizer, r), step=recipe.steps)
-        return results
+
+class _Several:
+    """What the replicates of a stack have measured, and which of them still run: to several what `History` is to one."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        histories: Sequence[History],
+        saved: Sequence[Snapshots],
+        seeds: Sequence[int],
+    ) -> None:
+        self.stack, self.histories, self.saved, self.seeds = stack, histories, saved, seeds
+        self._running = list(range(len(histories)))
+
+    def load(self, update: Update) -> bool:
+        """Take up what `save` saved, at the newest step at which every replicate has a whole snapshot; False without one."""
+        reached = max(set[int].intersection(*(set(one.steps()) for one in self.saved)), default=None)
+        if reached is None:
+            return False
+        found = [
+            history.load(saved.newest(at=reached), update.data.device)
+            for history, saved in zip(self.histories, self.saved, strict=True)
+        ]
+        self.stack.read()
+        update.optimizer.load_state(_stacked_state([state for state in found if state is not None]))
+        self.over()
+        return True
+
+    @property
+    def done(self) -> int:
+        """Updates so far of those that went furthest."""
+        return max(history.done for history in self.histories)
+
+    def steps_left(self, recipe: Recipe) -> range:
+        """The steps from here to the end."""
+        return range(self.done, recipe.steps if self._running else 0)
+
+    def keep(self, step: int) -> None:
+        """Copy all that a rewind to this step needs, of each that runs."""
+        self.stack.write_back(self._running)
+        for r in self._running:
+            self.histories[r].keep(step)
+
+    def add(self, done: int, losses: Sequence[float], data: Dataset) -> None:
+        """Evaluate those that run after `done` updates. `TrainingDiverged` names the replicate."""
+        self.stack.write_back(self._running)
+        for r in self._running:
+            try:
+                self.histories[r].add(done, losses[r], data)
+            except TrainingDiverged as error:
+                raise TrainingDiverged(f"Replicate {r} (seed {self.seeds[r]}): {error}") from None
+
+    def since_last(self) -> int:
+        """Updates between the last two points, of all that run."""
+        return sum(self.histories[r].since_last() for r in self._running)
+
+    def over(self) -> bool:
+        """From here on only those run that have not stopped; True if none is left."""
+        self._running = [r for r in self._running if not self.histories[r].over]
+        return not self._running
+
+    def save(self, *, step: int, final: bool = False) -> None:
+        """Save each under the same step; `final`: where the end is saved too."""
+        for history, saved in zip(self.histories, self.saved, strict=True):
+            if saved.final or not final:
+                history.save(saved, step=step)
+
+    def report(self, progress: Callable[[int], object] | None, updates: int, *, step: int) -> None:
+        """As `Snapshots.report`: they are saved together, so the clock of the first stands for all."""
+        self.saved[0].report(progress, updates, save=partial(self.save, step=step))
+
+    def results(self, data: Dataset) -> list[TrainResult]:
+        """What each training measured; the test split is read."""
+        return [history.result(data) for history in self.histories]
+
+
+def _stacked(
+    models: Sequence[nn.Module], starts: Sequence[Checkpoint | None], recipe: Recipe, momentum: str
+) -> tuple[Stack, Optimizer]:
+    """The networks at their starts as one, and its optimizer, with their states if all have one to be restored."""
+    for model, start in zip(models, starts, strict=True):
+        if start:
+            start.restore(model)
+    stack = Stack(models, precision=recipe.precision)
+    optimizer = optimizer_for(stack, recipe)
+    states = [start.optimizer for start in starts if start and start.optimizer is not None]
+    if momentum == "restore" and len(states) == len(models):
+        optimizer.load_state(_stacked_state(states))
+    return stack, optimizer
 
 
 class Meeting:
@@ -256,24 +309,19 @@ def _train_calls(calls: list[_Call], choice: Choice | None) -> None:
 
 
 def _config(
-    models: Sequence[nn.Module],
-    r: int,
+    stacked: int,
+    model: nn.Module,
     data: Dataset,
-    masks: Sequence[Mask | None],
-    seeds: Sequence[int],
+    mask: Mask | None,
+    seed: int,
     recipe: Recipe,
-    optimizer: Optimizer,
+    state: Callable[[], dict[str, torch.Tensor]],
     first: int,
     keep: set[int],
 ) -> dict[str, Any]:
-    """As for a training by itself, and with whom it is stacked, because that decides how it is rounded."""
-    own = training_config(models[r], data, masks[r], seeds[r], recipe, _state_of(optimizer, r), first, keep)
-    return own | {"stacked": len(models)}
-
-
-def _newest_common(saved: Sequence[Snapshots]) -> int | None:
-    """The newest step at which every one of them has a whole snapshot."""
-    return max(set[int].intersection(*(set(one.steps()) for one in saved)), default=None)
+    """As for a training by itself, and with how many it is stacked, because that decides how it is rounded."""
+    own = training_config(model, data, mask, seed, recipe, state(), first, keep)
+    return own | {"stacked": stacked}
 
 
 def _stacked_state(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -291,6 +339,13 @@ def _state_of(optimizer: Optimizer, r: int) -> dict[str, torch.Tensor]:
     """The optimizer state of one replicate."""
     state = optimizer.state()
     return {name: tensor if name == "updates" else tensor[r].clone() for name, tensor in state.items()}
+
+
+def _check_seeds(models: Sequence[nn.Module], seeds: Any) -> None:
+    if not isinstance(seeds, Sequence):
+        raise ValueError(f"seeds={seeds!r} was given; expected one for each network, such as (0, 1, 2).")
+    if len({id(model) for model in models}) < len(models):
+        raise ValueError("A network was given twice; expected different ones, which are trained apart.")
 
 
 def _check_lists(count: int, *lists: Sequence[Any]) -> None:
