@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,25 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lthkit.machine.checks import check_network, whole_seed
+from lthkit.machine.checks import prefix_explained, whole_seed
 from lthkit.machine.devices import device_explained
+from lthkit.pruning.weights import check_memory, survey
+from lthkit.pruning.weights import prunable as prunable
 from lthkit.storage import files
 
-_PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+log = logging.getLogger("lthkit")
 
-
-def prunable(model: nn.Module) -> dict[str, Tensor]:
-    """The parameters that pruning may touch: the weights of linear and convolutional layers, by name, in model order.
-
-    Biases and batch-norm gains are never among them. Every layer counts, the first and the last too; leave one out
-    with `Mask.ones(model, exclude=[...])`.
-    """
-    check_network(model)
-    found: dict[str, Tensor] = {}
-    for name, module in model.named_modules():
-        if isinstance(module, _PRUNABLE):
-            found[f"{name}.weight" if name else "weight"] = module.weight
-    return found
+LITTLE = 0.9  # a mask that speaks about less than this share of a network's weights is told of
+_told: set[tuple[type, tuple[str, ...]]] = set()
 
 
 class Mask(Mapping[str, Tensor]):
@@ -56,16 +48,12 @@ class Mask(Mapping[str, Tensor]):
         self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
     @classmethod
-    def ones(cls, model: nn.Module, exclude: Iterable[str] = ()) -> Mask:
-        """The mask that keeps everything. Parameters named in `exclude` stay out of it: never pruned, never counted."""
-        weights, exclude = prunable(model), [exclude] if isinstance(exclude, str) else list(exclude)
-        if unknown := [name for name in exclude if name not in weights]:
-            raise ValueError(
-                f"exclude names {unknown}, which are not prunable here; expected some of {list(weights)}."
-            )
-        return cls(
-            {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items() if name not in exclude}
-        )
+    def ones(
+        cls, model: nn.Module, exclude: str | Iterable[str] = (), *, include: str | Iterable[str] = ()
+    ) -> Mask:
+        """The mask that keeps everything, of what `prunable` names. What `exclude` names stays out: never pruned nor counted."""
+        weights = prunable(model, exclude, include=include)
+        return cls({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
 
     def __getitem__(self, name: str) -> Tensor:
         try:
@@ -125,20 +113,38 @@ class Mask(Mapping[str, Tensor]):
         with device_explained(device):
             return Mask({name: t.to(device) for name, t in self._tensors.items()})
 
+    def coverage(self, model: nn.Module) -> float:
+        """Share of the network's matrix weights that this mask speaks about, from 0 to 1.
+
+        Matrix weights are the parameters of two or more dimensions, each counted once. `density` is of the weights in
+        the mask; of the network it says as much as this share is large.
+        """
+        self.check(model)
+        return self.total / sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+
     def check(self, model: nn.Module) -> None:
         """Raise ValueError, naming the entries, if this mask does not belong to `model`.
 
         A prunable parameter that the mask leaves out is in order: it counts as excluded.
         """
-        weights = prunable(model)
+        self._weights(model)
+
+    def _weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """The parameters that this mask speaks about. ValueError as `check` says."""
+        found = survey(model)
+        weights = found.matrices
         extra = [name for name in self if name not in weights]
-        lacking = [name for name in weights if name not in self]
+        lacking = [name for name in weights if name in found.usual and name not in self]
         misshaped = [
             f"{name} {tuple(self[name].shape)} (model: {tuple(weights[name].shape)})"
             for name in self
             if name in weights and self[name].shape != weights[name].shape
         ]
+        if computed := [name for name in extra if name in found.computed]:
+            raise ValueError(found.computed[computed[0]])
         if extra or misshaped:
+            first = {other: name for name, others in found.others.items() for other in others}
+            tied = [f"{name} is {first[name]}" for name in extra if first.get(name) in weights]
             raise ValueError(
                 "The mask is for another model: "
                 + "; ".join(
@@ -147,20 +153,26 @@ class Mask(Mapping[str, Tensor]):
                         f"not in the model: {extra}" if extra else "",
                         f"not in the mask: {lacking}" if lacking else "",
                         f"other shape: {misshaped}" if misshaped else "",
-                        f"the model's prunable parameters: {list(weights)}",
+                        f"the same Parameter, by its first name: {', '.join(tied)}" if tied else "",
+                        f"the model's prunable parameters: {[n for n in weights if n in found.usual]}",
                     )
                     if part
                 )
-                + ". Make the mask from this network, as Mask.ones(model) does, or load the one that belongs to it."
+                + "."
+                + (
+                    prefix_explained(extra, weights)
+                    or " Make the mask from this network, as Mask.ones(model) does, or load the one that belongs to it."
+                )
             )
+        mine = {name: weights[name] for name in self}
+        check_memory(mine)
+        return mine
 
     @torch.no_grad()
     def apply_(self, model: nn.Module) -> None:
         """Set the removed weights of `model` to exactly 0, in place."""
-        self.check(model)
-        weights = prunable(model)
-        for name, kept in self._tensors.items():
-            weights[name].masked_fill_(~kept.to(weights[name].device), 0.0)
+        for name, weight in self._weights(model).items():
+            weight.masked_fill_(~self._tensors[name].to(weight.device), 0.0)
 
     def shuffled(self, seed: int, *, across: bool = False) -> Mask:
         """A random mask with the same counts: the control that asks whether it matters *which* weights stay.
@@ -265,3 +277,20 @@ class Mask(Mapping[str, Tensor]):
         if meta.get("kind") != "mask":
             raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a mask.")
         return cls.from_arrays(arrays, meta["shapes"])
+
+
+def tell_of_the_rest(mask: Mask, model: nn.Module) -> None:
+    """Say once a network class, in the log, if `mask` speaks about less than 90 % of the matrix weights of `model`."""
+    share = mask.coverage(model)
+    rest = tuple(n for n, p in model.named_parameters() if p.ndim >= 2 and n not in mask)
+    if share >= LITTLE or (type(model), rest) in _told:
+        return
+    _told.add((type(model), rest))
+    log.warning(
+        "The mask speaks about %.1f %% of the matrix weights of %s, and density is of these only. Not in it: %s%s. "
+        "include= adds what can be pruned.",
+        100 * share,
+        type(model).__name__,
+        ", ".join(rest[:6]),
+        f" and {len(rest) - 6} more" if len(rest) > 6 else "",
+    )

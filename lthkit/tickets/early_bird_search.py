@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import plain
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
@@ -109,7 +110,7 @@ def early_bird(
         window, threshold, rule: of `stop_epoch`.
         max_epochs: None is as many as `recipe.steps` has; an epoch is `len(data.train) // batch_size` updates.
         watch: True trains on to `max_epochs` after the rule has fired, to see the later masks; the ticket stays.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress (see `Search`).
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress (see `Search`).
 
     If the rule never fires, the result has `epoch` None, and its `mask` and `checkpoint` raise `NeverStable`.
 
@@ -117,6 +118,7 @@ def early_bird(
         TrainingDiverged: the loss is not finite. ValueError: arguments out of range, or `kind` unknown.
     """
     search = Search.of(early_bird, model_fn, data, shared)
+    density, window, threshold, max_epochs = map(plain, (density, window, threshold, max_epochs))
     if "train" in shared:
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
     rules = {"window": window, "threshold": threshold, "rule": rule}
@@ -228,9 +230,9 @@ def _drawing(search: Search, model: nn.Module, kind: str, density: float) -> Cal
 def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} was given; expected one of {', '.join(KINDS)}.")
-    if kind == "channels" and (search.scope != "global" or search.exclude):
+    if kind == "channels" and (search.scope != "global" or search.exclude or search.include):
         raise ValueError(
-            "kind='channels' ranks the channels of all layers together; it takes neither scope nor exclude."
+            "kind='channels' ranks the channels of all layers together; it takes no scope, exclude or include."
         )
     check_window(rules["window"], rules["rule"])
     check_threshold(rules["threshold"])

@@ -13,7 +13,7 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import costs
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import snip
 from lthkit.pruning.selection import fraction_for, ladder, prune_to
@@ -45,7 +45,7 @@ def snip_then_imp(
         density: of all prunable weights, after the last round; below `snip_density`.
         images: how many training images the score sees: `data.draw(images, seed=seed)`.
         rewind_step, momentum: as for `imp`.
-        shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
             steps, such as `plan` makes, gives each of the `rounds + 1` trainings its own. The SNIP mask is not read
             from the folder but scored again; a folder made with another mask is refused.
 
@@ -53,19 +53,20 @@ def snip_then_imp(
         ValueError: not 0 < density < snip_density <= 1; rounds below 1; and what `imp`, `snip` and `draw` refuse.
     """
     search = Search.of(snip_then_imp, model_fn, data, shared)
+    snip_density, density = plain(snip_density), plain(density)
     numbers = all(isinstance(value, int | float) for value in (snip_density, density))
     if not numbers or not 0 < density < snip_density <= 1:
         raise ValueError(
             f"snip_density={snip_density!r}, density={density!r} were given; expected 0 < density < snip_density <= 1."
         )
-    check_whole("rounds", rounds, 1)
+    rounds = check_whole("rounds", rounds, 1)
     model = search.network()
     mask = search.mask(model)
     if snip_density < 1:
         scores = snip(model, data.draw(images, seed=search.seed))
         mask = prune_to(mask, scores, snip_density, scope=search.scope)
     fractions = _fractions(mask, density, rounds)
-    shared["exclude"] = ()  # the mask does not speak about them
+    shared["exclude"] = shared["include"] = ()  # the mask says what it speaks about
     return imp(
         model_fn,
         data,

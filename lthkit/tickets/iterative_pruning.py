@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
@@ -52,21 +52,26 @@ def imp(
         mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
-        shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
             steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
     """
     search = Search.of(imp, model_fn, data, shared)
-    check_whole("rounds", rounds, 0)
+    rounds = check_whole("rounds", rounds, 0)
     check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     fractions = one_each(fraction, rounds, "fraction")
+    fraction = fractions if isinstance(plain(fraction), Sequence) else plain(fraction)
     recipes = search.recipes(rounds + 1)
-    check_rewind(rewind_step, recipes)
+    rewind_step = check_rewind(rewind_step, recipes)
     model = search.network()
     first = _first_mask(search, model, mask)
     for part in fractions:  # refused now, not after the dense training
         check_request(first, part, scope=search.scope, overrides=overrides)
     settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
-    settings |= {"scope": search.scope, "overrides": dict(overrides or {}), "exclude": list(search.exclude)}
+    settings |= {
+        "scope": search.scope,
+        "overrides": {n: plain(v) for n, v in (overrides or {}).items()},
+        "exclude": list(search.exclude),
+    }
     settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
     settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
     config = partial(search.config, model, recipes[0], settings)
@@ -98,9 +103,11 @@ def _cut(
 def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:
     if mask is None:
         return search.mask(model)
-    if search.exclude:
+    if search.exclude or search.include:
+        name = "exclude" if search.exclude else "include"
         raise ValueError(
-            f"exclude={search.exclude!r} and a mask were given; leave the parameters out of the mask."
+            f"{name}={getattr(search, name)!r} and a mask were given; leave the parameters out of the mask, or put them in: "
+            "Mask.ones(model, exclude=..., include=...)."
         )
     mask.check(model)
     return mask.to(search.data.device)

@@ -6,12 +6,13 @@ argument for all drivers is added here: a line in `Shared`, a field and its chec
 
 from __future__ import annotations
 
-import threading
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from inspect import signature
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -19,9 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import whole_seed
+from lthkit.machine.checks import check_network, plain, whole_seed
 from lthkit.machine.devices import device_explained
-from lthkit.pruning.masks import Mask
+from lthkit.machine.seeds import drawing_alone, global_generators
+from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.records import name_of, network_name
 from lthkit.storage.snapshots import Snapshots
@@ -36,7 +38,9 @@ ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
 TrainFn = Callable[..., TrainResult]
 T = TypeVar("T")
 
-_making = threading.Lock()
+log = logging.getLogger("lthkit")
+
+_asked: set[str] = set()  # functions whose use of their seed has been looked at
 
 
 class Shared(TypedDict, total=False):
@@ -47,7 +51,8 @@ class Shared(TypedDict, total=False):
     steps: int | Sequence[int] | None
     recipe: Recipe
     scope: str
-    exclude: Sequence[str]
+    exclude: str | Sequence[str]
+    include: str | Sequence[str]
     folder: Path | str | None
     progress: Callable[[int], object] | None
     train: TrainFn
@@ -63,7 +68,9 @@ class Search:
         seed: of the initialisation; also of the data order unless `order_seed` is given.
         steps: instead of `recipe.steps`; where a driver says so, a list gives each training its own.
         recipe: how each training is done.
-        scope: "global" or "layerwise", see `pruning.prune`. exclude: parameters that are never pruned.
+        scope: "global" or "layerwise", see `pruning.prune`.
+        exclude: names or patterns of parameters that are never pruned. include: of those that are pruned though they
+            are not by default, embeddings say (see `pruning.prunable`).
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
@@ -77,7 +84,8 @@ class Search:
     steps: int | Sequence[int] | None = None
     recipe: Recipe = Recipe()  # noqa: RUF009  (frozen)
     scope: str = "global"
-    exclude: Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    include: str | Sequence[str] = ()
     folder: Path | str | None = None
     progress: Callable[[int], object] | None = None
     train: TrainFn = train
@@ -95,7 +103,7 @@ class Search:
             close = get_close_matches(unknown[0], own + known, n=1)
             advice = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(own + known)}."
             raise TypeError(f"{driver.__name__}() got an unexpected keyword {unknown[0]!r}; {advice}")
-        search = cls(model_fn, data, **shared)
+        search = cls(model_fn, data, **{name: plain(value) for name, value in shared.items()})
         check_kinds(data=search.data, recipe=search.recipe)
         return search
 
@@ -115,11 +123,15 @@ class Search:
 
     def network(self) -> nn.Module:
         """The network with its initial weights, on the device of the data."""
-        return new_network(self.model_fn, self.seed, self.data.device)
+        model = new_network(self.model_fn, self.seed, self.data.device)
+        _tell_of_a_seed_that_does_nothing(self.model_fn, self.seed, self.data.device)
+        return model
 
     def mask(self, model: nn.Module) -> Mask:
-        """Everything is kept; nothing is said of `exclude`."""
-        return Mask.ones(model, self.exclude)
+        """Everything is kept, what `include` names too; nothing is said of `exclude`."""
+        mask = Mask.ones(model, self.exclude, include=self.include)
+        tell_of_the_rest(mask, model)
+        return mask
 
     def config(self, model: nn.Module, recipe: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
         """All that decides the numbers of a search, `settings` being the driver's own. `model` has its initial weights.
@@ -136,6 +148,11 @@ class Search:
             "data": self.data.fingerprint,
             "device": self.data.device.type,
             "recipe": asdict(recipe),
+            **(
+                {"include": [self.include] if isinstance(self.include, str) else list(self.include)}
+                if self.include
+                else {}
+            ),
         }
 
     def working(
@@ -204,9 +221,38 @@ def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
 def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
     check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
-    whole_seed(seed)
-    with _making, device_explained(device):
-        return model_fn(seed=seed).to(device)
+    seed = whole_seed(seed)
+    with drawing_alone, device_explained(device):
+        model = model_fn(seed=seed)
+        check_network(model)
+        return model.to(device)
+
+
+def _tell_of_a_seed_that_does_nothing(model_fn: ModelFn, seed: int, device: torch.device) -> None:
+    """Say in the log, once for a function, if `model_fn` makes the same weights whatever its seed.
+
+    It is asked twice, with two seeds, each time from one state of torch's global generators: a function that only draws
+    from these makes another network at each call, though not by its seed.
+    """
+    if (name := name_of(model_fn)) in _asked:
+        return
+    _asked.add(name)
+    states = []
+    try:
+        for other in (seed, seed + 1):
+            with global_generators(device):
+                states.append([p.detach() for p in model_fn(seed=other).parameters()])
+    except Exception:  # a function of some seeds only makes no statement about the others
+        return
+    first, second = states
+    if first and len(first) == len(second) and all(map(torch.equal, first, second)):
+        log.warning(
+            "%s makes the same weights for seed %d and seed %d, so it seems to ignore its seed: seeds then differ in data "
+            "order only. Draw the weights under torch.manual_seed(seed), or from a generator of that seed.",
+            name,
+            seed,
+            seed + 1,
+        )
 
 
 def check_function(name: str, given: Any, example: str) -> None:
@@ -215,22 +261,24 @@ def check_function(name: str, given: Any, example: str) -> None:
         raise TypeError(f"{name} is a {type(given).__name__}; expected a function, such as {example}.")
 
 
-def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> None:
-    """ValueError unless every training has a step `rewind_step` and something left to do after it."""
+def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> int:
+    """The step as an int. ValueError unless every training has a step `rewind_step` and something left to do after it."""
     shortest = min(recipe.steps for recipe in recipes)
-    if not isinstance(rewind_step, int) or not 0 <= rewind_step < shortest:
+    if not isinstance(rewind_step, Integral) or not 0 <= rewind_step < shortest:
         raise ValueError(
             f"rewind_step={rewind_step} was given, but a training has {shortest} steps; expected 0 to {shortest - 1}."
         )
+    return int(rewind_step)
 
 
 def one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:
-    """A list of n values: those given, or n times the one given."""
+    """A list of n values: those given, or n times the one given; numbers of numpy's as Python's."""
+    value = plain(value)
     if not isinstance(value, Sequence):
         return [value] * n
     if len(value) != n:
         raise ValueError(f"{name} has {len(value)} entries: {list(value)}; expected {n}, or a single number.")
-    return list(value)
+    return [plain(each) for each in value]
 
 
 def if_given(folder: Path | str | Snapshots | None) -> dict[str, Any]:
