@@ -95,5 +95,5 @@ def test_the_order_of_the_data_is_a_seed_of_its_own(name: str, tiny: Dataset) ->
 
 def test_channels_are_ranked_over_all_layers(tiny: Dataset) -> None:
     for given in ({"scope": "layerwise"}, {"exclude": ["0.weight"]}):
-        with pytest.raises(ValueError, match="takes neither scope nor exclude"):
+        with pytest.raises(ValueError, match="takes no scope, exclude or include"):
             early_bird(small_conv, tiny, density=0.5, kind="channels", recipe=RECIPE, **given)
