@@ -448,7 +448,9 @@ def test_a_function_runs_with_the_search_for_garbage_on() -> None:
     assert [call.value for call in run(is_on).calls] == [True, True]
 
 
-def test_a_case_begins_with_the_numbers_of_the_seed_and_seeds_no_other_device() -> None:
+def test_a_case_begins_with_the_numbers_of_the_seed_and_seeds_no_other_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Catches other numbers than `torch.manual_seed` gives, and a check that seeds the GPU of a notebook anew."""
 
     def drawn(w: Tensor) -> Tensor:
@@ -457,10 +459,11 @@ def test_a_case_begins_with_the_numbers_of_the_seed_and_seeds_no_other_device() 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(GLOBAL_SEED)
         expected = torch.rand(3).tolist()
-    waiting = len(torch.cuda._queued_calls)  # seeds for a device that has not begun yet
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
     for done in (in_process(drawn, DOUBLED.cases), run(drawn)):
         assert [call.value.tolist() for call in done.calls] == [expected, expected]
-    assert len(torch.cuda._queued_calls) == waiting
+    assert seeded == []
 
 
 @pytest.mark.parametrize("how", ["ends", "is killed in a loop"])
