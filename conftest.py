@@ -31,12 +31,12 @@ settings.load_profile("lthkit")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process for each core that we may use, at most 8; none beside this one where a single file is to run."""
+    """One process for each core that we may use, at most 8; 0, which is this one, for a single core or a single file."""
     files = {argument.partition("::")[0] for argument in config.args}
     if len(files) == 1 and Path(*files).is_file():
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 8)
+    return min(cores, 8) if cores > 1 else 0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -38,8 +38,10 @@ def tiny() -> Dataset:
 
 def small_net(*, seed: int) -> nn.Module:
     """64-20-10-3 with random biases: three linear layers, 1,510 weights."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed notes the stack for each device that is not there
         return nn.Sequential(
             nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10), nn.ReLU(), nn.Linear(10, 3)
         )
@@ -47,8 +49,8 @@ def small_net(*, seed: int) -> nn.Module:
 
 def small_conv(*, seed: int) -> nn.Module:
     """A convolution with batch norm and a linear layer: 72 + 24 weights, and buffers that training moves."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         return nn.Sequential(
             nn.Conv2d(1, 8, 3, padding=1),
             nn.BatchNorm2d(8),

@@ -1,4 +1,4 @@
-"""The process in which a student's function runs: `python -m lthkit.classroom.worker`, started by `process`.
+"""The process in which a student's function runs: the module is its program, started by `process`.
 
 It reads jobs from its standard input and writes what came out to its standard output. It calls functions and knows
 nothing of what is right. It ends when its input closes, even inside a loop that does not end.
@@ -9,6 +9,7 @@ Jobs and answers are frames (`values.read_frame`).
 from __future__ import annotations
 
 import builtins
+import gc
 import json
 import math
 import os
@@ -37,6 +38,8 @@ def main() -> None:
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training
     # What torch sets up or imports at first use is there before the limit, the snapshot and the clock.
     running.read(running.call(lambda w: (w @ w).abs().sort(), (torch.ones(2, 2),)))
+    gc.freeze()  # what is there now stays; garbage is looked for among what functions make
+    gc.enable()
     limited = _limit_memory()
     unchanged = snapshot()
     write_frame(answers_out, {"what": "ready", "limited": limited})

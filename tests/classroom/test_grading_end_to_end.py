@@ -192,7 +192,7 @@ def test_the_same_grades_come_from_exported_py_files(graded: dict[str, Any], tmp
             (tmp_path / "py" / student).mkdir(parents=True)
             (tmp_path / "py" / student / "exported.py").write_bytes(exported(content))
     lthkit(tmp_path, "collect", "py")
-    lthkit(tmp_path, "run", "--jobs", "2")
+    lthkit(tmp_path, "run", "--jobs", "1")
     expected = states(course)
     expected.pop("broken")
     assert states(courses.load(tmp_path / "class")) == expected

@@ -437,6 +437,35 @@ def test_the_stop_button_stops_and_leaves_no_worker_behind(monkeypatch: pytest.M
     assert worker.pid is None
 
 
+def test_a_function_runs_with_the_search_for_garbage_on() -> None:
+    """Catches a worker that starts without it, which is quicker, and stays so: its memory would fill with dead cycles."""
+
+    def is_on(w: Tensor) -> bool:
+        import gc
+
+        return gc.isenabled()
+
+    assert [call.value for call in run(is_on).calls] == [True, True]
+
+
+def test_a_case_begins_with_the_numbers_of_the_seed_and_seeds_no_other_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Catches other numbers than `torch.manual_seed` gives, and a check that seeds the GPU of a notebook anew."""
+
+    def drawn(w: Tensor) -> Tensor:
+        return torch.rand(3)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(GLOBAL_SEED)
+        expected = torch.rand(3).tolist()
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    for done in (in_process(drawn, DOUBLED.cases), run(drawn)):
+        assert [call.value.tolist() for call in done.calls] == [expected, expected]
+    assert seeded == []
+
+
 @pytest.mark.parametrize("how", ["ends", "is killed in a loop"])
 def test_the_worker_ends_with_the_notebook(how: str) -> None:
     """Catches workers that stay behind: after a normal end, and after a kill while a function loops."""
