@@ -32,9 +32,9 @@ from lthkit.tickets.rounds import Round
 from lthkit.training.choices import Choice, choose
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import MOMENTUM_POLICIES, check_steps, train
+from lthkit.training.meetings import Meeting
 from lthkit.training.pool import Pool
 from lthkit.training.recipes import Recipe
-from lthkit.training.replicates import Meeting
 
 log = logging.getLogger("lthkit")
 
