@@ -31,7 +31,7 @@ from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
-from lthkit.runs import experiments
+from lthkit.runs import results
 from lthkit.storage.records import Row
 from lthkit.training.evaluation import evaluate
 
@@ -165,7 +165,7 @@ def ticket_scrubber(
     level = levels[len(levels) // 2] if level is None else level
     if level not in levels:
         raise ValueError(f"level={level} was given; the run has the rounds {levels}.")
-    mask_of = cache(lambda level: experiments.load_mask(folder, seed=seed, level=level))
+    mask_of = cache(lambda level: results.load_mask(folder, seed=seed, level=level))
 
     def draw(figure: Figure, *, level: int) -> str:
         return draw_ticket(

@@ -20,15 +20,7 @@ from tests.conftest import small_conv, small_net
 
 CPU = torch.device("cpu")
 TINY = replace(
-    rows.Settings(CPU).quick(),
-    short=2,
-    long=1,
-    block=0.001,
-    whole=1,
-    seeds=2,
-    pairs=2,
-    trainings=2,
-    epoch=240,
+    rows.Settings(CPU).quick(), short=2, long=1, block=0.001, seeds=2, pairs=2, trainings=2, epoch=240
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,11 @@ from lthkit.training.choices import Choice
 TEXTBOOK = "textbook"
 NO_TORCHVISION = "not measured: torchvision is not installed"
 STANDARD_ERRORS = 3.0
+
+
+def _full(value: Any, *, quick: Any) -> Any:
+    """A setting of the whole benchmark, and what it is in the quick one."""
+    return field(default=value, metadata={"quick": quick})
 
 
 @dataclass(frozen=True)
@@ -30,37 +35,23 @@ class Settings:
 
     device: torch.device
     textbook: bool = True
-    short: int = 7
-    long: int = 4
-    block: float = 0.7
-    images: int = 2048
-    held_out: int = 1000
-    epoch: int = 10_000
+    short: int = _full(7, quick=3)
+    long: int = _full(4, quick=2)
+    block: float = _full(0.7, quick=0.15)
+    images: int = _full(2048, quick=512)
+    held_out: int = _full(1000, quick=300)
+    epoch: int = _full(10_000, quick=1500)
     trainings: int = 4
-    whole: int = 2
-    seeds: int = 5
-    pairs: int = 40
-    starts: int = 3
-    scores: tuple[int, ...] = (10**6, 10**7, 10**8)
-    saved_steps: int = 2000
+    whole: int = _full(2, quick=1)
+    seeds: int = _full(5, quick=3)
+    pairs: int = _full(40, quick=10)
+    starts: int = _full(3, quick=1)
+    scores: tuple[int, ...] = _full((10**6, 10**7, 10**8), quick=(10**6, 10**7))
+    saved_steps: int = _full(2000, quick=300)
 
     def quick(self) -> Settings:
         """Enough to see that everything works, and roughly how fast."""
-        return replace(
-            self,
-            short=3,
-            long=2,
-            block=0.15,
-            images=512,
-            held_out=300,
-            epoch=1500,
-            whole=1,
-            seeds=3,
-            pairs=10,
-            starts=1,
-            scores=(10**6, 10**7),
-            saved_steps=300,
-        )
+        return replace(self, **{f.name: f.metadata["quick"] for f in fields(self) if "quick" in f.metadata})
 
 
 @dataclass(frozen=True)
@@ -113,6 +104,12 @@ def timed(row: Row, timing: Timing, *, first: Timing, scale: float) -> Row:
     return replace(
         row, time=time, ratio=ratio, ratio_to=first.name if ratio else None, floor_multiple=multiple
     )
+
+
+def with_cost(row: Row, timing: Timing, *, first: Timing) -> Row:
+    """The row with its cost: how many times the time of `first`, turn by turn; none for `first` itself."""
+    cost = None if timing is first else Spread.of([1 / ratio for ratio in timing.ratios])
+    return replace(row, cost=cost)
 
 
 def agree(a: float, b: float, *, images: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.bench import machine
-from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement
+from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement, with_cost
 from lthkit.bench.textbook import (
     resident_batches,
     rows_of_updates,
@@ -22,7 +22,7 @@ from lthkit.bench.textbook import (
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
+from lthkit.bench.timing import Work, interleaved, operator_threads
 from lthkit.data.datasets import Dataset, Split, load_data
 from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100, resnet_20, smallcnn
@@ -95,8 +95,7 @@ def mask_cost(settings: Settings) -> Iterator[Row]:
             case = f"{kind}, LeNet-300-100, batch 60, {'SGD' if optimizer == 'sgd' else 'Adam'}, one thread"
             row = Row("mask", case, "", "ms per step", threads=1, choice=choice if kind == "lthkit" else None)
             for timing in timings:
-                cost = None if timing is timings[0] else Spread.of([1 / ratio for ratio in timing.ratios])
-                this = replace(row, name=timing.name, cost=cost)
+                this = with_cost(replace(row, name=timing.name), timing, first=timings[0])
                 yield timed(this, timing, first=timings[0], scale=1e3)
 
 
@@ -190,52 +189,101 @@ def _compare(
     """
     device, model = settings.device, _model(model_fn, data)
     mask, choice = random_mask(model), choose(model, settings.device)
-    models: dict[str, nn.Module] = {}
-    works: dict[str, Steps] = {}
     row = Row(work, case, "", "ms per step", threads=torch.get_num_threads())
-    rows: dict[str, Row] = {}
-    absent: list[Row] = []
-
-    def add(name: str, make: Callable[[nn.Module], Steps], **fields: Any) -> None:
-        models[name] = _model(model_fn, data)
-        works[name] = make(models[name])
-        rows[name] = replace(row, name=name, **fields)
-
-    if settings.textbook:
-        order = (
-            t.tolist() for t in rows_of_updates(len(data.train), batch_size=recipe.batch_size, seed=SEED)
+    variants = _Variants(row, partial(_model, model_fn, data), data, recipe, mask)
+    variants.add_textbooks(settings)
+    variants.add_ours(choice, precisions)
+    wait = machine.synchroniser(device)
+    slow, fast = _seconds_of_textbooks(variants.works, wait)
+    block = max(3, min(60, math.ceil(settings.block / slow)))
+    before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
+    timings = interleaved(
+        {name: partial(do, block) for name, do in variants.works.items()},
+        repetitions=repetitions,
+        warmups=0,
+        per=block,
+        before={name: partial(do, before) for name, do in variants.works.items()},
+        after={TEXTBOOK: partial(sleep, min(0.5, _PREFETCHED * slow))} if settings.textbook else None,
+        synchronise=wait,
+    )
+    updates = 2 * _WARM + repetitions * (before + block)
+    flops = machine.step_flops(model, *next(resident_batches(data, recipe=recipe, seed=SEED)))
+    result = []
+    for timing in timings:
+        this = variants.rows[timing.name]
+        peak = machine.matrix_peak(str(device), threads=torch.get_num_threads(), precision=this.precision)
+        this = replace(
+            this,
+            flops=flops,
+            floor=1e3 * flops / peak,
+            accuracy=evaluate(variants.models[timing.name], data).accuracy,
+            images=len(data.validation),
+            updates=updates,
         )
-        loader = textbook_loader(data, batch_size=recipe.batch_size, augment=recipe.augment, order=order)
+        result.append(timed(this, timing, first=timings[0], scale=1e3))
+    return _in_order(with_agreement(result), variants.absent)
+
+
+class _Variants:
+    """What takes turns: by name a network, the function that does its next n updates, and the row to fill in.
+
+    absent: rows of what cannot be measured here, with the reason.
+    """
+
+    def __init__(
+        self, row: Row, make: Callable[[], nn.Module], data: Dataset, recipe: Recipe, mask: Mask
+    ) -> None:
+        self.row, self.make, self.data, self.recipe, self.mask = row, make, data, recipe, mask
+        self.models: dict[str, nn.Module] = {}
+        self.works: dict[str, Steps] = {}
+        self.rows: dict[str, Row] = {}
+        self.absent: list[Row] = []
+
+    def add_textbooks(self, settings: Settings) -> None:
+        """The textbook, if it can run here, and the textbook without its loader."""
+        steps = partial(textbook_steps, recipe=self.recipe, mask=self.mask, device=settings.device)
+        if settings.textbook:
+            batches, note = self._loaded()
+            self._add(TEXTBOOK, partial(steps, batches=batches), notes=(note,))
+        else:
+            self.absent.append(replace(self.row, name=TEXTBOOK, notes=(NO_TORCHVISION,)))
+        resident = resident_batches(self.data, recipe=self.recipe, seed=SEED)
+        self._add(RESIDENT, partial(steps, batches=resident))
+
+    def add_ours(self, choice: Choice, precisions: Iterable[str]) -> None:
+        """lthkit's plain path, and as `choice` says at each precision that the device has."""
+        steps, device = partial(our_steps, data=self.data, mask=self.mask), self.data.device
+        self._add("lthkit, plain path", partial(steps, recipe=self.recipe, choice=PLAIN), choice=PLAIN)
+        for precision in precisions:
+            name = "lthkit" if precision == "float32" else f"lthkit, {precision}"
+            if precision == "bfloat16" and not machine.has_bfloat16(device):
+                why = (
+                    f"not measured: this {'processor' if device.type == 'cpu' else 'device'} has no bfloat16"
+                )
+                self.absent.append(replace(self.row, name=name, precision=precision, notes=(why,)))
+                continue
+            this = replace(self.recipe, precision=precision)
+            self._add(name, partial(steps, recipe=this, choice=choice), precision=precision, choice=choice)
+
+    def _add(self, name: str, make: Callable[[nn.Module], Steps], **fields: Any) -> None:
+        self.models[name] = self.make()
+        self.works[name] = make(self.models[name])
+        self.rows[name] = replace(self.row, name=name, **fields)
+
+    def _loaded(self) -> tuple[Iterable[tuple[Tensor, Tensor]], str]:
+        """The batches of the textbook's loader, whose workers are running, and how long they took to start."""
+        size = self.recipe.batch_size
+        order = (t.tolist() for t in rows_of_updates(len(self.data.train), batch_size=size, seed=SEED))
+        loader = textbook_loader(self.data, batch_size=size, augment=self.recipe.augment, order=order)
         begun = perf_counter()
         loaded = iter(loader)
         first = next(loaded)
         note = f"starting its workers, to the first batch: {perf_counter() - begun:.2g} s, not in the time"
-        source = chain([first], loaded)
-        add(
-            TEXTBOOK,
-            partial(textbook_steps, batches=source, recipe=recipe, mask=mask, device=device),
-            notes=(note,),
-        )
-    else:
-        absent.append(replace(row, name=TEXTBOOK, notes=(NO_TORCHVISION,)))
-    resident = resident_batches(data, recipe=recipe, seed=SEED)
-    add(RESIDENT, partial(textbook_steps, batches=resident, recipe=recipe, mask=mask, device=device))
-    add(
-        "lthkit, plain path",
-        partial(our_steps, data=data, recipe=recipe, mask=mask, choice=PLAIN),
-        choice=PLAIN,
-    )
-    for precision in precisions:
-        name = "lthkit" if precision == "float32" else f"lthkit, {precision}"
-        if precision == "bfloat16" and not machine.has_bfloat16(device):
-            why = f"not measured: this {'processor' if device.type == 'cpu' else 'device'} has no bfloat16"
-            absent.append(replace(row, name=name, precision=precision, notes=(why,)))
-            continue
-        this = replace(recipe, precision=precision)
-        make = partial(our_steps, data=data, recipe=this, mask=mask, choice=choice)
-        add(name, make, precision=precision, choice=choice)
+        return chain([first], loaded), note
 
-    wait = machine.synchroniser(device)
+
+def _seconds_of_textbooks(works: Mapping[str, Steps], wait: Work) -> tuple[float, float]:
+    """Warm everything up; seconds of a textbook update, the slower of the two, and without the loader."""
     for do in works.values():
         do(_WARM)
     seconds = {}
@@ -246,35 +294,7 @@ def _compare(
         seconds[name] = (perf_counter() - begun) / _WARM
     for name in list(works)[2:]:
         works[name](_WARM)
-    slow, fast = max(seconds.values()), seconds[RESIDENT]
-    block = max(3, min(60, math.ceil(settings.block / slow)))
-    before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
-    timings = interleaved(
-        {name: partial(do, block) for name, do in works.items()},
-        repetitions=repetitions,
-        warmups=0,
-        per=block,
-        before={name: partial(do, before) for name, do in works.items()},
-        after={TEXTBOOK: partial(sleep, min(0.5, _PREFETCHED * slow))} if settings.textbook else None,
-        synchronise=wait,
-    )
-    updates = 2 * _WARM + repetitions * (before + block)
-    one = next(resident_batches(data, recipe=recipe, seed=SEED))
-    flops = machine.step_flops(model, *one)
-    result = []
-    for timing in timings:
-        this_row = rows[timing.name]
-        peak = machine.matrix_peak(str(device), threads=torch.get_num_threads(), precision=this_row.precision)
-        this_row = replace(
-            this_row,
-            flops=flops,
-            floor=1e3 * flops / peak,
-            accuracy=evaluate(models[timing.name], data).accuracy,
-            images=len(data.validation),
-            updates=updates,
-        )
-        result.append(timed(this_row, timing, first=timings[0], scale=1e3))
-    return _in_order(with_agreement(result), absent)
+    return max(seconds.values()), seconds[RESIDENT]
 
 
 def _in_order(rows: list[Row], absent: list[Row]) -> list[Row]:

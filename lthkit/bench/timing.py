@@ -96,17 +96,8 @@ def interleaved(
     Raises:
         ValueError: nothing to time, no repetitions, units below 1, or a name that is not among the callables.
     """
-    if not callables or repetitions < 1 or warmups < 0:
-        raise ValueError(
-            f"{len(callables)} callables, repetitions={repetitions} and warmups={warmups} were given; expected at "
-            "least one callable, one repetition or more, and no fewer than 0 warm-ups."
-        )
-    units = dict.fromkeys(callables, per) if isinstance(per, int) else dict(per)
     before, after, settle = before or {}, after or {}, synchronise or _nothing
-    if odd := sorted((units.keys() | before.keys() | after.keys()) - callables.keys()):
-        raise ValueError(f"{odd} are not among the callables {list(callables)}.")
-    if bad := [name for name in callables if units.get(name, 0) < 1]:
-        raise ValueError(f"per has no whole number of 1 or more for {bad}.")
+    units = _units(callables, per, repetitions=repetitions, warmups=warmups, around={*before, *after})
 
     def once(name: str) -> float:
         before.get(name, _nothing)()
@@ -124,9 +115,7 @@ def interleaved(
             once(name)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repetitions):
-        start = turn % len(
-            names
-        )  # nobody always follows the same neighbour's warm or cold caches from first place
+        start = turn % len(names)  # nobody always follows the same neighbour's warm or cold caches
         for name in names[start:] + names[:start]:
             seconds[name].append(once(name))
     first = seconds[names[0]]
@@ -134,6 +123,28 @@ def interleaved(
         Timing(name, tuple(mine), tuple(a / b for a, b in zip(first, mine, strict=True)))
         for name, mine in seconds.items()
     ]
+
+
+def _units(
+    callables: Mapping[str, Work],
+    per: int | Mapping[str, int],
+    *,
+    repetitions: int,
+    warmups: int,
+    around: set[str],
+) -> dict[str, int]:
+    """Units of work by name. ValueError for what `interleaved` cannot do."""
+    if not callables or repetitions < 1 or warmups < 0:
+        raise ValueError(
+            f"{len(callables)} callables, repetitions={repetitions} and warmups={warmups} were given; expected at "
+            "least one callable, one repetition or more, and no fewer than 0 warm-ups."
+        )
+    units = dict.fromkeys(callables, per) if isinstance(per, int) else dict(per)
+    if odd := sorted((units.keys() | around) - callables.keys()):
+        raise ValueError(f"{odd} are not among the callables {list(callables)}.")
+    if bad := [name for name in callables if units.get(name, 0) < 1]:
+        raise ValueError(f"per has no whole number of 1 or more for {bad}.")
+    return units
 
 
 @contextmanager

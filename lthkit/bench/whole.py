@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lthkit.bench import machine
-from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement
+from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement, with_cost
 from lthkit.bench.textbook import (
     textbook_accuracy,
     textbook_imp,
@@ -19,7 +19,7 @@ from lthkit.bench.textbook import (
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Spread, Work, interleaved, operator_threads
+from lthkit.bench.timing import Work, interleaved, operator_threads
 from lthkit.data.datasets import Dataset, load_data
 from lthkit.models import lenet_300_100
 from lthkit.tickets import imp
@@ -105,8 +105,8 @@ def saving(settings: Settings) -> Iterator[Row]:
     row = replace(row, threads=1, images=len(data.validation), updates=recipe.steps)
     result = []
     for timing in timings:
-        cost = None if timing is timings[0] else Spread.of([1 / ratio for ratio in timing.ratios])
-        this = replace(row, name=timing.name, cost=cost, accuracy=accuracies[timing.name])
+        this = replace(row, name=timing.name, accuracy=accuracies[timing.name])
+        this = with_cost(this, timing, first=timings[0])
         result.append(timed(this, timing, first=timings[0], scale=1.0))
     yield from with_agreement(result)
 

@@ -236,7 +236,7 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from lthkit.runs.experiments import recorded
+    from lthkit.runs.results import recorded
     from lthkit.storage.records import runs_folder
 
     if arguments.run is None:
@@ -276,10 +276,10 @@ def _report(folder: Path) -> None:
 
 
 def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
-    from lthkit.runs import experiments
     from lthkit.runs.report import conclusions, table
+    from lthkit.runs.results import load
 
-    config, summary, rows = experiments.load(folder)
+    config, summary, rows = load(folder)
     say(table(rows))
     for line in conclusions(rows):
         say(line)

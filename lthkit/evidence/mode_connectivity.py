@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -196,19 +197,10 @@ def instability(
         )
         ends.append(Checkpoint.of(model, step=start.step + result.steps))
         results.append(replace(result, kept={}))
-    paths = tuple(
-        interpolate(
-            model_fn,
-            data,
-            a=a,
-            b=b,
-            alphas=alphas,
-            split=split,
-            statistics=statistics,
-            precision=recipe.precision,
-        )
-        for a, b in combinations(ends, 2)
+    between_two = partial(
+        interpolate, alphas=alphas, split=split, statistics=statistics, precision=recipe.precision
     )
+    paths = tuple(between_two(model_fn, data, a=a, b=b) for a, b in combinations(ends, 2))
     return Instability(start.step, paths, tuple(results))
 
 

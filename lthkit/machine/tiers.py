@@ -2,7 +2,7 @@
 
 `smoke` is for tests (a whole lesson in seconds), `laptop` for two cores without a GPU, `gpu` for the paper's scale.
 `recorded` has the sizes of `laptop`, but long experiments are read from the results that come with the course
-(`experiments.recorded`). The environment variable LTHKIT_TIER chooses, or an argument; `laptop` where there is neither.
+(`results.recorded`). The environment variable LTHKIT_TIER chooses, or an argument; `laptop` where there is neither.
 """
 
 from __future__ import annotations

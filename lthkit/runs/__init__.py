@@ -8,6 +8,7 @@ from __future__ import annotations
 from lthkit.runs import (
     experiments,
     report,
+    results,
 )
 from lthkit.runs.experiments import (
     Experiment,
@@ -18,5 +19,6 @@ __all__ = [
     "Experiment",
     "experiments",
     "report",
+    "results",
     "winning_ticket",
 ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,26 +13,28 @@ from time import perf_counter
 from typing import Any
 
 from lthkit.data.datasets import Dataset
-from lthkit.data.sources import data_folder
 from lthkit.machine.checks import check_whole
 from lthkit.machine.seeds import derived_seed
 from lthkit.machine.tiers import by_tier
 from lthkit.machine.tiers import tier as tier_by_name
 from lthkit.models import model_by_name, output_layer
-from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import ladder
+from lthkit.runs.results import finished_row, write_results
+from lthkit.runs.results import load as load  # lessons read a run where they make it
+from lthkit.runs.results import load_mask as load_mask
+from lthkit.runs.results import recorded as recorded
 from lthkit.storage import files
 from lthkit.storage.folders import hold, open_run
-from lthkit.storage.records import Row, environment, read_table, run_id, write_table
+from lthkit.storage.records import Row, environment, run_id
 from lthkit.storage.snapshots import Snapshots, TimeUp
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
-from lthkit.tickets.rounds import Round, load_round
+from lthkit.tickets.rounds import Round
 from lthkit.training.choices import Choice, choose
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import MOMENTUM_POLICIES, check_steps, train
+from lthkit.training.meetings import Meeting
 from lthkit.training.pool import Pool
 from lthkit.training.recipes import Recipe
-from lthkit.training.replicates import Meeting
 
 log = logging.getLogger("lthkit")
 
@@ -199,154 +200,141 @@ def run(
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
     check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
     with hold(folder):
-        return _run(experiment, data, open_run(folder, experiment.config(data, str(data.device))),
-                    minutes, progress, announce)  # fmt: skip
+        place = open_run(folder, experiment.config(data, str(data.device)))
+        return _Run(experiment, data, place, minutes, progress, announce).to_the_end()
 
 
-def _run(
-    experiment: Experiment,
-    data: Dataset,
-    folder: Path,
-    minutes: float | None,
-    progress: Callable[[int], object],
-    announce: Callable[[Row], object],
-) -> list[Row]:
-    choice = execution(experiment, data, folder)
-    pool, meeting = Pool(workers=choice.workers, threads=choice.threads), Meeting(choice)
-    lock, rows, begun = Lock(), list[Row](), perf_counter()
+class _Run:
+    """A run under way: the pool in which its trainings wait for each other, and the rows of those that have ended."""
 
-    def tick(steps: int) -> None:
-        pool.check()
-        if minutes is not None and perf_counter() - begun > 60 * minutes:
-            raise TimeUp(f"{minutes:g} minutes are over, as asked. The run is saved in {folder}.")
-        with lock:
-            progress(steps)
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: Dataset,
+        folder: Path,
+        minutes: float | None,
+        progress: Callable[[int], object],
+        announce: Callable[[Row], object],
+    ) -> None:
+        self.experiment, self.data, self.folder = experiment, data, folder
+        self.minutes, self.progress, self.announce = minutes, progress, announce
+        self.choice = execution(experiment, data, folder)
+        self.pool = Pool(workers=self.choice.workers, threads=self.choice.threads)
+        self.meeting = Meeting(self.choice)
+        self.rows: list[Row] = []
+        self._lock, self._begun = Lock(), perf_counter()
 
-    def add(row: Row) -> None:
-        with lock:
-            rows.append(row)
-            announce(row)
+    def to_the_end(self) -> list[Row]:
+        """Train what is not in the folder yet; its table and summary are written."""
+        for seed in self.experiment.seeds:
+            self.pool.submit(self._chain, seed)
+        self.pool.run()
+        arms = ("dense", "ticket", *CONTROLS)
+        self.rows.sort(key=lambda row: (row["round"], arms.index(row["arm"]), row["seed"]))
+        write_results(self.folder, self._summary(), {"table.csv": self.rows})
+        return self.rows
 
-    def trainer() -> AbstractContextManager[Callable[..., TrainResult]]:
-        return meeting.joined() if choice.stacked else nullcontext(partial(train, choice=choice))
-
-    def chain(seed: int) -> None:
-        with trainer() as train_one:
-            for this in _rounds(experiment, data, folder, seed, tick, train_one):
+    def _chain(self, seed: int) -> None:
+        """The rounds of one seed, one after the other; their controls go to the pool."""
+        with self._trainer() as train_one:
+            for this in self._rounds(seed, train_one):
                 arm = "dense" if this.round == 0 else "ticket"
-                add(row_of(arm, seed, this.round, this.density, this.result))
-                if this.round in experiment.control_rounds:
-                    for arm in experiment.controls:
-                        pool.submit(control, arm, seed, this)
+                self._add(row_of(arm, seed, this.round, this.density, this.result))
+                if this.round in self.experiment.control_rounds:
+                    for arm in self.experiment.controls:
+                        self.pool.submit(self._control, arm, seed, this)
 
-    def control(arm: str, seed: int, this: Round) -> None:
-        path = folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
-        row = _finished_row(path)
+    def _control(self, arm: str, seed: int, this: Round) -> None:
+        """A control of one seed at one round, unless its row is in the folder."""
+        path = self.folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
+        row = finished_row(path)
         if row is not None:
-            tick(experiment.recipe.steps)
+            self._tick(self.experiment.recipe.steps)
         else:
             saved = Snapshots(path.with_suffix(""))
-            with trainer() as train_one:
-                result = _control(experiment, data, arm, seed, this, tick, saved, train_one)
+            with self._trainer() as train_one:
+                result = self._train_control(arm, seed, this, saved, train_one)
             row = row_of(arm, seed, this.round, this.density, result)
             files.write_sealed(path, row)
             saved.remove()
-        add(row)
+        self._add(row)
 
-    for seed in experiment.seeds:
-        pool.submit(chain, seed)
-    pool.run()
-    rows.sort(key=lambda row: (row["round"], ("dense", "ticket", *CONTROLS).index(row["arm"]), row["seed"]))
-    if not (folder / "summary.json").exists():
-        wall = perf_counter() - begun
-        summary = {
-            "name": experiment.name,
-            "data": data.label,
-            "device": str(data.device),
-            "execution": asdict(choice),
-            "wall_seconds": round(wall, 1),
+    def _trainer(self) -> AbstractContextManager[Callable[..., TrainResult]]:
+        """What trains a network: with the others in one stack, or by itself."""
+        return (
+            self.meeting.joined() if self.choice.stacked else nullcontext(partial(train, choice=self.choice))
+        )
+
+    def _rounds(self, seed: int, train_one: Callable[..., TrainResult]) -> Iterator[Round]:
+        this, model_fn = self.experiment, _model_fn(self.experiment, self.data)
+        common: dict[str, Any] = {
+            "rewind_step": this.rewind_step,
+            "seed": seed,
+            "order_seed": derived_seed(seed, "order"),
+            "recipe": this.recipe,
+            "scope": this.scope,
+            "momentum": this.momentum,
+            "folder": self.folder / f"seed-{seed}",
+            "progress": self._tick,
+            "train": train_one,
+        }
+        if this.method == "one-shot":
+            densities = ladder(this.fraction, this.rounds)[1:]
+            return one_shot(model_fn, self.data, densities=densities, **common)
+        overrides = {}
+        if this.output_fraction is not None:
+            overrides = {output_layer(model_fn(seed=0)): this.output_fraction}
+        return imp(
+            model_fn, self.data, rounds=this.rounds, fraction=this.fraction, overrides=overrides, **common
+        )
+
+    def _train_control(
+        self, arm: str, seed: int, this: Round, saved: Snapshots, train_one: Callable[..., TrainResult]
+    ) -> TrainResult:
+        """The ticket's mask with new weights, or a shuffled mask with the ticket's weights; all else as for the ticket."""
+        model_fn = _model_fn(self.experiment, self.data)
+        mask, start = this.mask, this.rewind
+        if arm == "re-initialised":
+            start = fresh_start(model_fn, seed=seed, device=self.data.device)
+        else:
+            mask = mask.shuffled(derived_seed(seed, f"shuffled round {this.round}"))
+        return retrain(
+            model_fn,
+            self.data,
+            mask=mask,
+            weights_from=start,
+            seed=derived_seed(seed, "order"),
+            recipe=self.experiment.recipe,
+            momentum=self.experiment.momentum,
+            folder=saved,
+            progress=self._tick,
+            train=train_one,
+        )
+
+    def _tick(self, steps: int) -> None:
+        self.pool.check()
+        if self.minutes is not None and perf_counter() - self._begun > 60 * self.minutes:
+            raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
+        with self._lock:
+            self.progress(steps)
+
+    def _add(self, row: Row) -> None:
+        with self._lock:
+            self.rows.append(row)
+            self.announce(row)
+
+    def _summary(self) -> dict[str, Any]:
+        """Of the call that ended the run first; a later one keeps it."""
+        if (self.folder / "summary.json").exists():
+            return files.read_sealed(self.folder / "summary.json")
+        return {
+            "name": self.experiment.name,
+            "data": self.data.label,
+            "device": str(self.data.device),
+            "execution": asdict(self.choice),
+            "wall_seconds": round(perf_counter() - self._begun, 1),
             "environment": environment(),
         }
-    else:
-        summary = files.read_sealed(folder / "summary.json")
-    write_results(folder, summary, {"table.csv": rows})
-    return rows
-
-
-def _finished_row(path: Path) -> Row | None:
-    """The row of a control that has ended; None if there is none, or a damaged one, which the log says."""
-    try:
-        return files.read_sealed(path)
-    except FileNotFoundError:
-        return None
-    except files.DamagedFile as error:
-        log.warning("%s That training is done again.", error)
-        return None
-
-
-def write_results(folder: Path | str, summary: dict[str, Any], tables: dict[str, list[Row]]) -> None:
-    """The tables of a finished run by file name, and `summary.json`, which vouches for them by checksum."""
-    sums = {}
-    for name, rows in tables.items():
-        path = write_table(Path(folder) / name, rows)
-        sums[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    files.write_sealed(Path(folder) / "summary.json", summary | {"tables": sums})
-
-
-def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]:
-    """A finished run: its configuration, its summary and its rows.
-
-    Raises:
-        FileNotFoundError: no run, or one that is not finished. files.DamagedFile: a file is not what was written.
-    """
-    folder = Path(folder)
-    if not (folder / "config.json").exists():
-        raise FileNotFoundError(
-            f"{folder} is not a run folder: it has no config.json. `lthkit show` lists the runs."
-        )
-    if not (folder / "summary.json").exists():
-        raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
-    summary = files.read_sealed(folder / "summary.json")
-    return files.read_sealed(folder / "config.json"), summary, read_results(folder, "table.csv", summary)
-
-
-def read_results(folder: Path | str, name: str, summary: Mapping[str, Any]) -> list[Row]:
-    """One table of a finished run. `files.DamagedFile` if it is not the one that `summary` vouches for."""
-    path = Path(folder) / name
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != summary.get("tables", {}).get(
-        name
-    ):
-        raise files.DamagedFile(
-            f"{path} is missing or damaged: summary.json has another checksum for it. Run the command of this run "
-            "again; what is finished is not repeated."
-        )
-    return read_table(path)
-
-
-def recorded(name: str) -> Path:
-    """The folder of a run that comes with the course: recorded once, with its device and versions in summary.json.
-
-    It holds what `load` reads, and the masks of seed 0.
-
-    Raises:
-        ValueError: there is no such run; the text lists those there are.
-    """
-    results = data_folder() / "results"
-    known = sorted(path.parent.name for path in results.glob("*/config.json"))
-    if name not in known:
-        raise ValueError(f"there is no recorded run {name!r}; there are: {', '.join(known) or 'none'}.")
-    return results / name
-
-
-def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
-    """The mask that one seed had at a round (0 is dense) of a run in `folder`."""
-    alone = Path(folder) / f"seed-{seed}" / f"mask-{level:02d}.npz"  # what a recorded run keeps of a round
-    if alone.exists():
-        return Mask.load(alone)
-    found = load_round(Path(folder) / f"seed-{seed}", level)
-    if found is None:
-        raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")
-    return found.mask
 
 
 def folder_name(experiment: Experiment, data: Dataset) -> str:
@@ -372,69 +360,6 @@ def execution(experiment: Experiment, data: Dataset, folder: Path | str | None =
             log.warning("%s The run goes on as it would begin on this machine.", error)
     files.write_sealed(path, asdict(here))
     return here
-
-
-def _rounds(
-    experiment: Experiment,
-    data: Dataset,
-    folder: Path,
-    seed: int,
-    progress: Callable[[int], object],
-    train: Callable[..., TrainResult],
-) -> Iterator[Round]:
-    model_fn = _model_fn(experiment, data)
-    common: dict[str, Any] = {
-        "rewind_step": experiment.rewind_step,
-        "seed": seed,
-        "order_seed": derived_seed(seed, "order"),
-        "recipe": experiment.recipe,
-        "scope": experiment.scope,
-        "momentum": experiment.momentum,
-        "folder": folder / f"seed-{seed}",
-        "progress": progress,
-        "train": train,
-    }
-    if experiment.method == "one-shot":
-        return one_shot(
-            model_fn, data, densities=ladder(experiment.fraction, experiment.rounds)[1:], **common
-        )
-    overrides = {}
-    if experiment.output_fraction is not None:
-        overrides = {output_layer(model_fn(seed=0)): experiment.output_fraction}
-    return imp(
-        model_fn, data, rounds=experiment.rounds, fraction=experiment.fraction, overrides=overrides, **common
-    )
-
-
-def _control(
-    experiment: Experiment,
-    data: Dataset,
-    arm: str,
-    seed: int,
-    this: Round,
-    progress: Callable[[int], object],
-    saved: Snapshots,
-    train: Callable[..., TrainResult],
-) -> TrainResult:
-    """The ticket's mask with new weights, or a shuffled mask with the ticket's weights; all else as for the ticket."""
-    model_fn = _model_fn(experiment, data)
-    mask, start = this.mask, this.rewind
-    if arm == "re-initialised":
-        start = fresh_start(model_fn, seed=seed, device=data.device)
-    else:
-        mask = mask.shuffled(derived_seed(seed, f"shuffled round {this.round}"))
-    return retrain(
-        model_fn,
-        data,
-        mask=mask,
-        weights_from=start,
-        seed=derived_seed(seed, "order"),
-        recipe=experiment.recipe,
-        momentum=experiment.momentum,
-        folder=saved,
-        progress=progress,
-        train=train,
-    )
 
 
 def _model_fn(experiment: Experiment, data: Dataset) -> Callable[..., Any]:

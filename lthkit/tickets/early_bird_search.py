@@ -129,15 +129,7 @@ def early_bird(
     model = search.network()
     draw = _drawing(search, model, kind, density)
     draw()  # a density or a network that will not do is refused before an epoch has been trained
-    settings = rules | {
-        "method": "early-bird",
-        "density": density,
-        "kind": kind,
-        "epochs": epochs,
-        "watch": watch,
-    }
-    if kind == "weights" and (search.scope, tuple(search.exclude)) != ("global", ()):
-        settings |= {"scope": search.scope, "exclude": list(search.exclude)}
+    settings = rules | _settings(search, kind=kind, density=density, epochs=epochs, watch=watch)
     with search.working("early-bird", partial(search.config, model, recipe, settings)) as place:
         saved = Snapshots(place, final=True)
         with saved.explained(), execution(model, data, recipe):
@@ -151,6 +143,14 @@ def early_bird(
             last = found.end()
     masks = tuple(found.masks)
     return EarlyBird(kind, window, threshold, rule, masks, found.epoch, per_epoch, found.drawn, last)
+
+
+def _settings(search: Search, *, kind: str, **given: Any) -> dict[str, Any]:
+    """What decides a search beside the rule; scope and exclusions stand there only where they are not the usual ones."""
+    settings = {"method": "early-bird", "kind": kind} | given
+    if kind == "weights" and (search.scope, tuple(search.exclude)) != ("global", ()):
+        settings |= {"scope": search.scope, "exclude": list(search.exclude)}
+    return settings
 
 
 class _Epochs:

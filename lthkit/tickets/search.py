@@ -74,7 +74,7 @@ class Search:
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
-        train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
+        train: what trains; `training.train`, or that of a `meetings.Meeting`, which trains several seeds as one.
     """
 
     model_fn: ModelFn

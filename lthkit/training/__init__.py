@@ -30,6 +30,9 @@ from lthkit.training.history import (
 from lthkit.training.loop import (
     train,
 )
+from lthkit.training.meetings import (
+    Meeting,
+)
 from lthkit.training.optimizers import (
     OPTIMIZERS,
     SCHEDULES,
@@ -43,7 +46,6 @@ from lthkit.training.recipes import (
     Recipe,
 )
 from lthkit.training.replicates import (
-    Meeting,
     train_together,
 )
 from lthkit.training.stacks import (

@@ -15,7 +15,7 @@ import torch
 
 import lthkit as lth
 from lthkit import export
-from lthkit.runs import experiments
+from lthkit.runs import results
 from lthkit.storage import files, records
 from lthkit.storage.files import DamagedFile
 from lthkit.storage.snapshots import Snapshots
@@ -164,11 +164,11 @@ def test_damaged_records_are_named(tmp_path):
 def test_recorded_results_of_the_course_are_whole():
     """Catches a table that was edited by hand, and a checkout that changed the ends of its lines."""
     for name in ("winning-ticket", "rewinding", "snip-mnist"):
-        place = experiments.recorded(name)
-        _, summary, rows = experiments.load(place)
+        place = results.recorded(name)
+        _, summary, rows = results.load(place)
         assert rows and set(summary["tables"]) == {path.name for path in place.glob("*.csv")}
         for table in summary["tables"]:
-            assert experiments.read_results(place, table, summary)
+            assert results.read_results(place, table, summary)
 
 
 class Bomb:

@@ -74,6 +74,22 @@ def collect(
     if roster_only and not roster.students:
         raise ValueError(f"--roster-only needs a list of students, and {course.path(rosters.NAME)} has none.")
     handed, aside = archives.read(paths, list(course.assignments))
+    best, unclaimed = _of_each_student(handed, lessons, roster, roster_only=roster_only)
+    aside += unclaimed
+    by_name = {x.name: x for x in lessons}
+    found = []
+    for (_, name), (file, student, notes) in best.items():
+        one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
+        found += [one] if one else []
+        aside += [left] if left else []
+    return sorted(found, key=lambda c: (c.lesson, c.student)), aside
+
+
+def _of_each_student(
+    handed: Sequence[Handed], lessons: Sequence[Lesson], roster: Roster, *, roster_only: bool
+) -> tuple[dict[tuple[str, str], tuple[_Opened, Student, list[str]]], list[str]]:
+    """By student and lesson the file that counts, with notes for the instructor; and a sentence on each file left aside."""
+    aside: list[str] = []
     best: dict[tuple[str, str], tuple[_Opened, Student, list[str]]] = {}
     named: dict[str, str] = {}
     for file in map(_open, handed):
@@ -97,13 +113,7 @@ def collect(
             best[key] = file, student, []
         if why:
             best[key][2].append(f"{shown} {why}.")
-    by_name = {x.name: x for x in lessons}
-    found = []
-    for (_, name), (file, student, notes) in best.items():
-        one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
-        found += [one] if one else []
-        aside += [left] if left else []
-    return sorted(found, key=lambda c: (c.lesson, c.student)), aside
+    return best, aside
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,16 @@ def stage(
             raise FileNotFoundError(f"there is no file {hidden_tests} of hidden tests.")
         hidden.require_agreement(hidden_tests)
     course = _class(folder, section, seed, late)
+    _write_settings(course, hidden_tests)
+    for path in chosen:
+        course = _stage_one(course, root, path, due, points)
+        if nbgrader:
+            register(course, path.stem)
+    return course
+
+
+def _write_settings(course: Course, hidden_tests: Path | None) -> None:
+    """What lies in the folder of the class beside the assignments; hidden tests of one's own stay."""
     own = course.path("hidden_tests.py")
     if hidden_tests is not None:
         files.write_text(own, hidden_tests.read_text(encoding="utf-8"))
@@ -113,25 +123,28 @@ def stage(
     files.write_text(
         course.path(".gitignore"), "# submissions, grades and the seed belong into no repository\n*\n"
     )
-    for path in chosen:
-        before = course.assignments.get(path.stem)
-        worth = (
-            {e.id: float(e.points) for e in of_lesson(path.stem[:2]).values()}
-            | dict(before.points if before else {})
-            | points
-        )
-        notebook, solved = _read(path), _read(root / "solutions" / path.name)
-        worth = {e: p for e, p in worth.items() if any(exercise_in(c) == e for c in notebook["cells"])}
-        assignment = Assignment(path.stem, worth, due or (before.due if before else None))
-        course = replace(course, assignments={**course.assignments, path.stem: assignment})
-        for exercise_id in worth:  # shown now, not when the submissions are there
-            hidden_cases(find(exercise_id), course.seed, count=course.hidden)
-        source = assigned(notebook, solved, worth)
-        _write(course.path("source", path.stem, path.name), source)
-        _write(course.path("release", path.stem, path.name), _released(source))
-        courses.save(course)
-        if nbgrader:
-            register(course, path.stem)
+
+
+def _stage_one(
+    course: Course, root: Path, path: Path, due: datetime | None, points: Mapping[str, float]
+) -> Course:
+    """Source and release of one lesson, written; returns the class with its assignment, saved."""
+    before = course.assignments.get(path.stem)
+    worth = (
+        {e.id: float(e.points) for e in of_lesson(path.stem[:2]).values()}
+        | dict(before.points if before else {})
+        | dict(points)
+    )
+    notebook, solved = _read(path), _read(root / "solutions" / path.name)
+    worth = {e: p for e, p in worth.items() if any(exercise_in(c) == e for c in notebook["cells"])}
+    assignment = Assignment(path.stem, worth, due or (before.due if before else None))
+    course = replace(course, assignments={**course.assignments, path.stem: assignment})
+    for exercise_id in worth:  # shown now, not when the submissions are there
+        hidden_cases(find(exercise_id), course.seed, count=course.hidden)
+    source = assigned(notebook, solved, worth)
+    _write(course.path("source", path.stem, path.name), source)
+    _write(course.path("release", path.stem, path.name), _released(source))
+    courses.save(course)
     return course
 
 
