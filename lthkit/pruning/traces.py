@@ -112,6 +112,7 @@ class Trace:
     custom: tuple[str, ...]
 
 
+@torch.inference_mode(False)  # there composed operations would not be taken apart
 def trace(
     model: nn.Module,
     shape: Sequence[int],
@@ -270,7 +271,9 @@ class _Recorder(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         schema, name = func._schema, func._schema.name.partition("::")[2]
-        sequence = torch.autograd._get_sequence_nr() - 1  # type: ignore[attr-defined]  # of the node that autograd has just made for it
+        sequence = -1  # of the node that autograd has just made for it; none under no_grad
+        if torch.is_grad_enabled():
+            sequence = torch.autograd._get_sequence_nr() - 1  # type: ignore[attr-defined]
         if not func._schema.name.startswith("aten::"):
             name = func._schema.name  # an operation of somebody's own: no rule has its name
         bound = {a.name: v for a, v in zip(schema.arguments, args, strict=False)} | dict(kwargs)

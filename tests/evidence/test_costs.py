@@ -91,6 +91,13 @@ def two_heads(net, x):
     return net.one(x), {"aux": net.two(x.detach())}
 
 
+def without_gradients(net, x):
+    y = net.a(x)
+    with torch.no_grad():
+        z = net.b(y)
+    return net.c(y * z)
+
+
 def frozen(net: nn.Module) -> nn.Module:
     net[0].requires_grad_(False)
     return net
@@ -129,6 +136,10 @@ NETS = {
     ),
     "frozen first layer": (
         lambda: frozen(nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 4), nn.Linear(4, 2))),
+        (5,),
+    ),
+    "features without gradients": (
+        lambda: Fn(without_gradients, a=nn.Linear(5, 6), b=nn.Linear(6, 6), c=nn.Linear(6, 2)),
         (5,),
     ),
     "resnet-20": (lambda: lth.models.resnet_20(seed=0, width=2), (3, 32, 32)),
@@ -225,6 +236,15 @@ def test_counts_by_hand_where_torchs_counter_says_nothing(make, shape, there, ba
         assert costs.of_training(net, shape, steps=1, batch_size=1).flops == there + back
 
 
+@pytest.mark.parametrize("name", ["encoder layer", "attention, fused"])
+def test_frozen_attention_is_counted_too(name):
+    """Without gradients torch takes its fast path, of which its counter sees nothing. Catches: the same here."""
+    make, shape, there, _ = HAND[name]
+    net = make().eval().requires_grad_(False)
+    assert costs.forward_flops(net, shape) == there
+    assert costs.of_training(net, shape, steps=1, batch_size=1).flops == there
+
+
 def test_a_mask_is_counted_weight_by_weight_in_recurrent_and_attention_layers():
     """Catches: one density for a whole layer, a weight counted once that is used at six steps; a slice of a weight."""
     net = HAND["LSTM"][0]()
@@ -317,6 +337,14 @@ def test_a_computed_weight_is_refused_with_the_remedy():
     net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), nn.Linear(4, 2))
     with pytest.raises(ValueError, match="remove_parametrizations"):
         costs.forward_flops(net, (4,))
+
+
+def test_where_gradients_are_off_the_count_is_the_same():
+    net = attending(False)
+    expected = costs.of_training(net, (5, 8), steps=1, batch_size=2)
+    for off in (torch.no_grad, torch.inference_mode):
+        with off():
+            assert costs.of_training(net, (5, 8), steps=1, batch_size=2) == expected
 
 
 def test_counting_leaves_the_model_alone():
