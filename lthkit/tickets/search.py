@@ -22,7 +22,7 @@ from lthkit.machine.checks import whole_seed
 from lthkit.machine.devices import device_explained
 from lthkit.pruning.masks import Mask
 from lthkit.storage.folders import working_in
-from lthkit.storage.records import name_of, network_name
+from lthkit.storage.identity import name_of, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.training.checkpoints import Checkpoint
