@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
-    """ValueError unless `value` is a whole number, `least` or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+def check_whole(name: str, value: Any, least: int) -> int:
+    """`value` as an int, numpy's whole numbers too. ValueError unless it is a whole number, `least` or more."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}={value!r} was given; expected a whole number, {least} or more.")
+    return int(value)
+
+
+def is_number(value: object) -> bool:
+    """True for a real number that `float` takes as it is, numpy's too; False for True, a text, a tensor."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def whole_seed(seed: Any) -> int:
@@ -33,6 +41,40 @@ def check_network(model: Any) -> None:
             f"{getattr(model, '__name__', repr(model))} was given; expected a network (torch.nn.Module), such as "
             "lthkit.models.lenet_300_100(seed=0)."
         )
+    waiting = [
+        name
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+        if isinstance(tensor, UninitializedTensorMixin)
+    ]
+    if waiting:
+        raise ValueError(
+            f"{type(model).__name__} has parameters without a shape yet: {', '.join(waiting)} (lazy layers); expected "
+            "a network whose weights are there. Run one batch through it first, in the function that makes it."
+        )
+
+
+_WRAPPERS = {
+    "_orig_mod": "torch.compile puts it there: give the network inside, model._orig_mod, or compile with "
+    "model.compile(), which keeps the names",
+    "module": "DataParallel puts it there: give the network inside, model.module",
+}
+
+
+def prefix_explained(given: Iterable[str], expected: Iterable[str]) -> str:
+    """If names differ only by the prefix of a wrapper such as torch.compile's: the sentence that says so, else ""."""
+    given, expected = list(given), list(expected)
+    for prefix, remedy in _WRAPPERS.items():
+        bare = {_without(prefix, name) for name in expected}
+        if all(_without(prefix, name) in bare for name in given) and not set(given) <= set(expected):
+            side = (
+                "these names" if any(prefix in name.split(".") for name in given) else "the network's names"
+            )
+            return f" Only the prefix {prefix + '.'!r} of {side} differs; {remedy}."
+    return ""
+
+
+def _without(prefix: str, name: str) -> str:
+    return ".".join(part for part in name.split(".") if part != prefix)
 
 
 @contextmanager

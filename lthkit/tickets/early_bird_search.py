@@ -109,7 +109,7 @@ def early_bird(
         window, threshold, rule: of `stop_epoch`.
         max_epochs: None is as many as `recipe.steps` has; an epoch is `len(data.train) // batch_size` updates.
         watch: True trains on to `max_epochs` after the rule has fired, to see the later masks; the ticket stays.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress (see `Search`).
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress (see `Search`).
 
     If the rule never fires, the result has `epoch` None, and its `mask` and `checkpoint` raise `NeverStable`.
 
@@ -232,9 +232,9 @@ def _drawing(search: Search, model: nn.Module, kind: str, density: float) -> Cal
 def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} was given; expected one of {', '.join(KINDS)}.")
-    if kind == "channels" and (search.scope != "global" or search.exclude):
+    if kind == "channels" and (search.scope != "global" or search.exclude or search.include):
         raise ValueError(
-            "kind='channels' ranks the channels of all layers together; it takes neither scope nor exclude."
+            "kind='channels' ranks the channels of all layers together; it takes no scope, exclude or include."
         )
     check_window(rules["window"], rules["rule"])
     check_threshold(rules["threshold"])

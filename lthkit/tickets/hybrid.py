@@ -45,7 +45,7 @@ def snip_then_imp(
         density: of all prunable weights, after the last round; below `snip_density`.
         images: how many training images the score sees: `data.draw(images, seed=seed)`.
         rewind_step, momentum: as for `imp`.
-        shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
             steps, such as `plan` makes, gives each of the `rounds + 1` trainings its own. The SNIP mask is not read
             from the folder but scored again; a folder made with another mask is refused.
 
@@ -65,7 +65,7 @@ def snip_then_imp(
         scores = snip(model, data.draw(images, seed=search.seed))
         mask = prune_to(mask, scores, snip_density, scope=search.scope)
     fractions = _fractions(mask, density, rounds)
-    shared["exclude"] = ()  # the mask does not speak about them
+    shared["exclude"] = shared["include"] = ()  # the mask says what it speaks about
     return imp(
         model_fn,
         data,

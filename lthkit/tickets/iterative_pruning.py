@@ -52,7 +52,7 @@ def imp(
         mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
-        shared: seed, order_seed, steps, recipe, scope, exclude, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
             steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
     """
     search = Search.of("imp", model_fn, data, shared)
@@ -93,9 +93,11 @@ def _cut(
 def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:
     if mask is None:
         return search.mask(model)
-    if search.exclude:
+    if search.exclude or search.include:
+        name = "exclude" if search.exclude else "include"
         raise ValueError(
-            f"exclude={search.exclude!r} and a mask were given; leave the parameters out of the mask."
+            f"{name}={getattr(search, name)!r} and a mask were given; leave the parameters out of the mask, or put them in: "
+            "Mask.ones(model, exclude=..., include=...)."
         )
     mask.check(model)
     return mask.to(search.data.device)

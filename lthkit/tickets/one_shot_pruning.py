@@ -30,7 +30,7 @@ def one_shot(
 
     Args:
         rewind_step, score, momentum: as for `imp`.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress, train (see `Search`).
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train (see `Search`).
     """
     search = Search.of("one_shot", model_fn, data, shared)
     if not isinstance(densities, Sequence) or not densities:

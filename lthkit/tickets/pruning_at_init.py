@@ -31,7 +31,7 @@ def prune_at_init(
         train_from: "scored" trains the initialisation that was scored (Lee et al. 2019, algorithm 1). "fresh" trains
             another one under the same mask, as the authors' published code does; it is the re-initialised control.
         min_kept: see `pruning.prune_to`; 0 lets layers collapse.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, folder, progress, train (see `Search`).
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train (see `Search`).
             The folder is that of the training; the mask is found again at each call.
 
     Raises:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import whole_seed
 from lthkit.machine.devices import device_explained
-from lthkit.pruning.masks import Mask
+from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import name_of, network_name
 from lthkit.storage.snapshots import Snapshots
@@ -46,7 +46,8 @@ class Shared(TypedDict, total=False):
     steps: int | Sequence[int] | None
     recipe: Recipe
     scope: str
-    exclude: Sequence[str]
+    exclude: str | Sequence[str]
+    include: str | Sequence[str]
     folder: Path | str | None
     progress: Callable[[int], object] | None
     train: TrainFn
@@ -62,7 +63,9 @@ class Search:
         seed: of the initialisation; also of the data order unless `order_seed` is given.
         steps: instead of `recipe.steps`; where a driver says so, a list gives each training its own.
         recipe: how each training is done.
-        scope: "global" or "layerwise", see `pruning.prune`. exclude: parameters that are never pruned.
+        scope: "global" or "layerwise", see `pruning.prune`.
+        exclude: names or patterns of parameters that are never pruned. include: of those that are pruned though they
+            are not by default, embeddings say (see `pruning.prunable`).
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
@@ -76,7 +79,8 @@ class Search:
     steps: int | Sequence[int] | None = None
     recipe: Recipe = Recipe()  # noqa: RUF009  (frozen)
     scope: str = "global"
-    exclude: Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    include: str | Sequence[str] = ()
     folder: Path | str | None = None
     progress: Callable[[int], object] | None = None
     train: TrainFn = train
@@ -123,8 +127,10 @@ class Search:
         return new_network(self.model_fn, self.seed, self.data.device)
 
     def mask(self, model: nn.Module) -> Mask:
-        """Everything is kept; nothing is said of `exclude`."""
-        return Mask.ones(model, self.exclude)
+        """Everything is kept, what `include` names too; nothing is said of `exclude`."""
+        mask = Mask.ones(model, self.exclude, include=self.include)
+        tell_of_the_rest(mask, model)
+        return mask
 
     def config(self, model: nn.Module, recipe: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
         """All that decides the numbers of a search, `settings` being the driver's own. `model` has its initial weights.
@@ -141,6 +147,11 @@ class Search:
             "data": self.data.fingerprint,
             "device": self.data.device.type,
             "recipe": asdict(recipe),
+            **(
+                {"include": [self.include] if isinstance(self.include, str) else list(self.include)}
+                if self.include
+                else {}
+            ),
         }
 
     def working(
