@@ -6,6 +6,7 @@ all that decides what is done, as far as Python lets it be read (see `name_of`).
 
 from __future__ import annotations
 
+import copyreg
 import dis
 import enum
 import hashlib
@@ -296,7 +297,8 @@ def _object(value: Any, seen: _Seen) -> object:
     if callable(inner := getattr(value, "__dict__", {}).get("__wrapped__")):  # of lru_cache and its like
         return [kind.__qualname__, _plain(inner, seen)]
     try:
-        parts = value.__reduce_ex__(4)
+        reduce = copyreg.dispatch_table.get(kind)
+        parts: Any = reduce(value) if reduce else value.__reduce_ex__(4)
     except Exception as error:  # pickle's refusals have many types
         raise Nameless(f"It holds a {kind.__qualname__}, which cannot be described ({error}).") from error
     if isinstance(parts, str):

@@ -7,15 +7,19 @@ argument for all drivers is added here: a line in `Shared`, a field and its chec
 from __future__ import annotations
 
 import difflib
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import whole_seed
@@ -29,12 +33,14 @@ from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import check_kinds, train
 from lthkit.training.recipes import Recipe
+from lthkit.training.replicates import Meeting
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
 TrainFn = Callable[..., TrainResult]
 T = TypeVar("T")
 
+log = logging.getLogger("lthkit")
 _making = threading.Lock()
 
 
@@ -69,7 +75,8 @@ class Search:
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
-        train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one.
+        train: what trains; `training.train`, or that of a `replicates.Meeting`, which trains several seeds as one. One of
+            your own stands in the run's configuration by its name and code (see `storage.name_of`).
     """
 
     model_fn: ModelFn
@@ -137,8 +144,10 @@ class Search:
 
         A folder that another configuration made is refused: its rounds would pass for ours.
         """
+        train = {} if _is_plain_training(self.train) else {"train": name_of(self.train)}
         return {
             **settings,
+            **train,
             "seed": self.seed,
             "order": self.order,
             "model": name_of(self.model_fn),
@@ -222,7 +231,59 @@ def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.
     check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
     whole_seed(seed)
     with _making, device_explained(device):
-        return model_fn(seed=seed).to(device)
+        model = model_fn(seed=seed)
+        _see_to_the_seed(model_fn, seed, model)
+        return model.to(device)
+
+
+_seen: WeakSet[Any] = WeakSet()  # functions that make networks and that have been looked at
+
+
+def _see_to_the_seed(model_fn: ModelFn, seed: int, made: nn.Module) -> None:
+    """Call it twice more and compare: say, once, if one seed gives several networks, or several seeds the same."""
+    with suppress(TypeError):  # not every callable can be remembered
+        if model_fn in _seen:
+            return
+        _seen.add(model_fn)
+    first = _weights(made)
+    if not first:
+        return
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
+        again, other = (_weights(model_fn(seed=s)) for s in (seed, seed + 1))
+    name = getattr(model_fn, "__qualname__", None) or type(model_fn).__qualname__
+    if not _equal(first, again):
+        log.warning(
+            "%s ignores its seed: called twice with seed=%s it made two different networks. No run with it can be "
+            "repeated. Draw the weights from the seed, by torch.manual_seed(seed) before the layers are made, say.",
+            name,
+            seed,
+        )
+    elif _equal(first, other):
+        log.warning(
+            "%s ignores its seed: with seed=%s and seed=%s it made the same weights. Several seeds share one initialisation "
+            "then, and a re-initialised control is no control. Draw the weights from the seed.",
+            name,
+            seed,
+            seed + 1,
+        )
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    """The parameters that have values already, by name."""
+    return {n: p.detach() for n, p in model.named_parameters() if not is_lazy(p)}
+
+
+def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[n].cpu(), other[n].cpu()) for n in one)
+
+
+def _is_plain_training(function: Any) -> bool:
+    """True for `train` and what changes no number but for rounding: another `choice`, a meeting of several seeds."""
+    if isinstance(function, partial):
+        return (
+            _is_plain_training(function.func) and not function.args and function.keywords.keys() <= {"choice"}
+        )
+    return function is train or getattr(function, "__func__", None) is Meeting._train
 
 
 def check_function(name: str, given: Any, example: str) -> None:
