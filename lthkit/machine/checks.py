@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 
 def check_whole(name: str, value: Any, least: int) -> int:
@@ -42,9 +42,7 @@ def check_network(model: Any) -> None:
             "lthkit.models.lenet_300_100(seed=0)."
         )
     waiting = [
-        name
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
-        if isinstance(tensor, UninitializedTensorMixin)
+        name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if is_lazy(tensor)
     ]
     if waiting:
         raise ValueError(
