@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -17,6 +18,11 @@ def check_whole(name: str, value: Any, least: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}={value!r} was given; expected a whole number, {least} or more.")
     return int(value)
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy's as Python's, of exactly the same value; an array as a list; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def is_number(value: object) -> bool:

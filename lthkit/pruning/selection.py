@@ -9,12 +9,13 @@ import copy
 from collections.abc import Callable, Mapping
 from functools import reduce
 from math import inf
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, is_number
 from lthkit.pruning.masks import Mask
 
 
@@ -50,8 +51,9 @@ def prune(
         ValueError: bad fraction, scope, overrides; scores that are missing, misshaped, NaN or infinite.
         LayerCollapse: the guard leaves too few weights to remove.
     """
-    overrides = dict(overrides or {})
     check_request(mask, fraction, scope=scope, overrides=overrides)
+    fraction = float(fraction)  # numpy's float32 times a count would be rounded to float32
+    overrides = {name: float(value) for name, value in (overrides or {}).items()}
     _check_scores(mask, scores)
 
     if scope == "global":
@@ -83,6 +85,7 @@ def prune_to(
 ) -> Mask:
     """One shot to a density: keep `round(density * mask.total)` weights (of each layer, if layerwise)."""
     _check_fraction(density, "density")
+    density = float(density)
     _check_scope(scope)
     _check_scores(mask, scores)
     groups: list[tuple[str, ...]] = [tuple(mask)] if scope == "global" else [(name,) for name in mask]
@@ -121,8 +124,9 @@ def prune_iteratively(
     Raises:
         ValueError: density not between 0 and 1, rounds below 1, and what `prune_to` refuses.
     """
-    check_whole("rounds", rounds, 1)
+    rounds = check_whole("rounds", rounds, 1)
     _check_fraction(density, "density")
+    density = float(density)
     if not 0 < density < 1:
         raise ValueError(f"density={density} was given; expected a number between 0 and 1, such as 0.05.")
     mask = mask or Mask.ones(model)
@@ -146,7 +150,7 @@ def ladder(fraction: float, rounds: int) -> list[float]:
         ValueError: a fraction that is not from 0 to 1, rounds below 0.
     """
     _check_fraction(fraction, "fraction")
-    check_whole("rounds", rounds, 0)
+    rounds, fraction = check_whole("rounds", rounds, 0), float(fraction)
     return [(1 - fraction) ** r for r in range(rounds + 1)]
 
 
@@ -156,16 +160,12 @@ def fraction_for(density: float, rounds: int) -> float:
     Raises:
         ValueError: not 0 < density <= 1, rounds below 1.
     """
-    if (
-        not isinstance(density, int | float)
-        or not 0 < density <= 1
-        or not isinstance(rounds, int)
-        or rounds < 1
-    ):
+    whole = isinstance(rounds, Integral) and not isinstance(rounds, bool)
+    if not is_number(density) or not 0 < density <= 1 or not whole or rounds < 1:
         raise ValueError(
             f"density={density!r}, rounds={rounds!r} were given; expected 0 < density <= 1 and rounds >= 1, whole."
         )
-    return 1 - float(density ** (1 / rounds))
+    return 1 - float(float(density) ** (1 / int(rounds)))
 
 
 def _remove(
@@ -252,7 +252,7 @@ def _count(*masks: Tensor) -> int:
 
 
 def _check_fraction(value: float, name: str) -> None:
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"{name}={value!r} was given; expected a number from 0 to 1, such as 0.2 for 20 %.")
 
 

@@ -65,7 +65,11 @@ def save_round(folder: Path | str | None, this: Round) -> None:
         "shapes": this.mask.shapes(),
         "result": result,
     }
-    arrays = this.mask.pack(this.trained.model)
+    state = this.trained.model
+    if bits := [name for name, tensor in state.items() if tensor.dtype == torch.bfloat16]:
+        meta["bfloat16"] = bits  # which numpy does not have: kept as whole numbers
+        state = state | {name: state[name].view(torch.int16) for name in bits}
+    arrays = this.mask.pack(state)
     files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
 
 
@@ -82,6 +86,7 @@ def load_round(
     if meta.get("kind") != "round" or meta.get("round") != r:
         raise files.DamagedFile(f"{path} is not round {r} of a run.")
     mask, state = Mask.unpack(arrays, meta["shapes"], device)
+    state |= {name: state[name].view(torch.bfloat16) for name in meta.get("bfloat16", ())}
     result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
     try:
         rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)

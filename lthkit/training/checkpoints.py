@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lthkit.machine.checks import check_network, check_whole
+from lthkit.machine.checks import check_network, check_whole, prefix_explained
 from lthkit.machine.devices import device_explained
 from lthkit.storage import files
 from lthkit.training.optimizers import Optimizer
@@ -34,14 +34,18 @@ class Checkpoint:
     def of(cls, model: nn.Module, *, step: int = 0, optimizer: Optimizer | None = None) -> Checkpoint:
         """Copy the state of a model (buffers included) and, if given, of its optimizer. ValueError for a step below 0."""
         check_network(model)
-        check_whole("step", step, 0)
-        state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        step = check_whole("step", step, 0)
+        state = {name: tensor.detach().clone() for name, tensor in _state_of(model).items()}
         return cls(step, state, optimizer.state() if optimizer else None)
 
     @torch.no_grad()
     def restore(self, model: nn.Module) -> None:
-        """Copy weights and buffers into `model`, in place."""
-        state = model.state_dict()
+        """Copy weights and buffers into `model`, in place; a tied weight once.
+
+        Raises:
+            ValueError: a checkpoint of another model: other names, shapes or types, or two values for one tied weight.
+        """
+        state = _state_of(model)
         extra = [name for name in self.model if name not in state]
         lacking = [name for name in state if name not in self.model]
         misshaped = [
@@ -49,7 +53,20 @@ class Checkpoint:
             for name in state
             if name in self.model and state[name].shape != self.model[name].shape
         ]
-        if extra or lacking or misshaped:
+        mistyped = [
+            f"{name} {self.model[name].dtype} (model: {state[name].dtype})"
+            for name in state
+            if name in self.model and state[name].dtype != self.model[name].dtype
+        ]
+        first = {id(tensor): name for name, tensor in reversed(state.items())}
+        untied = [
+            f"{name} and {one}"
+            for name, tensor in state.items()
+            if (one := first[id(tensor)]) != name
+            and not (extra or lacking or misshaped or mistyped)
+            and not torch.allclose(self.model[name], self.model[one], rtol=0, atol=0, equal_nan=True)
+        ]
+        if extra or lacking or misshaped or mistyped or untied:
             raise ValueError(
                 "The checkpoint is for another model: "
                 + "; ".join(
@@ -58,13 +75,19 @@ class Checkpoint:
                         ("not in the model", extra),
                         ("not in the checkpoint", lacking),
                         ("other shape", misshaped),
+                        ("other type", mistyped),
+                        ("one Parameter in the model, two values in the checkpoint", untied),
                     )
                     if names
                 )
-                + ". Give a model made by the function that made the saved one."
+                + "."
+                + (
+                    prefix_explained(self.model, state)
+                    or " Give a model made by the function that made the saved one."
+                )
             )
-        for name, tensor in state.items():
-            tensor.copy_(self.model[name])
+        for name in first.values():
+            state[name].copy_(self.model[name])
 
     @property
     def fingerprint(self) -> str:
@@ -90,19 +113,34 @@ class Checkpoint:
             return unpack(arrays, meta, device)["checkpoint"]
 
 
+def _state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers themselves, by every name they have. ValueError for state that is no tensor."""
+    state: dict[str, Any] = model.state_dict(keep_vars=True)
+    if odd := [name for name, value in state.items() if not isinstance(value, Tensor)]:
+        raise ValueError(
+            f"{odd[0]} of {type(model).__name__} is state that is no tensor (get_extra_state); expected weights and buffers "
+            "only, because nothing else can be copied, saved and restored here."
+        )
+    return state
+
+
 def pack(checkpoints: Mapping[str, Checkpoint]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Checkpoints by name as arrays for one file, `name|model|parameter`, and what is left of them to describe."""
-    arrays = {
-        f"{name}|{group}|{key}": tensor.detach().cpu().numpy()
+    tensors = {
+        f"{name}|{group}|{key}": tensor.detach().cpu()
         for name, one in checkpoints.items()
         for group, tensors in (("model", one.model), ("optimizer", one.optimizer or {}))
         for key, tensor in tensors.items()
     }
-    steps = {name: one.step for name, one in checkpoints.items()}
-    return arrays, {
-        "steps": steps,
+    meta = {
+        "steps": {name: one.step for name, one in checkpoints.items()},
         "optimizers": [n for n, one in checkpoints.items() if one.optimizer is not None],
     }
+    # numpy has no bfloat16: its bits are kept as whole numbers
+    if bits := [label for label, tensor in tensors.items() if tensor.dtype == torch.bfloat16]:
+        meta["bfloat16"] = bits
+        tensors |= {label: tensors[label].view(torch.int16) for label in bits}
+    return {label: tensor.numpy() for label, tensor in tensors.items()}, meta
 
 
 def unpack(
@@ -116,7 +154,9 @@ def unpack(
         name, _, rest = label.partition("|")
         group, _, key = rest.partition("|")
         if name in groups:
-            groups[name][group][key] = torch.from_numpy(array).to(device)
+            tensor = torch.from_numpy(array)
+            bits = label in meta.get("bfloat16", ())
+            groups[name][group][key] = (tensor.view(torch.bfloat16) if bits else tensor).to(device)
     return {
         name: Checkpoint(
             meta["steps"][name], own["model"], own["optimizer"] if name in meta["optimizers"] else None

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset, augmentation, batches, crop_and_flip
 from lthkit.machine.checks import first_line
+from lthkit.machine.seeds import global_generators
 from lthkit.pruning.masks import Mask
 from lthkit.training.choices import PLAIN, Choice
+from lthkit.training.draws import Draws
 from lthkit.training.evaluation import explain_misfit
 from lthkit.training.gradients import Gradients, gradients_of
 from lthkit.training.optimizers import SGD, Adam, Optimizer
@@ -37,6 +39,8 @@ class Update:
         optimizer: None makes the recipe's, with its state at 0.
         choice: how to execute (see `choices`).
     """
+
+    recorded = False
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Update:
         else:
             self.gradients = gradients_of(net, precision=recipe.precision, written_out=choice.written_out)
         self.channels_last = choice.channels_last and not self.stacked
+        self.chance = Draws(self._model, data.device, self.seeds[0])
         self.per_epoch = len(data.train) // recipe.batch_size
         self._epoch = -1
         self._losses: list[Tensor] = []
@@ -72,15 +77,17 @@ class Update:
             self._epoch, self._order = epoch, self._order_of(epoch).to(self.data.device)
         draws = self._draws_of(step).to(self.data.device) if self.recipe.augment else None
         try:
-            self._losses.append(self._update(self._order[position], draws, self.recipe.lr_at(step)))
-        except (IndexError, RuntimeError) as error:
-            explain_misfit(self._model, self.data, error)
+            with self.chance.at(step):
+                self._losses.append(self._update(self._order[position], draws, self.recipe.lr_at(step)))
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            explain_misfit(self._model, self.data, error, images=self.recipe.batch_size)
             raise
 
     def mean_loss(self) -> list[float]:
         """Mean training loss of each replicate since this was last asked; the host waits for the device here."""
-        mean = torch.stack(self._losses).mean(0)
+        mean = torch.stack(self._losses).to(torch.promote_types(self._losses[0].dtype, torch.float32)).mean(0)
         self._losses.clear()
+        self.chance.look()
         return [float(x) for x in mean.reshape(-1)]
 
     def _update(self, rows: Tensor, draws: Tensor | None, lr: float | Tensor) -> Tensor:
@@ -95,10 +102,22 @@ class Update:
         if self.stacked:
             inputs, labels = inputs.unflatten(0, rows.shape), labels.view(rows.shape)
         loss, gradients = self.gradients(inputs, labels)
+        if self.recorded and any(g is None for g in gradients):
+            raise RuntimeError(
+                "the loss does not depend on some parameter, and a replay cannot count its updates"
+            )
         # Fused operators want a gradient to lie in memory as its parameter does; a convolution's may lie otherwise.
-        gradients = [_laid_out_as(p, g) for p, g in zip(self.optimizer.parameters, gradients, strict=True)]
-        if self._factors:
-            torch._foreach_mul_([gradients[i] for i in self._masked], self._factors)
+        gradients = [
+            None if g is None else _laid_out_as(p, g)
+            for p, g in zip(self.optimizer.parameters, gradients, strict=True)
+        ]
+        masked = [
+            (g, f)
+            for i, f in zip(self._masked, self._factors, strict=True)
+            if (g := gradients[i]) is not None
+        ]
+        if masked:
+            torch._foreach_mul_([g for g, _ in masked], [f for _, f in masked])
         self.optimizer.step(gradients, lr)
         return loss
 
@@ -144,6 +163,8 @@ class RecordedUpdate(Update):
     The host waits for nothing between two evaluations.
     """
 
+    recorded = True
+
     def __init__(self, net: nn.Module | Stack, data: Dataset, **arguments: Any) -> None:
         super().__init__(net, data, **arguments)
         device, epoch, augment = data.device, self._order_of(0), self.recipe.augment
@@ -157,6 +178,7 @@ class RecordedUpdate(Update):
         state = [*_tensors_of(net), *self.optimizer.tensors()]
         before, updates = [tensor.detach().clone() for tensor in state], self.optimizer.updates
         try:
+            self._refuse_draws()
             self._replay = record(self._one, self._position.zero_)
         finally:  # recording has trained a little
             with torch.no_grad():
@@ -188,6 +210,16 @@ class RecordedUpdate(Update):
         self._loss.zero_()
         self._count = 0
         return mean
+
+    def _refuse_draws(self) -> None:
+        """RuntimeError if the network draws random numbers: a replay would not know with which seed."""
+        drawing = self.chance.drawing
+        if drawing is None:
+            with global_generators(self.data.device) as drawn:
+                self._one()
+                drawing = drawn()
+        if drawing:
+            raise RuntimeError("the network draws random numbers, which are seeded step by step")
 
     def _one(self) -> None:
         draws = self._draws.index_select(0, self._position)[0] if self.recipe.augment else None
@@ -256,7 +288,9 @@ def _tensors_of(net: nn.Module | Stack) -> list[Tensor]:
 
 
 def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor itself, or a copy with the type and the memory layout of the parameter."""
+    """The tensor itself, or a copy with the type and the memory layout of the parameter; a sparse gradient dense."""
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
     if tensor.stride() == parameter.stride() and tensor.dtype == parameter.dtype:
         return tensor
     return torch.empty_like(parameter, requires_grad=False).copy_(tensor)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, check_whole, first_line
 from lthkit.machine.devices import autocast
+from lthkit.training.draws import Draws
 
 
 class Metrics(NamedTuple):
@@ -30,49 +31,91 @@ def evaluate(
     precision: str = "float32",
     channels_last: bool = False,
 ) -> Metrics:
-    """Loss and accuracy on "train", "validation" or "test", in large batches; the model's mode is as before afterwards.
+    """Loss and accuracy on "train", "validation" or "test", in large batches; every module's mode is as before afterwards.
 
-    channels_last: memory layout of the images, see `choices`; it changes rounding only.
+    Images come in float32; a network of another type casts them itself. What it draws itself, if it draws in evaluation
+    mode too, is the same at each call.
+
+    Args:
+        channels_last: memory layout of the images, see `choices`; it changes rounding only.
+
+    Raises:
+        ValueError: a network that does not fit the data, or that gives no single tensor [n, classes].
     """
     if split not in ("train", "validation", "test"):
         raise ValueError(f"split={split!r} was given; expected 'train', 'validation' or 'test'.")
     check_network(model)
-    check_whole("batch_size", batch_size, 1)
+    batch_size = check_whole("batch_size", batch_size, 1)
     part = getattr(data, split)
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     loss = torch.zeros((), device=data.device)
     correct = torch.zeros((), device=data.device, dtype=torch.int64)
-    with autocast(data.device, precision):
-        for images, labels in zip(part.images.split(batch_size), part.labels.split(batch_size), strict=True):
+    drawn = Draws(model, data.device, 0, training=False)
+    batches = zip(part.images.split(batch_size), part.labels.split(batch_size), strict=True)
+    try:
+        for number, (images, labels) in enumerate(batches):
             inputs = data.normalise(images)
             if channels_last:
                 inputs = inputs.contiguous(memory_format=torch.channels_last)
             try:
-                logits = model(inputs).float()
-                loss += F.cross_entropy(logits, labels, reduction="sum")
-            except (IndexError, RuntimeError) as error:
-                explain_misfit(model, data, error)
+                with autocast(data.device, precision), drawn.at(number):
+                    logits = one_tensor(model, model(inputs))
+                    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+                    loss = loss + F.cross_entropy(logits, labels, reduction="sum")
+            except (IndexError, RuntimeError, TypeError, ValueError) as error:
+                explain_misfit(model, data, error, images=len(images))
                 raise
             correct += (logits.argmax(1) == labels).sum()
-    model.train(was_training)
+    finally:
+        for module, training in modes:
+            module.training = training
     return Metrics(float(loss) / len(part), int(correct) / len(part))
 
 
-def explain_misfit(model: nn.Module, data: Dataset, error: Exception) -> None:
-    """After an error in a pass: ValueError if `model` takes no image of `data`, or has no output for some class.
+def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
+    """The outputs, if they are one tensor; ValueError if there are several, as with auxiliary heads."""
+    if isinstance(outputs, Tensor):
+        return outputs
+    several = f" of {len(outputs)}" if isinstance(outputs, tuple | list | dict) else ""
+    key = repr(next(iter(outputs))) if isinstance(outputs, dict) and outputs else "0"
+    mode = "training" if model.training else "evaluation"
+    raise ValueError(
+        f"{type(model).__name__} gives a {type(outputs).__name__}{several} in {mode} mode; expected one tensor "
+        f"[n, classes]. Wrap it in a module whose forward returns the one to be judged, self.network(x)[{key}] say."
+    )
+
+
+def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images: int = 1) -> None:
+    """After an error in a pass of so many images: ValueError if `model` takes no image of `data`, has no output for some
+    class, or wants more than one image in a batch.
 
     Looked at only then, with one image, so a step that is in order costs nothing more.
     """
     if "memory" in str(error):
         return
+    if "more than 1 value per channel" in str(error) or "more than 1 spatial element" in str(error):
+        raise ValueError(
+            f"{type(model).__name__} takes statistics from a batch (a norm layer does), and a batch of {images} has too few "
+            f"values for it ({first_line(error)}). Take another batch_size, so that every batch, the last one too, has "
+            "two images or more."
+        ) from error
+    if isinstance(error, ValueError):
+        return
     kind = f"{data.name} has {len(data.classes)} classes and images of {list(data.shape)}, float32 once normalised"
     remedy = "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."
+    if others := sorted(
+        {str(p.dtype) for p in model.parameters() if p.is_floating_point()} - {"torch.float32"}
+    ):
+        remedy = (
+            f"The network has parameters of {', '.join(others)}: take model.float(), or wrap it in a module whose forward "
+            "casts the images, self.network(x.double()) say."
+        )
     model.eval()
     try:
         with torch.no_grad():
-            outputs = model(data.normalise(data.train.images[:1]))
-    except (IndexError, RuntimeError) as refused:
+            outputs = one_tensor(model, model(data.normalise(data.train.images[:1])))
+    except (IndexError, RuntimeError, TypeError) as refused:
         raise ValueError(
             f"{type(model).__name__} does not take the images ({first_line(refused)}); {kind}. {remedy}"
         ) from error

@@ -7,39 +7,65 @@ the same order on the same numbers, so both ways give the same bits (tested); on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit.machine.devices import autocast, resolve_precision
+from lthkit.models import Network
+from lthkit.training.evaluation import one_tensor
 
-Gradients = Callable[[Tensor, Tensor], tuple[Tensor, list[Tensor]]]
+Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor | None]]]
+
+# The forward functions that are written out below; one that was replaced is not ours to write out.
+_FORWARDS = {kind: kind.forward for kind in (nn.Sequential, Network, nn.Flatten, nn.Linear, nn.ReLU)}
 
 
 def gradients_of(model: nn.Module, *, precision: str = "float32", written_out: bool = True) -> Gradients:
     """A function (inputs [n, ...], labels int64 [n]) -> (mean cross-entropy, gradients).
 
-    Gradients come in the order of `model.parameters()`, those that do not require one left out. What it returned for
-    one batch is overwritten by the next.
+    Gradients come in the order of `model.parameters()`, those that do not require one left out; None is that of a
+    parameter that the loss does not depend on. What it returned for one batch is overwritten by the next.
 
     Args:
         precision: see `devices.autocast`.
         written_out: False takes autograd for every network.
+
+    Raises:
+        ValueError: a parameter with a hook that runs after its gradient is accumulated, because none is; and, of the
+            function, a network that gives no single tensor, or one without a gradient.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    parameters = [p for _, p in named]
+    if hooked := [name for name, p in named if p._post_accumulate_grad_hooks]:
+        raise ValueError(
+            f"{hooked[0]} has a hook that runs after its gradient is accumulated (register_post_accumulate_grad_hook), and "
+            "here gradients are not accumulated, so it would never run. Remove it, or take parameter.register_hook, "
+            "which sees the gradient itself."
+        )
     device = parameters[0].device
-    layers = _plain_stack(model) if written_out else None
-    if layers and device.type == "cpu" and resolve_precision(device, precision) != "bfloat16":
-        return _WrittenOut(layers)
 
-    def by_autograd(inputs: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def by_autograd(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor | None]]:
         with autocast(device, precision):
-            loss = F.cross_entropy(model(inputs), labels)
-        return loss.detach(), list(torch.autograd.grad(loss, parameters))
+            loss = F.cross_entropy(one_tensor(model, model(inputs)), labels)
+        if not loss.requires_grad:
+            raise ValueError(
+                f"The outputs of {type(model).__name__} have no gradient; expected ones that depend on its parameters. "
+                "Does its forward detach them, or run under no_grad?"
+            )
+        return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    return by_autograd
+    layers = _plain_stack(model) if written_out else None
+    if not layers or device.type != "cpu" or resolve_precision(device, precision) == "bfloat16":
+        return by_autograd
+    if torch.is_autocast_enabled("cpu"):
+        return by_autograd
+    fast = _WrittenOut(layers)
+    if isinstance(next(iter(model.children())), nn.Flatten):
+        return fast
+    return lambda inputs, labels: (fast if inputs.ndim == 2 else by_autograd)(inputs, labels)
 
 
 class _WrittenOut:
@@ -70,19 +96,61 @@ class _WrittenOut:
 
 
 def _plain_stack(model: nn.Module) -> list[nn.Linear] | None:
-    """The linear layers of a network that is Flatten, then Linear and ReLU in turn, Linear last; else None."""
-    if not isinstance(model, nn.Sequential) or type(model).forward is not nn.Sequential.forward:
+    """The linear layers of a network that is Flatten, then Linear and ReLU in turn, Linear last; else None.
+
+    None too if anything in it is not as torch makes it: another class, a forward function that was replaced, a hook of
+    any kind, a parameter that is tied, frozen, computed, of another type or in another place than its layer has it.
+    """
+    if type(model) not in (nn.Sequential, Network) or not all(map(_as_made, model.modules())):
         return None
-    modules = list(model)
+    modules = list(model.children())
+    if len(modules) != len(model._modules) or _hooked_everywhere():
+        return None
     if modules and isinstance(modules[0], nn.Flatten):
+        if (modules[0].start_dim, modules[0].end_dim) != (1, -1):
+            return None
         modules = modules[1:]
     linear, between = modules[0::2], modules[1::2]
-    layers = [m for m in linear if type(m) is nn.Linear and m.bias is not None]
+    layers = [m for m in linear if isinstance(m, nn.Linear) and m.bias is not None]
     if len(layers) < len(linear) or len(linear) != len(between) + 1:
         return None
-    hooked = any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules())
-    trainable = all(p.requires_grad and p.is_floating_point() for p in model.parameters())
-    shared = len({id(layer) for layer in layers}) < len(layers)
-    if hooked or shared or not trainable or not all(type(m) is nn.ReLU for m in between):
+    if not all(isinstance(m, nn.ReLU) for m in between):
         return None
-    return layers
+    parameters = [p for layer in layers for p in (layer.weight, layer.bias)]
+    # Both lists hold each parameter once and in one order, or something is tied, added, or was taken off and put on again.
+    if [id(p) for p in model.parameters()] != [id(p) for p in parameters]:
+        return None
+    return layers if all(map(_plain_parameter, parameters)) else None
+
+
+def _as_made(module: nn.Module) -> bool:
+    kind = type(module)
+    hooks = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
+    return (
+        kind in _FORWARDS
+        and kind.forward is _FORWARDS[kind]
+        and not {"forward", "__call__", "_call_impl"} & vars(module).keys()
+        and module._compiled_call_impl is None
+        and not any(hooks)
+    )
+
+
+def _plain_parameter(parameter: Tensor) -> bool:
+    return (
+        type(parameter) is nn.Parameter
+        and parameter.requires_grad
+        and parameter.dtype == torch.float32
+        and parameter.is_contiguous()
+        and not parameter._backward_hooks
+    )
+
+
+def _hooked_everywhere() -> bool:
+    """True if hooks are registered for all modules of the process."""
+    names = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+    return any(getattr(nn.modules.module, f"_global_{name}") for name in names)

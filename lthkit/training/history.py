@@ -192,7 +192,7 @@ def training_config(
         "mask": mask.fingerprint if mask is not None else None,
         "data": data.fingerprint,
         "device": data.device.type,
-        "seed": seed,
+        "seed": int(seed),
         "recipe": asdict(recipe),
         "keep": sorted(keep),
     }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, whole_seed
 from lthkit.machine.devices import matrix_products, memory_explained, tiny_numbers_flushed
-from lthkit.pruning.masks import Mask
+from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import Choice, choose
@@ -43,7 +44,8 @@ def train(
     """Train `model` in place under `mask` and leave it with the weights of the last step.
 
     Args:
-        seed: of the data order and augmentation; the order is a function of (seed, epoch), so of the step.
+        seed: of the data order, of augmentation and of what the network draws itself, dropout say (see `draws`); all are
+            functions of the seed and the step.
         steps: shorthand for `recipe.steps`.
         start: begin from this checkpoint and its step instead of from the model as it is at step 0.
         momentum: "restore" takes the optimizer state of `start`, if it has one; "fresh" starts it at 0.
@@ -61,7 +63,7 @@ def train(
         Interrupted: Ctrl-C, where there is a folder; what was saved is named.
     """
     check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
-    whole_seed(seed)
+    seed = whole_seed(seed)
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     choice = choice or choose(model, data.device)
     first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
@@ -147,6 +149,7 @@ def check_arguments(
     check_kinds(**{n: v for n, v in (("mask", mask), ("start", start), ("choice", choice)) if v is not None})
     if mask is not None:
         mask.check(model)
+        tell_of_the_rest(mask, model)
 
 
 _KINDS: dict[str, tuple[type, str]] = {
@@ -171,9 +174,9 @@ def check_kinds(**given: Any) -> None:
 def steps_to_keep(keep: Iterable[int]) -> set[int]:
     """The steps as a set; ValueError if one is no whole number."""
     keep = set(keep) if isinstance(keep, Iterable) else keep
-    if not isinstance(keep, set) or not all(isinstance(step, int) for step in keep):
+    if not isinstance(keep, set) or not all(isinstance(step, Integral) for step in keep):
         raise ValueError(f"keep={keep!r} was given; expected whole numbers in a tuple, such as (0, 500).")
-    return keep
+    return {int(step) for step in keep}
 
 
 def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, images: int) -> None:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+from lthkit.machine.checks import prefix_explained
+
+T = TypeVar("T")
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("constant", "step", "cosine")
@@ -29,8 +34,12 @@ class Optimizer:
         }
         self.updates = 0
 
-    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
-        """One update with the given gradients, in the order of the parameters; lr may lie on the device, float32 []."""
+    def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
+        """One update with the given gradients, in the order of the parameters; lr may lie on the device, float32 [].
+
+        Where a gradient is None, because the loss does not depend on the parameter, the parameter and its state stay as
+        they are: no weight decay, no momentum.
+        """
         raise NotImplementedError
 
     def state(self) -> dict[str, Tensor]:
@@ -45,10 +54,11 @@ class Optimizer:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy a state that `state()` gave. ValueError if it belongs to another optimizer or model."""
         expected = {f"{kind}/{name}" for kind in self.kinds for name in self.names} | {"updates"}
-        if set(state) != expected:
+        if set(state) - {f"updates/{name}" for name in self.names} != expected:
             raise ValueError(
                 f"The optimizer state has {sorted(state)}, expected {sorted(expected)}: it comes from another optimizer "
                 "or another model. Rewind with momentum='fresh' to start without it."
+                + prefix_explained(state, expected)
             )
         for kind, buffers in self.buffers.items():
             for name, buffer in zip(self.names, buffers, strict=True):
@@ -79,19 +89,21 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay = momentum, weight_decay
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+    def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
         """g + wd w -> momentum buffer -> w."""
+        at, there = _present(gradients)
+        parameters = _picked(self.parameters, at)
         if self.weight_decay:
-            gradients = list(torch._foreach_add(gradients, self.parameters, alpha=self.weight_decay))
+            there = list(torch._foreach_add(there, parameters, alpha=self.weight_decay))
         if self.momentum:
-            buffers = self.buffers["momentum"]
+            buffers = _picked(self.buffers["momentum"], at)
             torch._foreach_mul_(buffers, self.momentum)
-            torch._foreach_add_(buffers, gradients)
-            gradients = buffers
+            torch._foreach_add_(buffers, there)
+            there = buffers
         if isinstance(lr, Tensor):
-            torch._foreach_sub_(self.parameters, torch._foreach_mul(gradients, lr))
+            torch._foreach_sub_(parameters, torch._foreach_mul(there, lr))
         else:
-            torch._foreach_add_(self.parameters, gradients, alpha=-lr)
+            torch._foreach_add_(parameters, there, alpha=-lr)
         self.updates += 1
 
 
@@ -112,34 +124,65 @@ class Adam(Optimizer):
         self.weight_decay, self.betas, self.eps = weight_decay, betas, eps
         device = self.parameters[0].device
         self.fused = hasattr(torch, "_fused_adam_") and device.type in ("cpu", "cuda")
-        self._step = torch.zeros(
-            (), dtype=torch.float32, device=device
-        )  # one count, shared by all parameters
+        self._step = torch.zeros((), dtype=torch.float32, device=device)  # one count for all parameters,
+        self._own: dict[int, Tensor] = {}  # but for those, by their place, that have missed an update
+        kinds: dict[torch.dtype, list[int]] = {}  # the fused kernel wants parameters of one type
+        for i, parameter in enumerate(self.parameters):
+            kinds.setdefault(parameter.dtype, []).append(i)
+        self._kinds = list(kinds.values())
+
+    def state(self) -> dict[str, Tensor]:
+        """As for any optimizer; `updates/parameter` is there for one that has missed some of the updates."""
+        own = {f"updates/{self.names[i]}": torch.tensor(int(n)) for i, n in self._own.items()}
+        return super().state() | own
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Copy a state, its step count included."""
+        """Copy a state, its step counts included."""
         super().load_state(state)
         self._step.fill_(self.updates)
+        own = {i: state.get(f"updates/{name}") for i, name in enumerate(self.names)}
+        self._own = {i: torch.full_like(self._step, float(n)) for i, n in own.items() if n is not None}
 
     def tensors(self) -> list[Tensor]:
-        """All tensors of the state themselves, the step count that lies on the device among them."""
-        return [*super().tensors(), self._step]
+        """All tensors of the state themselves, the step counts that lie on the device among them."""
+        return [*super().tensors(), self._step, *self._own.values()]
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+    def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
         """One bias-corrected update, in one pass over memory where torch has the fused kernel."""
+        at, there = _present(gradients)
+        if at is not None:
+            for i in set(range(len(gradients))) - set(at) - self._own.keys():
+                self._own[i] = torch.full_like(self._step, float(self.updates))
         self.updates += 1
+        self._step.add_(1)
+        for i, own in self._own.items():
+            if gradients[i] is not None:
+                own.add_(1)
+        if at is None and len(self._kinds) == 1 and not self._own:
+            self._update(None, there, [self._step] * len(there), lr)
+            return
+        for kind in self._kinds:
+            some = [i for i in kind if gradients[i] is not None]
+            if some:
+                counts = [self._own.get(i, self._step) for i in some]
+                self._update(some, [g for i in some if (g := gradients[i]) is not None], counts, lr)
+
+    def _update(
+        self, at: list[int] | None, gradients: list[Tensor], counts: list[Tensor], lr: float | Tensor
+    ) -> None:
+        """Update the parameters at these places, which have done so many updates, this one counted."""
         beta1, beta2 = self.betas
-        means, squares = self.buffers["mean"], self.buffers["square"]
+        parameters = _picked(self.parameters, at)
+        means, squares = _picked(self.buffers["mean"], at), _picked(self.buffers["square"], at)
         if self.fused:
-            self._step.add_(1)
             torch._fused_adam_(
-                self.parameters,
+                parameters,
                 gradients,
                 means,
                 squares,
                 [],
-                [self._step] * len(self.parameters),
+                counts,
                 lr=lr,
                 beta1=beta1,
                 beta2=beta2,
@@ -152,14 +195,27 @@ class Adam(Optimizer):
         if isinstance(lr, Tensor):
             lr = float(lr)
         if self.weight_decay:
-            gradients = list(torch._foreach_add(gradients, self.parameters, alpha=self.weight_decay))
+            gradients = list(torch._foreach_add(gradients, parameters, alpha=self.weight_decay))
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
         denominators = list(torch._foreach_sqrt(squares))
-        torch._foreach_div_(denominators, math.sqrt(1 - beta2**self.updates))
+        done = [self.updates if count is self._step else int(count) for count in counts]
+        torch._foreach_div_(denominators, [math.sqrt(1 - beta2**n) for n in done])
         torch._foreach_add_(denominators, self.eps)
-        torch._foreach_addcdiv_(self.parameters, means, denominators, value=-lr / (1 - beta1**self.updates))
+        torch._foreach_addcdiv_(parameters, means, denominators, [-lr / (1 - beta1**n) for n in done])
+
+
+def _present(gradients: Sequence[Tensor | None]) -> tuple[list[int] | None, list[Tensor]]:
+    """Places of the gradients that there are, None for all, and these gradients."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    if len(there) == len(gradients):
+        return None, there
+    return [i for i, gradient in enumerate(gradients) if gradient is not None], there
+
+
+def _picked(items: list[T], at: list[int] | None) -> list[T]:
+    return items if at is None else [items[i] for i in at]
 
 
 def learning_rate(

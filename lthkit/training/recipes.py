@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, plain
 from lthkit.machine.devices import PRECISIONS
 from lthkit.training.optimizers import OPTIMIZERS, SCHEDULES, learning_rate
 
@@ -50,6 +50,7 @@ class Recipe:
         ):
             if value not in choices:
                 raise ValueError(f"{name}={value!r} was given; expected one of {', '.join(choices)}.")
+        self._make_plain()
         for name in ("steps", "batch_size", "evaluate_every"):
             check_whole(name, getattr(self, name), 1)
         check_whole("warmup", self.warmup, 0)
@@ -85,6 +86,14 @@ class Recipe:
                     f"patience={self.patience} is shorter than evaluate_every={self.evaluate_every} steps; expected as "
                     "many or more, or None for no early stop."
                 )
+
+    def _make_plain(self) -> None:
+        """Numbers of numpy become Python's, of the same value: a recipe is part of a run's configuration."""
+        for field in fields(self):
+            value = plain(getattr(self, field.name))
+            if isinstance(value, tuple | list):
+                value = type(value)(plain(item) for item in value)
+            object.__setattr__(self, field.name, value)
 
     def lr_at(self, step: int) -> float:
         """Learning rate of update number `step`."""

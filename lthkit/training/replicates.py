@@ -277,20 +277,21 @@ def _newest_common(saved: Sequence[Snapshots]) -> int | None:
 
 
 def _stacked_state(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    if len({int(state["updates"]) for state in states}) > 1:
+    counts = [{n: int(t) for n, t in state.items() if n.startswith("updates")} for state in states]
+    if any(count != counts[0] for count in counts):
         raise ValueError(
             "The starts have done different numbers of updates; only equal ones can go on together."
         )
-    names = [name for name in states[0] if name != "updates"]
-    return {name: torch.stack([s[name] for s in states]) for name in names} | {
-        "updates": states[0]["updates"]
+    return {
+        name: tensor if name in counts[0] else torch.stack([state[name] for state in states])
+        for name, tensor in states[0].items()
     }
 
 
 def _state_of(optimizer: Optimizer, r: int) -> dict[str, torch.Tensor]:
     """The optimizer state of one replicate."""
     state = optimizer.state()
-    return {name: tensor if name == "updates" else tensor[r].clone() for name, tensor in state.items()}
+    return {n: tensor if n.startswith("updates") else tensor[r].clone() for n, tensor in state.items()}
 
 
 def _check_lists(count: int, *lists: Sequence[Any]) -> None:

@@ -6,6 +6,7 @@ bound by the launching of operators, R networks cost little more than one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from lthkit.machine.devices import autocast
+from lthkit.training.evaluation import one_tensor
 
 
 class Stack:
@@ -24,18 +26,22 @@ class Stack:
 
     def __init__(self, models: Sequence[nn.Module], *, precision: str = "float32") -> None:
         self.models, self.precision = list(models), precision
-        first = {name: tensor.shape for name, tensor in self.models[0].state_dict().items()}
+        first = _made_of(self.models[0])
         for r, model in enumerate(self.models):
-            shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-            if shapes != first:
-                odd = sorted(n for n in shapes.keys() | first.keys() if shapes.get(n) != first.get(n))
+            made = _made_of(model)
+            if odd := sorted(n for n in made.keys() | first.keys() if made.get(n) != first.get(n)):
                 raise ValueError(
                     f"Network {r} has another architecture than network 0 ({odd} differ); only networks of one "
                     "architecture can be stacked. Train it by itself."
                 )
+            if hooked := [n for n, p in model.named_parameters() if p._backward_hooks]:
+                raise ValueError(
+                    f"{hooked[0]} of network {r} has a hook on its gradient (register_hook), which a stack would not run. "
+                    "Remove it, or train the network by itself."
+                )
         trained = {name for name, p in self.models[0].named_parameters() if p.requires_grad}
-        states = [model.state_dict() for model in self.models]
-        stacked = {name: torch.stack([state[name].detach() for state in states]) for name in first}
+        states = [_own(model) for model in self.models]
+        stacked = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
         self.parameters = {n: t.requires_grad_() for n, t in stacked.items() if n in trained}
         self.buffers = {n: t for n, t in stacked.items() if n not in trained}
         self.device = next(iter(self.parameters.values())).device
@@ -45,25 +51,57 @@ class Stack:
 
         No loss depends on another replicate's weights, so the gradient of their sum holds the gradient of each.
         """
-        with autocast(self.device, self.precision):
-            losses = vmap(self._loss)(self.parameters, self.buffers, inputs, labels)
-        return losses.detach(), list(torch.autograd.grad(losses.sum(), list(self.parameters.values())))
+        try:
+            with autocast(self.device, self.precision):
+                losses = vmap(self._loss)(self.parameters, self.buffers, inputs, labels)
+        except RuntimeError as error:
+            if "randomness" not in str(error):
+                raise
+            raise ValueError(
+                f"{type(self.models[0]).__name__} draws random numbers (dropout does), which differ from network to network; "
+                "such networks cannot be stacked. Train each by itself, with lthkit.train."
+            ) from error
+        parameters = list(self.parameters.values())
+        return losses.detach(), list(torch.autograd.grad(losses.sum(), parameters, allow_unused=True))
 
     def _loss(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor, labels: Tensor
     ) -> Tensor:
-        return F.cross_entropy(functional_call(self.models[0], (parameters, buffers), (inputs,)), labels)
+        outputs = functional_call(self.models[0], (parameters, buffers), (inputs,))
+        return F.cross_entropy(one_tensor(self.models[0], outputs), labels)
 
     @torch.no_grad()
     def read(self) -> None:
         """Copy the networks' weights and buffers into the stack again."""
+        states = [_own(model) for model in self.models]
         for name, stacked in (self.parameters | self.buffers).items():
-            stacked.copy_(torch.stack([model.state_dict()[name] for model in self.models]))
+            stacked.copy_(torch.stack([state[name] for state in states]))
 
     @torch.no_grad()
     def write_back(self, replicates: Iterable[int]) -> None:
         """Copy the weights and buffers of these replicates into their networks."""
         for r in replicates:
-            for name, tensor in self.models[r].state_dict().items():
+            for name, tensor in _own(self.models[r]).items():
                 source = self.parameters if name in self.parameters else self.buffers
                 tensor.copy_(source[name][r])
+
+
+def _own(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a network's state, tied ones once, by their first name."""
+    first = {id(tensor): name for name, tensor in reversed(model.state_dict(keep_vars=True).items())}
+    return {name: t for name, t in model.state_dict(keep_vars=True).items() if first[id(t)] == name}
+
+
+def _made_of(model: nn.Module) -> dict[str, object]:
+    """What must be equal in networks that are stacked, because the code of the first one serves all."""
+    made: dict[str, object] = {
+        name: (tensor.shape, tensor.dtype, tensor.requires_grad) for name, tensor in _own(model).items()
+    }
+    for name, module in model.named_modules():
+        settings = {
+            key: value
+            for key, value in vars(module).items()
+            if isinstance(value, bool | int | float | str | tuple) or inspect.isroutine(value)
+        }
+        made[f"{name} ({type(module).__name__})"] = (type(module), module.extra_repr(), settings)
+    return made
