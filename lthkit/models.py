@@ -11,6 +11,7 @@ import difflib
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -152,7 +153,7 @@ def resnet_20(
         width: channels of the first three blocks; the later ones have two and four times as many.
     """
     c, _, _ = _image_shape("resnet-20", input_shape, smallest=4)
-    _positive("width", width)
+    width = _positive("width", width)
     layers: dict[str, nn.Module] = {}
     with torch.device("meta"):
         layers["conv1"] = nn.Conv2d(c, width, 3, padding=1, bias=False)
@@ -179,7 +180,7 @@ def vgg_16(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10, wi
         width: channels of the first stage; the later ones have 2, 4, 8 and 8 times as many.
     """
     before, _, _ = _image_shape("vgg-16", input_shape, smallest=16)
-    _positive("width", width)
+    width = _positive("width", width)
     layers: dict[str, nn.Module] = {}
     with torch.device("meta"):
         for stage, (factor, count) in enumerate([(1, 2), (2, 2), (4, 3), (8, 3), (8, 3)]):
@@ -217,16 +218,24 @@ def model_by_name(name: str) -> Callable[..., nn.Module]:
 
 
 def count_weights(model: nn.Module) -> int:
-    """Weights in linear and convolutional layers, the course's "100 %": no biases, no batch norm."""
-    return sum(m.weight.numel() for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d)))
+    """Weights in linear and convolutional layers of one of these networks, the course's "100 %": no biases, no batch norm."""
+    weights = {
+        id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d))
+    }
+    return sum(weights.values())
 
 
 def output_layer(model: nn.Module) -> str:
-    """Parameter name of the last linear layer's weight, such as "fc3.weight". ValueError if there is none."""
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not names:
+    """Parameter name of the last linear layer's weight, such as "fc3.weight"; of a tied one the first name, as in a mask.
+
+    ValueError if there is none.
+    """
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not layers:
         raise ValueError(f"{type(model).__name__} has no linear layer; expected a network that ends in one.")
-    return f"{names[-1]}.weight".removeprefix(".")
+    name, last = layers[-1]
+    first = (n for n, parameter in model.named_parameters() if parameter is last.weight)
+    return next(first, f"{name}.weight".removeprefix("."))
 
 
 def _glorot_std(weight: Tensor) -> float:
@@ -279,7 +288,7 @@ def reinitialize(model: nn.Module, *, seed: int) -> None:
 
 def _conv_net(name: str, pairs: int, seed: int, input_shape: Shape, classes: int, width: int) -> nn.Module:
     before, h, w = _image_shape(name, input_shape, smallest=2**pairs)
-    _positive("width", width)
+    width = _positive("width", width)
     layers: dict[str, nn.Module] = {}
     with torch.device("meta"):
         for pair in range(pairs):
@@ -314,7 +323,7 @@ def _image_shape(name: str, shape: Shape, *, smallest: int) -> Shape:
         c, h, w = shape
     except (TypeError, ValueError):
         c = h = w = 0
-    if not all(isinstance(n, int) and n > 0 for n in (c, h, w)):
+    if not all(isinstance(n, Integral) and n > 0 for n in (c, h, w)):
         raise ValueError(
             f"input_shape={shape!r} was given; expected (channels, height, width), such as (3, 32, 32)."
         )
@@ -323,10 +332,10 @@ def _image_shape(name: str, shape: Shape, *, smallest: int) -> Shape:
             f"{name} cannot take images of {h}x{w} (input_shape={shape!r}): its pooling needs at least "
             f"{smallest}x{smallest}. Enlarge the images or take lenet-300-100, which takes any size."
         )
-    return c, h, w
+    return int(c), int(h), int(w)
 
 
 def _positive(what: str, value: int) -> int:
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{what}={value!r} was given; expected a whole number of 1 or more.")
-    return value
+    return int(value)

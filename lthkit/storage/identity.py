@@ -349,6 +349,8 @@ def _more_of_layer(m: nn.Module, seen: _Seen) -> list[Any]:
     attributes = {n: v for n, v in vars(m).items() if n not in _OF_EVERY_MODULE}
     if _is_houses_own(type(m)) and _top(type(m).__module__) == "lthkit":
         attributes = {}  # `init` only, and that has done its work
+    elif hasattr(m, "_orig_mod"):
+        attributes = {}  # torch.compile's wrapper: how it is executed
     elif _is_houses_own(type(m)):
         told = type(m).extra_repr is not nn.Module.extra_repr and not isinstance(m, _UNTOLD)
         attributes = {n: v for n, v in attributes.items() if _counts(n, v, told=told)}

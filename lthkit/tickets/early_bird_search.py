@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import plain
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
@@ -117,6 +118,7 @@ def early_bird(
         TrainingDiverged: the loss is not finite. ValueError: arguments out of range, or `kind` unknown.
     """
     search = Search.of("early_bird", model_fn, data, shared)
+    density, window, threshold, max_epochs = map(plain, (density, window, threshold, max_epochs))
     if "train" in shared:
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
     rules = {"window": window, "threshold": threshold, "rule": rule}

@@ -13,7 +13,7 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import costs
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import snip
 from lthkit.pruning.selection import fraction_for, ladder, prune_to
@@ -53,12 +53,13 @@ def snip_then_imp(
         ValueError: not 0 < density < snip_density <= 1; rounds below 1; and what `imp`, `snip` and `draw` refuse.
     """
     search = Search.of("snip_then_imp", model_fn, data, shared)
+    snip_density, density = plain(snip_density), plain(density)
     numbers = all(isinstance(value, int | float) for value in (snip_density, density))
     if not numbers or not 0 < density < snip_density <= 1:
         raise ValueError(
             f"snip_density={snip_density!r}, density={density!r} were given; expected 0 < density < snip_density <= 1."
         )
-    check_whole("rounds", rounds, 1)
+    rounds = check_whole("rounds", rounds, 1)
     model = search.network()
     mask = search.mask(model)
     if snip_density < 1:

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
@@ -56,17 +56,22 @@ def imp(
             steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
     """
     search = Search.of("imp", model_fn, data, shared)
-    check_whole("rounds", rounds, 0)
+    rounds = check_whole("rounds", rounds, 0)
     check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     fractions = one_each(fraction, rounds, "fraction")
+    fraction = fractions if isinstance(plain(fraction), Sequence) else plain(fraction)
     recipes = search.recipes(rounds + 1)
-    check_rewind(rewind_step, recipes)
+    rewind_step = check_rewind(rewind_step, recipes)
     model = search.network()
     first = _first_mask(search, model, mask)
     for part in fractions:  # refused now, not after the dense training
         check_request(first, part, scope=search.scope, overrides=overrides)
     settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
-    settings |= {"scope": search.scope, "overrides": dict(overrides or {}), "exclude": list(search.exclude)}
+    settings |= {
+        "scope": search.scope,
+        "overrides": {n: plain(v) for n, v in (overrides or {}).items()},
+        "exclude": list(search.exclude),
+    }
     settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
     settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
     with search.working("imp", partial(search.config, model, recipes[0], settings)) as place:

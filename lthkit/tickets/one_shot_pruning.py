@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Unpack
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import plain
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
 from lthkit.storage.identity import name_of
@@ -33,13 +34,15 @@ def one_shot(
         shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train (see `Search`).
     """
     search = Search.of("one_shot", model_fn, data, shared)
+    densities = plain(densities)
     if not isinstance(densities, Sequence) or not densities:
         raise ValueError(
             f"densities={densities!r} was given; expected one or more, such as (0.5, 0.2, 0.05)."
         )
     check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     recipe = search.one_recipe()
-    check_rewind(rewind_step, [recipe])
+    densities = [plain(density) for density in densities]
+    rewind_step = check_rewind(rewind_step, [recipe])
     model = search.network()
     everything = search.mask(model)
     for density in densities:  # refused now, not after the dense training

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.checks import plain
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
@@ -44,6 +45,7 @@ def retrain(
         raise TypeError(
             f"weights_from is a {type(weights_from).__name__}; expected a Checkpoint, such as Checkpoint.of(model)."
         )
+    lr_from = plain(lr_from)
     if lr_from is not None and not isinstance(lr_from, int):
         raise ValueError(
             f"lr_from={lr_from!r} was given; expected a whole number, the step to take the rate from."
@@ -51,7 +53,7 @@ def retrain(
     start = weights_from
     if lr_from is not None and lr_from != weights_from.step:
         start = Checkpoint(lr_from, weights_from.model)
-    model = model_fn(seed=0).to(data.device)
+    model = new_network(model_fn, 0, data.device)
     return train(
         model,
         data,

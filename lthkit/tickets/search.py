@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import difflib
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
-from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import whole_seed
+from lthkit.machine.checks import check_network, plain, whole_seed
 from lthkit.machine.devices import device_explained
+from lthkit.machine.seeds import drawing_alone, global_generators
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
-from lthkit.storage.identity import name_of, network_name
+from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.training.checkpoints import Checkpoint
@@ -41,7 +40,8 @@ TrainFn = Callable[..., TrainResult]
 T = TypeVar("T")
 
 log = logging.getLogger("lthkit")
-_making = threading.Lock()
+
+_asked: set[str] = set()  # functions whose use of their seed has been looked at
 
 
 class Shared(TypedDict, total=False):
@@ -111,7 +111,7 @@ class Search:
                         else f"beside its own it takes {', '.join(known)}."
                     )
                 )
-        search = cls(model_fn, data, **shared)
+        search = cls(model_fn, data, **{name: plain(value) for name, value in shared.items()})
         check_kinds(data=search.data, recipe=search.recipe)
         return search
 
@@ -131,7 +131,8 @@ class Search:
 
     def network(self) -> nn.Module:
         """The network with its initial weights, on the device of the data."""
-        return new_network(self.model_fn, self.seed, self.data.device)
+        model = new_network(self.model_fn, self.seed, self.data.device)
+        return model
 
     def mask(self, model: nn.Module) -> Mask:
         """Everything is kept, what `include` names too; nothing is said of `exclude`."""
@@ -229,52 +230,43 @@ def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
 def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.Module:
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
     check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
-    whole_seed(seed)
-    with _making, device_explained(device):
+    seed = whole_seed(seed)
+    with drawing_alone, device_explained(device):
         model = model_fn(seed=seed)
-        _see_to_the_seed(model_fn, seed, model)
+        check_network(model)
+        _tell_of_a_seed_that_does_nothing(model_fn, seed, torch.device(device))
         return model.to(device)
 
 
-_seen: WeakSet[Any] = WeakSet()  # functions that make networks and that have been looked at
+def _tell_of_a_seed_that_does_nothing(model_fn: ModelFn, seed: int, device: torch.device) -> None:
+    """Say in the log, once for a function, if `model_fn` makes the same weights whatever its seed.
 
-
-def _see_to_the_seed(model_fn: ModelFn, seed: int, made: nn.Module) -> None:
-    """Call it twice more and compare: say, once, if one seed gives several networks, or several seeds the same."""
-    with suppress(TypeError):  # not every callable can be remembered
-        if model_fn in _seen:
-            return
-        _seen.add(model_fn)
-    first = _weights(made)
-    if not first:
+    It is asked twice, with two seeds, each time from one state of torch's global generators: a function that only draws
+    from these makes another network at each call, though not by its seed.
+    """
+    try:
+        name = name_of(model_fn)
+    except Nameless:
+        name = str(getattr(model_fn, "__qualname__", type(model_fn).__qualname__))
+    if name in _asked:
         return
-    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
-        again, other = (_weights(model_fn(seed=s)) for s in (seed, seed + 1))
-    name = getattr(model_fn, "__qualname__", None) or type(model_fn).__qualname__
-    if not _equal(first, again):
+    _asked.add(name)
+    states = []
+    try:
+        for other in (seed, seed + 1):
+            with global_generators(device):
+                states.append([p.detach() for p in model_fn(seed=other).parameters()])
+    except Exception:  # a function of some seeds only makes no statement about the others
+        return
+    first, second = states
+    if first and len(first) == len(second) and all(map(torch.equal, first, second)):
         log.warning(
-            "%s ignores its seed: called twice with seed=%s it made two different networks. No run with it can be "
-            "repeated. Draw the weights from the seed, by torch.manual_seed(seed) before the layers are made, say.",
-            name,
-            seed,
-        )
-    elif _equal(first, other):
-        log.warning(
-            "%s ignores its seed: with seed=%s and seed=%s it made the same weights. Several seeds share one initialisation "
-            "then, and a re-initialised control is no control. Draw the weights from the seed.",
+            "%s makes the same weights for seed %d and seed %d, so it seems to ignore its seed: seeds then differ in data "
+            "order only. Draw the weights under torch.manual_seed(seed), or from a generator of that seed.",
             name,
             seed,
             seed + 1,
         )
-
-
-def _weights(model: nn.Module) -> dict[str, Tensor]:
-    """The parameters that have values already, by name."""
-    return {n: p.detach() for n, p in model.named_parameters() if not is_lazy(p)}
-
-
-def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[n].cpu(), other[n].cpu()) for n in one)
 
 
 def _is_plain_training(function: Any) -> bool:
@@ -292,22 +284,24 @@ def check_function(name: str, given: Any, example: str) -> None:
         raise TypeError(f"{name} is a {type(given).__name__}; expected a function, such as {example}.")
 
 
-def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> None:
-    """ValueError unless every training has a step `rewind_step` and something left to do after it."""
+def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> int:
+    """The step as an int. ValueError unless every training has a step `rewind_step` and something left to do after it."""
     shortest = min(recipe.steps for recipe in recipes)
-    if not isinstance(rewind_step, int) or not 0 <= rewind_step < shortest:
+    if not isinstance(rewind_step, Integral) or not 0 <= rewind_step < shortest:
         raise ValueError(
             f"rewind_step={rewind_step} was given, but a training has {shortest} steps; expected 0 to {shortest - 1}."
         )
+    return int(rewind_step)
 
 
 def one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:
-    """A list of n values: those given, or n times the one given."""
+    """A list of n values: those given, or n times the one given; numbers of numpy's as Python's."""
+    value = plain(value)
     if not isinstance(value, Sequence):
         return [value] * n
     if len(value) != n:
         raise ValueError(f"{name} has {len(value)} entries: {list(value)}; expected {n}, or a single number.")
-    return list(value)
+    return [plain(each) for each in value]
 
 
 def if_given(folder: Path | str | Snapshots | None) -> dict[str, Any]:
