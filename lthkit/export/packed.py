@@ -8,9 +8,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from lthkit.export.csr import compressed_rows
+from lthkit.machine.checks import prefix_explained
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 
@@ -40,21 +42,31 @@ def load_packed(path: Path | str, model: nn.Module) -> Mask:
     Raises:
         FileNotFoundError: there is no such file.
         files.DamagedFile: it is truncated, altered, or holds something else.
-        ValueError: it holds a ticket of another network; names and shapes are compared.
+        ValueError: it holds a ticket of another network; names, shapes and types are compared, and tied weights.
     """
     arrays, meta = files.load_arrays(path)
     if meta.get("kind") != _KIND:
         raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a {_KIND}.")
     mask, state = Mask.unpack(arrays, meta["shapes"])
     state |= {name: state[first] for name, first in meta.get("same", {}).items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}
     if wanted != found:
         odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise ValueError(
-            f"{Path(path).name} holds a ticket of another network; these differ in name or shape: {', '.join(odd)}. "
-            "Give a model made by the function that made the saved one."
+            f"{Path(path).name} holds a ticket of another network; these differ in name, shape or type: "
+            f"{', '.join(odd)}."
+            + (
+                prefix_explained(found, wanted)
+                or " Give a model made by the function that made the saved one."
+            )
         )
+    for name, first in _once(model)[1].items():
+        if not torch.equal(state[name], state[first]):
+            raise ValueError(
+                f"{name} and {first} are one tied weight in this model, and {Path(path).name} has two values for it. Give a "
+                "model made by the function that made the saved one."
+            )
     model.load_state_dict(state)
     return mask
 
