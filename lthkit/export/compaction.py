@@ -101,14 +101,23 @@ def _shrink(one: _Layer, two: _Layer) -> bool:
 
 
 def _layers(model: nn.Module, mask: Mask) -> list[_Layer]:
-    if not isinstance(model, nn.Sequential):
+    if not isinstance(model, nn.Sequential) or type(model).forward is not nn.Sequential.forward:
         raise ValueError(
-            f"{type(model).__name__} is no nn.Sequential; expected a plain stack of layers, such as LeNet-300-100 or Conv-2."
+            f"{type(model).__name__} is no nn.Sequential, or has a forward of its own; expected a plain stack of layers, such "
+            "as LeNet-300-100 or Conv-2. For other networks see lthkit.export.save_packed and to_csr."
         )
     layers: list[_Layer] = []
+    if model._forward_hooks or model._forward_pre_hooks or "forward" in vars(model):
+        raise ValueError(
+            f"{type(model).__name__} has hooks, which would be lost; remove them first, handle.remove()."
+        )
     for name, module in model._modules.items():
         if module is None or type(module) not in _SUPPORTED:
             _refuse(name, module, "it is not supported")
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+            _refuse(
+                name, module, "it has hooks, or a forward of its own, which would be lost; remove them first"
+            )
         if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) != (1, -1):
             _refuse(name, module, "it must flatten everything but the batch")
         if isinstance(module, nn.Conv2d) and module.groups != 1:
@@ -116,6 +125,8 @@ def _layers(model: nn.Module, mask: Mask) -> list[_Layer]:
         if isinstance(module, nn.Linear | nn.Conv2d):
             if any(layer.module is module for layer in layers):
                 _refuse(name, module, "it is used twice")
+            if any(layer.module.weight is module.weight for layer in layers):
+                _refuse(name, module, "its weight is tied to that of another layer")
             before = layers[-1] if layers else None
             spatial = before is not None and isinstance(before.module, nn.Conv2d)
             flat = before is not None and any(isinstance(m, nn.Flatten) for m in before.after)

@@ -26,14 +26,15 @@ class CSRLinear(nn.Module):
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, in] -> [n, out].
+        """[..., in] -> [..., out].
 
         The sparse matrix stands on the left, so the images are columns. Between two such layers the transposes
         are views and cost nothing; `F.linear` with a CSR weight was 1.4 to 4.5 times slower at 256 images
         (torch 2.14, one thread of a CPU).
         """
-        y = self.weight @ x.T
-        return (y if self.bias is None else y + self.bias[:, None]).T
+        y = self.weight @ x.flatten(0, -2).T if x.ndim > 2 else self.weight @ x.T
+        y = (y if self.bias is None else y + self.bias[:, None]).T
+        return y.unflatten(0, x.shape[:-1]) if x.ndim > 2 else y
 
     def extra_repr(self) -> str:
         rows, columns = self.weight.shape
@@ -43,23 +44,56 @@ class CSRLinear(nn.Module):
 def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
     """A copy of `model`, for inference, that stores and multiplies only the kept weights of its linear layers.
 
-    Convolutions, and layers that the mask leaves out, stay dense, with 0 at removed places: torch has no sparse
-    convolution. The outputs are those of the masked model up to rounding, because sums are taken in another order.
+    Convolutions, layers that the mask leaves out, and layers of which another module takes the weight itself (within
+    `nn.TransformerEncoderLayer` and attention, and any subclass of `nn.Linear`) stay dense, with 0 at removed places:
+    torch has no sparse convolution. The outputs are those of the masked model up to rounding, because sums are taken
+    in another order.
 
     Raises:
-        ValueError: the mask belongs to another model.
+        ValueError: the mask belongs to another model; a layer has hooks, which would be lost, or a type that torch does
+            not multiply in CSR; no layer to make sparse.
     """
+    mask.check(model)
     sparse = copy.deepcopy(model).eval().requires_grad_(False)
     mask.apply_(sparse)
-    for name, module in list(sparse.named_modules()):
-        key = f"{name}.weight" if name else "weight"
-        if isinstance(module, nn.Linear) and key in mask:
-            layer = CSRLinear(_csr(module.weight, mask[key]), module.bias)
-            if not name:
-                return layer
-            parent, _, last = name.rpartition(".")
-            setattr(sparse.get_submodule(parent), last, layer)
+    names = {id(parameter): name for name, parameter in sparse.named_parameters()}
+    inside = {id(m) for part in sparse.modules() if isinstance(part, _TAKE_WEIGHTS) for m in part.modules()}
+    layers = [
+        (name, module, names[id(module.weight)])
+        for name, module in sparse.named_modules(remove_duplicate=False)
+        if type(module) is nn.Linear and id(module) not in inside and names.get(id(module.weight)) in mask
+    ]
+    if not layers:
+        raise ValueError(
+            f"{type(model).__name__} has no linear layer of its own that the mask speaks about, and only such layers have a "
+            "CSR form; expected one, such as in LeNet-300-100. For other networks see lthkit.export.save_packed."
+        )
+    made: dict[int, CSRLinear] = {}
+    for name, module, key in layers:
+        _check(name, module)
+        layer = made.setdefault(id(module), CSRLinear(_csr(module.weight, mask[key]), module.bias))
+        if not name:
+            return layer
+        parent, _, last = name.rpartition(".")
+        setattr(sparse.get_submodule(parent), last, layer)
     return sparse
+
+
+_TAKE_WEIGHTS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.MultiheadAttention)
+
+
+def _check(name: str, layer: nn.Linear) -> None:
+    """ValueError if a linear layer has no CSR form that does the same."""
+    if layer.weight.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"{name or 'the network'} (Linear) is {layer.weight.dtype}, in which torch has no CSR product; expected float32 "
+            "or float64. Convert it first: model.float()."
+        )
+    if layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer):
+        raise ValueError(
+            f"{name or 'the network'} (Linear) has hooks, or a forward of its own, which its CSR form would not run; "
+            "expected a plain layer. Remove them first, handle.remove(), or make them layers of their own."
+        )
 
 
 def compressed_rows(weight: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lthkit.machine.checks import check_whole, first_line
+from lthkit.machine.checks import check_network, check_whole, first_line
 from lthkit.storage import files
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -40,37 +40,90 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
     Args:
         shape: of one input, without the batch: (channels, height, width).
 
+    The file is run once before it is kept, with batches of one and of three, and must give what the model gives.
+
     Raises:
         ModuleNotFoundError: a package is missing, or torch is older than 2.5; the text has the line that installs it.
-        ValueError: the model does not take inputs of this shape.
+        ValueError: the model does not take inputs of this shape, gives other than one tensor, or cannot be exported so that
+            onnxruntime computes the same.
     """
-    model = copy.deepcopy(model).cpu().eval()
+    check_network(model)
+    copied = copy.deepcopy(_unwrapped(model)).cpu().eval()
+    name = type(copied).__name__
+    dtype = next((p.dtype for p in copied.parameters()), torch.float32)
+    example = torch.zeros(2, *shape, dtype=dtype)
     try:
-        dtype = next((p.dtype for p in model.parameters()), torch.float32)
-        example = torch.zeros(2, *shape, dtype=dtype)
         with torch.no_grad():
-            model(example)
-    except (RuntimeError, TypeError) as error:
+            outputs = copied(example)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ValueError(
             f"The model does not take inputs of shape {shape}: {first_line(error)}. Expected the shape of one input "
             "without the batch, such as (1, 28, 28)."
         ) from error
+    if not isinstance(outputs, Tensor):
+        raise ValueError(
+            f"{name} gives a {type(outputs).__name__}; expected one tensor [n, ...]. Wrap it in a module whose forward "
+            "returns the output that is wanted."
+        )
     if missing := missing_for_onnx():
         raise ModuleNotFoundError(missing)
-    with warnings.catch_warnings():  # about the exporter's own inside
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            opset_version=18,
-            input_names=["images"],
-            output_names=["outputs"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-        )
+    try:
+        with warnings.catch_warnings():  # about the exporter's own inside
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                copied,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=18,
+                input_names=["images"],
+                output_names=["outputs"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        why = str(error.__cause__ or error).strip().splitlines()[0]
+        raise ValueError(
+            f"{name} cannot be exported: {why}. torch.export must be able to follow its forward: expected operations on "
+            "tensors, and no decision by values. Change that part, or save the ticket with lthkit.export.save_packed."
+        ) from error
     assert program is not None
-    return files.write_bytes(path, program.model_proto.SerializeToString())
+    content = program.model_proto.SerializeToString()
+    _check(content, copied, shape)
+    return files.write_bytes(path, content)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside `torch.compile` and DataParallel, which is what is to be exported."""
+    while isinstance(inside := getattr(model, "_orig_mod", getattr(model, "module", None)), nn.Module):
+        if not isinstance(model, nn.DataParallel) and not hasattr(model, "_orig_mod"):
+            break
+        model = inside
+    return model
+
+
+@torch.no_grad()
+def _check(content: bytes, model: nn.Module, shape: Sequence[int]) -> None:
+    """ValueError unless the file computes what the model does, for batches of other sizes than the exported one too."""
+    dtype = next((p.dtype for p in model.parameters()), torch.float32)
+    generator, name = torch.Generator().manual_seed(0), type(model).__name__
+    refusal = f"{name} cannot be exported so that onnxruntime computes the same: "
+    remedy = (
+        ". Look for layers that take no other batch than the exported one, or that ONNX does not have; expected float32 "
+        "layers (model.float()). Or save the ticket with lthkit.export.save_packed."
+    )
+    for n in (1, 3):
+        images = torch.randn(n, *shape, generator=generator).to(dtype)
+        expected = model(images)
+        try:
+            outputs = _session(content)(images)
+        except Exception as error:  # its errors have no common public class
+            raise ValueError(f"{refusal}{first_line(error)}{remedy}") from error
+        wide = expected.double()
+        scale = {torch.float32: 1e-3, torch.float64: 1e-6}.get(dtype, 0.1)
+        if outputs.shape != expected.shape or not bool(
+            ((outputs.double() - wide).abs() <= scale * (wide.abs().max() + 1e-6)).all()
+        ):
+            raise ValueError(f"{refusal}for a batch of {n} its outputs are others{remedy}")
 
 
 def run_onnx(path: Path | str, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
@@ -86,16 +139,21 @@ def run_onnx(path: Path | str, *, threads: int = 1) -> Callable[[Tensor], Tensor
     check_whole("threads", threads, 1)
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {path}; expected one that to_onnx wrote.")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return _session(Path(path).read_bytes(), threads=threads)
     except Exception as error:  # its errors have no common public class
         raise files.DamagedFile(
             f"{path} is not an ONNX file that can be run ({type(error).__name__})."
         ) from error
+
+
+def _session(content: bytes, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4  # what goes wrong is raised
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
     def run(images: Tensor) -> Tensor:

@@ -8,9 +8,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lthkit.export.csr import compressed_rows
+from lthkit.machine.checks import prefix_explained
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 
@@ -20,13 +22,16 @@ _KIND = "packed ticket"
 def save_packed(path: Path | str, model: nn.Module, mask: Mask) -> Path:
     """Write the masked `model` to one `.npz` file: mask bits, kept values, all other state whole, and a checksum.
 
-    Values keep their dtype. What `model` has at removed places is not written; `load_packed` puts 0 there.
+    Values keep their dtype. What `model` has at removed places is not written; `load_packed` puts 0 there. A tied weight is
+    written once.
 
     Raises:
         ValueError: the mask belongs to another model.
     """
     mask.check(model)
-    return files.save_arrays(path, mask.pack(model.state_dict()), {"kind": _KIND, "shapes": mask.shapes()})
+    state, same = _once(model)
+    meta = {"kind": _KIND, "shapes": mask.shapes()} | ({"same": same} if same else {})
+    return files.save_arrays(path, mask.pack(state), meta)
 
 
 def load_packed(path: Path | str, model: nn.Module) -> Mask:
@@ -37,20 +42,31 @@ def load_packed(path: Path | str, model: nn.Module) -> Mask:
     Raises:
         FileNotFoundError: there is no such file.
         files.DamagedFile: it is truncated, altered, or holds something else.
-        ValueError: it holds a ticket of another network; names and shapes are compared.
+        ValueError: it holds a ticket of another network; names, shapes and types are compared, and tied weights.
     """
     arrays, meta = files.load_arrays(path)
     if meta.get("kind") != _KIND:
         raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a {_KIND}.")
     mask, state = Mask.unpack(arrays, meta["shapes"])
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    state |= {name: state[first] for name, first in meta.get("same", {}).items()}
+    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}
     if wanted != found:
         odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise ValueError(
-            f"{Path(path).name} holds a ticket of another network; these differ in name or shape: {', '.join(odd)}. "
-            "Give a model made by the function that made the saved one."
+            f"{Path(path).name} holds a ticket of another network; these differ in name, shape or type: "
+            f"{', '.join(odd)}."
+            + (
+                prefix_explained(found, wanted)
+                or " Give a model made by the function that made the saved one."
+            )
         )
+    for name, first in _once(model)[1].items():
+        if not torch.equal(state[name], state[first]):
+            raise ValueError(
+                f"{name} and {first} are one tied weight in this model, and {Path(path).name} has two values for it. Give a "
+                "model made by the function that made the saved one."
+            )
     model.load_state_dict(state)
     return mask
 
@@ -66,8 +82,9 @@ def sizes(model: nn.Module, mask: Mask) -> dict[str, int]:
         ValueError: the mask belongs to another model.
     """
     mask.check(model)
-    packed = mask.pack(model.state_dict())
-    whole = {n: np.asarray(t.detach().cpu().numpy()) for n, t in model.state_dict().items()}
+    state, _ = _once(model)
+    packed = mask.pack(state)
+    whole = {n: np.asarray(t.detach().cpu().numpy()) for n, t in state.items()}
     dense, csr = dict(whole), {name: a for name, a in whole.items() if name not in mask}
     for name, kept in mask.items():
         weight = model.get_parameter(name)
@@ -81,6 +98,17 @@ def sizes(model: nn.Module, mask: Mask) -> dict[str, int]:
             content = path.read_bytes()
             bytes_of |= {name: len(content), f"{name}, zlib": len(zlib.compress(content, 9))}
     return bytes_of
+
+
+def _once(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The state with each tensor once, and the first name of what has several (a tied weight): name -> first name."""
+    state, same, first = {}, {}, dict[int, str]()
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if first.setdefault(id(tensor), name) == name:
+            state[name] = tensor.detach()
+        else:
+            same[name] = first[id(tensor)]
+    return state, same
 
 
 def mask_floor(mask: Mask) -> float:

@@ -25,12 +25,15 @@ from lthkit.storage.folders import (
     open_run,
     working_in,
 )
+from lthkit.storage.identity import (
+    Nameless,
+    name_of,
+    network_name,
+)
 from lthkit.storage.records import (
     Row,
     canonical,
     environment,
-    name_of,
-    network_name,
     processor,
     read_table,
     run_id,
@@ -47,6 +50,7 @@ __all__ = [
     "CannotWrite",
     "DamagedFile",
     "Interrupted",
+    "Nameless",
     "Row",
     "RunBusy",
     "RunMismatch",

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -117,8 +118,24 @@ def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
     if before != config:
         keys = sorted(k for k in before.keys() | config.keys() if before.get(k) != config.get(k))
         differences = "; ".join(f"{k}: {before.get(k)!r} there, {config.get(k)!r} now" for k in keys)
-        raise RunMismatch(f"{folder} holds another run ({differences}). Choose another folder, or delete it.")
+        changed = any(_same_function(before.get(k), config.get(k)) for k in keys)
+        raise RunMismatch(
+            f"{folder} holds another run ({differences}). Choose another folder, or delete it."
+            + (
+                " The function has the same name; its code is another, or what it holds: numbers, objects, also a list "
+                "that it writes to."
+                if changed
+                else ""
+            )
+        )
     return folder
+
+
+def _same_function(one: object, other: object) -> bool:
+    """True for two names as `name_of` gives them that differ only in the digits."""
+    return all(isinstance(n, str) and re.search("-[0-9a-f]{6}$", n) for n in (one, other)) and (
+        str(one)[:-7] == str(other)[:-7]
+    )
 
 
 def _forget_if_empty(folder: Path) -> None:

@@ -11,15 +11,11 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from inspect import isfunction
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
 
 import torch
-from torch import nn
 
 from lthkit.storage import files
 
@@ -34,69 +30,6 @@ def canonical(config: Mapping[str, Any]) -> str:
 def run_id(name: str, config: Mapping[str, Any], *, digits: int = 6) -> str:
     """`name` and six hex digits of the configuration: equal configurations have equal ids."""
     return f"{name}-{hashlib.sha256(canonical(config).encode()).hexdigest()[:digits]}"
-
-
-def name_of(function: object) -> str:
-    """What stands for a function or a class in a configuration: its name, and for one that is neither lthkit's nor torch's
-    also six digits of its code, because a run must not go on with a function that was changed.
-
-    Of a partial the arguments count too, of a closure the values that it holds, of a tensor its content. What a function
-    calls is not looked into.
-    """
-    if isinstance(function, partial):
-        given = (
-            [_plain(a) for a in function.args],
-            sorted((k, _plain(v)) for k, v in function.keywords.items()),
-        )
-        return f"{name_of(function.func)}{given[0] or ''}{given[1]}"
-    name = str(getattr(function, "__qualname__", type(function).__qualname__))
-    if str(getattr(function, "__module__", "")).partition(".")[0] in ("lthkit", "torch"):
-        return name
-    if isinstance(function, type):
-        code = [(n, _code_of(f)) for n, f in sorted(vars(function).items()) if isfunction(f)]
-    else:
-        code = [("", _code_of(function))] if isfunction(function) else []
-    return f"{name}-{_digits(code)}" if code else name
-
-
-def network_name(model: nn.Module) -> str:
-    """What stands for a network in a configuration: its class, and six digits of all layers in it, settings and code."""
-    layers = [(name, name_of(type(m)), m.extra_repr()) for name, m in model.named_modules()]
-    return f"{type(model).__name__}-{_digits(layers)}"
-
-
-def _code_of(function: FunctionType) -> list[Any]:
-    """What a function does, as values whose text is the same in the next process."""
-    held = [_plain(cell.cell_contents) for cell in function.__closure__ or ()]
-    defaults = [_plain(value) for value in function.__defaults__ or ()]
-    named = sorted((k, _plain(v)) for k, v in (function.__kwdefaults__ or {}).items())
-    return [_instructions(function.__code__), defaults, named, held]
-
-
-def _instructions(code: CodeType) -> list[Any]:
-    constants = [_instructions(c) if isinstance(c, CodeType) else _plain(c) for c in code.co_consts]
-    return [code.co_code, code.co_names, code.co_varnames, constants]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset):  # its order is another one in each process
-        return sorted(map(repr, value))
-    if isinstance(value, str | bytes | int | float | complex | bool | None):
-        return value
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    if isinstance(value, Mapping):
-        return [(key, _plain(part)) for key, part in value.items()]
-    if isinstance(value, torch.Tensor):
-        content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-        return f"{value.dtype}{list(value.shape)} {hashlib.sha256(content).hexdigest()[:12]}"
-    if isfunction(value):
-        return _instructions(value.__code__)
-    return getattr(value, "__qualname__", type(value).__qualname__)
-
-
-def _digits(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:6]
 
 
 def environment() -> dict[str, Any]:

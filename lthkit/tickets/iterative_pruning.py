@@ -13,7 +13,7 @@ from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
-from lthkit.storage.records import name_of
+from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import (
     ModelFn,

@@ -10,7 +10,7 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
-from lthkit.storage.records import name_of
+from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_function, check_rewind
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from functools import partial
 from inspect import signature
 from numbers import Integral
 from pathlib import Path
@@ -25,12 +26,13 @@ from lthkit.machine.devices import device_explained
 from lthkit.machine.seeds import drawing_alone, global_generators
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
-from lthkit.storage.records import name_of, network_name
+from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import check_kinds, train
+from lthkit.training.meetings import Meeting
 from lthkit.training.recipes import Recipe
 
 ModelFn = Callable[..., nn.Module]
@@ -74,7 +76,8 @@ class Search:
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
-        train: what trains; `training.train`, or that of a `meetings.Meeting`, which trains several seeds as one.
+        train: what trains; `training.train`, or that of a `meetings.Meeting`, which trains several seeds as one. One of
+            your own stands in the run's configuration by its name and code (see `storage.name_of`).
     """
 
     model_fn: ModelFn
@@ -123,9 +126,7 @@ class Search:
 
     def network(self) -> nn.Module:
         """The network with its initial weights, on the device of the data."""
-        model = new_network(self.model_fn, self.seed, self.data.device)
-        _tell_of_a_seed_that_does_nothing(self.model_fn, self.seed, self.data.device)
-        return model
+        return new_network(self.model_fn, self.seed, self.data.device)
 
     def mask(self, model: nn.Module) -> Mask:
         """Everything is kept, what `include` names too; nothing is said of `exclude`."""
@@ -138,8 +139,10 @@ class Search:
 
         A folder that another configuration made is refused: its rounds would pass for ours.
         """
+        train = {} if _is_plain_training(self.train) else {"train": name_of(self.train)}
         return {
             **settings,
+            **train,
             "seed": self.seed,
             "order": self.order,
             "model": name_of(self.model_fn),
@@ -225,6 +228,7 @@ def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.
     with drawing_alone, device_explained(device):
         model = model_fn(seed=seed)
         check_network(model)
+        _tell_of_a_seed_that_does_nothing(model_fn, seed, torch.device(device))
         return model.to(device)
 
 
@@ -234,7 +238,11 @@ def _tell_of_a_seed_that_does_nothing(model_fn: ModelFn, seed: int, device: torc
     It is asked twice, with two seeds, each time from one state of torch's global generators: a function that only draws
     from these makes another network at each call, though not by its seed.
     """
-    if (name := name_of(model_fn)) in _asked:
+    try:
+        name = name_of(model_fn)
+    except Nameless:
+        name = str(getattr(model_fn, "__qualname__", type(model_fn).__qualname__))
+    if name in _asked:
         return
     _asked.add(name)
     states = []
@@ -253,6 +261,15 @@ def _tell_of_a_seed_that_does_nothing(model_fn: ModelFn, seed: int, device: torc
             seed,
             seed + 1,
         )
+
+
+def _is_plain_training(function: Any) -> bool:
+    """True for `train` and what changes no number but for rounding: another `choice`, a meeting of several seeds."""
+    if isinstance(function, partial):
+        return (
+            _is_plain_training(function.func) and not function.args and function.keywords.keys() <= {"choice"}
+        )
+    return function is train or getattr(function, "__func__", None) is Meeting._train
 
 
 def check_function(name: str, given: Any, example: str) -> None:

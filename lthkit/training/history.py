@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lthkit.data.datasets import Dataset
 from lthkit.pruning.masks import Mask
 from lthkit.storage.folders import working_in
-from lthkit.storage.records import network_name
+from lthkit.storage.identity import network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint, pack, unpack
 from lthkit.training.choices import Choice

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import lthkit as lth
-from lthkit.storage import files, folders, records
+from lthkit.storage import files, folders, identity, records
 from lthkit.storage.folders import RunBusy, RunMismatch
 from tests.conftest import small_net
 
@@ -136,7 +136,7 @@ def test_every_change_begins_a_new_run(kept, tiny):
         nn.Sequential(nn.Flatten(), nn.Linear(64, 3), act)
         for act in (nn.ReLU(), nn.Tanh(), nn.LeakyReLU(0.2))
     ]
-    assert len({records.network_name(net) for net in nets}) == 3, "equal weights, other activations"
+    assert len({identity.network_name(net) for net in nets}) == 3, "equal weights, other activations"
 
 
 def test_a_function_of_ones_own_counts_with_its_code():
@@ -154,15 +154,15 @@ def test_a_function_of_ones_own_counts_with_its_code():
 
         return score
 
-    names = [records.name_of(f) for f in (make(1), make(2), make(1, other=True))]
-    assert len(set(names)) == 3 and names[0] == records.name_of(make(1))
-    assert records.name_of(lth.magnitude) == "magnitude"
-    assert records.name_of(functools.partial(lth.random, seed=3)) == "random[('seed', 3)]"
+    names = [identity.name_of(f) for f in (make(1), make(2), make(1, other=True))]
+    assert len(set(names)) == 3 and names[0] == identity.name_of(make(1))
+    assert identity.name_of(lth.magnitude) == "magnitude"
+    assert identity.name_of(functools.partial(lth.random, seed=3)) == "random[('seed', 3)]"
     batches = [
         [(torch.zeros(200, 1, 30, 30) + (torch.arange(200 * 900) == at).view(200, 1, 30, 30), None)]
         for at in (7, 8)
     ]
-    snips = [records.name_of(functools.partial(lth.snip, batches=b)) for b in batches]
+    snips = [identity.name_of(functools.partial(lth.snip, batches=b)) for b in batches]
     assert snips[0] != snips[1] and len(snips[0]) < 120, (
         "what is printed of a large tensor is the same for both"
     )
@@ -171,14 +171,14 @@ def test_a_function_of_ones_own_counts_with_its_code():
         def forward(self, x):
             return x
 
-    before = records.name_of(Net)
+    before = identity.name_of(Net)
     Net.forward = lambda self, x: x + 1
-    assert records.name_of(Net) != before
+    assert identity.name_of(Net) != before
 
 
 def test_names_are_the_same_in_another_process(tmp_path):
     """Catches a digest that depends on the process (hash seeds, addresses): nothing would ever be found again."""
-    code = "from lthkit.storage.records import name_of\nimport torch\nk={'b','a'}\ndef f(x, y=(1, 2.5)):\n  return [torch.relu(z) for z in x]\nprint(name_of(f))"
+    code = "from lthkit.storage.identity import name_of\nimport torch\nk={'b','a'}\ndef f(x, y=(1, 2.5)):\n  return [torch.relu(z) for z in x]\nprint(name_of(f))"
     found = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -134,17 +134,18 @@ def test_layerwise_with_the_output_layer_at_half_rate(tiny):
 def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(tiny, tmp_path):
     """Catches: rounds that are repeated, and a continuation that prunes other weights."""
     whole = imp(tiny, rewind_step=12, model_fn=small_conv)
-    generator = lth.imp(
-        small_conv, tiny, rounds=3, fraction=0.3, recipe=RECIPE, rewind_step=12, folder=tmp_path
-    )
-    first = [next(generator), next(generator)]
-    generator.close()
     trained = []
 
     def spy(*arguments, **kwargs):
         trained.append(1)
         return lth.train(*arguments, **kwargs)
 
+    generator = lth.imp(
+        small_conv, tiny, rounds=3, fraction=0.3, recipe=RECIPE, rewind_step=12, folder=tmp_path, train=spy
+    )
+    first = [next(generator), next(generator)]
+    generator.close()
+    trained.clear()  # what a training of one's own holds is in the configuration
     again = imp(tiny, rewind_step=12, model_fn=small_conv, folder=tmp_path, train=spy)
     assert len(trained) == 2, "finished rounds must be read, not repeated"
     for a, b in zip(whole, again, strict=True):
