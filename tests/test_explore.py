@@ -16,25 +16,9 @@ from matplotlib.text import Text
 import lthkit as lth
 from conftest import small_net
 from lthkit import explore
+from tests.plots.test_plots import ROWS
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-ROWS = [
-    {
-        "arm": arm,
-        "seed": seed,
-        "round": r,
-        "density": 0.8**r,
-        "test_accuracy": 0.8 + 0.01 * seed - 0.002 * r,
-    }
-    for arm, rounds in (
-        ("dense", [0]),
-        ("ticket", range(1, 21)),
-        ("re-initialised", [7, 15]),
-        ("shuffled", [7, 15]),
-    )
-    for r in rounds
-    for seed in range(3)
-]
 
 
 @pytest.fixture

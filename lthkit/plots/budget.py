@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, finish, new_figure
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, finish, new_figure
 from lthkit.storage.records import Row
 
 _LOOKS = (
@@ -42,7 +42,7 @@ def budget_curve(
             ax.errorbar(
                 [aside * (prices[arm, b] or 0) for b in at],
                 [band.mean for band in bands],
-                yerr=[band.half if band.n > 1 else 0.0 for band in bands],
+                yerr=[bar(band) for band in bands],
                 color=look.color,
                 marker=look.marker,
                 linestyle=look.dash,
@@ -120,7 +120,7 @@ def paired_differences(
             ax.errorbar(
                 [band.mean],
                 [place],
-                xerr=[band.half if band.n > 1 else 0.0],
+                xerr=[bar(band)],
                 fmt=look.marker,
                 color=look.color,
                 markerfacecolor=look.color if apart else "white",

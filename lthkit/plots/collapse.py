@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, few, finish, new_figure
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, density_axis, few, finish, new_figure
 from lthkit.storage.records import Row
 
 _LOOKS = (
@@ -124,7 +124,7 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
             ax.errorbar(
                 [b.mean for b in bands],
                 place,
-                xerr=[b.half if b.n > 1 else 0.0 for b in bands],
+                xerr=[bar(b) for b in bands],
                 fmt=look.marker,
                 color=look.color,
                 capsize=4,

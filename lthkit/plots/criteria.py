@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lthkit import evidence
 from lthkit.plots.masks import draw_first_layer
-from lthkit.plots.style import LOOKS, STYLE, WIDTH
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, bar
 from lthkit.pruning.masks import Mask
 from lthkit.storage.records import Row
 
@@ -63,7 +63,7 @@ def by_criterion(
                     continue
                 (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], evidence.interval(cell)
                 ax.plot(cell, [place - 0.24] * len(cell), "|", color=color, markersize=7, alpha=0.8)
-                half = band.half if band.n > 1 else 0.0
+                half = bar(band)
                 values += [band.mean - half, band.mean + half]
                 ax.errorbar(
                     [band.mean],

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, few, new_figure
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, few, new_figure
 from lthkit.storage.records import Row
 
 
@@ -153,7 +153,7 @@ def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str 
             ax.errorbar(
                 [b.mean for b in bands.values()],
                 at,
-                xerr=[b.half if b.n > 1 else 0.0 for b in bands.values()],
+                xerr=[bar(b) for b in bands.values()],
                 fmt=look.marker,
                 color=look.color,
                 capsize=4,

@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, finish
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, bar, finish
 
 Prediction = tuple[str, float | None, evidence.Interval]
 
@@ -34,7 +34,7 @@ def predicted(
         ax.errorbar(
             [b.mean for b in bands],
             place,
-            xerr=[b.half if b.n > 1 else 0.0 for b in bands],
+            xerr=[bar(b) for b in bands],
             fmt=look.marker,
             color=look.color,
             capsize=4,

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, density_axis, finish, new_figure
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, density_axis, finish, new_figure
 from lthkit.storage.records import Row
 
 _LOOKS = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."), Look("#E69F00", "v", (0, (5, 1, 1, 1))))  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
             ax.errorbar(
                 [band.mean],
                 [y],
-                xerr=[band.half if band.n > 1 else 0.0],
+                xerr=[bar(band)],
                 fmt=look.marker,
                 color=look.color,
                 capsize=4,
@@ -206,7 +206,7 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
             ax.errorbar(
                 x,
                 [b.mean for b in bands],
-                yerr=[b.half if b.n > 1 else 0.0 for b in bands],
+                yerr=[bar(b) for b in bands],
                 color=look.color,
                 linestyle=look.dash,
                 marker=look.marker,

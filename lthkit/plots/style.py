@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from lthkit.evidence import Interval
 from lthkit.storage import files
 
 STYLE: Any = {
@@ -79,6 +80,11 @@ def show(figure: Figure, *, alt: str) -> None:
     words = f"<details><summary>This figure in words</summary>{html.escape(alt)}</details>"
     display({"text/plain": alt, "image/png": picture}, metadata=about, raw=True)
     display({"text/html": words}, raw=True)
+
+
+def bar(band: Interval) -> float:
+    """Half the interval as it is drawn; one value has none, and no bar is drawn for it."""
+    return band.half if band.n > 1 else 0.0
 
 
 def density_axis(ax: Axes, densities: Sequence[float]) -> None:
