@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lthkit.machine.checks import first_line, shape_explained
+from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.linearised import linearised
 from lthkit.pruning.masks import Mask, prunable
@@ -177,7 +177,8 @@ def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
     weights = _weights_of(model)
     device = next(iter(weights.values())).device
     with shape_explained(model, shape):
-        total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        outputs = model(torch.ones(1, *shape, dtype=torch.float64, device=device))
+    total = one_tensor(model, outputs).sum()
     if not bool(torch.isfinite(total)):
         bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
         raise ValueError(
@@ -239,7 +240,7 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
                 f"{labels.device}; expected equally many, at least one, on {device} as the model."
             )
         try:
-            value = loss(model(inputs), labels)
+            value = loss(one_tensor(model, model(inputs)), labels)
         except (IndexError, RuntimeError) as error:
             if "memory" in str(error):
                 raise

@@ -667,3 +667,30 @@ def test_synflow_leaves_numbers_that_are_no_reals_alone():
     model.register_buffer("chosen", torch.tensor([True, False]))
     one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, plain))
     assert all(torch.equal(one[n], other[n]) for n in one)
+
+
+class Heads(nn.Module):
+    """Two outputs, in a tuple or a dict."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.body, self.main, self.aux, self.kind = nn.Linear(64, 5), nn.Linear(5, 3), nn.Linear(5, 3), kind
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor] | dict[str, Tensor]:
+        x = self.body(x.flatten(1)).relu()
+        main, aux = self.main(x), self.aux(x)
+        return (main, aux) if self.kind == "tuple" else {"out": main, "aux": aux}
+
+
+BY_PASS = {name: SCORES[name] for name in ("snip", "grasp", "synflow")}
+by_pass = pytest.mark.parametrize("score", BY_PASS.values(), ids=BY_PASS)
+
+
+@by_pass
+@pytest.mark.parametrize("kind", ["tuple", "dict"])
+def test_several_outputs_are_refused_as_training_refuses_them(score, kind):
+    """Catches: an error of Python's own, that a tuple has no sum."""
+    with pytest.raises(
+        ValueError, match=rf"Heads gives a {kind} of 2 in evaluation mode.*Wrap it in a module"
+    ):
+        score(Heads(kind))
