@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 
@@ -91,6 +91,19 @@ def shape_explained(model: nn.Module, shape: Sequence[int]) -> Iterator[None]:
             f"shape={shape!r} was given, and {type(model).__name__} does not take such an input ({first_line(error)}). "
             "Expected the shape of one input without the batch, such as (1, 28, 28)."
         ) from error
+
+
+def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
+    """The outputs, if they are one tensor; ValueError if there are several, as with auxiliary heads."""
+    if isinstance(outputs, Tensor):
+        return outputs
+    several = f" of {len(outputs)}" if isinstance(outputs, tuple | list | dict) else ""
+    key = repr(next(iter(outputs))) if isinstance(outputs, dict) and outputs else "0"
+    mode = "training" if model.training else "evaluation"
+    raise ValueError(
+        f"{type(model).__name__} gives a {type(outputs).__name__}{several} in {mode} mode; expected one tensor "
+        f"[n, classes]. Wrap it in a module whose forward returns the one to be judged, self.network(x)[{key}] say."
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -2,8 +2,11 @@
 
 Adding a criterion is one function here and one test: (model, ...) -> parameter name -> float tensor of its shape.
 
+There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
+gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).
+
 Criteria that look at a loss or at paths work on a copy of the model, so weights, buffers, gradients and mode stay as
-they are. In the copy batch norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random
+they are. The copy of a network in float16 or bfloat16 is in float32: small gradients would be lost. In the copy batch norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random
 (dropout is off). A weight that is 0 stays in the sums as 0: to score a pruned network, apply its mask first.
 
 Scores are sums of rounded numbers, and two correct programs add in different orders. Rankings agree but for near ties;
@@ -13,53 +16,72 @@ after 100 rounds two correct programs shared 57 % of what either kept.) So never
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lthkit.machine.checks import first_line, shape_explained
+from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.linearised import linearised
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.paths import connected
+from lthkit.pruning.weights import copied, survey
 
 Scores = dict[str, Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 LossFn = Callable[[Tensor, Tensor], Tensor]
+Names = str | Iterable[str]  # or patterns, as of `prunable`
+_HALF = (torch.float16, torch.bfloat16)
 
 
 @torch.no_grad()
-def magnitude(model: nn.Module) -> Scores:
+def magnitude(model: nn.Module, *, exclude: Names = (), include: Names = ()) -> Scores:
     """The absolute value of each weight (Han et al. 2015; Frankle & Carbin 2019, section 2).
 
+    Args:
+        exclude, include: what gets no score, and what gets one besides (see `prunable`).
+
     Raises:
-        ValueError: nothing prunable.
+        ValueError: nothing prunable; what `prunable` refuses.
     """
-    return {name: weight.detach().abs() for name, weight in _prunable(model).items()}
+    return {name: weight.detach().abs() for name, weight in _chosen(model, exclude, include).items()}
 
 
 @torch.no_grad()
-def random(model: nn.Module, *, seed: int) -> Scores:
+def random(model: nn.Module, *, seed: int, exclude: Names = (), include: Names = ()) -> Scores:
     """A uniform random score in [0, 1) for each weight: the baseline that every criterion must beat.
 
     The scores depend on `seed` and the shapes only, not on the device or the global random state. They have nothing to
     do with an initialisation of the same seed: drawn from one stream, |weight| and score would correlate.
 
+    Args:
+        exclude, include: as in `magnitude`.
+
     Raises:
-        ValueError: nothing prunable.
+        ValueError: nothing prunable; what `prunable` refuses.
     """
+    chosen = _chosen(model, exclude, include)
     generator = torch.Generator().manual_seed(derived_seed(seed, "random score"))
-    return {
-        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in _prunable(model).items()
+    drawn = {
+        name: torch.rand(w.shape, generator=generator).to(w.device)
+        for name, w in _all_of(model, chosen).items()  # the excluded too: they do not shift the rest
     }
+    return {name: drawn[name] for name in chosen}
 
 
 @torch.enable_grad()
 def snip(
-    model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy, statistics: str = "batch"
+    model: nn.Module,
+    batches: Batches,
+    *,
+    loss: LossFn = F.cross_entropy,
+    statistics: str = "batch",
+    exclude: Names = (),
+    include: Names = (),
 ) -> Scores:
     """Connection sensitivity |∂L/∂w · w|, L the mean loss over all batches (Lee et al. 2019, equations 4 to 6).
 
@@ -78,15 +100,17 @@ def snip(
             "stored", the running ones, 0 and 1 before any training. Without batch norm they are the same; with it
             their masks share little at low densities. SNIP's authors' code and Synaptic-Flow's default take the stored
             ones; GraSP's authors, and `grasp` here, those of the batch.
+        exclude, include: as in `magnitude`.
 
     Raises:
-        ValueError: nothing prunable, no batch, a loss that is no finite scalar or that a weight has no part in; other
-            `statistics`.
+        ValueError: nothing prunable, no batch, a loss that is no finite scalar or that a weight has no part in; several
+            outputs; other `statistics`; what `prunable` refuses.
     """
     if statistics not in ("batch", "stored"):
         raise ValueError(f"statistics={statistics!r} was given; expected 'batch' or 'stored'.")
+    chosen = _chosen(model, exclude, include)
     model, batches = _scored_copy(model, stored=statistics == "stored"), _checked(batches)
-    weights = prunable(model)
+    weights = {name: p for name, p in _all_of(model, chosen).items() if name in chosen}
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     images = 0
     for mean_loss, n in _losses(model, batches, loss):
@@ -97,24 +121,32 @@ def snip(
 
 @torch.enable_grad()
 def grasp(
-    model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy, temperature: float = 200.0
+    model: nn.Module,
+    batches: Batches,
+    *,
+    loss: LossFn = F.cross_entropy,
+    temperature: float = 200.0,
+    exclude: Names = (),
+    include: Names = (),
 ) -> Scores:
     """Gradient signal preservation, w · Hg (Wang et al. 2020, equation 8, with the sign turned: higher = keep).
 
-    g is the gradient of the mean loss over all batches, H its Hessian, both in the prunable weights only. To first
-    order, removing a weight of positive score lowers |g|². Scores have both signs; they are not to be made absolute.
+    g is the gradient of the mean loss over all batches, H its Hessian, both in the prunable weights only, the
+    excluded ones among them, which are trained too. To first order, removing a weight of positive score lowers |g|². Scores have both signs; they are not to be made absolute.
 
     Args:
         batches: as in `snip`; gone through twice, one graph at a time. The authors take ten images of each class.
         temperature: outputs are divided by it before the loss.
+        exclude, include: as in `magnitude`.
 
     Raises:
         ValueError: as in `snip`; a temperature that is not above 0.
     """
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise ValueError(f"temperature={temperature!r} was given; expected a number above 0, such as 200.")
+    chosen = _chosen(model, exclude, include)
     model, batches = _scored_copy(model), list(_checked(batches))
-    weights = prunable(model)
+    weights = _all_of(model, chosen)
     gradient = {name: torch.zeros_like(w) for name, w in weights.items()}
     product = {name: torch.zeros_like(w) for name, w in weights.items()}
 
@@ -122,19 +154,23 @@ def grasp(
         return loss(outputs / temperature, labels)
 
     images = 0
-    for mean_loss, n in _losses(model, batches, cooled):
-        _add(gradient, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
-        images += n
-    for mean_loss, n in _losses(model, batches, cooled):
-        parts = torch.autograd.grad(n * mean_loss, list(weights.values()), create_graph=True)
-        along = torch.stack(
-            [(p * gradient[name]).sum() for name, p in zip(weights, parts, strict=True)]
-        ).sum()
-        _add(product, torch.autograd.grad(along, list(weights.values()), materialize_grads=True))
-    return {name: (product[name] / images**2 * w).detach() for name, w in weights.items()}
+    with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+        for mean_loss, n in _losses(model, batches, cooled):
+            grads = torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True)
+            _add(gradient, grads, chosen)
+            images += n
+        for mean_loss, n in _losses(model, batches, cooled):
+            parts = torch.autograd.grad(
+                n * mean_loss, list(weights.values()), create_graph=True, materialize_grads=True
+            )
+            along = torch.stack(
+                [(p * gradient[name]).sum() for name, p in zip(weights, parts, strict=True)]
+            ).sum()
+            _add(product, torch.autograd.grad(along, list(weights.values()), materialize_grads=True))
+    return {name: (product[name] / images**2 * weights[name]).detach() for name in chosen}
 
 
-def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
+def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), include: Names = ()) -> Scores:
     """Synaptic flow |∂R/∂w · w|, R the sum of outputs of the network with absolute weights, for an input of ones.
 
     No data (Tanaka et al. 2020, equation 3 and algorithm 1). The score of a weight is the sum, over all paths through
@@ -147,20 +183,27 @@ def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
 
     Args:
         shape: of one input, without the batch: (channels, height, width).
+        exclude, include: as in `magnitude`. All weights take part in the flow.
 
     Raises:
-        ValueError: nothing prunable; another shape; a weight that the outputs do not depend on; R not finite; attention
-            or a recurrent layer, by name; a layer whose scores are all 0 though paths run through it, by name.
+        ValueError: nothing prunable; another shape; a weight that the outputs do not depend on; several outputs; R not
+            finite; attention or a recurrent layer, by name; a layer whose scores are all 0 though paths run through it,
+            by name; what `prunable` refuses, and a computed weight even if it is excluded.
     """
-    flowing = copy.deepcopy(model).to(torch.float64).eval()
-    with torch.no_grad():
-        for tensor in flowing.state_dict().values():
-            if tensor.is_floating_point():  # not the number of batches that batch norm has seen
-                tensor.abs_()
+    weights = _chosen(model, exclude, include)
+    for name in survey(model).computed:
+        raise ValueError(
+            f"{name} is computed from other parameters, whose absolute values do not give its own, so SynFlow has no score "
+            "even if it is excluded; expected weights that are parameters. Make it one again (prunable(model) says how), "
+            "or take another criterion, such as magnitude or snip."
+        )
+    flowing = copied(model).to(torch.float64).eval()
+    for tensor in [*flowing.parameters(), *flowing.buffers()]:
+        if tensor.is_floating_point():  # not the number of batches that batch norm has seen
+            tensor.data = tensor.data.abs()
     with linearised(flowing):
-        scores = _flow(flowing, shape)
+        scores = _flow(flowing, shape, weights)
     if silent := [name for name, s in scores.items() if not bool(s.any())]:
-        weights = _prunable(model)
         kept = Mask({name: w.detach() != 0 for name, w in weights.items()})
         through = connected(model, kept, shape)
         if wrong := [name for name in silent if bool(through[name].any())]:
@@ -173,11 +216,12 @@ def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
 
 
 @torch.enable_grad()
-def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
-    weights = _weights_of(model)
+def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scores:
+    weights = {name: p.requires_grad_(True) for name, p in model.named_parameters() if name in set(chosen)}
     device = next(iter(weights.values())).device
     with shape_explained(model, shape):
-        total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        outputs = model(torch.ones(1, *shape, dtype=torch.float64, device=device))
+    total = one_tensor(model, outputs).sum()
     if not bool(torch.isfinite(total)):
         bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
         raise ValueError(
@@ -190,29 +234,54 @@ def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
     return {name: (sums[name] * w).abs().detach() for name, w in weights.items()}
 
 
+def for_mask(
+    score: Callable[[nn.Module], Mapping[str, Tensor]], mask: Mapping[str, Tensor]
+) -> Callable[[nn.Module], Mapping[str, Tensor]]:
+    """A criterion of this file, or a `functools.partial` of one, that scores what `mask` speaks about, and no more.
+
+    Any other function is called as it is, and so is a partial that has its own `exclude` or `include`.
+    """
+    own = score.func if isinstance(score, partial) else score
+    named = score.keywords if isinstance(score, partial) else {}
+    if own not in (magnitude, random, snip, grasp, synflow) or named.keys() & {"exclude", "include"}:
+        return score
+
+    def scored(model: nn.Module) -> Mapping[str, Tensor]:
+        rest = sorted(name for name in survey(model).usual if name not in mask)
+        narrowed: Callable[..., Mapping[str, Tensor]] = score
+        return narrowed(model, exclude=rest, include=list(mask))
+
+    return scored
+
+
 def _scored_copy(model: nn.Module, *, stored: bool = False) -> nn.Module:
-    model = copy.deepcopy(model).eval()
+    """Without chance, every parameter with a gradient, in float32 at least."""
+    model = copied(model).eval()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and not stored:
             module.train()
-    _weights_of(model)
+    for tensor in [*model.parameters(), *model.buffers()]:
+        if tensor.dtype in _HALF:
+            tensor.data = tensor.data.float()
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
     return model
 
 
-def _weights_of(model: nn.Module) -> dict[str, nn.Parameter]:
-    weights = _prunable(model)
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
-    return weights
-
-
-def _prunable(model: nn.Module) -> dict[str, nn.Parameter]:
-    weights = prunable(model)
+def _chosen(model: nn.Module, exclude: Names, include: Names) -> dict[str, nn.Parameter]:
+    weights = prunable(model, exclude, include=include)
     if not weights:
         raise ValueError(
             f"{type(model).__name__} has nothing prunable; expected linear or convolutional layers."
         )
     return weights
+
+
+def _all_of(model: nn.Module, chosen: Iterable[str]) -> dict[str, nn.Parameter]:
+    """The chosen weights, and those that are prunable but excluded."""
+    found = survey(model)
+    wanted = found.usual | set(chosen)
+    return {name: p for name, p in found.matrices.items() if name in wanted}
 
 
 def _checked(batches: Batches) -> Batches:
@@ -233,20 +302,22 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
                 "pairs, such as data.draw(100, seed=0)."
             )
         inputs, labels = batch
+        inputs = inputs.float() if inputs.dtype in _HALF else inputs  # as the copy of the model
         if len(inputs) != len(labels) or len(inputs) == 0 or {inputs.device, labels.device} != {device}:
             raise ValueError(
                 f"Batch {number} has {len(inputs)} inputs on {inputs.device} and {len(labels)} labels on "
                 f"{labels.device}; expected equally many, at least one, on {device} as the model."
             )
         try:
-            value = loss(model(inputs), labels)
+            value = loss(one_tensor(model, model(inputs)), labels)
         except (IndexError, RuntimeError) as error:
             if "memory" in str(error):
                 raise
             raise ValueError(
                 f"Batch {number} has inputs {inputs.dtype} {list(inputs.shape)} and labels {labels.dtype} from "
                 f"{labels.min()} to {labels.max()}, and the network or the loss does not take them ({first_line(error)}). "
-                "Expected inputs as data.inputs makes them, and labels from 0 to the number of outputs - 1."
+                "Expected inputs as data.inputs makes them, and labels from 0 to the number of outputs - 1. A network in "
+                "float16 or bfloat16 is scored in float32; if its forward casts, let it cast to the type of its weights."
             ) from error
         if not torch.is_tensor(value) or value.ndim > 0:
             given = f"shape {tuple(value.shape)}" if torch.is_tensor(value) else type(value).__name__
@@ -267,9 +338,15 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
         )
 
 
-def _add(sums: Scores, gradients: Sequence[Tensor | None]) -> None:
-    if lost := [name for name, g in zip(sums, gradients, strict=True) if g is None]:
-        raise ValueError(f"The outputs do not depend on {', '.join(lost)}: these weights have no gradient.")
+def _add(sums: Scores, gradients: Sequence[Tensor | None], needed: Iterable[str] | None = None) -> None:
+    """Add to each sum. ValueError if there is no gradient where one is needed, everywhere unless it is said."""
+    needed = set(sums if needed is None else needed)
+    lost = [name for name, g in zip(sums, gradients, strict=True) if g is None and name in needed]
+    if lost:
+        raise ValueError(
+            f"The outputs do not depend on {', '.join(lost)}: these weights have no gradient, and so no score. Leave them "
+            f"out with exclude={lost!r}; in a search, give it to the search."
+        )
     for total, gradient in zip(sums.values(), gradients, strict=True):
-        assert gradient is not None
-        total += gradient.detach()
+        if gradient is not None:
+            total += gradient.detach()

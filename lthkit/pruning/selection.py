@@ -5,7 +5,6 @@ Selection does not ask where scores come from; every criterion, the student's ow
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from functools import reduce
 from math import inf
@@ -17,6 +16,8 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import check_whole, is_number
 from lthkit.pruning.masks import Mask
+from lthkit.pruning.scores import for_mask
+from lthkit.pruning.weights import copied
 
 
 class LayerCollapse(ValueError):
@@ -120,6 +121,7 @@ def prune_iteratively(
     (see `pruning.scores`): do not compare them bit for bit.
 
     Args:
+        score: of this package's own criteria, it scores what the mask speaks about (see `pruning.scores.for_mask`).
         density: of the mask's weights, to be reached exactly at the last round.
         mask: where to begin; None is everything. scope, min_kept: as in `prune`; min_kept=0 lets layers collapse.
 
@@ -132,7 +134,7 @@ def prune_iteratively(
     if not 0 < density < 1:
         raise ValueError(f"density={density} was given; expected a number between 0 and 1, such as 0.05.")
     mask = mask or Mask.ones(model)
-    masked = copy.deepcopy(model)
+    masked = copied(model)
     begin = mask.density
     if density > begin:
         raise ValueError(
@@ -141,7 +143,7 @@ def prune_iteratively(
     for r in range(1, rounds + 1):
         mask.apply_(masked)
         level = begin * (density / begin) ** (r / rounds) if r < rounds else density
-        mask = prune_to(mask, score(masked), level, scope=scope, min_kept=min_kept)
+        mask = prune_to(mask, for_mask(score, mask)(masked), level, scope=scope, min_kept=min_kept)
     return mask
 
 

@@ -6,7 +6,6 @@ layers, a loop is seen as often as it runs. Counting (`evidence.costs`) and path
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lthkit.machine.checks import shape_explained
+from lthkit.pruning.weights import copied
 
 # Same memory, another look at it; nothing is computed. Views are found by their schema.
 # These change a tensor's shape in place.
@@ -132,7 +132,7 @@ def trace(
     Raises:
         ValueError: another shape; a forward that takes a decision by the values, or by what is not torch's.
     """
-    network = copy.deepcopy(model).cpu().eval()
+    network = copied(model).cpu().eval()
     if prepare is not None:
         prepare(network)
     parameters = dict(network.named_parameters())

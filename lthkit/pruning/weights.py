@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -118,6 +119,12 @@ def survey(model: nn.Module) -> Survey:
                     usual.add(prefix + attribute)
     kept = {name: p for name, p in parameters.items() if p.ndim >= 2 and name not in sources - usual}
     return Survey(kept, usual, computed, others)
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy, also of a network with weights that hooks compute (the old `weight_norm`), which deepcopy refuses."""
+    made = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
+    return copy.deepcopy(model, {id(t): t.detach().clone() for t in made})
 
 
 def _weights_of(module: nn.Module) -> list[str]:

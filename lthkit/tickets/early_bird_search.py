@@ -19,7 +19,7 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.scores import magnitude
+from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.mask_distances import check_threshold, check_window, largest_in_window, stop_epoch
@@ -224,7 +224,7 @@ def _drawing(search: Search, model: nn.Module, kind: str, density: float) -> Cal
     if kind == "channels":
         return lambda: channel_mask(model, density)
     everything = search.mask(model)
-    return lambda: prune_to(everything, magnitude(model), density, scope=search.scope)
+    return lambda: prune_to(everything, for_mask(magnitude, everything)(model), density, scope=search.scope)
 
 
 def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) -> None:

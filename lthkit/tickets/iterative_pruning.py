@@ -11,7 +11,7 @@ from torch import nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.scores import magnitude
+from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import check_request, prune
 from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
@@ -97,7 +97,7 @@ def _cut(
     scope: str,
     overrides: Mapping[str, float] | None,
 ) -> Mask:
-    return prune(mask, score(trained), fraction, scope=scope, overrides=overrides)
+    return prune(mask, for_mask(score, mask)(trained), fraction, scope=scope, overrides=overrides)
 
 
 def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:

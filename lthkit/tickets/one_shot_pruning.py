@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
-from lthkit.pruning.scores import magnitude
+from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
 from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
@@ -46,7 +46,7 @@ def one_shot(
     model = search.network()
     everything = search.mask(model)
     for density in densities:  # refused now, not after the dense training
-        prune_to(everything, magnitude(model), density, scope=search.scope)
+        prune_to(everything, for_mask(magnitude, everything)(model), density, scope=search.scope)
     settings: dict[str, Any] = {
         "densities": list(densities),
         "rewind_step": rewind_step,
@@ -61,7 +61,7 @@ def one_shot(
             dense = training.trained(0, lambda: everything, recipe)
             yield dense
             dense.trained.restore(model)
-            scores = {name: s.clone() for name, s in score(model).items()}
+            scores = {name: s.clone() for name, s in for_mask(score, dense.mask)(model).items()}
             for r, density in enumerate(densities, start=1):
                 cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
                 yield training.trained(r, cut, recipe, start=dense.rewind)

@@ -72,7 +72,8 @@ class Search:
         recipe: how each training is done.
         scope: "global" or "layerwise", see `pruning.prune`.
         exclude: names or patterns of parameters that are never pruned. include: of those that are pruned though they
-            are not by default, embeddings say (see `pruning.prunable`).
+            are not by default, embeddings say (see `pruning.prunable`). The criteria of lthkit then score just these;
+            a `score` of your own gives at least a score for them.
         folder: results are saved here as they come, and how far a training is, now and then (see `snapshots`). The same
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.prune import l1_unstructured
 
 import lthkit as lth
 from lthkit.storage import name_of
@@ -667,3 +668,225 @@ def test_synflow_leaves_numbers_that_are_no_reals_alone():
     model.register_buffer("chosen", torch.tensor([True, False]))
     one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, plain))
     assert all(torch.equal(one[n], other[n]) for n in one)
+
+
+class Heads(nn.Module):
+    """Two outputs, in a tuple or a dict."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.body, self.main, self.aux, self.kind = nn.Linear(64, 5), nn.Linear(5, 3), nn.Linear(5, 3), kind
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor] | dict[str, Tensor]:
+        x = self.body(x.flatten(1)).relu()
+        main, aux = self.main(x), self.aux(x)
+        return (main, aux) if self.kind == "tuple" else {"out": main, "aux": aux}
+
+
+BY_PASS = {name: SCORES[name] for name in ("snip", "grasp", "synflow")}
+by_pass = pytest.mark.parametrize("score", BY_PASS.values(), ids=BY_PASS)
+
+
+@by_pass
+@pytest.mark.parametrize("kind", ["tuple", "dict"])
+def test_several_outputs_are_refused_as_training_refuses_them(score, kind):
+    """Catches: an error of Python's own, that a tuple has no sum."""
+    with pytest.raises(
+        ValueError, match=rf"Heads gives a {kind} of 2 in evaluation mode.*Wrap it in a module"
+    ):
+        score(Heads(kind))
+
+
+class OwnAttention(nn.Module):
+    """Attention by the function, which runs fused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(F.scaled_dot_product_attention(*self.qkv(x.squeeze(1)).chunk(3, -1)).mean(1))
+
+
+class ByHand(OwnAttention):
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x.squeeze(1)).chunk(3, -1)
+        return self.out(((q @ k.mT / 8**0.5).softmax(-1) @ v).mean(1))
+
+
+def test_grasp_goes_through_fused_attention():
+    """Catches: fused attention, which has no second derivative."""
+    one, other = (lth.grasp(net, [images(9)]) for net in (OwnAttention(), ByHand()))
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-8)
+    assert all(bool(s.any()) for s in lth.grasp(Attending(), [images(9)]).values())
+
+
+def hooked(change) -> nn.Module:
+    """The second layer's weight is computed by torch's own tool."""
+    model = small_net(seed=0)
+    change(model[3])
+    model(X)
+    return model
+
+
+COMPUTED = {
+    "weight norm": lambda: hooked(nn.utils.weight_norm),
+    "pruned": lambda: hooked(lambda m: l1_unstructured(m, "weight", 0.3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@by_pass
+@pytest.mark.parametrize("net", COMPUTED.values(), ids=COMPUTED)
+def test_a_computed_weight_is_refused_before_the_network_is_copied(score, net):
+    """Catches: torch's error of a copy that it does not make, in place of the remedy."""
+    with pytest.raises(ValueError, match=r"3\.weight of 3 .Linear. is no parameter.*Make it one again with"):
+        score(net())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("net", COMPUTED.values(), ids=COMPUTED)
+def test_a_computed_weight_may_be_left_out(tiny, net):
+    """Catches: a copy that fails although the weight is excluded; a flow of absolute values that are not the weight's."""
+    for score in (lth.magnitude, partial(lth.snip, batches=[(X, Y)]), partial(lth.grasp, batches=[(X, Y)])):
+        scores = score(net(), exclude="3.weight")
+        plain = small_net(seed=0)
+        with torch.no_grad():
+            plain[3].weight.copy_(net()[3].weight)
+        expected = score(plain)
+        assert list(scores) == ["1.weight", "5.weight"]
+        if score is lth.magnitude or score.func is lth.snip:  # g of GraSP knows the third layer
+            for name, s in scores.items():
+                torch.testing.assert_close(s, expected[name], rtol=1e-4, atol=1e-8)
+        mask = lth.Mask.ones(net(), exclude="3.weight")
+        assert lth.prune_iteratively(net(), score, 0.5, rounds=2, mask=mask).density == pytest.approx(
+            0.5, abs=1e-3
+        )
+    with pytest.raises(ValueError, match="3.weight is computed.*SynFlow has no score even if it is excluded"):
+        lth.synflow(net(), (1, 8, 8), exclude="3.weight")
+
+
+@pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
+def test_a_lazy_network_is_refused_with_the_remedy(score):
+    with pytest.raises(ValueError, match=r"1\.weight.*lazy layers.*Run one batch through it first"):
+        score(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)))
+
+
+BY_NAME = {
+    "magnitude": lth.magnitude,
+    "random": partial(lth.random, seed=1),
+    "snip": partial(lth.snip, batches=[(X, Y)]),
+    "grasp": partial(lth.grasp, batches=[(X, Y)]),
+    "synflow": partial(lth.synflow, shape=(1, 8, 8)),
+}
+by_name = pytest.mark.parametrize("score", BY_NAME.values(), ids=BY_NAME)
+
+
+@by_name
+def test_what_is_excluded_has_no_score_and_changes_no_other(score):
+    """Catches: a random stream, or GraSP's gradient, that depends on what else is scored."""
+    whole, part = score(small_net(seed=0)), score(small_net(seed=0), exclude="1.*")
+    assert list(whole) == ["1.weight", *part] == ["1.weight", "3.weight", "5.weight"]
+    assert all(torch.equal(part[n], whole[n]) for n in part)
+
+
+@by_pass
+def test_a_layer_that_is_not_used_may_be_left_out(score):
+    """Catches: a refusal without a way round it."""
+    name = next(n for n, s in BY_PASS.items() if s is score)
+    with pytest.raises(ValueError, match=r"unused.weight.*exclude=\['unused.weight'\]"):
+        score(Cut())
+    assert list(BY_NAME[name](Cut(), exclude="unused.*")) == ["used.weight"]
+
+
+class Own(nn.Module):
+    """A matrix of a module of one's own, pruned only if it is included, and a layer that is not used."""
+
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.matrix = nn.Parameter(torch.randn(64, 8) / 8)
+            self.out, self.unused = nn.Linear(8, 3), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out((x.flatten(1) @ self.matrix).relu())
+
+
+def test_included_weights_are_scored_as_a_linear_layers():
+    """Catches: `include` that is taken and forgotten, the wrong axis."""
+    own, net = Own(), nn.Sequential(nn.Flatten(), nn.Linear(64, 8, bias=False), nn.ReLU(), nn.Linear(8, 3))
+    with torch.no_grad():
+        net[1].weight.copy_(own.matrix.T)
+    net[3] = own.out
+    for name, score in BY_NAME.items():
+        found, expected = score(own, include="matrix", exclude="unused*"), score(net)
+        assert list(found) == ["matrix", "out.weight"]
+        if name != "random":
+            torch.testing.assert_close(found["matrix"], expected["1.weight"].T)
+            torch.testing.assert_close(found["out.weight"], expected["3.weight"])
+
+
+def test_a_search_says_what_is_scored():
+    """Catches: exclude= and include= that have to be said again in the score; a function of one's own that gets them."""
+    mask = lth.Mask.ones(Own(), "unused*", include="matrix")
+    for score in BY_NAME.values():
+        assert lth.prune_iteratively(Own(), score, 0.5, rounds=2, mask=mask).shapes() == mask.shapes()
+    own = partial(
+        lambda model, power: {n: p.detach().abs() ** power for n, p in model.named_parameters()}, power=2
+    )
+    assert lth.prune_iteratively(Own(), own, 0.5, rounds=1, mask=mask).kept == 268
+    for_itself = partial(lth.magnitude, include="matrix")  # has a score for the unused layer too
+    assert lth.prune_iteratively(Own(), for_itself, 0.5, rounds=1, mask=mask).kept == 268
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["half", "bfloat16"])
+@by_loss
+def test_a_network_of_16_bits_is_scored_in_32(score, dtype):
+    """Second derivatives of outputs / 200 are below what float16 has. Catches: scores that are multiples of 6e-8."""
+    model = batch_norm_net(seed=0).to(dtype)
+    x, y = images(20, dtype=dtype)
+    found = score(model, [(x, y)])
+    expected = score(copy.deepcopy(model).float(), [(x.float(), y)])
+    assert all(s.dtype == torch.float32 and torch.equal(s, expected[n]) for n, s in found.items())
+    assert all(p.dtype == dtype for p in model.parameters())
+
+
+class Casting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 3).half()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.flatten(1).half())
+
+
+@by_loss
+def test_a_network_that_casts_to_16_bits_is_refused_with_the_remedy(score):
+    with pytest.raises(ValueError, match="scored in float32; if its forward casts"):
+        score(Casting(), [(X, Y)])
+
+
+class Shifted(nn.Module):
+    """A shift that `state_dict` may leave out."""
+
+    def __init__(self, persistent: bool) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.first, self.last = nn.Linear(64, 8), nn.Linear(8, 3)
+        self.register_buffer("shift", torch.full((8,), -50.0), persistent=persistent)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last((self.first(x.flatten(1)) + self.shift).relu())
+
+
+def test_synflow_takes_every_buffer_for_positive():
+    """Catches: a buffer that is not in `state_dict` and ends all paths; one that stays absolute."""
+    model = Shifted(False)
+    one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, Shifted(True)))
+    assert all(torch.equal(one[n], other[n]) and bool(one[n].any()) for n in one)
+    assert bool((model.shift == -50).all())

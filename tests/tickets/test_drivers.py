@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 import lthkit as lth
 from lthkit.storage.files import DamagedFile
@@ -291,3 +292,59 @@ def test_the_published_variant_trains_a_fresh_initialisation_under_the_same_mask
     assert not same(fresh.rewind.model, scored.rewind.model)
     with pytest.raises(ValueError, match="'scored' or 'fresh'"):
         lth.prune_at_init(small_net, tiny, train_from="new", **common)
+
+
+class Own(nn.Module):
+    """A matrix that is pruned only if it is included, and a layer that the outputs do not depend on."""
+
+    def __init__(self, *, seed: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.matrix = nn.Parameter(torch.randn(64, 8) / 8)
+            self.out, self.unused = nn.Linear(8, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.out((x.flatten(1) @ self.matrix).relu())
+
+
+SHORT = lth.Recipe(steps=4, batch_size=20, evaluate_every=4)
+NAMED = {"include": "matrix", "exclude": "unused*"}
+MASK = lth.Mask.ones(Own(seed=0), "unused*", include="matrix")
+CRITERIA = {
+    "magnitude": lth.magnitude,
+    "random": partial(lth.random, seed=0),
+    "synflow": partial(lth.synflow, shape=(1, 8, 8)),
+    "snip": partial(lth.snip, batches=[(torch.ones(2, 1, 8, 8), torch.tensor([0, 2]))]),
+    "grasp": partial(lth.grasp, batches=[(torch.ones(2, 1, 8, 8), torch.tensor([0, 2]))]),
+}
+BY_DRIVER = {
+    "imp": lambda d, score: [*lth.imp(Own, d, rounds=1, score=score, recipe=SHORT, **NAMED)][-1].mask,
+    "imp from a mask": lambda d, score: (
+        [*lth.imp(Own, d, rounds=1, score=score, recipe=SHORT, mask=MASK)][-1].mask
+    ),
+    "one-shot": lambda d, score: (
+        [*lth.one_shot(Own, d, densities=[0.8], score=score, recipe=SHORT, **NAMED)][-1].mask
+    ),
+    "at initialisation": lambda d, score: (
+        lth.prune_at_init(Own, d, density=0.8, rounds=2, score=score, recipe=SHORT, **NAMED).mask
+    ),
+}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA.values(), ids=CRITERIA)
+@pytest.mark.parametrize("driver", BY_DRIVER.values(), ids=BY_DRIVER)
+def test_a_search_tells_its_criterion_what_to_score(tiny, driver, criterion):
+    """Catches: include= and exclude= that have to be said to the score again; a mask that has no way to say it."""
+    mask = driver(tiny, criterion)
+    assert mask.shapes() == MASK.shapes() and mask.kept == round(0.8 * MASK.total)
+
+
+def test_searches_with_a_criterion_of_their_own_tell_it_too(tiny):
+    recipe = replace(SHORT, steps=6)
+    found = lth.tickets.early_bird(Own, tiny, density=0.8, recipe=recipe, window=1, max_epochs=1, **NAMED)
+    assert found.masks[0].shapes() == MASK.shapes()
+    rounds = list(
+        lth.snip_then_imp(Own, tiny, snip_density=0.9, density=0.8, rounds=1, images=6, recipe=SHORT, **NAMED)
+    )
+    assert rounds[-1].mask.shapes() == MASK.shapes() and rounds[-1].mask.kept == round(0.8 * MASK.total)
