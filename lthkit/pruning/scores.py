@@ -6,8 +6,8 @@ There is a score for what `prunable(model, exclude, include=include)` names. Wha
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).
 
 Criteria that look at a loss or at paths work on a copy of the model, so weights, buffers, gradients and mode stay as
-they are. The copy of a network in float16 or bfloat16 is in float32: small gradients would be lost. In the copy batch norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random
-(dropout is off). A weight that is 0 stays in the sums as 0: to score a pruned network, apply its mask first.
+they are. The copy of a network in float16 or bfloat16 is in float32: small gradients would be lost. In the copy batch
+norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random (dropout is off). A weight that is 0 stays in the sums as 0: to score a pruned network, apply its mask first.
 
 Scores are sums of rounded numbers, and two correct programs add in different orders. Rankings agree but for near ties;
 where a mask is the outcome of many rounds, as with SynFlow, such ties decide the next round. (At 0.1 % of the weights
