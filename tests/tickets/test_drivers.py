@@ -341,8 +341,8 @@ def test_a_search_tells_its_criterion_what_to_score(tiny, driver, criterion):
 
 
 def test_searches_with_a_criterion_of_their_own_tell_it_too(tiny):
-    recipe = replace(SHORT, steps=6)
-    found = lth.tickets.early_bird(Own, tiny, density=0.8, recipe=recipe, window=1, max_epochs=1, **NAMED)
+    recipe = replace(SHORT, steps=15)
+    found = lth.tickets.early_bird(Own, tiny, density=0.8, recipe=recipe, window=2, max_epochs=1, **NAMED)
     assert found.masks[0].shapes() == MASK.shapes()
     rounds = list(
         lth.snip_then_imp(Own, tiny, snip_density=0.9, density=0.8, rounds=1, images=6, recipe=SHORT, **NAMED)
