@@ -14,7 +14,7 @@ papers, not seconds. What a checkpointed layer computes twice counts once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,16 +89,17 @@ def of_training(
 ) -> Cost:
     """The price of `steps` updates of `batch_size` images each, forward and backward, under `mask`.
 
-    The backward pass begins at all outputs of the network; frozen parameters (`requires_grad=False`) take no gradient.
+    Counted in training mode, with the heads that a network has only there; `forward_flops` knows evaluation mode. The
+    backward pass begins at all outputs of the network; frozen parameters (`requires_grad=False`) take no gradient.
     Evaluations are not counted. `shape` is that of one image.
 
     Raises:
         ValueError: steps or batch_size below 0; an autograd function of the network's own, whose backward pass cannot
-            be seen; and as `forward_flops`.
+            be seen; a network that leaves out a product in training mode, by name; and as `forward_flops`.
     """
     check_whole("steps", steps, 0)
     check_whole("batch_size", batch_size, 0)
-    counts, examples = _counted(model, shape, mask), steps * batch_size
+    counts, examples = _counted(model, shape, mask, training=True), steps * batch_size
     dense, sparse = (a + b for a, b in zip(counts.forward, counts.backward(), strict=True))
     return Cost(steps, examples, examples * dense, examples * sparse)
 
@@ -123,7 +124,7 @@ class _Counts:
         return self.back
 
 
-def _counted(model: nn.Module, shape: Sequence[int], mask: Mask | None) -> _Counts:
+def _counted(model: nn.Module, shape: Sequence[int], mask: Mask | None, *, training: bool = False) -> _Counts:
     if mask is None:
         prunable(model)  # refuses computed weights, with the remedy
     else:
@@ -139,7 +140,12 @@ def _counted(model: nn.Module, shape: Sequence[int], mask: Mask | None) -> _Coun
             mask.to("cpu").apply_(network)
 
     found = trace(model, shape, examples=2, prepare=prepare)
-    two, three = _by_module(found), _by_module(trace(model, shape, examples=3, prepare=prepare))
+    two = _by_module(found)
+    if training and (moded := _in_training(model, shape, prepare, two)) is not None:
+        found, two = moded
+    else:
+        training = False
+    three = _by_module(trace(model, shape, examples=3, training=training, prepare=prepare))
     if not two:
         raise ValueError(
             f"{type(model).__name__} has nothing prunable; expected linear or convolutional layers."
@@ -164,6 +170,28 @@ def _counted(model: nn.Module, shape: Sequence[int], mask: Mask | None) -> _Coun
         )
     dense, sparse, dense_back, sparse_back = (sum(c[n] for c in two.values()) // 2 for n in range(4))
     return _Counts((dense, sparse), (dense_back, sparse_back), untold)
+
+
+def _in_training(
+    model: nn.Module,
+    shape: Sequence[int],
+    prepare: Callable[[nn.Module], object],
+    evaluated: dict[str, list[int]],
+) -> tuple[Trace, dict[str, list[int]]] | None:
+    """What two examples do in training mode; None if that is as much as in evaluation mode."""
+    found = trace(model, shape, examples=2, training=True, prepare=prepare)
+    counts, none = _by_module(found), [0] * 4
+    pairs = {where: (counts.get(where, none), evaluated.get(where, none)) for where in evaluated | counts}
+    if all(sum(now[n] - then[n] for now, then in pairs.values()) == 0 for n in (0, 2)):
+        return None  # sparse or not: a weight that dropout made 0 is not a removed one
+    for where, (now, then) in pairs.items():
+        if now[0] < then[0] or now[1] < then[1]:
+            raise ValueError(
+                f"{where} does less in training mode than in evaluation mode, and whether always or by chance is not "
+                "known here; expected a forward with all products of evaluation mode in training mode too. Give the "
+                "network without the layers that are skipped, or count the forward pass alone, by forward_flops."
+            )
+    return found, counts
 
 
 def _by_module(found: Trace) -> dict[str, list[int]]:

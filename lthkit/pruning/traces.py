@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lthkit.machine.checks import shape_explained
+from lthkit.machine.seeds import global_generators
 from lthkit.pruning.weights import copied
 
 # Same memory, another look at it; nothing is computed. Views are found by their schema.
@@ -113,26 +114,29 @@ class Trace:
 
 
 @torch.inference_mode(False)  # there composed operations would not be taken apart
+@global_generators("cpu", seed=0)  # what is drawn is the same at each call, and nobody else's
 def trace(
     model: nn.Module,
     shape: Sequence[int],
     *,
     examples: int = 1,
+    training: bool = False,
     prepare: Callable[[nn.Module], object] | None = None,
 ) -> Trace:
-    """Run a copy of `model`, in evaluation mode and on the CPU, and write down what it does.
+    """Run a copy of `model` on the CPU and write down what it does.
 
     Fused attention and recurrent layers are taken apart, so that their products are seen. An input is zeros; a network
     that begins with an embedding gets whole numbers.
 
     Args:
         shape: of one input, without the batch. examples: how many inputs go in together.
+        training: in training mode, not in evaluation mode.
         prepare: called with the copy before it runs, to give its weights other values.
 
     Raises:
         ValueError: another shape; a forward that takes a decision by the values, or by what is not torch's.
     """
-    network = copied(model).cpu().eval()
+    network = copied(model).cpu().train(training)
     if prepare is not None:
         prepare(network)
     parameters = dict(network.named_parameters())

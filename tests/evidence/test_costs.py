@@ -371,3 +371,66 @@ def test_counting_leaves_the_model_alone():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(small_net(seed=0))
+
+
+def by_mode(in_training, in_evaluation) -> nn.Module:
+    layers = {"a": nn.Linear(5, 6), "b": nn.Linear(6, 2), "aux": nn.Linear(6, 3)}
+    return Fn(lambda net, x: (in_training if net.training else in_evaluation)(net, x), **layers)
+
+
+def usual(net, x):
+    return net.b(net.a(x).relu())
+
+
+def with_aux(net, x):
+    x = net.a(x).relu()
+    return net.b(x), net.aux(x)
+
+
+def test_a_training_pays_for_heads_that_are_there_in_training_only():
+    """Catches: the price of evaluation mode, in which googlenet and its kind have no auxiliary heads."""
+    net = by_mode(with_aux, usual).eval()
+    assert costs.forward_flops(net, (5,)) == 2 * (30 + 12)
+    always = by_mode(with_aux, with_aux)
+    mask = lth.prune(lth.Mask.ones(net), lth.random(net, seed=0), 0.5)
+    for given in (None, mask):
+        price = {"steps": 3, "batch_size": 4, "mask": given}
+        assert costs.of_training(net, (5,), **price) == costs.of_training(always, (5,), **price)
+    assert costs.of_training(net, (5,), steps=1, batch_size=1).flops == 2 * (3 * (30 + 12 + 18) - 30)
+    assert not net.training
+
+
+def test_dropout_and_norms_cost_in_training_what_they_cost_in_evaluation():
+    """Catches: weights that are 0 by chance counted as removed; batch norm with one value; random numbers of others."""
+
+    def dropped(net, x):
+        return net.b(F.linear(F.dropout(x, 0.5), F.dropout(net.a.weight, 0.5)))
+
+    one, other = (
+        costs.of_training(by_mode(how, usual), (5,), steps=2, batch_size=3) for how in (dropped, usual)
+    )
+    net = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Dropout(), nn.AlphaDropout(), nn.Linear(6, 2))
+    assert one == other == costs.of_training(net, (5,), steps=2, batch_size=3)
+    state = torch.get_rng_state()
+    costs.of_training(net, (5,), steps=2, batch_size=3)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_training_leaves_out_is_refused_by_name():
+    """By chance or always is not seen. Catches: a layer that is skipped by chance and has no price, or a whole one."""
+
+    def skipping(net, x):
+        return net.b(F.pad(x, (0, 1)))
+
+    def thinned(net, x):
+        x = F.linear(x, F.dropout(net.a.weight, 0.5))
+        return net.b(x), net.aux(x)
+
+    for how, message in (
+        (skipping, r"a \(Linear\) does less in training mode"),
+        (thinned, "does less in training"),
+    ):
+        net = by_mode(how, usual)
+        assert costs.forward_flops(net, (5,)) == 2 * (30 + 12)
+        with pytest.raises(ValueError, match=message):
+            costs.of_training(net, (5,), steps=1, batch_size=1)

@@ -341,7 +341,7 @@ def test_a_search_tells_its_criterion_what_to_score(tiny, driver, criterion):
 
 
 def test_searches_with_a_criterion_of_their_own_tell_it_too(tiny):
-    recipe = replace(SHORT, steps=6)
+    recipe = replace(SHORT, steps=15)
     found = lth.tickets.early_bird(Own, tiny, density=0.8, recipe=recipe, window=2, max_epochs=1, **NAMED)
     assert found.masks[0].shapes() == MASK.shapes()
     rounds = list(
