@@ -23,7 +23,7 @@ from lthkit.machine.devices import autocast
 from lthkit.pruning.masks import Mask
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import choose
-from lthkit.training.evaluation import evaluate
+from lthkit.training.evaluation import evaluate, takes_channels_last
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
@@ -120,7 +120,7 @@ def interpolate(
     model = model_fn(seed=0).to(data.device)
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
     images = data.draw(min(statistics, len(data.train)), seed=0, batch_size=200) if layers else []
-    channels_last = choose(model, data.device).channels_last
+    channels_last = choose(model, data.device).channels_last and takes_channels_last(model, data)
     points = []
     for alpha in alphas:
         between(a, b, alpha).restore(model)

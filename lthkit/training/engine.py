@@ -20,7 +20,7 @@ from lthkit.machine.seeds import global_generators
 from lthkit.pruning.masks import Mask
 from lthkit.training.choices import PLAIN, Choice
 from lthkit.training.draws import Draws
-from lthkit.training.evaluation import explain_misfit
+from lthkit.training.evaluation import explain_misfit, takes_channels_last
 from lthkit.training.gradients import Gradients, gradients_of
 from lthkit.training.optimizers import SGD, Adam, Optimizer
 from lthkit.training.recipes import Recipe
@@ -64,7 +64,9 @@ class Update:
             self.gradients: Gradients = net.gradients
         else:
             self.gradients = gradients_of(net, precision=recipe.precision, written_out=choice.written_out)
-        self.channels_last = choice.channels_last and not self.stacked
+        self.channels_last = (
+            choice.channels_last and not self.stacked and takes_channels_last(self._model, data)
+        )
         self.chance = Draws(self._model, data.device, self.seeds[0])
         self.per_epoch = len(data.train) // recipe.batch_size
         self._epoch = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, check_whole, first_line
 from lthkit.machine.devices import autocast
-from lthkit.training.draws import Draws
+from lthkit.machine.seeds import global_generators
+from lthkit.training.draws import Draws, draws
 
 
 class Metrics(NamedTuple):
@@ -47,6 +49,7 @@ def evaluate(
     check_network(model)
     batch_size = check_whole("batch_size", batch_size, 1)
     part = getattr(data, split)
+    channels_last = channels_last and takes_channels_last(model, data)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     loss = torch.zeros((), device=data.device)
@@ -71,6 +74,33 @@ def evaluate(
         for module, training in modes:
             module.training = training
     return Metrics(float(loss) / len(part), int(correct) / len(part))
+
+
+_taken: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def takes_channels_last(model: nn.Module, data: Dataset) -> bool:
+    """False if `model` cannot work on images whose channels lie last in memory, as one with `x.view(n, -1)` in it cannot.
+
+    torch's own layers can; a network with code of its own is asked once, with two images in evaluation mode.
+    """
+    if draws(model, training=False) is False:
+        return True
+    if model not in _taken:
+        modes = [(module, module.training) for module in model.modules()]
+        inputs = data.normalise(data.train.images[:2]).contiguous(memory_format=torch.channels_last)
+        try:
+            with torch.no_grad(), global_generators(data.device):
+                model.eval()(inputs)
+            _taken[model] = True
+        except RuntimeError as error:
+            _taken[model] = "view size is not compatible" not in str(error)
+        except Exception:  # it will come again, where it is explained
+            _taken[model] = True
+        finally:
+            for module, training in modes:
+                module.training = training
+    return _taken[model]
 
 
 def one_tensor(model: nn.Module, outputs: Any) -> Tensor:

@@ -44,6 +44,7 @@ class Stack:
         stacked = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
         self.parameters = {n: t.requires_grad_() for n, t in stacked.items() if n in trained}
         self.buffers = {n: t for n, t in stacked.items() if n not in trained}
+        self._places = _places(self.models[0], set(stacked))
         self.device = next(iter(self.parameters.values())).device
 
     def gradients(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -67,7 +68,10 @@ class Stack:
     def _loss(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor, labels: Tensor
     ) -> Tensor:
-        outputs = functional_call(self.models[0], (parameters, buffers), (inputs,))
+        own = parameters | buffers
+        tensors = {name: own[first] for name, first in self._places.items()}
+        # torch's own way with tied weights leaves tensors of the stack in a layer that is used twice.
+        outputs = functional_call(self.models[0], tensors, (inputs,), tie_weights=False)
         return F.cross_entropy(one_tensor(self.models[0], outputs), labels)
 
     @torch.no_grad()
@@ -92,6 +96,16 @@ def _own(model: nn.Module) -> dict[str, Tensor]:
     return {name: t for name, t in model.state_dict(keep_vars=True).items() if first[id(t)] == name}
 
 
+def _places(model: nn.Module, own: set[str]) -> dict[str, str]:
+    """Every place of a module that holds a tensor of the state, once a module -> the tensor's first name."""
+    first = {id(tensor): n for n, tensor in reversed(model.state_dict(keep_vars=True).items())}
+    places: dict[str, str] = {}
+    for path, module in model.named_modules():
+        held = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        places |= {f"{path}.{n}".removeprefix("."): first[id(t)] for n, t in held if first.get(id(t)) in own}
+    return places
+
+
 def _made_of(model: nn.Module) -> dict[str, object]:
     """What must be equal in networks that are stacked, because the code of the first one serves all."""
     made: dict[str, object] = {
@@ -99,9 +113,9 @@ def _made_of(model: nn.Module) -> dict[str, object]:
     }
     for name, module in model.named_modules():
         settings = {
-            key: value
+            key: getattr(value, "__code__", value)  # of a function: two may do the same
             for key, value in vars(module).items()
             if isinstance(value, bool | int | float | str | tuple) or inspect.isroutine(value)
         }
-        made[f"{name} ({type(module).__name__})"] = (type(module), module.extra_repr(), settings)
+        made[f"{name or 'network'} ({type(module).__name__})"] = (type(module), module.extra_repr(), settings)
     return made
