@@ -192,29 +192,34 @@ for first in (1.0, 0.5, 0.2, 0.1):
 # With one network and one batch size, steps and dense operations say the same. Sparse operations differ: a training of
 # 4 % of the weights counts 4 %. Evaluations are not counted anywhere.
 #
-# ### Exercise 10.3: the price of a ladder · medium · six lines · 12 minutes
+# ### Exercise 10.3: the price of a ladder · medium · seven lines · 15 minutes
 #
-# All trainings of a search are called its *ladder*. `kept[r]` is the number of weights in training *r*. A training has
-# the length `steps`. The first training does all of them; every later one begins at `rewind_step`, so it does
-# `steps - rewind_step` steps. Each step takes `batch_size` images ("examples"). For linear layers, one image costs 2
-# operations a kept weight on the way forward (multiply, add), and twice as many on the way back: 6 in all. All three
-# results are whole numbers, of type `int`.
+# All trainings of a search are called its *ladder*. `kept[r]` lists the weights that training *r* has in each layer, the
+# input layer first. A training has the length `steps`. The first training does all of them; every later one begins at `rewind_step`, so it does
+# `steps - rewind_step` steps. Each step takes `batch_size` images ("examples").
 #
-# Expected: `ladder_cost([10, 5], 4, 5, 1)` is `{"steps": 7, "examples": 35, "sparse_flops": 1650}`.
+# For linear layers, one image costs 2 operations a kept weight on the way forward (multiply, add). The way back repeats
+# this twice: once for the gradient of the weight, once for the gradient of what came into the layer. Together that is 6.
+# But nobody trains the images: the input layer needs no gradient of what comes in, and costs 4. All three results are
+# whole numbers, of type `int`.
+#
+# Expected: `ladder_cost([[10, 7], [5, 2]], 4, 5, 1)` is `{"steps": 7, "examples": 35, "sparse_flops": 2120}`.
 
 
 # %% exercise="10.3"
 def ladder_cost(kept, steps, batch_size, rewind_step):
     """The price of a ladder as a dict: "steps", "examples" and "sparse_flops" of all its trainings together.
 
-    kept: list of ints, the weights in each training. rewind_step: where every training but the first begins.
+    kept: for each training a list of ints, the weights in each layer, the input layer first. rewind_step: where every
+    training but the first begins.
     """
     # BEGIN SOLUTION
     updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
+    an_image = [6 * sum(layers) - 2 * layers[0] for layers in kept]
     return {
         "steps": sum(updates),
         "examples": batch_size * sum(updates),
-        "sparse_flops": 6 * batch_size * sum(n * k for n, k in zip(updates, kept, strict=True)),
+        "sparse_flops": batch_size * sum(n * k for n, k in zip(updates, an_image, strict=True)),
     }
     # END SOLUTION
 
@@ -229,7 +234,8 @@ check("10.3", ladder_cost)
 
 # %%
 ladder_cost_ = use("10.3", ladder_cost)
-print(ladder_cost_([r.mask.kept for r in rounds], short, 60, 0))
+kept = [[int(layer.sum()) for layer in r.mask.values()] for r in rounds]
+print(ladder_cost_(kept, short, 60, 0))
 without, with_look = (price(rounds, model, data.shape, batch_size=60, images=n) for n in (0, 100))
 print(without)
 print(with_look)

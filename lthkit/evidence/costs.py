@@ -1,20 +1,47 @@
 """What a training costs, counted instead of timed: updates, examples, floating-point operations.
 
-Operations are 2 for each multiplication with its addition, of linear and convolutional layers only; a backward pass
-counts as two forward passes. So the numbers are those of the machine-independent accounts in papers, not seconds.
+Operations are 2 for each multiplication with its addition, of every matrix product and convolution that a forward pass
+really makes, whether a layer makes it or a functional call: linear, bilinear, (transposed) convolutional, recurrent and
+attention layers, with the two products of attention itself. A weight that is used twice counts twice. The backward pass
+repeats each product once for each factor that takes a gradient: once for the weight, once for what comes in, unless
+nothing before it is trained, as in the first layer.
+
+Not counted, because they are small beside it and no weight of a matrix takes part: biases, activations, softmax,
+normalisation, pooling, products entry by entry (gates, gains), embeddings (looked up, not multiplied), the optimizer. An
+operation that is none of these is refused by name. So the numbers are those of the machine-independent accounts in
+papers, not seconds. What a checkpointed layer computes twice counts once.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from lthkit.machine.checks import check_whole, shape_explained
+from lthkit.machine.checks import check_whole
 from lthkit.pruning.masks import Mask, prunable
+from lthkit.pruning.paths import find_rule
+from lthkit.pruning.traces import Operation, Seen, Trace, trace
+
+# The factors of each product by their names in torch. All of them multiply; sums in `addmm` and the like are free.
+_FACTORS = {
+    "mm": ("self", "mat2"),
+    "bmm": ("self", "mat2"),
+    "mv": ("self", "vec"),
+    "dot": ("self", "tensor"),
+    "vdot": ("self", "other"),
+    "addmm": ("mat1", "mat2"),
+    "addmv": ("mat", "vec"),
+    "baddbmm": ("batch1", "batch2"),
+    "addbmm": ("batch1", "batch2"),
+    "addr": ("vec1", "vec2"),
+    "convolution": ("input", "weight"),
+    "_trilinear": ("i1", "i2", "i3"),
+}
+# Known not to be products, though no rule says how paths run through them.
+_FREE = {"upsample_bicubic2d", "bernoulli", "dropout", "bucketize", "searchsorted", "renorm"}
 
 
 @dataclass(frozen=True)
@@ -43,21 +70,18 @@ class Cost:
 
 
 def forward_flops(model: nn.Module, shape: Sequence[int], *, mask: Mask | None = None) -> int:
-    """Operations of one input on its way through `model`: 2 x positions x weights, summed over the prunable layers.
+    """Operations of one input on its way through `model`, in evaluation mode: 2 for each multiplication of a product.
 
     Args:
-        shape: of one input, without the batch: (channels, height, width).
-        mask: count only the weights that it keeps.
+        shape: of one input, without the batch: (channels, height, width). The first dimension of what goes in is the
+            batch (`batch_first=True` in recurrent and attention layers).
+        mask: count only the weights that it keeps. Layers that it leaves out count whole.
 
     Raises:
-        ValueError: nothing prunable; another shape; the mask belongs to another model.
+        ValueError: nothing prunable; another shape; the mask belongs to another model; a product, or an operation, that
+            is not known here, by name; a forward that decides by values, or that mixes the examples of a batch.
     """
-    if mask is not None:
-        mask.check(model)
-    uses = _uses(model, shape)
-    weights = prunable(model)
-    kept = {n: int(mask[n].sum()) if mask is not None and n in mask else weights[n].numel() for n in weights}
-    return sum(2 * uses[name] * kept[name] for name in weights)
+    return _counted(model, shape, mask).forward[mask is not None]
 
 
 def of_training(
@@ -65,16 +89,18 @@ def of_training(
 ) -> Cost:
     """The price of `steps` updates of `batch_size` images each, forward and backward, under `mask`.
 
+    The backward pass begins at all outputs of the network; frozen parameters (`requires_grad=False`) take no gradient.
     Evaluations are not counted. `shape` is that of one image.
 
     Raises:
-        ValueError: steps or batch_size below 0; and as `forward_flops`.
+        ValueError: steps or batch_size below 0; an autograd function of the network's own, whose backward pass cannot
+            be seen; and as `forward_flops`.
     """
     check_whole("steps", steps, 0)
     check_whole("batch_size", batch_size, 0)
-    examples = steps * batch_size
-    dense, sparse = (forward_flops(model, shape, mask=m) for m in (None, mask))
-    return Cost(steps, examples, 3 * examples * dense, 3 * examples * sparse)
+    counts, examples = _counted(model, shape, mask), steps * batch_size
+    dense, sparse = (a + b for a, b in zip(counts.forward, counts.backward(), strict=True))
+    return Cost(steps, examples, examples * dense, examples * sparse)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
@@ -82,27 +108,121 @@ def total(costs: Iterable[Cost]) -> Cost:
     return sum(costs, Cost())
 
 
-@torch.no_grad()
-def _uses(model: nn.Module, shape: Sequence[int]) -> dict[str, int]:
-    """How often each weight is multiplied for one input: once in a linear layer, at every place in a convolution."""
-    model = copy.deepcopy(model).eval()
-    weights = prunable(model)
-    if not weights:
+@dataclass(frozen=True)
+class _Counts:
+    """Operations of one example, (as dense hardware does them, without those by a weight of 0), there and back."""
+
+    forward: tuple[int, int]
+    back: tuple[int, int]
+    untold: str = ""  # why `back` is not to be believed
+
+    def backward(self) -> tuple[int, int]:
+        """`back`. ValueError if it cannot be known."""
+        if self.untold:
+            raise ValueError(self.untold)
+        return self.back
+
+
+def _counted(model: nn.Module, shape: Sequence[int], mask: Mask | None) -> _Counts:
+    if mask is None:
+        prunable(model)  # refuses computed weights, with the remedy
+    else:
+        mask.check(model)
+
+    @torch.no_grad()
+    def prepare(network: nn.Module) -> None:
+        """No weight is 0 but where the mask says so: then the zeros in whatever is made of weights can be counted."""
+        for parameter in network.parameters():
+            if parameter.is_floating_point():
+                parameter.uniform_(0.5, 1.5)
+        if mask is not None:
+            mask.to("cpu").apply_(network)
+
+    found = trace(model, shape, examples=2, prepare=prepare)
+    two, three = _by_module(found), _by_module(trace(model, shape, examples=3, prepare=prepare))
+    if not two:
         raise ValueError(
             f"{type(model).__name__} has nothing prunable; expected linear or convolutional layers."
         )
-    uses = dict.fromkeys(weights, 0)
+    untold = ""
+    for where in two | three:
+        for n in range(4):
+            if 3 * two.get(where, [0] * 4)[n] != 2 * three.get(where, [0] * 4)[n]:
+                mixed = (
+                    f"{where} does not do three times as much with three examples as with one, so it has no price for "
+                    "one; expected a network that treats each example by itself, with the batch as first dimension "
+                    "(batch_first=True), and no product of parameters alone in its forward."
+                )
+                if n < 2:
+                    raise ValueError(mixed)
+                untold = mixed
+    if found.custom:
+        untold = (
+            f"{type(model).__name__} has autograd functions of its own ({', '.join(found.custom)}), and what their "
+            "backward pass computes cannot be seen; expected operations of torch. Write this part with them, or count "
+            "the forward pass alone, by forward_flops."
+        )
+    dense, sparse, dense_back, sparse_back = (sum(c[n] for c in two.values()) // 2 for n in range(4))
+    return _Counts((dense, sparse), (dense_back, sparse_back), untold)
 
-    def count(name: str) -> object:
-        def hook(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
-            uses[name] += output.numel() // len(weights[name])  # of one output channel: its places
 
-        return hook
+def _by_module(found: Trace) -> dict[str, list[int]]:
+    """Dense and sparse operations of the products of each module, forward and backward."""
+    counts: dict[str, list[int]] = {}
+    for operation in found.operations:
+        base = operation.name.rstrip("_") if operation.name != "_trilinear" else operation.name
+        if base in _FACTORS:
+            dense, sparse, passes = _of_product(operation, base)
+            done = counts.setdefault(operation.where, [0, 0, 0, 0])
+            for n, more in enumerate((dense, sparse, passes * dense, passes * sparse)):
+                done[n] += more
+        elif find_rule(operation) is None and operation.name not in _FREE:
+            raise _refused(operation, "and it is not known here what that costs")
+        elif base in ("mul", "div", "addcmul", "addcdiv") and _spreads(operation):
+            raise _refused(
+                operation, "in which two tensors make a larger one, as in a product written by hand"
+            )
+    return counts
 
-    for name, module in model.named_modules():
-        if (key := f"{name}.weight" if name else "weight") in weights:
-            module.register_forward_hook(count(key))  # type: ignore[arg-type]
-    first = next(iter(weights.values()))
-    with shape_explained(model, shape):
-        model(torch.zeros(1, *shape, dtype=first.dtype, device=first.device))
-    return uses
+
+def _of_product(operation: Operation, name: str) -> tuple[int, int, int]:
+    """Operations with and without weights of 0, and how often the backward pass repeats them."""
+    factors: list[Seen] = [operation.given[n] for n in _FACTORS[name]]
+    if any(f.dtype.is_complex for f in factors):
+        raise _refused(operation, "with complex numbers, of which it is not known here what they cost")
+    first, last = factors[0], factors[-1]
+    if name == "convolution":
+        given = operation.given
+        places = first.size[2:] if given["transposed"] else operation.out[0].size[2:]
+        dense = 2 * first.size[0] * torch.Size(places).numel() * last.numel
+    elif name == "_trilinear":
+        examples = first.numel // first.size[-1] if first.size[-1] else 0
+        dense = 2 * examples * factors[1].numel
+    elif name == "addr":
+        dense = 2 * first.numel * last.numel
+    else:
+        dense = 2 * first.numel * (last.size[-1] if len(last.size) > 1 else 1)
+    sparse = dense
+    for factor in factors:
+        if factor.origin == "weight" and factor.nonzero != factor.numel:
+            if name == "convolution" and factor is first:
+                raise _refused(
+                    operation, "with weights in the place of an input, which are not all used equally often"
+                )
+            assert factor.nonzero is not None
+            sparse = sparse * factor.nonzero // factor.numel
+    return dense, sparse, sum(f.requires_grad for f in factors) if operation.backward else 0
+
+
+def _spreads(operation: Operation) -> bool:
+    """Whether its result is larger than any of its tensors."""
+    tensors = operation.tensors()
+    return len(tensors) > 1 and operation.out[0].numel > max(t.numel for t in tensors)
+
+
+def _refused(operation: Operation, why: str) -> ValueError:
+    name = operation.name if "::" in operation.name else f"aten.{operation.name}"
+    return ValueError(
+        f"{operation.where} uses {name}, {why}; expected linear, bilinear, convolutional, recurrent and attention layers, "
+        "matmul or einsum, and what is done entry by entry. Write this part with such operations, or leave it out."
+    )

@@ -1,7 +1,7 @@
 """What a mask leaves of each layer: how many weights it keeps, and how many of these lie on a path from input to output.
 
 A mask is made by counting, layer by layer or over all layers; whether the network still conducts is another question.
-`scores.connected` answers it weight by weight, `collapse` layer by layer.
+`pruning.connected` answers it weight by weight, `collapse` layer by layer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.scores import connected
+from lthkit.pruning.paths import connected
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Collapse:
 
 
 def collapse(model: nn.Module, mask: Mask, shape: Sequence[int]) -> Collapse:
-    """Count what `mask` keeps of each layer of `model`, and how much of it is connected (`scores.connected`).
+    """Count what `mask` keeps of each layer of `model`, and how much of it is connected (`pruning.connected`).
 
     The values of the weights do not matter, and nothing is trained. Layers that the mask leaves out count as whole.
 

@@ -17,6 +17,7 @@ _LOOKS = (
     Look("#555555", "x", ":"),
     Look("#E69F00", "v", "--"),
     Look("#D55E00", "^", "-."),
+    Look("#8C564B", "P", "-"),
     Look("#CC79A7", "D", "--"),
     Look("#009E73", "s", ":"),
     Look("#0072B2", "o", "-"),
@@ -27,12 +28,12 @@ CONTROLS = ("shuffled", "re-initialised")
 def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """Connected weights of the layer that has fewest, against the weights that remain; at 0 the network is cut.
 
-    Columns of `rows`: arm (the criterion, at most six), seed, density (0 to 1) and smallest (that number). A thin line a
+    Columns of `rows`: arm (the criterion, at most seven), seed, density (0 to 1) and smallest (that number). A thin line a
     seed, the median thick. The axis is logarithmic above 1, and 0 is on it. The markers of one density stand side by
     side, so that all can be seen where several criteria have the same number.
 
     Raises:
-        ValueError: no rows, or more than six criteria.
+        ValueError: no rows, or more than seven criteria.
     """
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     if not 1 <= len(arms) <= len(_LOOKS):

@@ -14,8 +14,10 @@ from lthkit.pruning.masks import (
     Mask,
     prunable,
 )
-from lthkit.pruning.scores import (
+from lthkit.pruning.paths import (
     connected,
+)
+from lthkit.pruning.scores import (
     grasp,
     magnitude,
     random,

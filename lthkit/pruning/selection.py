@@ -115,7 +115,9 @@ def prune_iteratively(
 
     For criteria that look ahead at initialisation: SynFlow takes 100 rounds (Tanaka et al. 2020, algorithm 1), SNIP
     gains from a few (Verdenius et al. 2020). `score` sees a copy of the model with the mask so far applied; the model
-    itself stays as it is. One round is `prune_to` with the scores of the model as given.
+    itself stays as it is. One round is `prune_to` with the scores of the model as given. After many rounds the masks of
+    two correct programs differ, because rounding decides between near ties and each round builds on the one before
+    (see `pruning.scores`): do not compare them bit for bit.
 
     Args:
         density: of the mask's weights, to be reached exactly at the last round.

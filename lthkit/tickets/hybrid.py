@@ -7,6 +7,7 @@ cut. Whether the mixture is worth more than its parts at the same price is to be
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from torch import nn
@@ -128,12 +129,12 @@ def price(
             and backward through the whole network, but no update.
     """
     check_whole("images", images, 0)
-    scored = 3 * images * costs.forward_flops(model, shape)
+    looked = costs.of_training(model, shape, steps=1, batch_size=images)
     trained = (
         costs.of_training(model, shape, steps=r.result.steps, batch_size=batch_size, mask=r.mask)
         for r in rounds
     )
-    return costs.total([costs.Cost(0, images, scored, scored), *trained])
+    return costs.total([replace(looked, steps=0), *trained])
 
 
 def _fractions(mask: Mask, density: float, rounds: int) -> list[float]:

@@ -231,7 +231,8 @@ def learning_rate(
     """Learning rate of update number `step` (from 0) in a training of `steps` updates: a function of the step alone.
 
     "step" multiplies by `decay` at each milestone; "cosine" falls to 0 over the steps after the warm-up; `warmup`
-    steps rise linearly to the base before either.
+    steps rise linearly to the base before either: update `step` has (step + 1) / warmup of it, so the first one moves.
+    In open_lth it has step / warmup, one update behind, and its first update has a learning rate of 0.
     """
     if step < warmup:
         return base * (step + 1) / warmup

@@ -20,7 +20,7 @@ class Recipe:
     steps: length of the training in updates, counted from initialisation: a training that starts at step k ends here too.
     batch_size: images an update; the last, incomplete batch of an epoch is dropped.
     optimizer: "adam" or "sgd"; momentum is SGD's; weight_decay is the L2 term of either.
-    lr, schedule, milestones, decay, warmup: see `optimizers.learning_rate`.
+    lr, schedule, milestones, decay, warmup: see `optimizers.learning_rate`. (open_lth counts its warm-up one update later.)
     evaluate_every: validation is measured after every this many updates, and at the end.
     patience: stop once the validation loss has not fallen for this many updates; None never stops early.
     augment: random crop and flip of the training images, on the device.

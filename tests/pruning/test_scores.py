@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import lthkit as lth
+from lthkit.storage import name_of
 from tests.conftest import small_conv, small_net
 
 
@@ -378,13 +379,17 @@ def test_masks_are_those_of_the_papers_formulas(net, share):
     grasp = kept_by_threshold({n: -r for n, r in removal.items()}, share)
     assert overlap(grasp, lth.prune_to(everything, lth.grasp(model, [(x, y)]), share, min_kept=0)) >= 0.999
 
-    # SynFlow: R = 1^T (prod |w|) 1, rounds k = 1..n, density share^(k/n)
+    # SynFlow: R = 1^T (prod |w|) 1, rounds k = 1..n, density share^(k/n). A product: tanh has no place in it.
+    straight = copy.deepcopy(model)
+    for name, layer in straight.named_children():
+        if isinstance(layer, nn.Tanh):
+            setattr(straight, name, nn.Identity())
     kept = {n: torch.ones_like(w, dtype=torch.bool) for n, w in weights.items()}
     for k in range(1, 11):
-        model.eval()  # batch norm by its stored statistics, absolute too, as in the authors' code
+        straight.eval()  # batch norm by its stored statistics, absolute too, as in the authors' code
         state = {n: t.detach().double().abs() for n, t in model.state_dict().items()}
         leaves = {n: (state[n] * kept[n]).requires_grad_() for n in weights}
-        flow = functional_call(model, state | leaves, (torch.ones(1, 1, 8, 8).double(),)).sum()
+        flow = functional_call(straight, state | leaves, (torch.ones(1, 1, 8, 8).double(),)).sum()
         gradients = torch.autograd.grad(flow, list(leaves.values()))
         scores = {n: (w * d).detach() for (n, w), d in zip(leaves.items(), gradients, strict=True)}
         kept = kept_by_threshold(scores, share ** (k / 10))
@@ -521,3 +526,144 @@ def test_random_scores_know_nothing_of_the_initialisation_with_the_same_seed():
         weight = lth.prunable(model)["fc1.weight"].detach().abs().flatten()
         score = lth.random(model, seed=seed)["fc1.weight"].flatten()
         assert abs(torch.corrcoef(torch.stack([score, weight]))[0, 1]) < 0.01
+
+
+def spread_norm(*, seed: int) -> nn.Module:
+    """Batch norm whose stored statistics are far from those of a batch."""
+    model = small_conv(seed=seed)
+    with torch.no_grad():
+        model[1].running_mean.uniform_(-1, 1, generator=torch.Generator().manual_seed(1))
+        model[1].running_var.uniform_(0.1, 4, generator=torch.Generator().manual_seed(2))
+    return model
+
+
+def test_snip_with_stored_statistics_is_the_derivative_in_evaluation_mode():
+    """Catches: statistics of the batch under the other name, a default that has changed, statistics that move."""
+    model = spread_norm(seed=0).eval()
+    batches = [images(20), images(7, seed=6)]
+    ones = {n: torch.ones_like(w).requires_grad_() for n, w in lth.prunable(model).items()}
+    expected = torch.autograd.grad(mask_loss(model, batches)(ones), list(ones.values()))
+    stored, batch, usual = (lth.snip(model, batches, **how) for how in (STORED, BATCH, {}))
+    for name, derivative in zip(ones, expected, strict=True):
+        torch.testing.assert_close(stored[name], derivative.abs(), rtol=1e-4, atol=1e-7)
+        assert torch.equal(batch[name], usual[name])
+        assert not torch.allclose(batch[name], stored[name], rtol=0.1)
+    plain = small_net(seed=0)  # without batch norm they are the same
+    one, other = (lth.snip(plain, batches, **how) for how in (STORED, BATCH))
+    assert all(torch.equal(one[n], other[n]) for n in one)
+    with pytest.raises(ValueError, match="statistics='running'.*'batch' or 'stored'"):
+        lth.snip(model, batches, statistics="running")
+
+
+STORED, BATCH = {"statistics": "stored"}, {"statistics": "batch"}
+
+
+def test_the_statistics_are_part_of_what_a_run_is_called():
+    """Catches: two runs of different scores in one folder."""
+    names = {name_of(partial(lth.snip, batches=[images(4)], **how)) for how in (STORED, BATCH, {})}
+    assert len(names) == 3
+
+
+class Functional(nn.Module):
+    """Curves and a norm as functions; with `curves=False` the same network without them."""
+
+    def __init__(self, curves: bool) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.first, self.inner, self.last = nn.Linear(64, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.curves = curves
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x.flatten(1))
+        if self.curves:
+            x = torch.tanh(F.layer_norm(F.hardtanh(x, 0.0, 6.0), (8,)))
+            return self.last(self.inner(x).sigmoid_() + F.gelu(x).clamp(0, 1))
+        return self.last(self.inner(x) + x)
+
+
+CURVES = {
+    "sigmoid": nn.Sigmoid,
+    "ReLU6": nn.ReLU6,
+    "GELU": nn.GELU,
+    "SiLU": nn.SiLU,
+    "hardswish": nn.Hardswish,
+    "softplus": nn.Softplus,
+    "layer norm": lambda: nn.LayerNorm(20),
+    "group norm": lambda: nn.Sequential(nn.Unflatten(1, (20, 1)), nn.GroupNorm(4, 20), nn.Flatten()),
+}
+
+
+@pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
+def test_synflow_takes_curves_and_norms_for_straight(curve):
+    """Saturated curves and means that are taken off would end paths. Catches: scores of 0, or of a flattened tanh."""
+    model, straight = small_net(seed=0), small_net(seed=0)
+    model[2], straight[2] = curve(), nn.Identity()
+    with torch.no_grad():
+        for net in (model, straight):
+            net[1].weight.mul_(100)
+    one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, straight))
+    for left, right in zip(one.values(), other.values(), strict=True):
+        torch.testing.assert_close(left, right)
+        assert bool((left > 0).all())
+
+
+def test_synflow_takes_functional_curves_for_straight():
+    one, other = (lth.synflow(Functional(curves), (1, 8, 8)) for curves in (True, False))
+    assert all(torch.equal(one[n], other[n]) for n in one)
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.out = nn.LSTM(8, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.rnn(x.squeeze(1))[0][:, -1])
+
+
+class Attending(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attend, self.out = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.squeeze(1)
+        return self.out(self.attend(x, x, x, need_weights=False)[0].mean(1))
+
+
+class Vanishing(nn.Module):
+    """A curve that is not known, and flat where the flow is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.exp(-1e4 * self.first(x.flatten(1)) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Recurrent(), r"rnn .LSTM. is a recurrent layer.*magnitude"),
+        (Attending(), r"attend .MultiheadAttention. is attention.*magnitude"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Softmax(1), nn.Linear(4, 3)),
+            r"2 .Softmax. is attention",
+        ),
+        (Vanishing(), r"through first.weight, last.weight is 0 in all weights"),
+    ],
+)
+def test_synflow_names_where_it_says_nothing(model, message):
+    """Catches: a layer whose scores are all 0, which any threshold would empty first."""
+    with pytest.raises(ValueError, match=message):
+        lth.synflow(model, (1, 8, 8))
+
+
+def test_synflow_leaves_numbers_that_are_no_reals_alone():
+    """Catches: the absolute value of a bool buffer, which torch does not have; a counter that is one."""
+    model, plain = small_conv(seed=0), small_conv(seed=0)
+    model.register_buffer("chosen", torch.tensor([True, False]))
+    one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, plain))
+    assert all(torch.equal(one[n], other[n]) for n in one)

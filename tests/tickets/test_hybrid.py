@@ -194,9 +194,13 @@ def test_the_price_is_what_was_done_and_a_plan_is_spent_to_the_last_update(tiny)
     updates = [lengths[0], lengths[1] - 7, lengths[2] - 7]
     assert [r.result.steps for r in rounds] == updates
     assert cost.steps == 100 and cost.examples == 100 * 20 + 60
-    assert cost.flops == 6 * 1510 * cost.examples
-    sparse = sum(20 * n * r.mask.kept for n, r in zip(updates, rounds, strict=True))
-    assert cost.sparse_flops == 6 * (sparse + 60 * 1510)
+    an_image = 6 * 1510 - 2 * 1280  # no gradient of the image
+    assert cost.flops == an_image * cost.examples
+    sparse = sum(
+        20 * n * (6 * r.mask.kept - 2 * int(r.mask["1.weight"].sum()))
+        for n, r in zip(updates, rounds, strict=True)
+    )
+    assert cost.sparse_flops == sparse + 60 * an_image
     assert price([], small_net(seed=0), tiny.shape, batch_size=20) == costs.Cost()
 
 

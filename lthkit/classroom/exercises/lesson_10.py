@@ -33,23 +33,27 @@ def fraction_after_snip(snip_density: float, density: float, rounds: int) -> flo
     return 1 - (density / snip_density) ** (1 / rounds)
 
 
-def ladder_cost(kept: Sequence[int], steps: int, batch_size: int, rewind_step: int) -> dict[str, int]:
+def ladder_cost(
+    kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int
+) -> dict[str, int]:
     """The price of all trainings of a ladder of linear layers.
 
     Args:
-        kept: weights that the mask keeps in each training, in the order of the trainings.
+        kept: for each training, in order, the weights that the mask keeps in each layer, the input layer first.
         steps: length of a training, counted from initialisation.
         batch_size: images an update.
         rewind_step: where every training but the first begins.
 
     Returns:
-        "steps" and "examples" of all trainings, and "sparse_flops": 6 for each kept weight and example. All are ints.
+        "steps" and "examples" of all trainings, and "sparse_flops": for each example 4 operations a kept weight of the
+        input layer, 6 a kept weight of the others. All are ints.
     """
     updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
+    an_image = [6 * sum(layers) - 2 * layers[0] for layers in kept]
     return {
         "steps": sum(updates),
         "examples": batch_size * sum(updates),
-        "sparse_flops": 6 * batch_size * sum(n * k for n, k in zip(updates, kept, strict=True)),
+        "sparse_flops": batch_size * sum(n * k for n, k in zip(updates, an_image, strict=True)),
     }
 
 
@@ -149,54 +153,76 @@ def _fraction_by_search(snip_density: float, density: float, rounds: int) -> flo
     return low
 
 
-def _cost_in_a_loop(kept: Sequence[int], steps: int, batch_size: int, rewind_step: int) -> dict[str, int]:
+def _cost_in_a_loop(
+    kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int
+) -> dict[str, int]:
     done = examples = operations = 0
-    for r, weights in enumerate(kept):
+    for r, layers in enumerate(kept):
         here = steps if r == 0 else steps - rewind_step
         done += here
         examples += here * batch_size
-        operations += here * batch_size * weights * 2 * 3
+        for place, weights in enumerate(layers):
+            products = 3 if place > 0 else 2
+            operations += here * batch_size * weights * 2 * products
     return {"steps": done, "examples": examples, "sparse_flops": operations}
 
 
 def _cost_less_what_is_skipped(
-    kept: Sequence[int], steps: int, batch_size: int, rewind_step: int
+    kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int
 ) -> dict[str, int]:
     done = len(kept) * steps - (len(kept) - 1) * rewind_step
-    weighted = steps * sum(kept) - rewind_step * sum(kept[1:])
+    products = [2 * layers[0] + 3 * sum(layers[1:]) for layers in kept]
+    weighted = steps * sum(products) - rewind_step * sum(products[1:])
     return {
-        "sparse_flops": 6 * batch_size * weighted,
+        "sparse_flops": 2 * batch_size * weighted,
         "examples": done * batch_size,
         "steps": done,
     }
 
 
 def _cost(
-    kept: Sequence[int], steps: int, batch_size: int, rewind_step: int, *, mistake: str
+    kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int, *, mistake: str
 ) -> dict[str, int]:
     """The right answer with one thing wrong: the updates, the weights, or the operations."""
-    later, n = steps - rewind_step, len(kept)
+    later, n, sizes = steps - rewind_step, len(kept), [sum(layers) for layers in kept]
     updates = {
         "all in full": [steps] * n,
         "first too": [later] * n,
         "last in full": [later] * (n - 1) + [steps],
         "one more": [steps] + [later + 1] * (n - 1),
         "one saving": [later if r == 1 else steps for r in range(n)],
-        "first by value": [steps if k == kept[0] else later for k in kept],
-        "first by size": [steps if k == max(kept) else later for k in kept],
+        "first by value": [steps if k == sizes[0] else later for k in sizes],
+        "first by size": [steps if k == max(sizes) else later for k in sizes],
         "last alone": [0] * (n - 1) + [steps if n == 1 else later],
     }.get(mistake, [steps] + [later] * (n - 1))
     weights = {
         "first mask": [kept[0]] * n,
         "last mask": [kept[-1]] * n,
-        "last operations": [0] * (n - 1) + [kept[-1]],
-        "sorted": sorted(kept, reverse=True),
+        "last operations": [[0]] * (n - 1) + [kept[-1]],
+        "sorted": sorted(kept, key=sum, reverse=True),
     }.get(mistake, kept)
     images = 1 if mistake == "one image" else batch_size
-    operations = {"forward": 2, "multiplications": 3, "back as forward": 4}.get(mistake, 6)
-    flops = operations * images * sum(u * k for u, k in zip(updates, weights, strict=True))
+    inner, first = {
+        "forward": (2, 2),
+        "multiplications": (3, 2),
+        "back as forward": (4, 4),
+        "images trained": (6, 6),
+        "first for nothing": (6, 0),
+        "first forward": (6, 2),
+        "first alone": (0, 4),
+        "first left out": (4, 6),
+    }.get(mistake, (6, 4))
+
+    def an_image(layers: Sequence[int]) -> int:
+        if mistake == "last layer":
+            return inner * sum(layers) - 2 * layers[-1]
+        return inner * sum(layers[1:]) + first * layers[0]
+
+    flops = images * sum(u * an_image(k) for u, k in zip(updates, weights, strict=True))
     if mistake == "mean mask":
-        flops = 6 * batch_size * sum(updates) * sum(kept) // n
+        flops = batch_size * sum(updates) * sum(map(an_image, kept)) // n
+    if mistake == "first mask's input":
+        flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
     return {"steps": sum(updates), "examples": batch_size * sum(updates), "sparse_flops": flops}
 
 
@@ -327,26 +353,35 @@ EXERCISES = (
         id="10.3",
         reference=ladder_cost,
         cases=(
-            Case(([10], 1, 1, 0), "One training of one step with one image."),
             Case(
-                ([10], 4, 5, 2),
+                ([[10]], 1, 1, 0), "One training of one step with one image, in one layer: the input layer."
+            ),
+            Case(([[10, 7]], 1, 1, 0), "A second layer behind the input layer."),
+            Case(
+                ([[10, 7]], 4, 5, 2),
                 "One training only: the first begins at initialisation and does all steps; only later ones are shorter.",
             ),
-            Case(([10, 5], 4, 5, 0), "Two trainings; both begin at initialisation."),
-            Case(([10, 5], 4, 5, 1), "The second training begins at step 1."),
-            Case(([10, 10], 4, 5, 1), "Both trainings have the same number of weights."),
-            Case(([5, 10], 4, 5, 1), "The second training has more weights than the first."),
-            Case(([100, 50, 25], 30, 20, 10), "Two of three trainings begin at step 10."),
+            Case(([[10, 7], [5, 2]], 4, 5, 0), "Two trainings; both begin at initialisation."),
+            Case(([[10, 7], [5, 2]], 4, 5, 1), "The second training begins at step 1."),
+            Case(([[10, 7], [10, 7]], 4, 5, 1), "Both trainings have the same numbers of weights."),
+            Case(([[5, 2], [10, 7]], 4, 5, 1), "The second training has more weights than the first."),
             Case(
-                ([53240, 23810, 10648], 500, 60, 0),
-                "The hybrid of the lesson: 20 % of the weights, 8.9 %, 4 %.",
+                ([[100, 40, 20], [50, 20, 9], [25, 11, 4]], 30, 20, 10),
+                "Two of three trainings begin at step 10.",
             ),
-            Case(([266200, 53240, 10648], 520, 60, 30), "IMP alone in two rounds, rewound to step 30."),
+            Case(
+                ([[45000, 7800, 440], [19400, 4060, 350], [8200, 2180, 268]], 500, 60, 0),
+                "A hybrid of three layers: 20 % of the weights, 8.9 %, 4 %.",
+            ),
+            Case(
+                ([[235200, 30000, 1000], [44000, 8700, 540], [8100, 2240, 308]], 520, 60, 30),
+                "IMP alone in two rounds, rewound to step 30.",
+            ),
         ),
         hints=(
             "First write down how many updates each training does. Only the first one does them all.",
             "updates = [steps] + [steps - rewind_step] for every other training. Examples are updates times batch_size.",
-            "sparse_flops adds 6 * batch_size * updates * kept over the trainings: zip(updates, kept).",
+            "One image costs 6 * sum(layers) - 2 * layers[0]; add that up over the trainings, times updates and batch_size.",
         ),
         misconceptions=variants(
             _cost,
@@ -360,9 +395,18 @@ EXERCISES = (
                 "first by size": "You take the training of the most weights for the first; the first is the one of place 0.",
                 "sorted": "You sort the trainings by their weights; their order is the one given, and the first does more "
                 "updates.",
-                "forward": "You count the forward pass only; the backward pass counts as two more.",
+                "forward": "You count the forward pass only; the backward pass has the gradients too.",
+                "images trained": "You count 6 operations in the input layer too; nobody trains the images, so it takes no "
+                "gradient of what comes in.",
+                "first for nothing": "You leave the input layer out; it goes forward and has a gradient of its weights, 4 in all.",
+                "first forward": "You count the input layer's forward pass only; its weights have a gradient too, 4 in all.",
+                "first alone": "You count the input layer only; the others are paid as well.",
+                "first left out": "You count 4 in the layers behind and 6 in the input layer; it is the other way round.",
+                "last layer": "You save the gradient in the last layer; it is the first that has nothing before it.",
+                "first mask's input": "You save the first mask's input layer in every training; each one has its own.",
                 "multiplications": "You count a multiplication and its addition as one operation; they are two.",
-                "back as forward": "You count the backward pass like the forward pass; it takes twice as many operations.",
+                "back as forward": "You count one gradient in every layer; behind the input layer there are two, of the weights "
+                "and of what comes in.",
                 "first mask": "You price every training with the first mask; each one has its own.",
                 "last mask": "You price every training with the last mask; the ticket was found by larger, dearer networks.",
                 "mean mask": "You price every training with the mean number of weights; the first one does more updates, so "
@@ -375,8 +419,8 @@ EXERCISES = (
         ),
         alternatives=(_cost_in_a_loop, _cost_less_what_is_skipped),
         difficulty="medium",
-        lines=6,
-        minutes=12,
+        lines=7,
+        minutes=15,
     ),
     Exercise(
         id="10.4",
