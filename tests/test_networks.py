@@ -41,7 +41,9 @@ SHAPES = {"8x8": (1, 8, 8), "32x32": (3, 32, 32)}
 def data(size: str) -> Dataset:
     def split(n: int, seed: int) -> Split:
         g = torch.Generator().manual_seed(seed)
-        return Split(torch.randint(0, 256, (n, *SHAPES[size]), generator=g, dtype=torch.uint8), torch.arange(n) % 3)
+        return Split(
+            torch.randint(0, 256, (n, *SHAPES[size]), generator=g, dtype=torch.uint8), torch.arange(n) % 3
+        )
 
     return Dataset.of(
         size, train=split(24, 1), validation=split(6, 2), test=split(6, 3), classes=("a", "b", "c")
@@ -204,12 +206,15 @@ def check_score(operation: str, net: Net, tmp_path: Path) -> None:
                 parameter.add_(0.1)
     before = {n: t.clone() for n, t in model.state_dict().items() if not is_lazy(t)}
     found = ours(operation, net, model)
-    assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items()), "the model is left as it was"
+    assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items()), (
+        "the model is left as it was"
+    )
     if operation == "random":
         assert list(found) == [n for n in parameters(model) if n in names_of(net, model)]
         values = torch.cat([found[n].flatten() for n in found])
         assert all(found[n].shape == parameters(model)[n].shape for n in found)
-        assert 0 <= values.min() and values.max() < 1 and len(values.unique()) > 0.9 * len(values)
+        assert 0 <= values.min() and values.max() < 1 and abs(values.mean() - 0.5) < 3 / len(values) ** 0.5
+        assert len(values) > 10_000 or len(values.unique()) > 0.99 * len(values)
         return
     expected = LITERAL[operation](net, model)
     half = type_of(model) in (torch.bfloat16, torch.float16)
@@ -230,14 +235,11 @@ def check_mask(net: Net, tmp_path: Path) -> None:
     assert mask.coverage(model) == pytest.approx(mask.total / matrices)
     kept = drawn(net, model, 0.5)
     mask = lth.Mask({n: kept[n] for n in mask})
-    untouched = {n: t.clone() for n, t in model.state_dict().items()}
     zeros = masked(model, kept)
     mask.apply_(model)
     assert mask.kept == sum(int(t.sum()) for t in kept.values())
     for name, tensor in zeros.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
-    gone = sum(int((untouched[n] != t).sum()) for n, t in model.state_dict().items())
-    assert gone >= sum(int((~t).sum()) for t in kept.values()) * 0.9
 
 
 def check_prune(net: Net, tmp_path: Path) -> None:
@@ -246,13 +248,15 @@ def check_prune(net: Net, tmp_path: Path) -> None:
     every = parameters(model)
     scores = {n: every[n].detach().abs() for n in mask}
     for fraction in (0.3, 0.25):
-        before, mask = mask, lth.prune(mask, scores, fraction)
+        before, mask = mask, lth.prune(mask, scores, fraction, min_kept=0)
         count = round(fraction * before.kept)
         assert mask.kept == before.kept - count and mask.issubset(before)
         removed = torch.cat([scores[n][before[n] & ~mask[n]].flatten() for n in mask])
         staying = torch.cat([scores[n][mask[n]].flatten() for n in mask])
         assert len(removed) == count and removed.max() <= staying.min()
-        if before.total < 10_000:  # the lowest of those that were left, of equal ones the first, in plain Python
+        if (
+            before.total < 10_000
+        ):  # the lowest of those that were left, of equal ones the first, in plain Python
             left = [
                 (score, i, j)
                 for i, n in enumerate(before)
@@ -269,7 +273,12 @@ def check_prune(net: Net, tmp_path: Path) -> None:
 
 
 def foreign(
-    model: nn.Module, net: Net, kept: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, *, channels_last: bool
+    model: nn.Module,
+    net: Net,
+    kept: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    *,
+    channels_last: bool,
 ) -> nn.Module:
     """Three updates as anyone would write them, by torch's optimizer, each followed by a multiplication by the mask."""
     source = data(net.size)
@@ -297,7 +306,13 @@ def foreign(
 
 def check_train(net: Net, tmp_path: Path) -> None:
     recipe = lth.Recipe(
-        steps=STEPS, batch_size=BATCH, evaluate_every=STEPS, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=1e-3
+        steps=STEPS,
+        batch_size=BATCH,
+        evaluate_every=STEPS,
+        optimizer="sgd",
+        lr=0.05,
+        momentum=0.9,
+        weight_decay=1e-3,
     )
     model, other = net(seed=0), net(seed=0)
     mask, kept = drawn_mask(net, model, 0.5)
@@ -319,7 +334,14 @@ def check_imp(net: Net, tmp_path: Path) -> None:
     def found() -> list[lth.Round]:
         return list(
             lth.imp(
-                net, data(net.size), rounds=1, fraction=0.3, mask=mask, recipe=recipe, rewind_step=0, folder=tmp_path
+                net,
+                data(net.size),
+                rounds=1,
+                fraction=0.3,
+                mask=mask,
+                recipe=recipe,
+                rewind_step=0,
+                folder=tmp_path,
             )
         )
 
@@ -368,7 +390,10 @@ def check_collapse(net: Net, tmp_path: Path) -> None:
     assert found.issubset(mask)
     chosen = {n: list(range(t.numel())) for n, t in mask.items()}
     if net.size != "8x8":
-        chosen = {n: torch.randperm(t.numel(), generator=torch.Generator().manual_seed(1))[:2].tolist() for n, t in mask.items()}
+        chosen = {
+            n: torch.randperm(t.numel(), generator=torch.Generator().manual_seed(1))[:2].tolist()
+            for n, t in mask.items()
+        }
         chosen = dict(list(chosen.items())[::7])
     for name, places in moved(model, kept, chosen, net).items():
         for place, matters in places.items():
@@ -379,32 +404,40 @@ def check_collapse(net: Net, tmp_path: Path) -> None:
 def moved(
     model: nn.Module, kept: Mapping[str, Tensor], places: Mapping[str, list[int]], net: Net
 ) -> dict[str, dict[int, bool]]:
-    """Does the weight matter to what the outputs make of the input? By moving it, in float64, with weights by chance.
+    """Do the outputs change for some image when the weight is moved? In float64, with weights by chance, shifts of 0.
 
-    With it moved, outputs must change, and for one image otherwise than for another: a change that all images share is
-    that of a path which begins at a bias.
+    Without shifts (biases, those of norms) an entry that no path reaches is 0, so that a path which begins elsewhere
+    than at the input does not show. That is so for curves through 0; sigmoid is replaced by a line.
     """
+    if net.straight is not None:
+        state, model = model.state_dict(), net.straight()
+        model.load_state_dict(state)
     model = masked(model, kept).double().eval()
     every = parameters(model)
     matters = {n: dict.fromkeys(p, False) for n, p in places.items()}
-    for attempt in range(3):
+    for attempt in range(4):
         g = torch.Generator().manual_seed(attempt)
         for name, p in every.items():
-            p.copy_(torch.rand(p.shape, generator=g, dtype=torch.float64) * 0.6 + 0.1 - 0.4 * (attempt > 0))
+            p.copy_(torch.rand(p.shape, generator=g, dtype=torch.float64) * 0.6 + 0.1)
+            if attempt % 2:  # of both signs
+                p.mul_(torch.randint(0, 2, p.shape, generator=g) * 2 - 1)
             if name in kept:
                 p.mul_(kept[name])
-        x = images(net, 6, torch.float64, seed=attempt)
-        before = model(x)
+            elif "bias" in name:
+                p.zero_()
+        x = images(net, 16 if net.size == "8x8" else 3, torch.float64, seed=attempt)
+        x = x if attempt > 1 else x.abs()
+        before = torch.cat([o.flatten() for o in flat(model(x))])
         for name, chosen in matters.items():
-            flat = every[name].view(-1)
+            weight = every[name].view(-1)
             for place in chosen:
                 if chosen[place] or not kept[name].flatten()[place]:
                     continue
-                old = float(flat[place])
-                flat[place] = -old + 0.3
-                change = model(x) - before
-                flat[place] = old
-                chosen[place] = bool((change - change[:1]).abs().max() > 1e-12 * before.abs().max())
+                old = float(weight[place])
+                weight[place] = -0.7 * old
+                change = torch.cat([o.flatten() for o in flat(model(x))]) - before
+                weight[place] = old
+                chosen[place] = bool(change.abs().max() > 1e-13 * before.abs().max())
     return matters
 
 
@@ -417,12 +450,17 @@ def check_costs(net: Net, tmp_path: Path) -> None:
     dense = costs.forward_flops(model, shape)
     counted, both = counted_by_torch(net, model)
     assert dense == (counted if net.flops is None else net.flops)
+    if (
+        net.first is not None
+    ):  # the backward pass: once more for the weights, once for what comes in but for the first
+        both = 3 * dense - net.first
     mask, _ = drawn_mask(net, model, 0.5)
     cost = costs.of_training(model, shape, steps=3, batch_size=4, mask=mask)
     assert (cost.steps, cost.examples) == (3, 12)
-    if net.flops is None:
-        assert cost.flops == 12 * both
-    everything = costs.of_training(model, shape, steps=3, batch_size=4, mask=lth.Mask.ones(model, include=net.include))
+    assert cost.flops == 12 * both
+    everything = costs.of_training(
+        model, shape, steps=3, batch_size=4, mask=lth.Mask.ones(model, include=net.include)
+    )
     assert everything.flops == everything.sparse_flops == cost.flops > cost.sparse_flops
 
 
@@ -465,8 +503,10 @@ def check_packed(net: Net, tmp_path: Path) -> None:
     other = net(seed=1)
     assert export.load_packed(export.save_packed(tmp_path / "t.npz", model, mask), other) == mask
     same(other.state_dict(), expected.state_dict())
-    whole = {n: t.numel() * t.element_size() for n, t in model.state_dict().items()}
-    assert export.sizes(model, mask)["dense"] >= sum(whole.values())
+    if net.size == "8x8":  # in a file of its own each: dense holds every weight once, packed the kept ones
+        whole = sum(p.numel() * p.element_size() for p in parameters(model).values())
+        sizes = export.sizes(model, mask)
+        assert whole < sizes["dense"] < whole + 6000 and sizes["bits + values"] < sizes["dense"] + 100
 
 
 def check_outputs(found: Callable[[Tensor], Any], expected: nn.Module, net: Net) -> None:
@@ -503,7 +543,10 @@ def check_onnx(net: Net, tmp_path: Path) -> None:
 
 CHECKS: dict[str, Callable[[Net, Path], None]] = {
     "mask": check_mask,
-    **{name: functools.partial(check_score, name) for name in ("magnitude", "random", "snip", "grasp", "synflow")},
+    **{
+        name: functools.partial(check_score, name)
+        for name in ("magnitude", "random", "snip", "grasp", "synflow")
+    },
     "prune": check_prune,
     "train": check_train,
     "imp": check_imp,
@@ -516,8 +559,15 @@ CHECKS: dict[str, Callable[[Net, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("network", NETWORKS)
+CELLS = [
+    pytest.param(
+        n, o, id=f"{n}-{o}", marks=[pytest.mark.soak] if o == "onnx" and not NETWORKS[n].onnx else []
+    )
+    for n, o in itertools.product(NETWORKS, OPERATIONS)
+]
+
+
+@pytest.mark.parametrize(("network", "operation"), CELLS)
 def test_right_or_refused(network: str, operation: str, tmp_path: Path) -> None:
     """Catches: a number that is quietly wrong on a network that nobody thought of, and a bare crash."""
     net = NETWORKS[network]

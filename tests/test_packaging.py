@@ -170,7 +170,9 @@ def test_the_wheel_holds_the_package_its_types_and_all_data(
 def test_the_wheel_holds_nothing_else(distributions: tuple[list[str], list[str]]) -> None:
     assert {name.partition("/")[0] for name in distributions[0]} == {"lthkit", "lthkit-0.2.0.dist-info"}
     foreign = ("__pycache__", ".ipynb", "runs/", ".cache", ".tmp")
-    assert not [name for name in distributions[0] if any(word in name.replace("lthkit/runs/", "") for word in foreign)]
+    assert not [
+        name for name in distributions[0] if any(word in name.replace("lthkit/runs/", "") for word in foreign)
+    ]
     for licence in ("LICENSE", "LICENSE-TEXT"):
         assert f"lthkit-0.2.0.dist-info/licenses/{licence}" in distributions[0]
 

@@ -570,8 +570,11 @@ def test_one_shot_and_hybrid_know_the_loop_too(tmp_path: Path, tiny: lth.Dataset
 
 
 @pytest.mark.parametrize("kind", ["unseeded", "constant", "seeded"])
-def test_a_seed_that_is_ignored_is_told(kind: str, tiny: lth.Dataset, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_seed_that_is_ignored_is_told(
+    kind: str, tiny: lth.Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
     """Catches: five seeds that are one, and a re-initialised control with the ticket's own weights."""
+
     def my_net(*, seed: int) -> nn.Module:
         if kind == "unseeded":
             return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
