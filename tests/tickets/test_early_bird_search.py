@@ -12,9 +12,9 @@ import torch
 
 import lthkit as lth
 from lthkit import tickets as eb
-from lthkit.tickets.mask_distances import RULES
 from lthkit.data.datasets import Dataset
 from lthkit.storage.folders import RunMismatch
+from lthkit.tickets.mask_distances import RULES
 from tests.conftest import small_conv, small_net
 
 
