@@ -668,8 +668,10 @@ for name, phases in rivals.items():
 # pruning, Early-Bird is cheap in both columns. Beside dense training it saves only if zeros are free. Beside a mask that
 # is made before training it saves nothing.
 #
-# The counts in operations, with `lthkit.costs`. It multiplies each layer's weights by the places where they are used.
-# This matters for convolutions: in our small network a channel of an early layer costs more than one of the last.
+# The counts in operations, with `lthkit.costs`. It counts the products of the forward and of the backward pass: each
+# layer's weights times the places where they are used. This matters for convolutions: in our small network a channel of
+# an early layer costs more than one of the last. In the backward pass the first layer costs half of what the others do,
+# because nobody needs the gradient of the images.
 
 
 # %%
@@ -693,7 +695,9 @@ for name, (early, dense) in {
     print(f"so {dense.flops / early.sparse_flops:.2f} times fewer")
 
 # %% [markdown]
-# Steps and images are those of the dense training: Early-Bird shortens no training. For channels this saving is real, in
+# Steps and images are those of the dense training: Early-Bird shortens no training. For LeNet the factor in operations is
+# a little smaller than the one in epochs above. The ticket keeps less of the input layer than of the others, and there a
+# removed weight saves least. For channels this saving is real, in
 # operations, once the network is rebuilt without the removed channels. Evaluations, and the sorting of the scores, are
 # not counted; they are small.
 

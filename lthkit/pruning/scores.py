@@ -1,6 +1,7 @@
 """Pruning criteria. Each gives every prunable weight a score, higher = keep, and knows nothing of thresholds.
 
-Adding a criterion is one function here and one test: (model, ...) -> parameter name -> float tensor of its shape.
+Adding a criterion is one function here and one test: (model, ...) -> parameter name -> float tensor of its shape. Which
+parameters are scored, `exclude` and `include` say as in `prunable`; a mask made with them takes scores made with them.
 
 Criteria that look at a loss or at paths work on a copy of the model, so weights, buffers, gradients and mode stay as
 they are. In the copy batch norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random
@@ -27,22 +28,23 @@ from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.paths import connected
 
 Scores = dict[str, Tensor]
+Names = str | Iterable[str]  # or patterns
 Batches = Iterable[tuple[Tensor, Tensor]]
 LossFn = Callable[[Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()
-def magnitude(model: nn.Module) -> Scores:
+def magnitude(model: nn.Module, *, exclude: Names = (), include: Names = ()) -> Scores:
     """The absolute value of each weight (Han et al. 2015; Frankle & Carbin 2019, section 2).
 
     Raises:
         ValueError: nothing prunable.
     """
-    return {name: weight.detach().abs() for name, weight in _prunable(model).items()}
+    return {name: weight.detach().abs() for name, weight in _prunable(model, exclude, include).items()}
 
 
 @torch.no_grad()
-def random(model: nn.Module, *, seed: int) -> Scores:
+def random(model: nn.Module, *, seed: int, exclude: Names = (), include: Names = ()) -> Scores:
     """A uniform random score in [0, 1) for each weight: the baseline that every criterion must beat.
 
     The scores depend on `seed` and the shapes only, not on the device or the global random state. They have nothing to
@@ -53,13 +55,20 @@ def random(model: nn.Module, *, seed: int) -> Scores:
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, "random score"))
     return {
-        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in _prunable(model).items()
+        name: torch.rand(w.shape, generator=generator).to(w.device)
+        for name, w in _prunable(model, exclude, include).items()
     }
 
 
 @torch.enable_grad()
 def snip(
-    model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy, statistics: str = "batch"
+    model: nn.Module,
+    batches: Batches,
+    *,
+    loss: LossFn = F.cross_entropy,
+    statistics: str = "batch",
+    exclude: Names = (),
+    include: Names = (),
 ) -> Scores:
     """Connection sensitivity |∂L/∂w · w|, L the mean loss over all batches (Lee et al. 2019, equations 4 to 6).
 
@@ -85,8 +94,8 @@ def snip(
     """
     if statistics not in ("batch", "stored"):
         raise ValueError(f"statistics={statistics!r} was given; expected 'batch' or 'stored'.")
-    model, batches = _scored_copy(model, stored=statistics == "stored"), _checked(batches)
-    weights = prunable(model)
+    batches = _checked(batches)
+    model, weights = _scored_copy(model, exclude, include, stored=statistics == "stored")
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     images = 0
     for mean_loss, n in _losses(model, batches, loss):
@@ -97,7 +106,13 @@ def snip(
 
 @torch.enable_grad()
 def grasp(
-    model: nn.Module, batches: Batches, *, loss: LossFn = F.cross_entropy, temperature: float = 200.0
+    model: nn.Module,
+    batches: Batches,
+    *,
+    loss: LossFn = F.cross_entropy,
+    temperature: float = 200.0,
+    exclude: Names = (),
+    include: Names = (),
 ) -> Scores:
     """Gradient signal preservation, w · Hg (Wang et al. 2020, equation 8, with the sign turned: higher = keep).
 
@@ -113,8 +128,8 @@ def grasp(
     """
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise ValueError(f"temperature={temperature!r} was given; expected a number above 0, such as 200.")
-    model, batches = _scored_copy(model), list(_checked(batches))
-    weights = prunable(model)
+    batches = list(_checked(batches))
+    model, weights = _scored_copy(model, exclude, include)
     gradient = {name: torch.zeros_like(w) for name, w in weights.items()}
     product = {name: torch.zeros_like(w) for name, w in weights.items()}
 
@@ -134,7 +149,7 @@ def grasp(
     return {name: (product[name] / images**2 * w).detach() for name, w in weights.items()}
 
 
-def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
+def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), include: Names = ()) -> Scores:
     """Synaptic flow |∂R/∂w · w|, R the sum of outputs of the network with absolute weights, for an input of ones.
 
     No data (Tanaka et al. 2020, equation 3 and algorithm 1). The score of a weight is the sum, over all paths through
@@ -158,9 +173,9 @@ def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
             if tensor.is_floating_point():  # not the number of batches that batch norm has seen
                 tensor.abs_()
     with linearised(flowing):
-        scores = _flow(flowing, shape)
+        scores = _flow(flowing, shape, _weights_of(flowing, exclude, include))
     if silent := [name for name, s in scores.items() if not bool(s.any())]:
-        weights = _prunable(model)
+        weights = _prunable(model, exclude, include)
         kept = Mask({name: w.detach() != 0 for name, w in weights.items()})
         through = connected(model, kept, shape)
         if wrong := [name for name in silent if bool(through[name].any())]:
@@ -173,8 +188,7 @@ def synflow(model: nn.Module, shape: Sequence[int]) -> Scores:
 
 
 @torch.enable_grad()
-def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
-    weights = _weights_of(model)
+def _flow(model: nn.Module, shape: Sequence[int], weights: dict[str, nn.Parameter]) -> Scores:
     device = next(iter(weights.values())).device
     with shape_explained(model, shape):
         total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
@@ -190,24 +204,25 @@ def _flow(model: nn.Module, shape: Sequence[int]) -> Scores:
     return {name: (sums[name] * w).abs().detach() for name, w in weights.items()}
 
 
-def _scored_copy(model: nn.Module, *, stored: bool = False) -> nn.Module:
+def _scored_copy(
+    model: nn.Module, exclude: Names, include: Names, *, stored: bool = False
+) -> tuple[nn.Module, dict[str, nn.Parameter]]:
     model = copy.deepcopy(model).eval()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and not stored:
             module.train()
-    _weights_of(model)
-    return model
+    return model, _weights_of(model, exclude, include)
 
 
-def _weights_of(model: nn.Module) -> dict[str, nn.Parameter]:
-    weights = _prunable(model)
+def _weights_of(model: nn.Module, exclude: Names, include: Names) -> dict[str, nn.Parameter]:
+    weights = _prunable(model, exclude, include)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return weights
 
 
-def _prunable(model: nn.Module) -> dict[str, nn.Parameter]:
-    weights = prunable(model)
+def _prunable(model: nn.Module, exclude: Names, include: Names) -> dict[str, nn.Parameter]:
+    weights = prunable(model, exclude, include=include)
     if not weights:
         raise ValueError(
             f"{type(model).__name__} has nothing prunable; expected linear or convolutional layers."

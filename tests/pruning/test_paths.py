@@ -276,6 +276,16 @@ def test_a_unit_with_a_bias_and_no_input_is_no_beginning():
     assert found["2.weight"].tolist() == [[True, False]] and int(found["0.weight"].sum()) == 2
 
 
+def test_group_norm_connects_its_group_alone():
+    """Catches: groups taken for one. Channel 1 gets the mean of channels 0 and 1; channels 2 and 3 get nothing."""
+    model = nn.Sequential(
+        nn.Conv1d(1, 4, 1, bias=False), nn.GroupNorm(2, 4, affine=False), nn.Flatten(), linear(8, 1)
+    )
+    only_first = torch.tensor([True, False, False, False]).view(4, 1, 1)
+    found = connected(model, lth.Mask({**lth.Mask.ones(model), "0.weight": only_first}), (1, 2))
+    assert found["3.weight"].tolist() == [[True] * 4 + [False] * 4]
+
+
 def test_a_gate_that_is_always_shut_ends_a_path():
     """A factor without support. Catches: the sum of what reaches two factors, taken for their product."""
     model = Fn(lambda net, x: net.c(net.a(x) * net.b(x)), a=linear(3, 2), b=linear(3, 2), c=linear(2, 1))
@@ -286,6 +296,25 @@ def test_a_gate_that_is_always_shut_ends_a_path():
     assert found["a.weight"].tolist() == [[True] * 3, [False] * 3] and found["c.weight"].tolist() == [
         [True, False]
     ]
+
+
+def test_a_gate_that_biases_alone_hold_open_lies_on_no_path():
+    """It scales what passes, always alike. Catches: a path through what the other factor's support rests on."""
+    model = Fn(
+        lambda net, x: net.out(net.value(x) * net.gate(net.cut(x).sigmoid())),
+        cut=nn.Linear(2, 2),
+        gate=linear(2, 2),
+        value=linear(2, 2),
+        out=linear(2, 1),
+    )
+    mask = lth.Mask({**lth.Mask.ones(model), "cut.weight": torch.zeros(2, 2, dtype=torch.bool)})
+    found = connected(model, mask, (2,))
+    assert {name: int(t.sum()) for name, t in found.items()} == {
+        "cut.weight": 0,
+        "gate.weight": 0,
+        "value.weight": 4,
+        "out.weight": 2,
+    }
 
 
 def test_tied_weights_unused_layers_two_heads_and_other_numbers():

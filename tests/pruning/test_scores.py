@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.parametrizations import weight_norm
 
 import lthkit as lth
 from lthkit.storage import name_of
@@ -667,3 +668,31 @@ def test_synflow_leaves_numbers_that_are_no_reals_alone():
     model.register_buffer("chosen", torch.tensor([True, False]))
     one, other = (lth.synflow(net, (1, 8, 8)) for net in (model, plain))
     assert all(torch.equal(one[n], other[n]) for n in one)
+
+
+@pytest.mark.parametrize("score", SCORES, ids=SCORES)
+def test_scores_are_of_what_the_mask_speaks_about(score):
+    """Catches: a mask made with `include` or `exclude` that no criterion has scores for; a computed weight excluded."""
+    how = {
+        "magnitude": lth.magnitude,
+        "random": partial(lth.random, seed=1),
+        "snip": partial(lth.snip, batches=[images(9)]),
+        "grasp": partial(lth.grasp, batches=[images(9)]),
+        "synflow": partial(lth.synflow, shape=(1, 8, 8)),
+    }[score]
+    model = nn.Sequential(nn.Flatten(), Scaled(), nn.Linear(64, 4), weight_norm(nn.Linear(4, 3)))
+    names = {"exclude": "3.weight", "include": "1.*"}
+    mask, scores = lth.Mask.ones(model, **names), how(model, **names)
+    assert list(scores) == list(mask) == ["1.scale", "2.weight"]
+    assert lth.prune(mask, scores, 0.5).kept == 160
+    with pytest.raises(ValueError, match="remove_parametrizations"):
+        how(model)
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.linspace(0.5, 1.5, 64).view(1, 64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale
