@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 
@@ -79,6 +79,19 @@ def prefix_explained(given: Iterable[str], expected: Iterable[str]) -> str:
 
 def _without(prefix: str, name: str) -> str:
     return ".".join(part for part in name.split(".") if part != prefix)
+
+
+def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
+    """The outputs, if they are one tensor; ValueError if there are several, as with auxiliary heads."""
+    if isinstance(outputs, Tensor):
+        return outputs
+    several = f" of {len(outputs)}" if isinstance(outputs, tuple | list | dict) else ""
+    key = repr(next(iter(outputs))) if isinstance(outputs, dict) and outputs else "0"
+    mode = "training" if model.training else "evaluation"
+    raise ValueError(
+        f"{type(model).__name__} gives a {type(outputs).__name__}{several} in {mode} mode; expected one tensor "
+        f"[n, classes]. Wrap it in a module whose forward returns the one to be judged, self.network(x)[{key}] say."
+    )
 
 
 @contextmanager

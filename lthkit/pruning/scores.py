@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lthkit.machine.checks import first_line, shape_explained
+from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.linearised import linearised
 from lthkit.pruning.masks import Mask, prunable
@@ -137,15 +138,16 @@ def grasp(
         return loss(outputs / temperature, labels)
 
     images = 0
-    for mean_loss, n in _losses(model, batches, cooled):
-        _add(gradient, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
-        images += n
-    for mean_loss, n in _losses(model, batches, cooled):
-        parts = torch.autograd.grad(n * mean_loss, list(weights.values()), create_graph=True)
-        along = torch.stack(
-            [(p * gradient[name]).sum() for name, p in zip(weights, parts, strict=True)]
-        ).sum()
-        _add(product, torch.autograd.grad(along, list(weights.values()), materialize_grads=True))
+    with sdpa_kernel(SDPBackend.MATH):  # the other kernels of attention have no second derivative
+        for mean_loss, n in _losses(model, batches, cooled):
+            _add(gradient, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
+            images += n
+        for mean_loss, n in _losses(model, batches, cooled):
+            parts = torch.autograd.grad(n * mean_loss, list(weights.values()), create_graph=True)
+            along = torch.stack(
+                [(p * gradient[name]).sum() for name, p in zip(weights, parts, strict=True)]
+            ).sum()
+            _add(product, torch.autograd.grad(along, list(weights.values()), materialize_grads=True))
     return {name: (product[name] / images**2 * w).detach() for name, w in weights.items()}
 
 
@@ -167,9 +169,10 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
         ValueError: nothing prunable; another shape; a weight that the outputs do not depend on; R not finite; attention
             or a recurrent layer, by name; a layer whose scores are all 0 though paths run through it, by name.
     """
+    _prunable(model, exclude, include)
     flowing = copy.deepcopy(model).to(torch.float64).eval()
     with torch.no_grad():
-        for tensor in flowing.state_dict().values():
+        for tensor in [*flowing.parameters(), *flowing.buffers()]:  # those that are not saved too
             if tensor.is_floating_point():  # not the number of batches that batch norm has seen
                 tensor.abs_()
     with linearised(flowing):
@@ -191,7 +194,8 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
 def _flow(model: nn.Module, shape: Sequence[int], weights: dict[str, nn.Parameter]) -> Scores:
     device = next(iter(weights.values())).device
     with shape_explained(model, shape):
-        total = model(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        outputs = model(torch.ones(1, *shape, dtype=torch.float64, device=device))
+    total = one_tensor(model, outputs).sum()
     if not bool(torch.isfinite(total)):
         bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
         raise ValueError(
@@ -207,11 +211,19 @@ def _flow(model: nn.Module, shape: Sequence[int], weights: dict[str, nn.Paramete
 def _scored_copy(
     model: nn.Module, exclude: Names, include: Names, *, stored: bool = False
 ) -> tuple[nn.Module, dict[str, nn.Parameter]]:
+    _prunable(model, exclude, include)  # what is refused is refused before it is copied
     model = copy.deepcopy(model).eval()
+    for tensor in [*model.parameters(), *model.buffers()]:
+        tensor.data = tensor.data.to(_wide(tensor.dtype))
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and not stored:
             module.train()
     return model, _weights_of(model, exclude, include)
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """float32 for types of 16 bits, in which gradients underflow; else the type itself."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def _weights_of(model: nn.Module, exclude: Names, include: Names) -> dict[str, nn.Parameter]:
@@ -240,7 +252,7 @@ def _checked(batches: Batches) -> Batches:
 
 def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[Tensor, int]]:
     """The mean loss of each batch, with its graph, and the number of images in it."""
-    device, number = next(model.parameters()).device, -1
+    device, number, outputs = next(model.parameters()).device, -1, torch.empty(0)
     for number, batch in enumerate(batches):  # noqa: B007
         if not (isinstance(batch, tuple | list) and len(batch) == 2 and all(map(torch.is_tensor, batch))):
             raise ValueError(
@@ -254,10 +266,12 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
                 f"{labels.device}; expected equally many, at least one, on {device} as the model."
             )
         try:
-            value = loss(model(inputs), labels)
-        except (IndexError, RuntimeError) as error:
+            outputs = model(inputs.to(_wide(inputs.dtype)))
+            value = loss(outputs, labels)
+        except (IndexError, RuntimeError, TypeError, AttributeError) as error:
             if "memory" in str(error):
                 raise
+            one_tensor(model, outputs)  # a loss of one's own may take several; this one does not
             raise ValueError(
                 f"Batch {number} has inputs {inputs.dtype} {list(inputs.shape)} and labels {labels.dtype} from "
                 f"{labels.min()} to {labels.max()}, and the network or the loss does not take them ({first_line(error)}). "
@@ -284,7 +298,10 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
 
 def _add(sums: Scores, gradients: Sequence[Tensor | None]) -> None:
     if lost := [name for name, g in zip(sums, gradients, strict=True) if g is None]:
-        raise ValueError(f"The outputs do not depend on {', '.join(lost)}: these weights have no gradient.")
+        raise ValueError(
+            f"The outputs do not depend on {', '.join(lost)}: these weights have no gradient, so no score. Leave them out, "
+            f"here and in Mask.ones: exclude={lost}."
+        )
     for total, gradient in zip(sums.values(), gradients, strict=True):
         assert gradient is not None
         total += gradient.detach()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import check_network, check_whole, first_line
+from lthkit.machine.checks import check_network, check_whole, first_line, one_tensor
 from lthkit.machine.devices import autocast
 from lthkit.machine.seeds import global_generators
 from lthkit.training.draws import Draws, draws
@@ -101,19 +101,6 @@ def takes_channels_last(model: nn.Module, data: Dataset) -> bool:
             for module, training in modes:
                 module.training = training
     return _taken[model]
-
-
-def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
-    """The outputs, if they are one tensor; ValueError if there are several, as with auxiliary heads."""
-    if isinstance(outputs, Tensor):
-        return outputs
-    several = f" of {len(outputs)}" if isinstance(outputs, tuple | list | dict) else ""
-    key = repr(next(iter(outputs))) if isinstance(outputs, dict) and outputs else "0"
-    mode = "training" if model.training else "evaluation"
-    raise ValueError(
-        f"{type(model).__name__} gives a {type(outputs).__name__}{several} in {mode} mode; expected one tensor "
-        f"[n, classes]. Wrap it in a module whose forward returns the one to be judged, self.network(x)[{key}] say."
-    )
 
 
 def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images: int = 1) -> None:

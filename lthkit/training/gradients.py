@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lthkit.machine.checks import one_tensor
 from lthkit.machine.devices import autocast, resolve_precision
 from lthkit.models import Network
-from lthkit.training.evaluation import one_tensor
 
 Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor | None]]]
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from lthkit.machine.checks import one_tensor
 from lthkit.machine.devices import autocast
-from lthkit.training.evaluation import one_tensor
 
 
 class Stack:
