@@ -178,5 +178,6 @@ def _refuse(name: str, module: nn.Module | None, why: str) -> None:
     supported = ", ".join(kind.__name__ for kind in _SUPPORTED)
     raise ValueError(
         f"Layer {name!r} ({type(module).__name__}) cannot be compacted: {why}. Supported are stacks of {supported}, "
-        "convolutions with one group, and a flatten between convolutions and linear layers."
+        "convolutions with one group, and a flatten between convolutions and linear layers. For other networks see "
+        "lthkit.export.save_packed and to_csr."
     )
