@@ -14,7 +14,7 @@ from torch.nn.utils.prune import l1_unstructured, random_unstructured
 
 import lthkit as lth
 from lthkit.pruning import masks
-from lthkit.pruning.selection import scores_for
+from lthkit.pruning.scores import for_mask
 from lthkit.pruning.weights import matrices
 
 
@@ -282,9 +282,9 @@ def test_a_score_of_ones_own_is_called_as_it_always_was():
         calls.append(model)
         return {}
 
-    assert scores_for(mask, net, own) == {} and calls == [net]
+    assert for_mask(own, mask)(net) == {} and calls == [net]
     given = partial(lth.magnitude, exclude=["normed.*", "out.*"])
-    assert list(scores_for(mask, net, given)) == ["unused.weight"]
+    assert list(for_mask(given, mask)(net)) == ["unused.weight"]
 
 
 def test_include_is_in_a_runs_configuration_only_where_it_is_given(tiny):
