@@ -135,6 +135,22 @@ def test_another_kind_of_file_and_another_network_are_refused(tmp_path: Path) ->
     assert all(torch.equal(v, before[n]) for n, v in other.state_dict().items())
 
 
+def test_a_ticket_of_another_type_or_with_two_values_for_a_tied_weight_is_refused(tmp_path: Path) -> None:
+    """Catches: values rounded on the way, and a tied weight that gets the second of two values in silence."""
+    model, mask = lenet()
+    path = export.save_packed(tmp_path / "t.npz", model, mask)
+    with pytest.raises(ValueError, match="differ in name, shape or type: fc1.bias, fc1.weight"):
+        export.load_packed(path, lth.models.lenet_300_100(seed=0).double())
+    free = stack(4, 4, 4, 4)
+    path = export.save_packed(tmp_path / "f.npz", free, lth.Mask.ones(free))
+    tied = stack(4, 4, 4, 4)
+    tied.fc1.weight = tied.fc0.weight
+    before = tied.fc0.weight.clone()
+    with pytest.raises(ValueError, match="fc1.weight and fc0.weight are one tied weight"):
+        export.load_packed(path, tied)
+    assert torch.equal(tied.fc0.weight, before)
+
+
 def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
     """Catches: sizes computed by a formula that forgets headers or biases, and a CSR count from the dense tensor."""
     model, mask = lenet()
