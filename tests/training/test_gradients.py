@@ -192,7 +192,9 @@ def test_whatever_the_network_both_paths_give_the_same_bits(case):
             torch.manual_seed(0)  # for dropout
             loss, gradients = gradients_of(net, written_out=written_out)(inputs, labels)
             results.append([loss, *(g if g is None else g.clone() for g in gradients)])
-        except Exception as error:  # two oddities may make a network that does not run, and it runs on neither path
+        except (
+            Exception
+        ) as error:  # two oddities may make a network that does not run, and it runs on neither path
             results.append([type(error)])
     plain, fast = results
     assert len(plain) == len(fast)
