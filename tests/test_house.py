@@ -24,6 +24,8 @@ REASON = "Long because "
 
 # Modules above PAGES, each with the answer to "does it hold two ideas?".
 LONG_MODULES = {
+    "pruning.flow_rules": "one idea many times: a rule of a few lines for each operation of torch, and their table",
+    "storage.identity": "one walk through functions, objects and networks, whose steps call one another in a ring",
     "explore": "two figures that answer to the reader; both are drawn, redrawn and put into words by the same helpers",
 }
 

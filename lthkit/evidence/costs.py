@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from lthkit.machine.checks import check_whole
+from lthkit.pruning.flow_rules import find_rule
 from lthkit.pruning.masks import Mask, prunable
-from lthkit.pruning.paths import find_rule
 from lthkit.pruning.traces import Operation, Seen, Trace, trace
 
 # The factors of each product by their names in torch. All of them multiply; sums in `addmm` and the like are free.
