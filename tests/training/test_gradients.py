@@ -169,7 +169,7 @@ def stacks(draw):
     for before, after in zip(widths, widths[1:], strict=False):
         layers += [nn.Linear(before, after), nn.ReLU()]
     net = nn.Sequential(*layers[:-1])
-    for oddity in draw(st.lists(st.sampled_from(list(ODDITIES)), max_size=2)):
+    for oddity in draw(st.lists(st.sampled_from(list(ODDITIES)), max_size=2, unique=True)):
         try:
             ODDITIES[oddity](net)
         except (AttributeError, RuntimeError, TypeError, ValueError):
@@ -181,7 +181,7 @@ def stacks(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # torch on a hook of the first layer
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(stacks())
 def test_whatever_the_network_both_paths_give_the_same_bits(case):
     """Catches: any network that is written out though it is none of those that are."""
@@ -192,7 +192,7 @@ def test_whatever_the_network_both_paths_give_the_same_bits(case):
             torch.manual_seed(0)  # for dropout
             loss, gradients = gradients_of(net, written_out=written_out)(inputs, labels)
             results.append([loss, *(g if g is None else g.clone() for g in gradients)])
-        except (IndexError, RuntimeError, ValueError) as error:
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
             results.append([type(error)])
     plain, fast = results
     assert len(plain) == len(fast)
