@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from functools import reduce
+from inspect import signature
 from math import inf
 from numbers import Integral
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import check_whole, is_number
 from lthkit.pruning.masks import Mask
+from lthkit.pruning.weights import survey
 
 
 class LayerCollapse(ValueError):
@@ -114,7 +116,7 @@ def prune_iteratively(
     """Score, prune a little, score what remains, ..., without training: the densities fall as density^(r / rounds).
 
     For criteria that look ahead at initialisation: SynFlow takes 100 rounds (Tanaka et al. 2020, algorithm 1), SNIP
-    gains from a few (Verdenius et al. 2020). `score` sees a copy of the model with the mask so far applied; the model
+    gains from a few (Verdenius et al. 2020). `score` is called as `scores_for` says, and sees a copy of the model with the mask so far applied; the model
     itself stays as it is. One round is `prune_to` with the scores of the model as given. After many rounds the masks of
     two correct programs differ, because rounding decides between near ties and each round builds on the one before
     (see `pruning.scores`): do not compare them bit for bit.
@@ -141,8 +143,28 @@ def prune_iteratively(
     for r in range(1, rounds + 1):
         mask.apply_(masked)
         level = begin * (density / begin) ** (r / rounds) if r < rounds else density
-        mask = prune_to(mask, score(masked), level, scope=scope, min_kept=min_kept)
+        mask = prune_to(mask, scores_for(mask, masked, score), level, scope=scope, min_kept=min_kept)
     return mask
+
+
+def scores_for(
+    mask: Mask, model: nn.Module, score: Callable[..., Mapping[str, Tensor]]
+) -> Mapping[str, Tensor]:
+    """`score(model)`; a criterion that takes `exclude` and `include` is told which weights the mask speaks about.
+
+    So a mask that says nothing of an unused layer asks no gradient of it, and one that holds an embedding gets its
+    scores. For the usual weights the call is `score(model)`, nothing more.
+    """
+    usual = survey(model).usual
+    own = {"exclude": [n for n in usual if n not in mask], "include": [n for n in mask if n not in usual]}
+    given = {name for name, value in own.items() if value}
+    try:
+        takes = set(signature(score).parameters)
+    except ValueError:  # no signature is known
+        takes = set()
+    if not given or not own.keys() <= takes or own.keys() & getattr(score, "keywords", {}).keys():
+        return score(model)
+    return score(model, **{name: sorted(own[name]) for name in given})
 
 
 def ladder(fraction: float, rounds: int) -> list[float]:

@@ -20,7 +20,7 @@ from lthkit.machine.checks import plain
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
-from lthkit.pruning.selection import prune_to
+from lthkit.pruning.selection import prune_to, scores_for
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.mask_distances import check_threshold, check_window, largest_in_window, stop_epoch
 from lthkit.tickets.search import ModelFn, Search, Shared
@@ -228,7 +228,7 @@ def _drawing(search: Search, model: nn.Module, kind: str, density: float) -> Cal
     if kind == "channels":
         return lambda: channel_mask(model, density)
     everything = search.mask(model)
-    return lambda: prune_to(everything, magnitude(model), density, scope=search.scope)
+    return lambda: prune_to(everything, scores_for(everything, model, magnitude), density, scope=search.scope)
 
 
 def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) -> None:

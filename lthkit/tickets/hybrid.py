@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
 from torch import nn
@@ -17,7 +18,7 @@ from lthkit.evidence import costs
 from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import snip
-from lthkit.pruning.selection import fraction_for, ladder, prune_to
+from lthkit.pruning.selection import fraction_for, ladder, prune_to, scores_for
 from lthkit.tickets.iterative_pruning import imp
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Search, Shared
@@ -64,7 +65,7 @@ def snip_then_imp(
     model = search.network()
     mask = search.mask(model)
     if snip_density < 1:
-        scores = snip(model, data.draw(images, seed=search.seed))
+        scores = scores_for(mask, model, partial(snip, batches=data.draw(images, seed=search.seed)))
         mask = prune_to(mask, scores, snip_density, scope=search.scope)
     fractions = _fractions(mask, density, rounds)
     shared["exclude"] = shared["include"] = ()  # the mask says what it speaks about

@@ -12,7 +12,7 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
-from lthkit.pruning.selection import check_request, prune
+from lthkit.pruning.selection import check_request, prune, scores_for
 from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import (
@@ -92,7 +92,7 @@ def _cut(
     scope: str,
     overrides: Mapping[str, float] | None,
 ) -> Mask:
-    return prune(mask, score(trained), fraction, scope=scope, overrides=overrides)
+    return prune(mask, scores_for(mask, trained, score), fraction, scope=scope, overrides=overrides)
 
 
 def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:

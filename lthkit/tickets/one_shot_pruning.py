@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.pruning.scores import magnitude
-from lthkit.pruning.selection import prune_to
+from lthkit.pruning.selection import prune_to, scores_for
 from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_function, check_rewind
@@ -46,7 +46,7 @@ def one_shot(
     model = search.network()
     everything = search.mask(model)
     for density in densities:  # refused now, not after the dense training
-        prune_to(everything, magnitude(model), density, scope=search.scope)
+        prune_to(everything, scores_for(everything, model, magnitude), density, scope=search.scope)
     settings: dict[str, Any] = {
         "densities": list(densities),
         "rewind_step": rewind_step,
@@ -58,7 +58,7 @@ def one_shot(
         dense = training.trained(0, lambda: everything, recipe)
         yield dense
         dense.trained.restore(model)
-        scores = {name: s.clone() for name, s in score(model).items()}
+        scores = {name: s.clone() for name, s in scores_for(dense.mask, model, score).items()}
         for r, density in enumerate(densities, start=1):
             cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
             yield training.trained(r, cut, recipe, start=dense.rewind)

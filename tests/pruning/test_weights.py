@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.nn.utils.prune import l1_unstructured, random_unstructured
 
 import lthkit as lth
 from lthkit.pruning import masks
+from lthkit.pruning.selection import scores_for
 from lthkit.pruning.weights import matrices
 
 
@@ -232,6 +234,57 @@ def test_what_a_mask_does_not_speak_about_is_said_once(tiny, caplog, monkeypatch
         len(rounds) == 2 and [r for r in caplog.records if "Pixels" in r.getMessage()] == caplog.records[1:2]
     )
     assert list(both[0].mask) == ["embedding.weight", "out.weight"]
+
+
+class Odd(nn.Module):
+    """An embedding, a layer that no output depends on, a computed weight, and one that is as usual."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.unused = nn.Embedding(100, 6), nn.Linear(4, 4)
+        self.normed, self.out = parametrizations.weight_norm(nn.Linear(6, 6)), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.out(self.normed(self.embedding(x.mul(20).long().clamp(0, 99).flatten(1)).mean(1)))
+
+
+def odd(seed):
+    torch.manual_seed(seed)
+    return Odd()
+
+
+@pytest.mark.parametrize("driver", ["imp", "one_shot", "prune_at_init", "early_bird", "snip_then_imp"])
+def test_what_a_mask_does_not_speak_about_needs_no_score(tiny, driver):
+    """Catches: an unused layer that a score asks a gradient of though it is excluded, an embedding that has none."""
+    recipe = lth.Recipe(steps=15, batch_size=20, evaluate_every=15)
+    shared = {"recipe": recipe, "exclude": ["unused.*", "normed.weight"], "include": "embedding.weight"}
+    snip = partial(lth.snip, batches=tiny.draw(20, seed=0))
+    own = {
+        "imp": {"rounds": 1, "fraction": 0.5},
+        "one_shot": {"densities": [0.5], "score": snip},
+        "prune_at_init": {"density": 0.5, "score": snip},
+        "early_bird": {"density": 0.5},
+        "snip_then_imp": {"snip_density": 0.75, "density": 0.5, "rounds": 1},
+    }[driver]
+    found = getattr(lth, driver, None) or getattr(lth.tickets, driver)
+    result = found(odd, tiny, **own, **shared)
+    last = result if driver in ("prune_at_init", "early_bird") else list(result)[-1]
+    mask = last.masks[-1] if driver == "early_bird" else last.mask
+    assert list(mask) == ["embedding.weight", "out.weight"] and mask.kept == mask.total // 2
+
+
+def test_a_score_of_ones_own_is_called_as_it_always_was():
+    """Catches: keywords for a function that does not take them, or over those that it was given."""
+    net, mask = Odd(), lth.Mask.ones(Odd(), ["unused.*", "normed.*"])
+    calls = []
+
+    def own(model):
+        calls.append(model)
+        return {}
+
+    assert scores_for(mask, net, own) == {} and calls == [net]
+    given = partial(lth.magnitude, exclude=["normed.*", "out.*"])
+    assert list(scores_for(mask, net, given)) == ["unused.weight"]
 
 
 def test_include_is_in_a_runs_configuration_only_where_it_is_given(tiny):

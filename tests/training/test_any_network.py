@@ -331,11 +331,9 @@ def test_what_cannot_be_replayed_is_launched_step_by_step(tiny, monkeypatch, cap
     assert type(updater(ours, tiny, recipe=ADAM, choice=Choice(capture=True))) is Update
 
 
-@pytest.mark.parametrize("name", ["tied", "a layer used twice", "an unused layer", "lstm"])
+@pytest.mark.parametrize("name", ["tied", "a layer used twice", "an unused layer"])
 def test_a_stack_trains_what_separate_trainings_do(tiny, name):
     """Catches: the second name of a tied weight standing still in the stack, or written over the trained one."""
-    if name == "lstm":
-        pytest.skip("vmap has no LSTM")
     alone, together = [made(name) for _ in range(2)], [made(name) for _ in range(2)]
     mask = half(alone[0])
     for seed, model in enumerate(alone):
@@ -357,6 +355,12 @@ def test_a_stack_refuses_what_it_would_do_otherwise(tiny):
     for odd in (tanh, _frozen(), small_net(seed=1).double()):
         with pytest.raises(ValueError, match="another architecture"):
             stacked(small_net(seed=0), odd)
+    leaky = [nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.LeakyReLU(slope)) for slope in (0.1, 0.5)]
+    scaled = [Net(lambda n, x: n.scale * n.a(x.flatten(1)), a=nn.Linear(64, 3)) for _ in range(2)]
+    scaled[0].scale, scaled[1].scale = 1.0, 2.0
+    for pair in (leaky, scaled):
+        with pytest.raises(ValueError, match="another architecture"):
+            stacked(*pair)
     with pytest.raises(ValueError, match=r"1\.weight.*register_hook"):
         stacked(made("plain"), made("a hook on a weight"))
     with pytest.raises(ValueError, match="draws random numbers.*lthkit.train"):
