@@ -466,7 +466,7 @@ ARMS = {
 ASIDES = ("SNIP, 5,000 images", "SNIP, ten rounds")  # at 2 % only
 
 # %% [markdown]
-# A job is one arm with one seed, and gives a row for each density. `updates` counts all training steps that were needed to get there. `sweep.each` runs the jobs side by side. This takes a
+# A job is one arm with one seed, and gives a row for each density. `updates` counts all training steps that were needed to get there. `lth.training.each` runs the jobs side by side. This takes a
 # minute or two at tier `laptop`; tier `smoke` shows only that the code runs.
 
 

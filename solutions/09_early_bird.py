@@ -668,7 +668,7 @@ for name, phases in rivals.items():
 # pruning, Early-Bird is cheap in both columns. Beside dense training it saves only if zeros are free. Beside a mask that
 # is made before training it saves nothing.
 #
-# The counts in operations, with `lthkit.costs`. It counts the products of the forward and of the backward pass: each
+# The counts in operations, with `lth.costs`. It counts the products of the forward and of the backward pass: each
 # layer's weights times the places where they are used. This matters for convolutions: in our small network a channel of
 # an early layer costs more than one of the last. In the backward pass the first layer costs half of what the others do,
 # because nobody needs the gradient of the images.

@@ -137,7 +137,7 @@ def split_budget(total, trainings):
 check("10.1", split_budget)
 
 # %% [markdown]
-# `lthkit.hybrid.plan` does the same. It can also give a share of all steps to the last training (the third line below),
+# `lthkit.tickets.plan` does the same. It can also give a share of all steps to the last training (the third line below),
 # and more, which we need at the end of this lesson. The first two lines should agree.
 
 # %%
