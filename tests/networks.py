@@ -779,8 +779,8 @@ NETWORKS: dict[str, Net] = {
         no_stack("Heads")
         | several("tuple", "train", "imp")
         | dict.fromkeys(("snip", "grasp", "synflow"), r"aux\.weight.*no gradient.*exclude"),
-        flops=2 * (320 + 15),
-        first=2 * 320,
+        flops=2
+        * (320 + 15),  # in evaluation mode; a training has the price of the head too, as torch's counter says
     ),
     "two heads, summed": Net(
         Summed, ("heads.body.weight", "heads.main.weight", "heads.aux.weight"), no_stack("Summed")
