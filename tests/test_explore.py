@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import lthkit as lth
-from conftest import small_net
 from lthkit import explore
+from tests.conftest import small_net
 from tests.plots.test_plots import ROWS
 
 VIEW = "application/vnd.jupyter.widget-view+json"
