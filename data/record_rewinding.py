@@ -29,7 +29,7 @@ from torch import nn
 import lthkit as lth
 from lthkit.data.datasets import Split
 from lthkit.evidence import mode_connectivity
-from lthkit.runs import experiments
+from lthkit.runs import experiments, results
 from lthkit.storage import files, folders, records
 from lthkit.tickets.rounds import Round, load_round
 from lthkit.training.pool import Pool
@@ -231,7 +231,7 @@ def collect(folder: Path) -> None:
         "minutes": round(sum(one["seconds"] for one in table) / 60, 1),
         "environment": records.environment(),
     }
-    experiments.write_results(TARGET, summary, {"table.csv": table, "instability.csv": lines})
+    results.write_results(TARGET, summary, {"table.csv": table, "instability.csv": lines})
     print(f"{TARGET.name}: seeds {list(found)}, {len(table)} trainings")
 
 

@@ -15,7 +15,7 @@ from time import perf_counter
 
 import lthkit as lth
 from lthkit.data.datasets import Dataset
-from lthkit.runs import experiments
+from lthkit.runs import experiments, results
 from lthkit.storage import files, records
 from lthkit.storage.records import Row
 from lthkit.training import choices
@@ -67,7 +67,7 @@ def main() -> None:
         "device": str(data.device),
     }
     jobs = [(data, level, seed) for level in range(len(DENSITIES)) for seed in SEEDS]
-    rows = lth.sweep.each(row, jobs, device=data.device)
+    rows = lth.training.each(row, jobs, device=data.device)
     files.write_sealed(TARGET / "config.json", config)
     summary = {
         "name": "snip-mnist",
@@ -77,7 +77,7 @@ def main() -> None:
         "wall_seconds": round(perf_counter() - begun, 1),
         "environment": records.environment(),
     }
-    experiments.write_results(TARGET, summary, {"table.csv": rows})
+    results.write_results(TARGET, summary, {"table.csv": rows})
 
 
 if __name__ == "__main__":
