@@ -701,9 +701,24 @@ for level in (0.1, 0.01, 0.001):
 # %% [markdown]
 # The order is the same in one respect: random and magnitude are cut where SynFlow is not. But our SNIP is cut at a compression
 # of 100 already, and theirs still learns at 1,000. Our network is an eighth as wide, so width is the first thing that one
-# suspects. It is not the reason. We ran the two SNIPs at full width too (14.7 million weights, three seeds; it takes minutes and is not part
-# of this lesson). With the statistics of the batch SNIP is cut there as well, at 0.5 or 1 %. With the stored ones, which that
-# repository takes, it is not cut at 0.1 %: the smallest layer still has 4 to 19 connected weights.
+# suspects. We recorded the two SNIPs at full width too, once, because it takes minutes: the same images, the same seeds.
+
+# %%
+from lthkit.runs import experiments
+
+config, made, at_full_width = experiments.load(experiments.recorded("snip-statistics"))
+at_full_width = [row for row in at_full_width if row["width"] == 64]
+for how in ("batch", "stored"):
+    for seed in config["seeds"]:
+        counts = {row["density"]: row[how] for row in at_full_width if row["seed"] == seed}
+        cut = max((100 * density for density, n in counts.items() if n == 0), default=0)
+        said = f"cut at {cut:.1f} %" if cut else f"not cut, {counts[0.001]} connected weights at 0.1 %"
+        print(f"width 64, {how:6} seed {seed}: {said}")
+print(made["data"], "·", made["environment"]["processor"])
+
+# %% [markdown]
+# It is not width. With the statistics of the batch SNIP is cut there as well, long before its thousandth. With the stored ones,
+# which that repository takes, every layer still has weights on a path, if few.
 #
 # So the choice of statistics decides whether SNIP conducts at a compression of 100. Width decides the rest: at 1,000 our narrow
 # network is cut even with stored statistics, a thousandth of it being about 230 weights for fourteen layers. (GraSP's numbers
