@@ -44,7 +44,7 @@ from pathlib import Path
 if importlib.util.find_spec("lthkit") is None:
     repository = "REPOSITORY"
     folders = [Path.cwd(), *Path.cwd().parents]
-    checkout = next((p for p in folders if (p / "lthkit" / "tiers.py").is_file()), None)
+    checkout = next((p for p in folders if (p / "lthkit" / "py.typed").is_file()), None)
     pip = ["pip", "install", "--no-deps", f"git+{repository}" if repository else "FILE.whl"]
     if checkout:
         sys.path.insert(0, str(checkout))

@@ -542,10 +542,10 @@ def test_setup_cell_finds_a_checkout_and_says_what_to_do_without_one(course: Pat
     package.mkdir()
     deep.mkdir(parents=True)
     (package / "__init__.py").write_text("", encoding="utf-8")
-    (package / "tiers.py").write_text("", encoding="utf-8")
+    (package / "py.typed").write_text("", encoding="utf-8")
     done = run_alone(code + "\nimport lthkit; print(lthkit.__file__)", deep)
     assert done.returncode == 0 and Path(done.stdout.strip()).parent == package, done.stderr
-    (package / "tiers.py").unlink()
+    (package / "py.typed").unlink()
     done = run_alone(code, deep)
     assert "lthkit is not installed here" in done.stderr and "--no-deps FILE.whl" in done.stderr
 
@@ -574,3 +574,10 @@ def test_missing_tools_are_named_with_the_line_that_installs_them(
 
 def test_the_lessons_of_this_course_are_built() -> None:
     assert check_build(ROOT) == []
+
+
+def test_setup_cell_finds_this_checkout(course: Path) -> None:
+    """Catches: a cell that looks for a file of the package that has moved."""
+    code = setup_cell(course) + '\nprint(importlib.util.find_spec("lthkit").origin)'
+    done = run_alone(code, ROOT / "notebooks")
+    assert Path(done.stdout.strip()).parent == ROOT / "lthkit", done.stderr
