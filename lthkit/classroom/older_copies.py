@@ -18,6 +18,10 @@ _IMPORT = re.compile(
 _MODULE = re.compile(
     r"(?P<before>^[ \t]*import[ \t]+)lthkit\.(?P<old>\w+)(?P<after>[ \t]+as\b)", re.MULTILINE
 )
+_MARK = (
+    '(p / "lthkit" / "tiers.py")',
+    '(p / "lthkit" / "py.typed")',
+)  # by which the set-up cell knows a checkout
 _ATTRIBUTE = re.compile(r"\blth\.(?P<old>\w+)\.(?P<name>\w+)")
 
 
@@ -27,6 +31,7 @@ def rewritten(code: str) -> str:
     Imports keep the name that the rest of the code uses: `from lthkit import analysis` becomes
     `from lthkit import evidence as analysis`. `lth.sweep.each` becomes `lth.training.each`.
     """
+    code = code.replace(*_MARK)
     code = _IMPORT.sub(_import, code)
     code = _MODULE.sub(lambda m: f"{m['before']}lthkit.{MOVED.get(m['old'], m['old'])}{m['after']}", code)
     return _ATTRIBUTE.sub(_attribute, code)

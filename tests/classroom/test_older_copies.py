@@ -43,6 +43,7 @@ def test_the_table_of_contents_says_it_too() -> None:
 # What the notebooks of 0.1 had, line by line, and more of the kind.
 OLD = """\
 import lthkit as lth
+checkout = [p for p in [] if (p / "lthkit" / "tiers.py").is_file()]
 from lthkit import analysis
 from lthkit import experiments, report  # both
 from lthkit import mode_connectivity as lmc
@@ -68,6 +69,7 @@ lth.records.runs_folder(), lth.costs.total([]), lth.files.read_json, lth.experim
 """
 NEW = """\
 import lthkit as lth
+checkout = [p for p in [] if (p / "lthkit" / "py.typed").is_file()]
 from lthkit import evidence as analysis
 from lthkit.runs import experiments
 from lthkit.runs import report  # both
