@@ -385,3 +385,19 @@ def test_a_weight_made_of_another_rests_on_it(made):
     by_conv = Fn(lambda net, x: x * net.conv(net.conv.z).flatten(), conv=nn.Conv1d(1, 1, 3, padding=1))
     by_conv.conv.z = nn.Parameter(torch.rand(1, 1, 5))
     assert connected(by_conv, lth.Mask.ones(by_conv), (5,))["conv.weight"].all()
+
+
+def test_what_is_written_into_a_constant_leaves_the_rest_of_it():
+    """Catches: ones that count as zeros as soon as another part of them is overwritten, and the other way round."""
+
+    def gate(fill: float) -> nn.Module:
+        def forward(net, x):
+            g = torch.full((len(x), 6), fill)
+            g[:, :3] = net.g(x)
+            return net.o(net.a(x) * g)
+
+        return Fn(forward, g=linear(4, 3), a=linear(4, 6), o=linear(6, 2))
+
+    whole = lth.Mask.ones(gate(1.0))
+    assert connected(gate(1.0), whole, (4,)) == whole
+    assert [int(t.sum()) for t in connected(gate(0.0), whole, (4,)).values()] == [12, 12, 6]
