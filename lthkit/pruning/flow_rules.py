@@ -18,6 +18,7 @@ from lthkit.pruning.flows import (
     Given,
     Rule,
     any_of,
+    anyway,
     each_of,
     looked_at,
     plus,
@@ -102,7 +103,7 @@ def _convolution(given: Given) -> Flow:
     made = product(lambda x, w: aten.convolution(x, w, None, *settings), given["input"], given["weight"])
     if given["bias"] is None:
         return made
-    return Flow(made.reach, torch.ones_like(made.support))
+    return Flow(made.reach, anyway(made.support))
 
 
 def _trilinear(given: Given) -> Flow:
@@ -177,7 +178,7 @@ def _clamp(given: Given) -> Flow:
     if given.operation.name.startswith("hardtanh"):
         low, high = (-1 if low is None else low), (1 if high is None else high)
     keeps_zero = (low is None or low <= 0) and (high is None or high >= 0)
-    return Flow(one.reach, one.support if keeps_zero else torch.ones_like(one.support))
+    return Flow(one.reach, one.support if keeps_zero else anyway(one.support))
 
 
 def _mul(given: Given) -> Flow:
@@ -193,10 +194,7 @@ def _div(given: Given) -> Flow:
     one, other = given["self"], given["other"]
     if not isinstance(other, Flow):
         return one
-    divisor = Flow(other.reach, torch.ones_like(other.support) + 0 * other.support)
-    if other.reach is None and other.support.requires_grad:  # what a weight divides by rests on weights
-        divisor = Flow(None, any_of(other.support + 1))
-    made = product(torch.mul, one, divisor)
+    made = product(torch.mul, one, Flow(other.reach, anyway(other.support)))
     sealed = one.sealed if other.reach is None else None
     return Flow(made.reach, made.support, None if sealed is None else sealed.expand(given.size))
 
@@ -204,7 +202,7 @@ def _div(given: Given) -> Flow:
 def _add(given: Given) -> Flow:
     one, other = given["self"], given["other"]
     if not isinstance(other, Flow):
-        return Flow(one.reach, one.support if other == 0 else torch.ones_like(one.support), one.sealed)
+        return Flow(one.reach, one.support if other == 0 else anyway(one.support), one.sealed)
     return plus(_spread(one, given.size), _spread(other, given.size))
 
 
@@ -219,7 +217,7 @@ def _addcmul(given: Given) -> Flow:
     one = given["tensor1"]
     other = given["tensor2"]
     if given.operation.name.startswith("addcdiv"):
-        other = Flow(other.reach, torch.ones_like(other.support))
+        other = Flow(other.reach, anyway(other.support))
     return plus(_spread(given["self"], given.size), _spread(product(torch.mul, one, other), given.size))
 
 
@@ -264,7 +262,7 @@ def _glu(given: Given) -> Flow:
     dim = given.plain("dim", -1)
     value = looked_at(given["self"], lambda t: t.chunk(2, dim)[0])
     gate = looked_at(given["self"], lambda t: t.chunk(2, dim)[1])
-    return product(torch.mul, value, Flow(gate.reach, torch.ones_like(gate.support)))
+    return product(torch.mul, value, Flow(gate.reach, anyway(gate.support)))
 
 
 def _prelu(given: Given) -> Flow:
@@ -343,10 +341,10 @@ def _reduced(given: Given) -> Flow:
     keep = bool(given.plain("keepdim", False))
     made = each_of(Flow(one.reach, one.support), lambda t: t.sum(dims, keepdim=keep) if t.ndim else t)
     if given.operation.name == "prod":
+        cut = any_of(each_of(Flow(None, 1 - one.support), lambda t: t.sum(dims, keepdim=keep)).support)
         made = Flow(
-            made.reach,
-            1 - any_of(each_of(Flow(None, 1 - one.support), lambda t: t.sum(dims, keepdim=keep)).support),
-        )
+            made.reach, made.support * (1 - cut).detach()
+        )  # 0 where one factor is; each factor matters
     return made
 
 
@@ -416,7 +414,7 @@ def _batch_norm(given: Given) -> Flow:
         dims = [0, *range(2, ndim)]
         return _normed(one, lambda t: t.sum(dims, keepdim=True).expand(t.shape), gain, bias)
     made = one if gain is None else product(torch.mul, one, gain)
-    return Flow(made.reach, torch.ones_like(made.support))  # the stored mean is taken off
+    return Flow(made.reach, anyway(made.support))  # the stored mean is taken off
 
 
 # Pooling

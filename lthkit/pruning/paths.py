@@ -25,7 +25,7 @@ from lthkit.pruning.flows import (
     nothing,
 )
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.traces import Seen, trace
+from lthkit.pruning.traces import Operation, Seen, trace
 
 
 def connected(model: nn.Module, mask: Mask, shape: Sequence[int]) -> Mask:
@@ -54,6 +54,7 @@ def connected(model: nn.Module, mask: Mask, shape: Sequence[int]) -> Mask:
     with torch.enable_grad():
         for operation in found.operations:
             flow = rule_of(operation)(Given(operation, memory.read))
+            memory.begin(operation)
             for i, out in enumerate(operation.out):
                 memory.write(out, flow if i == 0 or out.size == operation.out[0].size else nothing(out))
         total = sum(
@@ -88,6 +89,13 @@ class _Memory:
         if (flat := self._flat.get(seen.memory)) is None or seen.origin == "constant":
             flat = _constant(seen)
         return looked_at(flat, lambda part: _look(part, seen))
+
+    def begin(self, operation: Operation) -> None:
+        """What is written into a constant leaves the rest of it as it is."""
+        written = {out.memory for out in operation.out}
+        for seen in operation.tensors():
+            if seen.origin == "constant" and seen.memory in written:
+                self._flat[seen.memory] = _constant(seen)
 
     def write(self, out: Seen, flow: Flow) -> None:
         if not out.numel:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lthkit.machine.checks import shape_explained
@@ -169,8 +170,12 @@ def trace(
 
 def _run(network: nn.Module, x: Tensor) -> tuple[_Recorder, object]:
     recorder = _Recorder(network, x)
-    with _taken_apart(network), recorder.watching(network), torch.enable_grad(), recorder:
+    readings = _Readings(recorder)
+    with _taken_apart(network), recorder.watching(network), torch.enable_grad(), recorder, readings:
         outputs = network(x)
+    if any(recorder.origin(t) == "input" for t in _tensors(outputs, Tensor)):
+        for name, tensor in readings.numpy.items():
+            recorder.decides(f"Tensor.{name}", [tensor])
     return recorder, outputs
 
 
@@ -270,6 +275,18 @@ class _Recorder(TorchDispatchMode):
             requires_grad=tensor.requires_grad,
         )
 
+    def decides(self, called: str, tensors: Sequence[Tensor]) -> None:
+        """ValueError unless these values, which Python now learns, are the same for every input and every call."""
+        origins = {self.origin(t) for t in tensors}
+        if origins <= {"constant"} and not any(self.key(t) in self._random for t in tensors):
+            return
+        origin = "the input" if "input" in origins else "the weight" if "weight" in origins else "chance"
+        raise ValueError(
+            f"{self._path[-1]} takes a decision by values that come from {origin} ({called}), so what it does is not "
+            "the same for every input or every call; expected a forward that does the same for all. Give the network "
+            "without this branch."
+        )
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
@@ -285,17 +302,16 @@ class _Recorder(TorchDispatchMode):
         origins = {self.origin(t) for t in tensors}
         touched = "input" if "input" in origins else "weight" if "weight" in origins else ""
         view = any(a.alias_info is not None and not a.alias_info.is_write for a in schema.arguments)
+        drawn = torch.Tag.nondeterministic_seeded in func.tags or any(
+            self.key(t) in self._random for t in tensors
+        )
+        if name in _DECISIONS or (name == "index" and any(map(_selects, _tensors(bound["indices"], Tensor)))):
+            self.decides(f"aten.{name}", tensors)
         if not touched or name in _SHAPED_LIKE or view or name in _LOOKS:
             out = func(*args, **kwargs)
-            if torch.Tag.nondeterministic_seeded in func.tags:
+            if drawn and not touched and (name not in _SHAPED_LIKE or "rand" in name):
                 self._random |= {self.key(t) for t in _tensors(out, Tensor)}
             return out
-        if name in _DECISIONS:
-            raise ValueError(
-                f"{self._path[-1]} takes a decision by values that come from the {touched} (aten.{name}), so what it "
-                "does is not the same for every input; expected a forward that does the same for all. Give the "
-                "network without this branch."
-            )
         written = [a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
         given = _mapped(bound, self.seen)
         out = func(*args, **kwargs)
@@ -308,6 +324,31 @@ class _Recorder(TorchDispatchMode):
         outs = tuple(self.seen(t) for t in _tensors(out, Tensor))
         self.operations.append(Operation(func, name, given, outs, self._path[-1], sequence))
         return out
+
+
+def _selects(index: Tensor) -> bool:
+    return index.dtype in (torch.bool, torch.uint8)  # how many entries there are depends on the values
+
+
+class _Readings(TorchFunctionMode):
+    """Sees the calls that hand values to Python without an operation."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+        self.numpy: dict[str, Tensor] = {}  # refused after the rest, where "no output depends" says more
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in ("numpy", "__array__"):
+            self.numpy.setdefault(name, args[0])
+        elif name in ("tolist", "tensor_split"):
+            self.recorder.decides(
+                f"Tensor.{name}", list(_tensors(args if name == "tolist" else [*args[1:], kwargs], Tensor))
+            )
+        return func(*args, **(kwargs or {}))
 
 
 def _backward_nodes(outputs: Sequence[Tensor]) -> tuple[set[int], tuple[str, ...]]:

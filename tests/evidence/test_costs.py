@@ -294,6 +294,20 @@ def by_value(net, x):
     return net.a(x) if x.sum() > 0 else net.a(net.a(x))
 
 
+def by_list(net, x):
+    return torch.stack([x[i] if k else net.a(x[i]) for i, k in enumerate(net.a(x).argmax(1).tolist())])
+
+
+def by_array(net, x):
+    return torch.stack([x[i] if k else net.a(x[i]) for i, k in enumerate(net.a(x).argmax(1).numpy())])
+
+
+def by_mask(net, x):
+    out, chosen = torch.zeros_like(x), net.a(x).argmax(1) == 1
+    out[chosen] = net.a(x[chosen])
+    return out
+
+
 REFUSED = {
     "a distance": (
         lambda net, x: torch.cdist(net.a(x), net.a.weight),
@@ -311,6 +325,13 @@ REFUSED = {
         "uses aten._linalg_solve_ex|uses aten.linalg",
     ),
     "numpy": (lambda net, x: torch.from_numpy(net.a(x).detach().numpy().copy()), "depends on its input"),
+    "routes by a list": (by_list, r"takes a decision by values that come from the input .Tensor.tolist"),
+    "routes by an array": (by_array, r"takes a decision by values that come from the input .Tensor.numpy"),
+    "routes by a mask": (by_mask, r"takes a decision by values that come from the input .aten.index"),
+    "split by values": (
+        lambda net, x: net.a(x).tensor_split(net.a(x).argmax(1))[0],
+        r"takes a decision by values that come from the input .Tensor.tensor_split",
+    ),
 }
 
 

@@ -362,3 +362,42 @@ def test_compiled_networks_and_token_numbers():
     words = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), linear(12, 2))
     mask = random_mask(words, 0.5, 0)
     assert connected(words, mask, (3,)) == mask
+
+
+MADE_OF_WEIGHTS = {
+    "plus": lambda w: w + 1e-3,
+    "minus": lambda w: w - 0.5,
+    "clamped": lambda w: w.clamp(min=1e-3),
+    "hardtanh": lambda w: F.hardtanh(w, 1e-3, 9.0),
+    "batch norm": lambda w: F.batch_norm(w, torch.ones(5), torch.ones(5)),
+    "divides": lambda w: torch.addcdiv(torch.zeros(()), torch.ones(()), w),
+    "a gate": lambda w: F.glu(torch.cat([torch.ones(4, 5), w])[None], 1)[0],
+    "a product": lambda w: w.prod(0, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("made", MADE_OF_WEIGHTS.values(), ids=MADE_OF_WEIGHTS)
+def test_a_weight_made_of_another_rests_on_it(made):
+    """Catches: 1 + w, which is other than 0 in any case, taken for a number that does not follow w."""
+    model = Fn(lambda net, x: F.linear(x, made(net.a.weight)), a=linear(5, 4))
+    whole = lth.Mask.ones(model)
+    assert connected(model, whole, (5,)) == whole
+    by_conv = Fn(lambda net, x: x * net.conv(net.conv.z).flatten(), conv=nn.Conv1d(1, 1, 3, padding=1))
+    by_conv.conv.z = nn.Parameter(torch.rand(1, 1, 5))
+    assert connected(by_conv, lth.Mask.ones(by_conv), (5,))["conv.weight"].all()
+
+
+def test_what_is_written_into_a_constant_leaves_the_rest_of_it():
+    """Catches: ones that count as zeros as soon as another part of them is overwritten, and the other way round."""
+
+    def gate(fill: float) -> nn.Module:
+        def forward(net, x):
+            g = torch.full((len(x), 6), fill)
+            g[:, :3] = net.g(x)
+            return net.o(net.a(x) * g)
+
+        return Fn(forward, g=linear(4, 3), a=linear(4, 6), o=linear(6, 2))
+
+    whole = lth.Mask.ones(gate(1.0))
+    assert connected(gate(1.0), whole, (4,)) == whole
+    assert [int(t.sum()) for t in connected(gate(0.0), whole, (4,)).values()] == [12, 12, 6]
