@@ -94,8 +94,13 @@ def shape_explained(model: nn.Module, shape: Sequence[int]) -> Iterator[None]:
 
 
 def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
-    """The outputs, if they are one tensor; ValueError if there are several, as with auxiliary heads."""
+    """The outputs, if they are one tensor of real numbers; ValueError if there are several, as with auxiliary heads."""
     if isinstance(outputs, Tensor):
+        if not outputs.is_floating_point():
+            raise ValueError(
+                f"{type(model).__name__} gives outputs of {outputs.dtype}; expected floating-point logits [n, classes], "
+                "which have a gradient. Return them before they are rounded or cast; of complex numbers, outputs.abs() say."
+            )
         return outputs
     several = f" of {len(outputs)}" if isinstance(outputs, tuple | list | dict) else ""
     key = repr(next(iter(outputs))) if isinstance(outputs, dict) and outputs else "0"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import prefix_explained, whole_seed
 from lthkit.machine.devices import device_explained
-from lthkit.pruning.weights import check_memory, survey
+from lthkit.pruning.weights import check_memory, nothing_prunable, survey
 from lthkit.pruning.weights import prunable as prunable
 from lthkit.storage import files
 
@@ -52,7 +52,10 @@ class Mask(Mapping[str, Tensor]):
         cls, model: nn.Module, exclude: str | Iterable[str] = (), *, include: str | Iterable[str] = ()
     ) -> Mask:
         """The mask that keeps everything, of what `prunable` names. What `exclude` names stays out: never pruned nor counted."""
+        exclude = [exclude] if isinstance(exclude, str) else list(exclude)
         weights = prunable(model, exclude, include=include)
+        if not weights:
+            raise ValueError(nothing_prunable(model, exclude))
         return cls({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
 
     def __getitem__(self, name: str) -> Tensor:
@@ -92,8 +95,8 @@ class Mask(Mapping[str, Tensor]):
 
     @property
     def density(self) -> float:
-        """Fraction kept, from 0 to 1."""
-        return self.kept / self.total
+        """Fraction kept, from 0 to 1; 1 where there is no weight at all, because then none was removed."""
+        return self.kept / self.total if self.total else 1.0
 
     @property
     def sparsity(self) -> float:
@@ -101,8 +104,8 @@ class Mask(Mapping[str, Tensor]):
         return 1 - self.density
 
     def per_layer(self) -> dict[str, float]:
-        """Density of each tensor, by parameter name."""
-        return {name: int(t.sum()) / t.numel() for name, t in self._tensors.items()}
+        """Density of each tensor, by parameter name; 1 for one of size 0, as `density` says."""
+        return {name: int(t.sum()) / t.numel() if t.numel() else 1.0 for name, t in self._tensors.items()}
 
     def issubset(self, other: Mask) -> bool:
         """True if everything kept here is kept in `other` too."""
@@ -120,7 +123,8 @@ class Mask(Mapping[str, Tensor]):
         the mask; of the network it says as much as this share is large.
         """
         self.check(model)
-        return self.total / sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+        matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+        return self.total / matrices if matrices else 1.0
 
     def check(self, model: nn.Module) -> None:
         """Raise ValueError, naming the entries, if this mask does not belong to `model`.
@@ -165,7 +169,7 @@ class Mask(Mapping[str, Tensor]):
                 )
             )
         mine = {name: weights[name] for name in self}
-        check_memory(mine)
+        check_memory(mine, model)
         return mine
 
     @torch.no_grad()
@@ -200,7 +204,8 @@ class Mask(Mapping[str, Tensor]):
                 f"Masks of different models: {list(self)} against {list(other)}, or other shapes; expected two masks of "
                 "one network."
             )
-        return sum(int((self[n].cpu() != other[n].cpu()).sum()) for n in self) / self.total
+        differing = sum(int((self[n].cpu() != other[n].cpu()).sum()) for n in self)
+        return differing / self.total if self.total else 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The mask as packed bits, eight weights to a byte, by name. `Mask.from_arrays` reads them back."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from lthkit.machine.checks import check_network
 
+_QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.", "torch.nn.quantized.")
 _SIMPLE = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)  # convolutions, transposed ones too
 
 
@@ -35,19 +37,23 @@ def prunable(
     0 is 0 no longer.
 
     Args:
-        exclude: names, or patterns such as `"block1.*"`, of what is left out; any name of a tied weight will do.
+        exclude: names, or patterns such as `"block1.*"`, of what is left out; any name of a tied weight will do. What is
+            the name of a parameter is no pattern.
         include: names or patterns of what is added: any parameter of two or more dimensions.
 
     Raises:
         ValueError: a weight that is computed from other parameters (`weight_norm`, `spectral_norm`, any
             parametrization, `torch.nn.utils.prune`) and not excluded; a name or pattern that matches nothing; two
-            parameters that share memory; lazy parameters.
+            parameters that share memory; lazy parameters; a module that is scripted or quantized.
     """
+    check_network(model)
+    _refuse_hidden(model)
     found, chosen = survey(model), set[str]()
+    known = {name for name, _ in model.named_parameters(remove_duplicate=False)} | found.computed.keys()
     for pattern in _patterns(include):
-        if computed := [name for name in found.computed if _named(pattern, found.of(name))]:
+        if computed := [name for name in found.computed if _named(pattern, found.of(name), known)]:
             raise ValueError(found.computed[computed[0]])
-        matching = {name for name in found.matrices if _named(pattern, found.of(name))}
+        matching = {name for name in found.matrices if _named(pattern, found.of(name), known)}
         if not matching:
             raise ValueError(
                 f"include names {pattern!r}, which is no parameter of two or more dimensions here; expected names or "
@@ -57,7 +63,8 @@ def prunable(
     chosen |= found.usual & found.matrices.keys()
     dropped = set[str]()
     for pattern in _patterns(exclude):
-        matching = {name for name in [*chosen, *found.computed] if _named(pattern, found.of(name))}
+        candidates = [*chosen, *found.computed]
+        matching = {name for name in candidates if _named(pattern, found.of(name), known)}
         if not matching:
             raise ValueError(
                 f"exclude names {[pattern]}, which are not prunable here; expected some of "
@@ -67,7 +74,7 @@ def prunable(
     if computed := [name for name in found.computed if name in found.usual - dropped]:
         raise ValueError(found.computed[computed[0]])
     weights = {name: p for name, p in found.matrices.items() if name in chosen - dropped}
-    check_memory(weights)
+    check_memory(weights, model)
     return weights
 
 
@@ -199,30 +206,69 @@ def _patterns(given: str | Iterable[str]) -> list[str]:
     return patterns
 
 
-def _named(pattern: str, names: Iterable[str]) -> bool:
-    return any(name == pattern or fnmatchcase(name, pattern) for name in names)
+def _named(pattern: str, names: Iterable[str], known: Collection[str]) -> bool:
+    """Whether `pattern` means one of these names of a weight. A name that is `known` means itself, brackets and all."""
+    return pattern in names if pattern in known else any(fnmatchcase(name, pattern) for name in names)
 
 
-def check_memory(weights: Mapping[str, nn.Parameter]) -> None:
-    """ValueError if entries of two parameters, or two entries of one, lie in the same place: a mask would lose count."""
+def _refuse_hidden(model: nn.Module) -> None:
+    """ValueError for a module whose weights are not where a mask could reach them: scripted, traced or quantized."""
+    for path, module in model.named_modules():
+        scripted = isinstance(module, torch.jit.ScriptModule) and any(
+            p.ndim >= 2 for p in module.parameters()
+        )
+        packed = type(module).__module__.startswith(_QUANTIZED) and any(
+            hasattr(module, name) for name in ("_packed_params", "_weight_bias", "_all_weight_values")
+        )
+        if scripted or packed:
+            how = "compiled by torch.jit" if scripted else "quantized"
+            raise ValueError(
+                f"{path or 'The network'} ({type(module).__name__} of {type(model).__name__}) is {how}, so its weights are "
+                "out of a mask's sight; expected plain modules. Prune and train the network first, and "
+                f"{'script or trace' if scripted else 'quantize'} it afterwards (exclude= does not help here)."
+            )
+
+
+def nothing_prunable(model: nn.Module, exclude: str | Iterable[str]) -> str:
+    """Why `prunable` found nothing in this network, and what to do."""
+    rest = list(survey(model).matrices)
+    if not rest:
+        why = "it has no parameter of two or more dimensions"
+        what = "a network with linear, convolutional, recurrent or attention layers"
+    elif _patterns(exclude):
+        why, what = f"exclude={exclude!r} leaves nothing", "that something is left"
+    else:
+        why = f"its matrices are in embeddings or in modules that are not known here ({', '.join(rest[:6])})"
+        what = f"that include= names some of them, include={rest[0]!r} say"
+    return f"{type(model).__name__} has nothing to prune: {why}; expected {what}."
+
+
+def check_memory(weights: Mapping[str, nn.Parameter], model: nn.Module) -> None:
+    """ValueError if a weight shares memory with another parameter of `model`, or with itself: a mask would lose count."""
     spans: dict[int, list[tuple[int, int, str]]] = {}
-    for name, p in weights.items():
+    first = {id(p): name for name, p in weights.items()}
+    everything = {first.get(id(p), name): p for name, p in model.named_parameters()}
+    for name, p in everything.items():
         if p.numel() and p.layout == torch.strided:
             reach = sum((n - 1) * stride for n, stride in zip(p.shape, p.stride(), strict=True))
-            first = int(p.storage_offset())
-            spans.setdefault(p.untyped_storage()._cdata, []).append((first, first + int(reach), name))
-            if any(stride == 0 and n > 1 for n, stride in zip(p.shape, p.stride(), strict=True)):
+            begin, place = int(p.storage_offset()), p.untyped_storage()
+            spans.setdefault(place.data_ptr() or place._cdata, []).append((begin, begin + int(reach), name))
+            if name in weights and any(
+                stride == 0 and n > 1 for n, stride in zip(p.shape, p.stride(), strict=True)
+            ):
                 raise ValueError(
                     f"Entries of {name} share memory (it was made by expand); expected one place for each weight, such "
                     "as nn.Parameter(tensor.clone())."
                 )
     for shared in spans.values():
         shared.sort()
-        for (_, end, name), (begin, _, other) in zip(shared, shared[1:], strict=False):
-            if begin <= end and set(_places(weights[name])) & set(_places(weights[other])):
+        for (_, end, name), (begin, _, other) in combinations(shared, 2):
+            if begin > end or not (name in weights or other in weights):
+                continue
+            if set(_places(everything[name])) & set(_places(everything[other])):
                 raise ValueError(
-                    f"{name} and {other} are two parameters in the same memory, so a mask would count it twice and an "
-                    "optimizer move it twice. Tie them by one Parameter: layer.weight = other.weight, without .data."
+                    f"{name} and {other} are two parameters in the same memory, so a mask would count it twice, or not hold "
+                    "what the other moves, and an optimizer moves it twice. Tie them by one Parameter: layer.weight = other.weight, without .data."
                 )
 
 

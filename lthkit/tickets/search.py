@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import partial
 from inspect import signature
@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("lthkit")
 
+_told: set[str] = set()  # networks with numbers that a training changes
 _asked: set[str] = set()  # functions whose use of their seed has been looked at
 
 
@@ -172,6 +173,9 @@ class Rounds:
 
     rewind_step: of the first training, whose state there is every later round's `start`.
     momentum: of `train`, at a rewind.
+
+    Buffers that are no state (`persistent=False`) are in no checkpoint, so no rewind restores them: every round begins
+    and ends with those that the model had when this was made, so a search that is resumed has the same ones.
     """
 
     search: Search
@@ -179,6 +183,12 @@ class Rounds:
     place: Path | None
     rewind_step: int
     momentum: str
+    _unsaved: list[_Held] = field(init=False, repr=False)
+    _numbers: dict[str, Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_unsaved", _unsaved_buffers(self.model))
+        object.__setattr__(self, "_numbers", _plain_numbers(self.model))
 
     def trained(
         self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
@@ -194,6 +204,7 @@ class Rounds:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this
         mask = cut()
+        _put_back(self._unsaved)
         with _saved_as_it_goes(self.place, r) as saved:
             result = self.search.train(
                 self.model,
@@ -210,7 +221,58 @@ class Rounds:
             rewind = start or result.kept[self.rewind_step]
             this = Round(r, mask, result, rewind, Checkpoint.of(self.model, step=result.steps))
             save_round(self.place, this)
+        _put_back(self._unsaved)
+        _tell_of_numbers_that_changed(self.model, self._numbers)
         return this
+
+
+_Held = tuple[nn.Module, str, Tensor | None, Tensor | None]  # who has it, its name, the buffer itself, a copy
+
+
+def _unsaved_buffers(model: nn.Module) -> list[_Held]:
+    """The buffers that are in no checkpoint, with copies."""
+    held = [(m, name, m._buffers[name]) for m in model.modules() for name in m._non_persistent_buffers_set]
+    return [(m, name, own, own if own is None else own.detach().clone()) for m, name, own in held]
+
+
+@torch.no_grad()
+def _put_back(held: list[_Held]) -> None:
+    """Give these buffers the values of their copies, in the tensors that they were: others may refer to them."""
+    for module, name, own, copied in held:
+        if own is not None and copied is not None:
+            if own.shape != copied.shape:
+                own.resize_(copied.shape)
+            own.copy_(copied)
+        module._buffers[name] = own
+
+
+def _plain_numbers(model: nn.Module) -> dict[str, Any]:
+    """Numbers that modules hold as attributes, by name; a module's mode is none of them."""
+    return {
+        f"{path}.{key}".removeprefix("."): value
+        for path, module in model.named_modules()
+        for key, value in vars(module).items()
+        if isinstance(value, int | float) and key != "training"
+    }
+
+
+def _tell_of_numbers_that_changed(model: nn.Module, before: Mapping[str, Any]) -> None:
+    """Say in the log, once a network class, which attributes a training has changed: no rewind takes that back.
+
+    They are not set back: a number may say that something was made which is still there.
+    """
+    now = _plain_numbers(model)
+    changed = [name for name in now if name not in before or repr(now[name]) != repr(before[name])]
+    kind = f"{type(model).__module__}.{type(model).__qualname__} {changed}"
+    if not changed or kind in _told:
+        return
+    _told.add(kind)
+    log.warning(
+        "%s of %s changed during a training, and a rewind does not take that back: later rounds begin with the changed "
+        "value. If the outputs depend on it, hold it as a buffer: self.register_buffer(name, torch.zeros(())).",
+        ", ".join(changed),
+        type(model).__name__,
+    )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 The mask touches training here and only here. Removed weights and their optimizer state are set to 0 on entry; after
 that their gradients are zeroed at every step before the optimizer sees them. So they stay exactly 0 under any
-optimizer, and the forward pass, `state_dict` and `deepcopy` are those of an ordinary model.
+optimizer, and the forward pass, `state_dict` and `deepcopy` are those of an ordinary model. That they did is looked at
+at each evaluation, because a network's own code may write into its weights.
 """
 
 from __future__ import annotations
@@ -92,6 +93,23 @@ class Update:
         self.chance.look()
         return [float(x) for x in mean.reshape(-1)]
 
+    @torch.no_grad()
+    def check_removed(self) -> None:
+        """ValueError, naming the parameter, if a removed weight is no longer 0 (NaN is a training that diverged)."""
+        if not self._held:
+            return
+        # One answer for all tensors, so the host waits for the device once.
+        counts = torch.stack([((p.abs() > 0) & ~kept).sum() for _, p, kept in self._held]).tolist()
+        for (name, _, kept), count in zip(self._held, counts, strict=True):
+            if count:
+                raise ValueError(
+                    f"{name} of {type(self._model).__name__}: {count:,} of {int((~kept).sum()):,} removed weights are not 0 "
+                    "after training, so this is no pruned network. Only the mask's own updates were done to it; expected "
+                    "that nothing else writes into a weight. Does it share memory with another tensor (.data), or does the "
+                    "network write into it in its forward pass or a hook (clamp_, copy_, lerp_ of a running mean)? Compute "
+                    f"a new tensor there instead, or leave the parameter out with exclude={name!r}."
+                )
+
     def _update(self, rows: Tensor, draws: Tensor | None, lr: float | Tensor) -> Tensor:
         """The update itself: rows of the training images [n] or [R, n], draws [3, n] or [3, R n] -> loss [] or [R]."""
         flat = rows.flatten()
@@ -127,6 +145,7 @@ class Update:
         """Removed weights and their optimizer state become 0; remember which gradients to multiply by what."""
         self._masked: list[int] = []
         self._factors: list[Tensor] = []
+        self._held: list[tuple[str, Tensor, Tensor]] = []  # all that has removed weights, frozen ones too
         given = [mask for mask in masks if mask is not None]
         if len(given) < len(masks):
             return
@@ -141,6 +160,8 @@ class Update:
             each = [mask[name].to(self.data.device) for mask in given]
             tensors[name] = torch.stack(each) if isinstance(net, Stack) else each[0]
         self.optimizer.mask_(tensors)
+        own = net.parameters | net.buffers if isinstance(net, Stack) else dict(net.named_parameters())
+        self._held = [(name, own[name], tensors[name]) for name in names]
         at = {name: i for i, name in enumerate(self.optimizer.names)}
         self._masked = [at[name] for name in names if name in at]
         self._factors = [

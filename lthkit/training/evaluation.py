@@ -117,6 +117,11 @@ def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images:
             f"values for it ({first_line(error)}). Take another batch_size, so that every batch, the last one too, has "
             "two images or more."
         ) from error
+    if "use_reentrant" in str(error):
+        raise ValueError(
+            f"{type(model).__name__} calls torch.utils.checkpoint with use_reentrant=True, which works with .backward() "
+            "only, and gradients are asked for here with torch.autograd.grad. Pass use_reentrant=False: same numbers."
+        ) from error
     if isinstance(error, ValueError):
         return
     kind = f"{data.name} has {len(data.classes)} classes and images of {list(data.shape)}, float32 once normalised"

@@ -59,7 +59,8 @@ def train(
     Raises:
         TrainingDiverged: the loss is not finite.
         OutOfMemory: the device has too little memory; the message has the sizes.
-        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run.
+        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run; a
+            removed weight that something else than the optimizer has written to.
         RunBusy: another process works in `folder`. CannotWrite: it cannot be written.
         Interrupted: Ctrl-C, where there is a folder; what was saved is named.
     """
@@ -110,6 +111,7 @@ def _loop(
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
         history.add(done, update.mean_loss()[0], data)
+        update.check_removed()
         if done == recipe.steps and done in keep:
             history.keep(done)
         saved.report(progress, history.since_last(), save=save)
@@ -148,6 +150,12 @@ def check_arguments(
     """TypeError for what is no network, no data set and so on; ValueError for a mask of another model."""
     check_network(model)
     check_kinds(data=data, recipe=recipe)
+    if odd := [f"{n} ({p.dtype})" for n, p in model.named_parameters() if p.is_complex()]:
+        raise ValueError(
+            f"{type(model).__name__} has complex weights: {', '.join(odd)}; expected real ones, which the optimizers and "
+            "criteria here are written for. Hold the real and the imaginary part as two parameters and join them with "
+            "torch.complex(real, imaginary) in the forward pass."
+        )
     check_kinds(**{n: v for n, v in (("mask", mask), ("start", start), ("choice", choice)) if v is not None})
     if mask is not None:
         mask.check(model)

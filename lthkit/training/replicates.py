@@ -101,6 +101,7 @@ def _loop(
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
         several.add(done, update.mean_loss(), data)
+        update.check_removed()
         if done == recipe.steps and done in keep:
             several.keep(done)
         several.report(progress, several.since_last(), step=done)

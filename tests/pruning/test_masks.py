@@ -146,3 +146,21 @@ def test_a_masked_state_is_packed_and_comes_back():
         lth.Mask.unpack({k: v for k, v in arrays.items() if k != "mask:a"}, mask.shapes())
     with pytest.raises(TypeError, match=r"bfloat16.*model\.float"):
         mask.pack(state | {"full": torch.ones(3, dtype=torch.bfloat16)})
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+@pytest.mark.parametrize("scope", ["global", "layerwise"])
+def test_a_layer_of_size_0_has_density_1(tiny, scope):
+    """Catches: a division by zero, in the layer or in a network of such layers only."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 0), nn.Linear(0, 3))
+    mask = lth.prune(lth.Mask.ones(net), lth.magnitude(net), 0.5, scope=scope)
+    assert mask.per_layer() == {"1.weight": 0.5, "2.weight": 1.0, "3.weight": 1.0} and mask.density == 0.5
+    result = lth.train(net, tiny, mask=mask, recipe=lth.Recipe(steps=2, batch_size=20, evaluate_every=2))
+    assert result.steps == 2
+    empty = nn.Sequential(nn.Flatten(), nn.Linear(64, 0), nn.Linear(0, 3))
+    nothing = lth.Mask.ones(empty)
+    assert (
+        nothing.density == nothing.coverage(empty) == 1 and nothing.sparsity == nothing.distance(nothing) == 0
+    )
+    assert "density 1.0000" in repr(nothing)
+    assert lth.train(empty, tiny, mask=nothing, recipe=lth.Recipe(steps=2, batch_size=20)).steps == 2

@@ -305,3 +305,54 @@ def test_a_fraction_of_numpys_removes_what_its_value_says(kind):
     scores, fraction = {"w": torch.arange(total, dtype=torch.float32)}, kind(0.2)
     assert total - lth.prune(mask, scores, fraction).kept == round(float(fraction) * total)
     assert lth.pruning.prune_to(mask, scores, fraction).kept == round(float(fraction) * total)
+
+
+HIDING = {
+    "scripted": (
+        lambda: torch.jit.script(nn.Sequential(nn.Linear(64, 5), nn.ReLU())),
+        r"^1 \(RecursiveScriptModule of Sequential\) is compiled by torch\.jit.*exclude= does not help",
+    ),
+    "quantized": (
+        lambda: torch.ao.nn.quantized.dynamic.Linear(64, 5),
+        r"^1 \(Linear of Sequential\) is quantized.*exclude= does not help",
+    ),
+}
+
+
+@pytest.mark.parametrize("make, message", HIDING.values(), ids=HIDING)
+@pytest.mark.parametrize("exclude", [(), "2.weight"])
+def test_a_module_that_hides_its_weights_is_refused_by_name(make, message, exclude):
+    """Catches: a mask of the other layers that passes for one of the network."""
+    net = nn.Sequential(nn.Flatten(), make(), nn.Linear(5, 3))
+    with pytest.raises(ValueError, match=message):
+        lth.Mask.ones(net, exclude)
+
+
+def test_a_scripted_part_without_weights_is_in_order():
+    net = nn.Sequential(nn.Linear(4, 4), torch.jit.script(nn.ReLU()))
+    assert list(lth.Mask.ones(net)) == ["0.weight"]
+
+
+NOTHING = {
+    "embeddings": (lambda: nn.Sequential(nn.Embedding(5, 3)), (), r"include='0\.weight' say"),
+    "norms": (lambda: nn.Sequential(nn.BatchNorm1d(5)), (), "no parameter of two or more dimensions"),
+    "all left out": (lambda: nn.Sequential(nn.Linear(5, 3)), "*", r"exclude=\['\*'\] leaves nothing"),
+}
+
+
+@pytest.mark.parametrize("make, exclude, message", NOTHING.values(), ids=NOTHING)
+def test_a_network_with_nothing_to_prune_says_why(make, exclude, message):
+    with pytest.raises(ValueError, match="Sequential has nothing to prune: .*" + message):
+        lth.Mask.ones(make(), exclude)
+
+
+def test_the_name_of_a_parameter_is_no_pattern():
+    """Catches: `c[1]` read as `c1`, so that another layer is left out too."""
+    parts = nn.ModuleDict({"c[1]": nn.Linear(4, 4), "c1": nn.Linear(4, 4), "e[1]": nn.Embedding(4, 4)})
+    parts["e1"] = nn.Linear(4, 4)
+    net = nn.ModuleDict({"d": parts})
+    assert list(lth.prunable(net, "d.c[1].weight")) == ["d.c1.weight", "d.e1.weight"]
+    assert list(lth.prunable(net, "d.c[1].*")) == ["d.c[1].weight", "d.e1.weight"]  # a pattern
+    assert "d.e[1].weight" in lth.prunable(net, include="d.e[1].weight")
+    with pytest.raises(ValueError, match="not prunable here"):  # the embedding, and not d.e1.weight
+        lth.prunable(net, "d.e[1].weight")

@@ -348,3 +348,45 @@ def test_searches_with_a_criterion_of_their_own_tell_it_too(tiny):
         lth.snip_then_imp(Own, tiny, snip_density=0.9, density=0.8, rounds=1, images=6, recipe=SHORT, **NAMED)
     )
     assert rounds[-1].mask.shapes() == MASK.shapes() and rounds[-1].mask.kept == round(0.8 * MASK.total)
+
+
+class _Counts(nn.Module):
+    """A network with a count of its training passes, which is in no checkpoint and scales the outputs."""
+
+    def __init__(self, seed, number=False):
+        super().__init__()
+        self.net, self.number, self.n = small_net(seed=seed), number, 0
+        self.register_buffer("t", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        if self.training and self.number:
+            self.n += 1
+        elif self.training:
+            self.t.add_(1)
+        return self.net(x) * (1 + self.t / 10)
+
+
+def _losses(this):
+    return [(p.train_loss, p.validation_loss) for p in this.result.history]
+
+
+@pytest.mark.parametrize("driver", [partial(lth.imp, rounds=2), partial(lth.one_shot, densities=(0.8, 0.5))])
+def test_every_round_begins_with_the_buffers_that_no_checkpoint_has(tiny, tmp_path, driver):
+    """Catches: a count of round 0 that goes on in round 1, so that a search and its resumption differ, and a control too."""
+    recipe = lth.Recipe(steps=4, batch_size=20, evaluate_every=2)
+    rounds = list(driver(_Counts, tiny, recipe=recipe))
+    for this in rounds[1:]:
+        alone = lth.train(_Counts(0), tiny, mask=this.mask, recipe=recipe, start=this.rewind)
+        assert _losses(this) == [(p.train_loss, p.validation_loss) for p in alone.history]
+    stopped = driver(_Counts, tiny, recipe=recipe, folder=tmp_path)
+    next(stopped), next(stopped)
+    stopped.close()
+    again = list(driver(_Counts, tiny, recipe=recipe, folder=tmp_path))
+    assert [*map(_losses, again)] == [*map(_losses, rounds)]
+
+
+def test_a_number_that_a_training_changes_is_told_of(tiny, caplog):
+    recipe = lth.Recipe(steps=2, batch_size=20, evaluate_every=2)
+    list(lth.imp(partial(_Counts, number=True), tiny, rounds=1, recipe=recipe))
+    told = [r.getMessage() for r in caplog.records if "a rewind does not take that back" in r.getMessage()]
+    assert len(told) == 1 and told[0].startswith("n of _Counts changed")

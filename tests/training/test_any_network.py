@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.prune import l1_unstructured, remove
+from torch.utils.checkpoint import checkpoint
 
 import lthkit as lth
 from lthkit.data.datasets import Dataset, Split, batches
@@ -544,3 +545,105 @@ def test_a_lazy_network_is_refused_with_the_remedy(tiny):
     for call in (lth.prunable, lth.Mask.ones, Checkpoint.of, lambda m: lth.train(m, tiny, recipe=ADAM)):
         with pytest.raises(ValueError, match="1.weight.*lazy.*Run one batch"):
             call(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)))
+
+
+def _shares_data():
+    net = Net(
+        lambda n, x: n.o(torch.relu(n.d(torch.relu(n.embed(x.flatten(1)))))),
+        embed=nn.Linear(64, 64),
+        d=nn.Linear(64, 64),
+        o=nn.Linear(64, 3),
+    )
+    net.d.weight.data = net.embed.weight.data
+    return net
+
+
+def _writes(net, x):
+    with torch.no_grad():
+        net.a.weight.clamp_(min=1e-3)
+    return _mlp(net, x)
+
+
+def _averages(net, x):
+    if net.training:
+        with torch.no_grad():
+            net.a.weight.lerp_(net.c.weight, 0.1)
+    return _mlp(net, x) + net.b(torch.relu(net.c(x.flatten(1))))
+
+
+WRITERS = {
+    "written in a forward pass": lambda: Net(_writes, a=nn.Linear(64, 6), b=nn.Linear(6, 3)),
+    "a running mean that is not trained": lambda: Net(
+        _averages, a=nn.Linear(64, 6).requires_grad_(False), b=nn.Linear(6, 3), c=nn.Linear(64, 6)
+    ),
+    "written in evaluation only": lambda: Net(
+        lambda n, x: _mlp(n, x) if n.training else _writes(n, x), a=nn.Linear(64, 6), b=nn.Linear(6, 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("make", WRITERS.values(), ids=WRITERS)
+def test_a_removed_weight_that_something_writes_to_is_told_of(tiny, make):
+    """Catches: a training that calls itself one of a pruned network whose removed weights are not 0."""
+    torch.manual_seed(0)
+    net = make()
+    mask = lth.prune(lth.Mask.ones(net), lth.magnitude(net), 0.5)
+    with pytest.raises(
+        ValueError, match=r"a\.weight of Net: .* removed weights are not 0 .*exclude='a.weight'"
+    ):
+        lth.train(net, tiny, mask=mask, recipe=ADAM)
+
+
+def test_a_stack_tells_of_such_a_weight_too(tiny, monkeypatch):
+    nets = [small_net(seed=s) for s in (0, 1)]
+    masks = [lth.prune(lth.Mask.ones(n), lth.magnitude(n), 0.5) for n in nets]
+    step = lth.training.engine.Adam.step
+
+    def moved(self, gradients, lr):
+        step(self, gradients, lr)
+        with torch.no_grad():
+            self.parameters[0].add_(1)
+
+    monkeypatch.setattr(lth.training.engine.Adam, "step", moved)
+    with pytest.raises(ValueError, match="removed weights are not 0"):
+        train_together(nets, tiny, seeds=(0, 1), masks=masks, recipe=ADAM)
+
+
+def test_memory_shared_with_a_weight_outside_the_mask_is_refused_at_the_door(tiny):
+    """Catches: a look at the mask's own weights only."""
+    with pytest.raises(
+        ValueError, match=r"d\.weight and embed\.weight are two parameters in the same memory"
+    ):
+        lth.Mask.ones(_shares_data(), exclude="embed.weight")
+    net = _shares_data()
+    mask = lth.Mask({"d.weight": torch.ones(64, 64, dtype=torch.bool), "o.weight": torch.rand(3, 64) > 0.5})
+    with pytest.raises(ValueError, match="in the same memory"):
+        lth.train(net, tiny, mask=mask, recipe=ADAM)
+
+
+def _checkpointed(net, x):
+    hidden = torch.relu(net.a(x.flatten(1)).requires_grad_())
+    return checkpoint(net.b, hidden, use_reentrant=True)
+
+
+REFUSED = {
+    "complex weights": (
+        lambda n, x: n.b(n.a(x.flatten(1).to(torch.complex64)).abs()),
+        {"dtype": torch.complex64},
+        r"Net has complex weights: a\.weight \(torch\.complex64\)",
+    ),
+    "whole numbers": (
+        lambda n, x: _mlp(n, x).round().long(),
+        {},
+        "Net gives outputs of torch.int64; expected float",
+    ),
+    "a reentrant checkpoint": (_checkpointed, {}, "Net calls torch.utils.checkpoint with use_reentrant=True"),
+}
+
+
+@pytest.mark.parametrize("forward, kind, message", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_trained_is_refused_by_name(tiny, forward, kind, message):
+    """Catches: an error of a kernel of torch's, which names neither the network nor a remedy."""
+    net = Net(forward, a=nn.Linear(64, 6, **kind), b=nn.Linear(6, 3))
+    with pytest.raises(ValueError, match=message):
+        lth.train(net, tiny, recipe=ADAM)
