@@ -206,14 +206,19 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
             "even if it is excluded; expected weights that are parameters. Make it one again (prunable(model) says how), "
             "or take another criterion, such as magnitude or snip."
         )
-    _check_real({**dict(model.named_parameters()), **dict(model.named_buffers())}, chosen=weights)
+    _check_real(dict(model.named_parameters()), chosen=weights)
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(
                 f"{name or 'the network'} is made by torch.jit, whose activations SynFlow cannot take for straight lines; "
                 "expected a network of plain modules. Score the one that was scripted or traced, with the same weights."
             )
-    flowing = copied(model).to(torch.float64).eval()
+    flowing = copied(model)
+    for module in flowing.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_complex():  # the cast would drop its imaginary part
+                module._buffers[name] = buffer.abs()
+    flowing = flowing.to(torch.float64).eval()
     for tensor in [*flowing.parameters(), *flowing.buffers()]:
         if tensor.is_floating_point():  # not the number of batches that batch norm has seen
             tensor.data = tensor.data.abs()

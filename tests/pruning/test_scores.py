@@ -1022,3 +1022,14 @@ def test_synflow_names_a_scripted_part():
     )
     with pytest.raises(ValueError, match="1 is made by torch.jit"):
         lth.synflow(model, (1, 8, 8))
+
+
+def test_synflow_takes_the_absolute_value_of_a_complex_buffer():
+    """Catches: a cast that drops the imaginary part first."""
+    found = []
+    for turn in (torch.tensor([3 + 4j]), torch.tensor([5.0])):
+        model = OwnWay(torch.relu)
+        model.register_buffer("turn", turn)
+        model.between = lambda h, m=model: h * m.turn.abs()
+        found.append(BY_PASS["synflow"](model))
+    assert all(torch.equal(found[0][n], found[1][n]) for n in found[0])
