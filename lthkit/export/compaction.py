@@ -136,6 +136,8 @@ def _layers(model: nn.Module, mask: Mask) -> list[_Layer]:
                     module,
                     "its input is not in the form that it expects (is a flatten missing, or too much?)",
                 )
+            if before is not None:
+                _check_columns(before, name, module)
             key = f"{name}.weight"
             kept = (
                 mask[key].to(module.weight.device) if key in mask else torch.ones_like(module.weight).bool()
@@ -148,6 +150,28 @@ def _layers(model: nn.Module, mask: Mask) -> list[_Layer]:
     if not layers:
         raise ValueError("The model has no linear or convolutional layer; expected at least one.")
     return layers
+
+
+def _check_columns(before: _Layer, name: str, module: nn.Linear | nn.Conv2d) -> None:
+    """ValueError unless the columns of a layer are known to belong to the units of the one before."""
+    units, columns = len(before.weight), module.weight.shape[1]
+    if isinstance(before.module, nn.Linear):
+        # A linear layer works on the last dimension. If there are others, a flatten or a pool mixes them with the units.
+        if any(isinstance(m, nn.MaxPool2d) for m in before.after):
+            _refuse(name, module, f"a max-pool before it takes the units of {before.name!r} together")
+        if columns != units:
+            _refuse(
+                name,
+                module,
+                f"it takes {columns} numbers and {before.name!r} gives {units} at each of several places, so which column "
+                f"is of which unit is not known; expected {units}, with a flatten before {before.name!r}",
+            )
+    elif columns % units:
+        _refuse(
+            name,
+            module,
+            f"it takes {columns} numbers, which is no multiple of the {units} channels of {before.name!r}",
+        )
 
 
 def _built(layer: _Layer) -> nn.Module:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import copy
+import dis
 import warnings
+from itertools import pairwise
+from types import FunctionType
 
 import torch
 from torch import Tensor, nn
 
 from lthkit.pruning.masks import Mask
+from lthkit.pruning.weights import copied
 
 
 class CSRLinear(nn.Module):
@@ -25,13 +28,26 @@ class CSRLinear(nn.Module):
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
 
+    @property
+    def in_features(self) -> int:
+        """As of `nn.Linear`."""
+        return int(self.weight.shape[1])
+
+    @property
+    def out_features(self) -> int:
+        """As of `nn.Linear`."""
+        return int(self.weight.shape[0])
+
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in] -> [..., out].
+        """[..., in] -> [..., out]. The output of a batch is a transposed view: take `reshape` of it, not `view`.
 
         The sparse matrix stands on the left, so the images are columns. Between two such layers the transposes
         are views and cost nothing; `F.linear` with a CSR weight was 1.4 to 4.5 times slower at 256 images
         (torch 2.14, one thread of a CPU).
         """
+        if x.ndim == 1:
+            y = self.weight @ x
+            return y if self.bias is None else y + self.bias
         y = self.weight @ x.flatten(0, -2).T if x.ndim > 2 else self.weight @ x.T
         y = (y if self.bias is None else y + self.bias[:, None]).T
         return y.unflatten(0, x.shape[:-1]) if x.ndim > 2 else y
@@ -45,28 +61,38 @@ def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
     """A copy of `model`, for inference, that stores and multiplies only the kept weights of its linear layers.
 
     Convolutions, layers that the mask leaves out, and layers of which another module takes the weight itself (within
-    `nn.TransformerEncoderLayer` and attention, and any subclass of `nn.Linear`) stay dense, with 0 at removed places:
-    torch has no sparse convolution. The outputs are those of the masked model up to rounding, because sums are taken
+    `nn.TransformerEncoderLayer` and attention, any subclass of `nn.Linear`, and where a method of the network's own reads
+    `layer.weight`) stay dense, with 0 at removed places: torch has no sparse convolution. The outputs are those of the masked model up to rounding, because sums are taken
     in another order.
 
     Raises:
         ValueError: the mask belongs to another model; a layer has hooks, which would be lost, or a type that torch does
-            not multiply in CSR; no layer to make sparse.
+            not multiply in CSR; a part made by `torch.jit`; no layer to make sparse.
     """
     mask.check(model)
-    sparse = copy.deepcopy(model).eval().requires_grad_(False)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the network'} is made by torch.jit, whose layers cannot be replaced; expected a network of plain "
+                "modules. Give the one that was scripted or traced, with the same weights, and script what comes out."
+            )
+    sparse = copied(model).eval().requires_grad_(False)
     mask.apply_(sparse)
     names = {id(parameter): name for name, parameter in sparse.named_parameters()}
     inside = {id(m) for part in sparse.modules() if isinstance(part, _TAKE_WEIGHTS) for m in part.modules()}
+    read = _weights_read(sparse)
     layers = [
         (name, module, names[id(module.weight)])
         for name, module in sparse.named_modules(remove_duplicate=False)
-        if type(module) is nn.Linear and id(module) not in inside and names.get(id(module.weight)) in mask
+        if type(module) is nn.Linear
+        and id(module) not in inside
+        and name.rpartition(".")[2] not in read
+        and names.get(id(module.weight)) in mask
     ]
     if not layers:
         raise ValueError(
             f"{type(model).__name__} has no linear layer of its own that the mask speaks about, and only such layers have a "
-            "CSR form; expected one, such as in LeNet-300-100. For other networks see lthkit.export.save_packed."
+            "CSR form, unless a forward reads their `weight` itself; expected one, such as in LeNet-300-100. For other networks see lthkit.export.save_packed."
         )
     made: dict[int, CSRLinear] = {}
     for name, module, key in layers:
@@ -80,6 +106,21 @@ def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
 
 
 _TAKE_WEIGHTS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.MultiheadAttention)
+
+
+def _weights_read(model: nn.Module) -> set[str]:
+    """The names x for which a forward, or a method that it names, has `x.weight` in it: that needs a dense tensor."""
+    found = set[str]()
+    for kind in {type(module) for module in model.modules()}:
+        seen, todo = set[str](), ["forward"]
+        while todo:
+            seen.add(method := todo.pop())
+            function = getattr(kind, method, None)
+            if isinstance(function, FunctionType) and not function.__module__.startswith("torch."):
+                steps = pairwise(dis.get_instructions(function))
+                found |= {str(one.argval) for one, two in steps if two.argval == "weight"}
+                todo += [name for name in function.__code__.co_names if name not in seen]
+    return found
 
 
 def _check(name: str, layer: nn.Linear) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import inspect
 import warnings
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.machine.checks import check_network, check_whole, first_line
+from lthkit.pruning.weights import copied
 from lthkit.storage import files
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -48,13 +48,13 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
             onnxruntime computes the same.
     """
     check_network(model)
-    copied = copy.deepcopy(_unwrapped(model)).cpu().eval()
-    name = type(copied).__name__
-    dtype = next((p.dtype for p in copied.parameters()), torch.float32)
+    network = copied(_unwrapped(model)).cpu().eval()
+    name = type(network).__name__
+    dtype = next((p.dtype for p in network.parameters()), torch.float32)
     example = torch.zeros(2, *shape, dtype=dtype)
     try:
         with torch.no_grad():
-            outputs = copied(example)
+            outputs = network(example)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ValueError(
             f"The model does not take inputs of shape {shape}: {first_line(error)}. Expected the shape of one input "
@@ -71,7 +71,7 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
         with warnings.catch_warnings():  # about the exporter's own inside
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                copied,
+                network,
                 (example,),
                 dynamo=True,
                 verbose=False,
@@ -88,7 +88,7 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
         ) from error
     assert program is not None
     content = program.model_proto.SerializeToString()
-    _check(content, copied, shape)
+    _check(content, network, shape)
     return files.write_bytes(path, content)
 
 

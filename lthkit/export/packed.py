@@ -26,7 +26,7 @@ def save_packed(path: Path | str, model: nn.Module, mask: Mask) -> Path:
     written once.
 
     Raises:
-        ValueError: the mask belongs to another model.
+        ValueError: the mask belongs to another model; state that is no tensor, by name.
     """
     mask.check(model)
     state, same = _once(model)
@@ -48,6 +48,7 @@ def load_packed(path: Path | str, model: nn.Module) -> Mask:
     if meta.get("kind") != _KIND:
         raise files.DamagedFile(f"{path} holds {meta.get('kind', 'something else')!r}, not a {_KIND}.")
     mask, state = Mask.unpack(arrays, meta["shapes"])
+    tied = _once(model)[1]
     state |= {name: state[first] for name, first in meta.get("same", {}).items()}
     wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()}
@@ -61,7 +62,7 @@ def load_packed(path: Path | str, model: nn.Module) -> Mask:
                 or " Give a model made by the function that made the saved one."
             )
         )
-    for name, first in _once(model)[1].items():
+    for name, first in tied.items():
         if not torch.equal(state[name], state[first]):
             raise ValueError(
                 f"{name} and {first} are one tied weight in this model, and {Path(path).name} has two values for it. Give a "
@@ -104,6 +105,12 @@ def _once(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The state with each tensor once, and the first name of what has several (a tied weight): name -> first name."""
     state, same, first = {}, {}, dict[int, str]()
     for name, tensor in model.state_dict(keep_vars=True).items():
+        if not isinstance(tensor, Tensor):
+            raise ValueError(
+                f"{name} in the state of {type(model).__name__} is a {type(tensor).__name__}, which this form does not "
+                "hold; expected tensors only. Make it a buffer (a tensor), or leave out get_extra_state; of a quantised "
+                "network, pack the one before."
+            )
         if first.setdefault(id(tensor), name) == name:
             state[name] = tensor.detach()
         else:

@@ -38,6 +38,16 @@ _CURVES |= {
     "hardtanh_",
     "clamp_",
 }
+# Sines and such are like the identity near 0. Of numbers that no weight made, as in a code of positions, they stay.
+_LIKE_IDENTITY = {"sin", "sinh", "asinh", "arcsinh", "tan", "arctan", "atanh", "arctanh", "expm1", "log1p"}
+_LIKE_IDENTITY |= {f"{name}_" for name in _LIKE_IDENTITY}
+_DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"}
+_DROPOUTS |= {"feature_alpha_dropout"}
+_DROPOUTS |= {f"{name}_" for name in _DROPOUTS}
+_INSIDE = {
+    "scaled_dot_product_attention": 4,
+    "multi_head_attention_forward": 10,
+}  # where the place of dropout_p is
 _NORMS = {"layer_norm", "group_norm", "rms_norm"}
 # Products of activations under curves: no sum of products of weights along paths.
 _REFUSED = {
@@ -60,6 +70,26 @@ _REFUSED = {
     "local_response_norm": "normalisation by the input's own statistics",
     "normalize": "normalisation by the input's own statistics",
 }
+
+
+class WithoutDropout(TorchFunctionMode):
+    """Inside, dropout gives back what comes in, also `F.dropout(x, 0.5)`, which does not ask for the mode of a network."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in _DROPOUTS:
+            return args[0] if args else kwargs["input"]
+        if (place := _INSIDE.get(name)) is not None:
+            if len(args) > place:
+                args = (*args[:place], 0.0, *args[place + 1 :])
+            else:
+                kwargs = {**kwargs, "dropout_p": 0.0}
+        if name in ("rrelu", "rrelu_"):
+            args, kwargs = args[:3], {**kwargs, "training": False}
+        return func(*args, **kwargs)
 
 
 @contextmanager
@@ -104,8 +134,15 @@ class _WithoutCurves(TorchFunctionMode):
                 "another criterion, such as magnitude or snip."
             )
         given = args[0] if args else kwargs.get("input")
-        if name in _CURVES and isinstance(given, Tensor):
+        if (name in _CURVES or name in _DROPOUTS) and isinstance(given, Tensor):
             return given
+        if name in _LIKE_IDENTITY and isinstance(given, Tensor) and given.requires_grad:
+            return given
+        if name in ("cos", "cos_") and isinstance(given, Tensor) and given.requires_grad:
+            raise ValueError(
+                f"{self._path[-1]} takes a cosine, whose slope at 0 is 0, so no flow of SynFlow goes through it; expected "
+                "activations that are like the identity. Take another criterion, such as magnitude or snip."
+            )
         if name in _NORMS:
             return _scaled(name, *args, **kwargs)
         return func(*args, **kwargs)

@@ -7,7 +7,9 @@ gradient, and changes no other weight's score. A search or a mask says by itself
 
 Criteria that look at a loss or at paths work on a copy of the model, so weights, buffers, gradients and mode stay as
 they are. The copy of a network in float16 or bfloat16 is in float32: small gradients would be lost. In the copy batch
-norm uses the statistics of the batch unless a criterion says otherwise, and nothing is random (dropout is off). A weight that is 0 stays in the sums as 0: to score a pruned network, apply its mask first.
+norm uses the statistics of the batch unless a criterion says otherwise, and dropout is off, modules and functions. Other
+chance, such as a `torch.rand` in a forward, is left as it is: seed it. A weight that is 0 stays in the sums as 0: to
+score a pruned network, apply its mask first.
 
 Scores are sums of rounded numbers, and two correct programs add in different orders. Rankings agree but for near ties;
 where a mask is the outcome of many rounds, as with SynFlow, such ties decide the next round. (At 0.1 % of the weights
@@ -17,6 +19,7 @@ after 100 rounds two correct programs shared 57 % of what either kept.) So never
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -26,7 +29,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
-from lthkit.pruning.linearised import linearised
+from lthkit.pruning.linearised import WithoutDropout, linearised
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.paths import connected
 from lthkit.pruning.weights import copied, survey
@@ -109,12 +112,14 @@ def snip(
     if statistics not in ("batch", "stored"):
         raise ValueError(f"statistics={statistics!r} was given; expected 'batch' or 'stored'.")
     chosen = _chosen(model, exclude, include)
+    _check_real(chosen)
     model, batches = _scored_copy(model, stored=statistics == "stored"), _checked(batches)
     weights = {name: p for name, p in _all_of(model, chosen).items() if name in chosen}
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     images = 0
     for mean_loss, n in _losses(model, batches, loss):
-        _add(sums, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
+        with _checkpoint_explained(model):
+            _add(sums, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
         images += n
     return {name: (sums[name] / images * w).abs().detach() for name, w in weights.items()}
 
@@ -145,6 +150,7 @@ def grasp(
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise ValueError(f"temperature={temperature!r} was given; expected a number above 0, such as 200.")
     chosen = _chosen(model, exclude, include)
+    _check_real(_all_of(model, chosen))
     model, batches = _scored_copy(model), list(_checked(batches))
     weights = _all_of(model, chosen)
     gradient = {name: torch.zeros_like(w) for name, w in weights.items()}
@@ -154,7 +160,10 @@ def grasp(
         return loss(outputs / temperature, labels)
 
     images = 0
-    with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+    with (
+        sdpa_kernel(SDPBackend.MATH),
+        _checkpoint_explained(model),
+    ):  # fused attention has no second derivative
         for mean_loss, n in _losses(model, batches, cooled):
             grads = torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True)
             _add(gradient, grads, chosen)
@@ -197,7 +206,19 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
             "even if it is excluded; expected weights that are parameters. Make it one again (prunable(model) says how), "
             "or take another criterion, such as magnitude or snip."
         )
-    flowing = copied(model).to(torch.float64).eval()
+    _check_real(dict(model.named_parameters()), chosen=weights)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the network'} is made by torch.jit, whose activations SynFlow cannot take for straight lines; "
+                "expected a network of plain modules. Score the one that was scripted or traced, with the same weights."
+            )
+    flowing = copied(model)
+    for module in flowing.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_complex():  # the cast would drop its imaginary part
+                module._buffers[name] = buffer.abs()
+    flowing = flowing.to(torch.float64).eval()
     for tensor in [*flowing.parameters(), *flowing.buffers()]:
         if tensor.is_floating_point():  # not the number of batches that batch norm has seen
             tensor.data = tensor.data.abs()
@@ -217,7 +238,9 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
 
 @torch.enable_grad()
 def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scores:
-    weights = {name: p.requires_grad_(True) for name, p in model.named_parameters() if name in set(chosen)}
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    weights = {name: p for name, p in model.named_parameters() if name in set(chosen)}
     device = next(iter(weights.values())).device
     with shape_explained(model, shape):
         outputs = model(torch.ones(1, *shape, dtype=torch.float64, device=device))
@@ -230,7 +253,8 @@ def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scor
             + (": has the training diverged?" if bad else ", which are too large for so many layers.")
         )
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
-    _add(sums, torch.autograd.grad(total, list(weights.values()), allow_unused=True))
+    with _checkpoint_explained(model):
+        _add(sums, torch.autograd.grad(total, list(weights.values()), allow_unused=True))
     return {name: (sums[name] * w).abs().detach() for name, w in weights.items()}
 
 
@@ -264,8 +288,33 @@ def _scored_copy(model: nn.Module, *, stored: bool = False) -> nn.Module:
         if tensor.dtype in _HALF:
             tensor.data = tensor.data.float()
     for parameter in model.parameters():
-        parameter.requires_grad_(True)
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     return model
+
+
+def _check_real(tensors: Mapping[str, Tensor], *, chosen: Iterable[str] | None = None) -> None:
+    """ValueError if a tensor is complex, or a chosen one (all, unless it is said) holds whole numbers."""
+    chosen = set(tensors if chosen is None else chosen)
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or (name in chosen and not tensor.is_floating_point()):
+            raise ValueError(
+                f"{name} is {tensor.dtype}, and this score is defined for real numbers, which have a gradient; expected a "
+                "floating-point type. Take magnitude, or hold real and imaginary part in two real weights."
+            )
+
+
+@contextmanager
+def _checkpoint_explained(model: nn.Module) -> Iterator[None]:
+    """ValueError instead of torch's own error for a checkpoint that has no gradient of single weights."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "heckpoint" not in str(error):
+            raise
+        raise ValueError(
+            f"{type(model).__name__} has a torch.utils.checkpoint.checkpoint with use_reentrant=True, which gives no "
+            "gradient of single weights; expected use_reentrant=False, which computes the same. Change it in the forward."
+        ) from error
 
 
 def _chosen(model: nn.Module, exclude: Names, include: Names) -> dict[str, nn.Parameter]:
@@ -309,7 +358,9 @@ def _losses(model: nn.Module, batches: Batches, loss: LossFn) -> Iterator[tuple[
                 f"{labels.device}; expected equally many, at least one, on {device} as the model."
             )
         try:
-            value = loss(one_tensor(model, model(inputs)), labels)
+            with WithoutDropout():
+                outputs = model(inputs)
+            value = loss(one_tensor(model, outputs), labels)
         except (IndexError, RuntimeError) as error:
             if "memory" in str(error):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -129,9 +130,21 @@ def survey(model: nn.Module) -> Survey:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A deep copy, also of a network with weights that hooks compute (the old `weight_norm`), which deepcopy refuses."""
-    made = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
-    return copy.deepcopy(model, {id(t): t.detach().clone() for t in made})
+    """A deep copy, also of a network that holds tensors with a history, which deepcopy refuses.
+
+    Such are weights that hooks compute (the old `weight_norm`) and activations that a forward keeps, in lists too.
+    """
+    made, seen = dict[int, Any](), set[int]()
+    todo: list[Any] = [vars(m) for m in model.modules()]
+    while todo:
+        held = todo.pop()
+        seen.add(id(held))
+        for value in held.values() if isinstance(held, dict) else held:
+            if isinstance(value, Tensor) and not value.is_leaf:
+                made[id(value)] = value.detach().clone()
+            elif isinstance(value, dict | list | tuple | deque) and id(value) not in seen:
+                todo.append(value)
+    return copy.deepcopy(model, made)
 
 
 def _weights_of(module: nn.Module) -> list[str]:

@@ -547,3 +547,97 @@ def test_the_figure_of_sizes_and_its_words_agree() -> None:
     assert "CSR: 8 kB at 100 %, 1 kB at 10 %" in plots.describe_file_sizes(sizes)
     with pytest.raises(ValueError, match="No sizes"):
         plots.file_sizes({})
+
+
+class Reading(nn.Module):
+    """A forward that reads attributes of its layers, and one number with a history that it keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.acts = nn.Linear(6, 5), nn.Linear(5, 3), list[torch.Tensor]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = nn.functional.linear(x[:, : self.a.in_features], self.a.weight, self.a.bias).relu()
+        self.acts, self.last = [h], h
+        return self.b(h[:, : self.b.in_features])
+
+
+def test_a_layer_whose_weight_is_read_stays_dense_and_kept_activations_do_no_harm(tmp_path: Path) -> None:
+    """Catches: errors about layouts, a missing `in_features`, and deepcopy of a tensor with a history."""
+    model = Reading()
+    again = Reading()
+    again.load_state_dict(model.state_dict())
+    mask = random_mask(model, 0.5)
+    x = normal(4, 6)
+    model(x)
+    assert model.last.grad_fn is not None
+    sparse = export.to_csr(model, mask)
+    assert isinstance(sparse.a, nn.Linear) and isinstance(sparse.b, export.CSRLinear)
+    assert (sparse.b.in_features, sparse.b.out_features) == (5, 3)
+    torch.testing.assert_close(sparse(x), masked(again, mask)(x))
+    if HAS_ONNX:
+        export.to_onnx(nn.Sequential(Keeping(), nn.Linear(6, 3)), tmp_path / "kept.onnx", shape=(6,))
+
+
+class Keeping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = [torch.ones(2, requires_grad=True) * 2]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+
+def test_csr_of_one_input_has_one_output() -> None:
+    """Catches: a bias spread over [out, out]."""
+    layer = biased(nn.Linear(4, 3))
+    mask = random_mask(layer, 0.5)
+    torch.testing.assert_close(export.to_csr(layer, mask)(normal(4)), masked(layer, mask)(normal(4)))
+
+
+def test_csr_of_a_scripted_network_is_refused() -> None:
+    part = torch.jit.script(nn.Sequential(nn.Linear(4, 3), nn.ReLU()))
+    for model, name in ((part, "the network"), (nn.Sequential(part, nn.Linear(3, 2)), "0")):
+        mask = lth.Mask({n: torch.ones_like(p).bool() for n, p in model.named_parameters() if p.ndim == 2})
+        with pytest.raises(ValueError, match=f"{name} .*torch.jit"):
+            export.to_csr(model, mask)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Flatten(), nn.Linear(48, 3)),
+            "'3'.*48 numbers.*gives 6",
+        ),
+        (
+            nn.Sequential(nn.Linear(8, 6), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 3)),
+            "'3'.*max-pool",
+        ),
+        (nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(37, 3)), "no multiple of the 4 channels"),
+    ],
+)
+def test_columns_of_no_known_unit_are_not_cut(model: nn.Module, words: str) -> None:
+    """Catches: after a linear layer on the last dimension, a flatten makes the unit the fast index, not the slow one."""
+    with pytest.raises(ValueError, match=words):
+        export.compact(model, lth.Mask.ones(model))
+
+
+class Noted(nn.Linear):
+    def get_extra_state(self) -> dict[str, int]:
+        return {"seen": 3}
+
+    def set_extra_state(self, state: object) -> None:
+        pass
+
+
+def test_state_that_is_no_tensor_is_named(tmp_path: Path) -> None:
+    model, plain = Noted(4, 3), nn.Linear(4, 3)
+    export.save_packed(tmp_path / "plain.npz", plain, lth.Mask.ones(plain))
+    for act in (
+        lambda: export.save_packed(tmp_path / "t.npz", model, lth.Mask.ones(model)),
+        lambda: export.sizes(model, lth.Mask.ones(model)),
+        lambda: export.load_packed(tmp_path / "plain.npz", model),
+    ):
+        with pytest.raises(ValueError, match="_extra_state .*is a dict"):
+            act()

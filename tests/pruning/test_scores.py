@@ -918,3 +918,118 @@ class Scaled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.scale
+
+
+class OwnWay(nn.Module):
+    """Two layers with something between them."""
+
+    def __init__(self, between, *, dtype: torch.dtype = torch.float32) -> None:  # type: ignore[no-untyped-def]
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.first, self.last = nn.Linear(64, 6, dtype=dtype), nn.Linear(6, 3)
+        self.between = between
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.between(self.first(x.flatten(1).to(self.first.weight.dtype))))
+
+
+@by_pass
+@pytest.mark.parametrize(
+    "drop", [F.dropout, F.alpha_dropout, F.feature_alpha_dropout, partial(torch.dropout, p=0.5, train=True)]
+)
+def test_scores_see_no_functional_dropout(score, drop):
+    """Catches: `F.dropout(h)`, which drops in evaluation too."""
+    noisy = score(
+        OwnWay(lambda h: drop(h.relu()) if drop.__class__ is partial else drop(h.relu(), 0.5, True))
+    )
+    plain = score(OwnWay(torch.relu))
+    assert all(torch.equal(noisy[n], plain[n]) for n in plain)
+
+
+def test_attention_drops_nothing_in_a_score():
+    """Catches: dropout_p of the fused function, by name or by place."""
+
+    def attend(h: Tensor, *args: object, **kwargs: object) -> Tensor:
+        h = h[:, None, :, None]
+        return F.scaled_dot_product_attention(h, h, h, *args, **kwargs)[:, 0, :, 0]  # type: ignore[arg-type]
+
+    plain = BY_PASS["snip"](OwnWay(attend))
+    for given in ({"dropout_p": 0.5}, (None, 0.5)):
+        named = given if isinstance(given, dict) else {}
+        placed = given if isinstance(given, tuple) else ()
+        noisy = BY_PASS["snip"](OwnWay(partial(_called, attend, placed, named)))
+        assert all(torch.equal(noisy[n], plain[n]) for n in plain)
+
+
+def _called(function, placed, named, h):  # type: ignore[no-untyped-def]
+    return function(h, *placed, **named)
+
+
+@by_pass
+def test_scores_name_complex_weights(score):
+    """Catches: |g w| where the derivative is Re(conj(g) w), and a cast that drops the imaginary part."""
+    with pytest.raises(ValueError, match=r"first.weight is torch.complex64.*magnitude"):
+        score(OwnWay(torch.abs, dtype=torch.complex64))
+
+
+def test_synflow_takes_a_sine_for_straight_and_refuses_a_cosine():
+    one, other = (
+        BY_PASS["synflow"](OwnWay(lambda h: torch.sin(3 * h))),
+        BY_PASS["synflow"](OwnWay(lambda h: 3 * h)),
+    )
+    assert all(torch.equal(one[n], other[n]) for n in one)
+    with pytest.raises(ValueError, match="cosine"):
+        BY_PASS["synflow"](OwnWay(torch.cos))
+
+
+@by_pass
+def test_scores_of_a_network_that_keeps_activations(score):
+    """Catches: deepcopy of a tensor with a history, in a list, a dict or a tuple."""
+
+    class Keeping(OwnWay):
+        def forward(self, x: Tensor) -> Tensor:
+            out = super().forward(x)
+            self.kept = [{"out": (out, self.last(self.first(x.flatten(1))))}]
+            return out
+
+    model = Keeping(torch.relu)
+    plain = score(OwnWay(torch.relu))
+    model(images(2)[0])
+    assert all(torch.equal(score(model)[n], plain[n]) for n in plain)
+
+
+@by_pass
+def test_scores_name_a_reentrant_checkpoint(score):
+    def again(h: Tensor) -> Tensor:
+        return torch.utils.checkpoint.checkpoint(torch.relu, h, use_reentrant=True)
+
+    with pytest.raises(ValueError, match="OwnWay has a .*use_reentrant=False"):
+        score(OwnWay(again))
+
+
+@by_pass
+def test_parameters_of_whole_numbers_do_no_harm(score):
+    model, plain = OwnWay(torch.relu), score(OwnWay(torch.relu))
+    model.order = nn.Parameter(torch.arange(6)[None], requires_grad=False)
+    found = score(model)
+    assert found.keys() == plain.keys() and all(torch.equal(found[n], plain[n]) for n in plain)
+
+
+def test_synflow_names_a_scripted_part():
+    model = nn.Sequential(
+        nn.Flatten(), torch.jit.script(nn.Sequential(nn.Linear(64, 5), nn.ReLU())), nn.Linear(5, 3)
+    )
+    with pytest.raises(ValueError, match="1 is made by torch.jit"):
+        lth.synflow(model, (1, 8, 8))
+
+
+def test_synflow_takes_the_absolute_value_of_a_complex_buffer():
+    """Catches: a cast that drops the imaginary part first."""
+    found = []
+    for turn in (torch.tensor([3 + 4j]), torch.tensor([5.0])):
+        model = OwnWay(torch.relu)
+        model.register_buffer("turn", turn)
+        model.between = lambda h, m=model: h * m.turn.abs()
+        found.append(BY_PASS["synflow"](model))
+    assert all(torch.equal(found[0][n], found[1][n]) for n in found[0])
