@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -478,3 +481,20 @@ def test_gates_on_copies_are_free_where_the_other_factor_is_whole():
         return net.b(turned * torch.linspace(0, 1, 3).repeat(2))
 
     assert costs.forward_flops(by_mode(gated, gated), (5,)) == 2 * (30 + 12)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3])
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: torch.rand(()), "values that come from chance"),
+        (random.random, "draws numbers from Python's random"),
+        (np.random.rand, "draws numbers from Python's random or from NumPy"),
+    ],
+)
+def test_layers_left_out_by_chance_have_no_price(p, draw, message):
+    """Catches: the full price or a refusal, as the dice fall."""
+    net = by_mode(lambda net, x: net.b(net.a(x)) if draw() >= p else net.b(F.pad(x, (0, 1))), usual)
+    assert costs.forward_flops(net, (5,)) == 2 * (30 + 12)
+    with pytest.raises(ValueError, match=message):
+        costs.of_training(net, (5,), steps=1, batch_size=1)
