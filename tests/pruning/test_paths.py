@@ -343,10 +343,6 @@ REFUSED = {
     "a decision": (lambda net, x: net.a(x) if x.sum() > 0 else x, "takes a decision by values"),
     "places by chance": (lambda net, x: net.a(x)[:, torch.randperm(4)], "numbers that come from chance"),
     "places by a parameter": (lambda net, x: net.a(x)[:, net.a.places], "numbers that come from a parameter"),
-    "a packed sequence": (
-        lambda net, x: net.a(nn.utils.rnn.pack_padded_sequence(x[:, None], torch.ones(len(x)).long()).data),
-        "uses aten._pack_padded_sequence",
-    ),
     "another weight": (
         lambda net, x: (setattr(net.a.weight, "data", net.a.weight * 2), net.a(x))[1],
         "a.weight is replaced in the forward",
@@ -427,3 +423,15 @@ def test_scripted_parts_are_refused_by_name():
     model = nn.Sequential(torch.jit.script(nn.Sequential(linear(4, 4), nn.ReLU())), linear(4, 2))
     with pytest.raises(ValueError, match=r"^0 .RecursiveScriptModule. was scripted"):
         connected(model, lth.Mask.ones(model), (4,))
+
+
+def test_a_packed_sequence_of_constant_lengths_is_no_decision():
+    """Catches: the number of sequences at each step, which the lengths say, taken for values of the input."""
+
+    def forward(net, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.full((len(x),), 3), batch_first=True)
+        return net.out(net.rnn(packed)[1][-1])
+
+    model = Fn(forward, rnn=nn.GRU(4, 4, batch_first=True), out=linear(4, 2))
+    with pytest.raises(ValueError, match="uses aten._pack_padded_sequence, and no rule"):
+        connected(model, lth.Mask.ones(model), (5, 4))
