@@ -146,12 +146,7 @@ def trace(
         prepare(network)
     parameters = dict(network.named_parameters())
     network = _uncompiled(network)
-    for name, module in network.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(
-                f"{name or 'the network'} ({type(module).__name__}) was scripted or traced by torch.jit, which shows no "
-                "operations; expected a network in Python. Give it as it was before torch.jit."
-            )
+    _not_scripted(network)
     held = {name: p.untyped_storage() for name, p in parameters.items()}  # kept alive: its number is its name
     elsewhere = _other_generators()
     dtype = next((p.dtype for p in parameters.values() if p.is_floating_point()), torch.float32)
@@ -184,6 +179,15 @@ def trace(
     seen = tuple(recorder.seen(t) for t in ends if recorder.origin(t) != "constant")
     memory = {name: recorder.key(p) for name, p in parameters.items()}
     return Trace(done, recorder.seen(x), seen, parameters, memory, custom)
+
+
+def _not_scripted(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the network'} ({type(module).__name__}) was scripted or traced by torch.jit, which shows no "
+                "operations; expected a network in Python. Give it as it was before torch.jit."
+            )
 
 
 def _other_generators() -> tuple[object, ...]:
