@@ -42,6 +42,8 @@ _FACTORS = {
 }
 # Known not to be products, though no rule says how paths run through them.
 _FREE = {"upsample_bicubic2d", "bernoulli", "dropout", "bucketize", "searchsorted", "renorm"}
+# Nothing new is in what these make.
+_COPIES = {"clone", "_to_copy", "contiguous", "copy", "repeat", "cat", "stack", "index", "index_select"}
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def _in_training(
 def _by_module(found: Trace) -> dict[str, list[int]]:
     """Dense and sparse operations of the products of each module, forward and backward."""
     counts: dict[str, list[int]] = {}
+    different: dict[int, int] = {}  # by memory of copies
     for operation in found.operations:
         base = operation.name.rstrip("_") if operation.name != "_trilinear" else operation.name
         if base in _FACTORS:
@@ -206,10 +209,11 @@ def _by_module(found: Trace) -> dict[str, list[int]]:
                 done[n] += more
         elif find_rule(operation) is None and operation.name not in _FREE:
             raise _refused(operation, "and it is not known here what that costs")
-        elif base in ("mul", "div", "addcmul", "addcdiv") and _spreads(operation):
+        elif base in ("mul", "div", "addcmul", "addcdiv") and _spreads(operation, different):
             raise _refused(
                 operation, "in which two tensors make a larger one, as in a product written by hand"
             )
+        _note_copies(operation, base, different)
     return counts
 
 
@@ -242,10 +246,31 @@ def _of_product(operation: Operation, name: str) -> tuple[int, int, int]:
     return dense, sparse, sum(f.requires_grad for f in factors) if operation.backward else 0
 
 
-def _spreads(operation: Operation) -> bool:
-    """Whether its result is larger than any of its tensors."""
+def _different(tensor: Seen, different: dict[int, int]) -> int:
+    """Entries, those of an expanded or repeated tensor once."""
+    n = 1
+    for length, step in zip(tensor.size, tensor.stride, strict=True):
+        n *= length if step else min(1, length)
+    return min(n, different.get(tensor.memory, n))
+
+
+def _note_copies(operation: Operation, name: str, different: dict[int, int]) -> None:
+    """Repeating a tensor makes it larger, but not richer: what it is multiplied with then is spread over it all the same."""
+    places = {(t.memory, t.offset, t.size, t.stride): t for t in operation.tensors() if t.dtype != torch.long}
+    if name == "copy":
+        source = operation.given["src"]
+        whole = operation.out[0].numel == operation.out[0].extent
+        places = {(source.memory, 0, (), ()): source} if whole else {}
+    for out in operation.out:
+        different.pop(out.memory, None)
+        if name in _COPIES and places:
+            different[out.memory] = min(out.numel, sum(_different(t, different) for t in places.values()))
+
+
+def _spreads(operation: Operation, different: dict[int, int]) -> bool:
+    """Whether its result is larger than any of its tensors, copies not counted."""
     tensors = operation.tensors()
-    return len(tensors) > 1 and operation.out[0].numel > max(t.numel for t in tensors)
+    return len(tensors) > 1 and operation.out[0].numel > max(_different(t, different) for t in tensors)
 
 
 def _refused(operation: Operation, why: str) -> ValueError:

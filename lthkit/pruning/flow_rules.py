@@ -278,10 +278,11 @@ def _moved(given: Given) -> Flow:
     """The operation itself, on what is known. It moves entries, or adds some up with no negative factor."""
     operation = given.operation
     for name in _INDICES & set(operation.given):
-        if any(t.origin != "constant" for t in _seen(operation.given[name])):
+        if changing := [t for t in _seen(operation.given[name]) if t.origin != "constant" or t.drawn]:
+            origin = {"input": "the input", "weight": "a parameter"}.get(changing[0].origin, "chance")
             raise ValueError(
-                f"{operation.where} takes entries by numbers that come from the input ({_called(operation)}), so which "
-                "path there is depends on values; expected places that are the same for every input."
+                f"{operation.where} takes entries by numbers that come from {origin} ({_called(operation)}), so which "
+                "path there is depends on values; expected places that are the same for every input and every call, and held by a buffer."
             )
     func = operation.func
     if operation.name.endswith("_"):
@@ -351,7 +352,10 @@ def _reduced(given: Given) -> Flow:
 def _along(given: Given) -> Flow:
     """Sorting and the like: an entry may come from any place along the dimension."""
     one, dim = given["self"], given.plain("dim", -1)
-    return each_of(Flow(one.reach, one.support), lambda t: t.sum(dim, keepdim=True).expand(given.size))
+    keep = given.operation.name != "kthvalue" or bool(given.plain("keepdim", False))
+    if not one.support.ndim:
+        return Flow(one.reach, one.support)
+    return each_of(Flow(one.reach, one.support), lambda t: t.sum(dim, keepdim=keep).expand(given.size))
 
 
 def _cumulative(given: Given) -> Flow:

@@ -6,12 +6,14 @@ layers, a loop is seen as often as it runs. Counting (`evidence.costs`) and path
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -52,6 +54,7 @@ class Seen:
         values: all of the memory, flat, of a constant; None otherwise.
         nonzero: how many entries are not 0, of a "weight".
         requires_grad: whether a backward pass goes on to it.
+        drawn: whether it was drawn at random, or made of what was.
     """
 
     memory: int
@@ -64,6 +67,7 @@ class Seen:
     values: Tensor | None
     nonzero: int | None
     requires_grad: bool
+    drawn: bool = False
 
     @property
     def numel(self) -> int:
@@ -142,6 +146,9 @@ def trace(
         prepare(network)
     parameters = dict(network.named_parameters())
     network = _uncompiled(network)
+    _not_scripted(network)
+    held = {name: p.untyped_storage() for name, p in parameters.items()}  # kept alive: its number is its name
+    elsewhere = _other_generators()
     dtype = next((p.dtype for p in parameters.values() if p.is_floating_point()), torch.float32)
     with shape_explained(model, shape):
         x = torch.zeros(examples, *shape, dtype=dtype)
@@ -152,6 +159,12 @@ def trace(
                 raise
             x = x.long()  # token numbers
             recorder, outputs = _run(network, x)
+    _unchanged(network, held)
+    if _other_generators() != elsewhere:
+        raise ValueError(
+            f"{type(model).__name__} draws numbers from Python's random or from NumPy in its forward, so what it does may "
+            "differ from call to call; expected torch's random numbers, and no decision by them."
+        )
     ends = list(_tensors(outputs, Tensor))
     if not any(recorder.origin(t) == "input" for t in ends):
         raise ValueError(
@@ -166,6 +179,37 @@ def trace(
     seen = tuple(recorder.seen(t) for t in ends if recorder.origin(t) != "constant")
     memory = {name: recorder.key(p) for name, p in parameters.items()}
     return Trace(done, recorder.seen(x), seen, parameters, memory, custom)
+
+
+def _not_scripted(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the network'} ({type(module).__name__}) was scripted or traced by torch.jit, which shows no "
+                "operations; expected a network in Python. Give it as it was before torch.jit."
+            )
+
+
+def _other_generators() -> tuple[object, ...]:
+    """Where Python's and NumPy's global generators stand."""
+    return random.getstate(), str(np.random.get_state(legacy=False))
+
+
+def _unchanged(network: nn.Module, held: Mapping[str, Any]) -> None:
+    """ValueError if a forward has put other parameters or other memory in the place of those it began with."""
+    after = {p.untyped_storage()._cdata for p in network.parameters()}
+    for name, storage in held.items():
+        if storage._cdata not in after:
+            raise ValueError(
+                f"{name} is replaced in the forward of {type(network).__name__} (weight.data = ..., or a new Parameter), "
+                "so what comes of the weight cannot be followed; expected a forward that leaves its parameters where they "
+                "are. Compute with a tensor of another name, or write into it by copy_."
+            )
+    if len(after) > len({storage._cdata for storage in held.values()}):
+        raise ValueError(
+            f"{type(network).__name__} makes new parameters in its forward; expected all of them from the beginning. "
+            "Make them in __init__, or run the network once and give it again."
+        )
 
 
 def _run(network: nn.Module, x: Tensor) -> tuple[_Recorder, object]:
@@ -273,6 +317,7 @@ class _Recorder(TorchDispatchMode):
             values=flat,
             nonzero=int(torch.count_nonzero(tensor)) if origin == "weight" else None,
             requires_grad=tensor.requires_grad,
+            drawn=key in self._random,
         )
 
     def decides(self, called: str, tensors: Sequence[Tensor]) -> None:
@@ -321,6 +366,10 @@ class _Recorder(TorchDispatchMode):
         for tensor in [*_tensors(out, Tensor), *_tensors([bound.get(n) for n in written], Tensor)]:
             before = self._origin.get(self.key(tensor))
             self._origin[self.key(tensor)] = "input" if before == "input" else touched
+        if (
+            name == "_pack_padded_sequence"
+        ):  # how many sequences there are at each step comes of the lengths alone
+            self._origin[self.key(out[1])] = self.origin(bound["lengths"])
         outs = tuple(self.seen(t) for t in _tensors(out, Tensor))
         self.operations.append(Operation(func, name, given, outs, self._path[-1], sequence))
         return out

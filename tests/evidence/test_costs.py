@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -314,6 +317,18 @@ REFUSED = {
         r"the network \(Fn\) uses aten._cdist|_euclidean",
     ),
     "a product by hand": (by_broadcast, r"the network \(Fn\) uses aten.mul.*product written by hand"),
+    "a product by hand, expanded": (
+        lambda net, x: (x.unsqueeze(1).expand(-1, 5, -1) * net.a.weight).sum(-1),
+        "product written by hand",
+    ),
+    "a product by hand, repeated": (
+        lambda net, x: (x.unsqueeze(1).repeat(1, 5, 1) * net.a.weight).sum(-1),
+        "product written by hand",
+    ),
+    "a product by hand, stacked": (
+        lambda net, x: (torch.stack([x] * 5, 1) * net.a.weight).sum(-1),
+        "product written by hand",
+    ),
     "a product of weights": (
         lambda net, x: F.linear(x, net.a.weight @ net.a.weight),
         r"the network \(Fn\) does not do three times as much.*parameters alone",
@@ -455,3 +470,31 @@ def test_what_training_leaves_out_is_refused_by_name():
         assert costs.forward_flops(net, (5,)) == 2 * (30 + 12)
         with pytest.raises(ValueError, match=message):
             costs.of_training(net, (5,), steps=1, batch_size=1)
+
+
+def test_gates_on_copies_are_free_where_the_other_factor_is_whole():
+    """Catches: an expanded gate, or a joined half, taken for a product written by hand."""
+
+    def gated(net, x):
+        h = net.a(x) * x.mean(1, keepdim=True).sigmoid().expand(-1, 6)
+        turned = torch.cat([-h[:, 3:], h[:, :3]], 1)  # as in rotary positions
+        return net.b(turned * torch.linspace(0, 1, 3).repeat(2))
+
+    assert costs.forward_flops(by_mode(gated, gated), (5,)) == 2 * (30 + 12)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3])
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: torch.rand(()), "values that come from chance"),
+        (random.random, "draws numbers from Python's random"),
+        (np.random.rand, "draws numbers from Python's random or from NumPy"),
+    ],
+)
+def test_layers_left_out_by_chance_have_no_price(p, draw, message):
+    """Catches: the full price or a refusal, as the dice fall."""
+    net = by_mode(lambda net, x: net.b(net.a(x)) if draw() >= p else net.b(F.pad(x, (0, 1))), usual)
+    assert costs.forward_flops(net, (5,)) == 2 * (30 + 12)
+    with pytest.raises(ValueError, match=message):
+        costs.of_training(net, (5,), steps=1, batch_size=1)

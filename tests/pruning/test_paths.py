@@ -341,6 +341,12 @@ REFUSED = {
         r"the network .Fn. uses aten._(cdist|euclid)",
     ),
     "a decision": (lambda net, x: net.a(x) if x.sum() > 0 else x, "takes a decision by values"),
+    "places by chance": (lambda net, x: net.a(x)[:, torch.randperm(4)], "numbers that come from chance"),
+    "places by a parameter": (lambda net, x: net.a(x)[:, net.a.places], "numbers that come from a parameter"),
+    "another weight": (
+        lambda net, x: (setattr(net.a.weight, "data", net.a.weight * 2), net.a(x))[1],
+        "a.weight is replaced in the forward",
+    ),
     "places by value": (lambda net, x: x.gather(1, net.a(x).argsort(1)), "numbers that come from the input"),
     "numpy": (lambda net, x: torch.from_numpy(net.a(x).detach().numpy().copy()), "No output of Fn depends"),
     "Fourier": (lambda net, x: torch.fft.fft(net.a(x)).real, "aten._fft_r2c"),
@@ -351,6 +357,7 @@ REFUSED = {
 def test_what_has_no_rule_is_refused_by_name(forward, message):
     """Catches: an operation that is passed over in silence."""
     model = Fn(forward, a=linear(4, 4))
+    model.a.places = nn.Parameter(torch.arange(4), requires_grad=False)
     with pytest.raises(ValueError, match=message):
         connected(model, lth.Mask.ones(model), (4,))
 
@@ -401,3 +408,30 @@ def test_what_is_written_into_a_constant_leaves_the_rest_of_it():
     whole = lth.Mask.ones(gate(1.0))
     assert connected(gate(1.0), whole, (4,)) == whole
     assert [int(t.sum()) for t in connected(gate(0.0), whole, (4,)).values()] == [12, 12, 6]
+
+
+def test_the_kth_value_is_a_path_from_each_place():
+    model = Fn(
+        lambda net, x: net.b(net.a(x).view(-1, 2, 3).kthvalue(2, 1).values), a=linear(4, 6), b=linear(3, 2)
+    )
+    whole = lth.Mask.ones(model)
+    assert connected(model, whole, (4,)) == whole
+
+
+def test_scripted_parts_are_refused_by_name():
+    """Catches: the shape blamed for what torch.jit hides."""
+    model = nn.Sequential(torch.jit.script(nn.Sequential(linear(4, 4), nn.ReLU())), linear(4, 2))
+    with pytest.raises(ValueError, match=r"^0 .RecursiveScriptModule. was scripted"):
+        connected(model, lth.Mask.ones(model), (4,))
+
+
+def test_a_packed_sequence_of_constant_lengths_is_no_decision():
+    """Catches: the number of sequences at each step, which the lengths say, taken for values of the input."""
+
+    def forward(net, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.full((len(x),), 3), batch_first=True)
+        return net.out(net.rnn(packed)[1][-1])
+
+    model = Fn(forward, rnn=nn.GRU(4, 4, batch_first=True), out=linear(4, 2))
+    with pytest.raises(ValueError, match="uses aten._pack_padded_sequence, and no rule"):
+        connected(model, lth.Mask.ones(model), (5, 4))
