@@ -499,7 +499,7 @@ ROWS = [
     row("nothing to score", lambda b: lth.snip(nn.ReLU(), [b.batch]), ValueError, "ReLU", "linear or convolutional"),
     row("nothing to flow", lambda b: lth.synflow(nn.ReLU(), SHAPE), ValueError, "ReLU", "linear or convolutional"),
     row("nothing to cost", lambda b: costs.forward_flops(nn.ReLU(), SHAPE), ValueError, "ReLU", "linear or conv"),
-    row("nothing to mask", lambda b: lth.Mask.ones(nn.ReLU()), ValueError, "empty mask", "prunable"),
+    row("nothing to mask", lambda b: lth.Mask.ones(nn.ReLU()), ValueError, "nothing to prune", "ReLU"),
     row("nothing to train", lambda b: trained(b, frozen(b.net)), ValueError, "no parameter", "requires_grad_(True)"),
     row("no batch norm", lambda b: channels.channel_mask(b.net, 0.5), ValueError, "no batch norm", "masks of weights"),
     row("no batch norm for a bird", lambda b: bird(b, kind="channels"), ValueError, "no batch norm", "vgg_16"),

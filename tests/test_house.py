@@ -25,6 +25,8 @@ REASON = "Long because "
 # Modules above PAGES, each with the answer to "does it hold two ideas?".
 LONG_MODULES = {
     "pruning.flow_rules": "one idea many times: a rule of a few lines for each operation of torch, and their table",
+    "pruning.scores": "one criterion after the other, each with its paper, and what they share",
+    "pruning.traces": "one forward pass seen operation by operation, and what a pass may not do to be seen",
     "storage.identity": "one walk through functions, objects and networks, whose steps call one another in a ring",
     "explore": "two figures that answer to the reader; both are drawn, redrawn and put into words by the same helpers",
 }

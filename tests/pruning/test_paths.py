@@ -422,7 +422,7 @@ def test_scripted_parts_are_refused_by_name():
     """Catches: the shape blamed for what torch.jit hides."""
     model = nn.Sequential(torch.jit.script(nn.Sequential(linear(4, 4), nn.ReLU())), linear(4, 2))
     with pytest.raises(ValueError, match=r"^0 .RecursiveScriptModule. was scripted"):
-        connected(model, lth.Mask.ones(model), (4,))
+        connected(model, lth.Mask({"1.weight": torch.ones(2, 4, dtype=torch.bool)}), (4,))
 
 
 def test_a_packed_sequence_of_constant_lengths_is_no_decision():
