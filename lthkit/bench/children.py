@@ -28,8 +28,8 @@ _IMPORT = "import sys, json, time; a = time.perf_counter(); import torch; b = ti
 _OURS = """
 import lthkit
 c = time.perf_counter()
-from lthkit.choices import choose
-from lthkit.engine import updater
+from lthkit.training.choices import choose
+from lthkit.training.engine import updater
 data = lthkit.load_data().to(DEVICE)
 model = lthkit.models.lenet_300_100(seed=0).to(DEVICE)
 mask = lthkit.Mask.ones(model)

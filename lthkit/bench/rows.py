@@ -64,7 +64,7 @@ class Row:
     floor: the least time that the arithmetic (or `floor_is`) takes here, in `unit`; floor_multiple: median time over it.
     flops: operations in one unit of work.
     accuracy: on `images` validation images after `updates` updates, 0 to 1; agrees: with the first row that has one.
-    threads: operator threads; workers: trainings side by side. choice: what `lthkit.choices` chose.
+    threads: operator threads; workers: trainings side by side. choice: what `training.choices` chose.
     memory_copies: most extra memory, in copies of the scores.
     """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -383,9 +382,8 @@ def test_collecting_runs_nothing(course: Course, tmp_path: Path) -> None:
     text = f"open({str(trace)!r}, 'w')\nwhile True: pass\n" + RIGHT["05.2"]
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "eve.py").write_text(text, encoding="utf-8")
-    begun = time.perf_counter()
     found, _ = collect(course, [tmp_path / "in"])
-    assert [c.found for c in found] == [("05.2",)] and not trace.exists() and time.perf_counter() - begun < 20
+    assert [c.found for c in found] == [("05.2",)] and not trace.exists()
     assert "while True" not in submitted(course, LESSON, "eve").read_text(encoding="utf-8")
     assert find("05.2").name in submitted(course, LESSON, "eve").read_text(encoding="utf-8")
 
