@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dis
-import warnings
 from itertools import pairwise
 from types import FunctionType
 
 import torch
 from torch import Tensor, nn
 
+from lthkit.pruning.compressed import compressed_rows, csr
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.weights import copied
 
@@ -97,7 +97,10 @@ def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
     made: dict[int, CSRLinear] = {}
     for name, module, key in layers:
         _check(name, module)
-        layer = made.setdefault(id(module), CSRLinear(_csr(module.weight, mask[key]), module.bias))
+        layer = made.setdefault(
+            id(module),
+            CSRLinear(csr(*compressed_rows(module.weight, mask[key]), module.weight.shape), module.bias),
+        )
         if not name:
             return layer
         parent, _, last = name.rpartition(".")
@@ -134,24 +137,4 @@ def _check(name: str, layer: nn.Linear) -> None:
         raise ValueError(
             f"{name or 'the network'} (Linear) has hooks, or a forward of its own, which its CSR form would not run; "
             "expected a plain layer. Remove them first, handle.remove(), or make them layers of their own."
-        )
-
-
-def compressed_rows(weight: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each row begins (int32, rows + 1), column of each kept value (int32), and the kept values, row by row.
-
-    `weight` is taken as a matrix with a row for each output. What counts is the mask: a kept weight of 0 is stored.
-    """
-    matrix, kept = weight.detach().flatten(1), kept.to(weight.device).flatten(1)
-    begins = torch.zeros(len(matrix) + 1, dtype=torch.int32, device=matrix.device)
-    begins[1:] = kept.sum(1).cumsum(0)
-    return begins, kept.nonzero()[:, 1].to(torch.int32), matrix[kept]
-
-
-def _csr(weight: Tensor, kept: Tensor) -> Tensor:
-    begins, columns, values = compressed_rows(weight, kept)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(
-            begins, columns, values, size=tuple(weight.shape), check_invariants=True
         )

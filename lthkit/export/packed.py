@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lthkit.export.csr import compressed_rows
 from lthkit.machine.checks import prefix_explained
+from lthkit.pruning.compressed import compressed_rows
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 

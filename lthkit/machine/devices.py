@@ -104,6 +104,24 @@ def matrix_products(precision: str) -> Iterator[None]:
 
 
 @contextmanager
+def operator_threads(count: int | None) -> Iterator[None]:
+    """Within it, torch's operators use `count` threads when this thread calls them; None changes nothing.
+
+    Threads that share an operator wait for each other, and spin while they wait. If the system has put one of them aside
+    for another program, the others burn their time: on a busy machine two threads are many times slower than one.
+    """
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def tiny_numbers_flushed() -> Iterator[None]:
     """Within it, results below 1.2e-38 become 0 in this thread: on a CPU such numbers are many times slower.
 

@@ -29,7 +29,7 @@ from lthkit.storage.records import Row, environment, run_id
 from lthkit.storage.snapshots import Snapshots, TimeUp
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tickets.rounds import Round
-from lthkit.training.choices import Choice, choose
+from lthkit.training.choices import Choice, check_sparse, choose
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import MOMENTUM_POLICIES, check_steps, train
 from lthkit.training.meetings import Meeting
@@ -355,9 +355,12 @@ def execution(experiment: Experiment, data: Dataset, folder: Path | str | None =
     path = Path(folder) / "execution.json"
     if path.exists():
         try:
-            return replace(Choice(**files.read_sealed(path)), workers=here.workers)
+            begun = Choice(**files.read_sealed(path))
         except files.DamagedFile as error:
             log.warning("%s The run goes on as it would begin on this machine.", error)
+        else:
+            check_sparse(begun, data.device, f"the run in {folder}")
+            return replace(begun, workers=here.workers)
     files.write_sealed(path, asdict(here))
     return here
 

@@ -19,6 +19,8 @@ from lthkit.storage import files
 
 log = logging.getLogger("lthkit")
 
+Found = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays and description of a snapshot
+
 INTERVAL = 30.0  # seconds from one snapshot to the next, at least
 SHARE = 0.01  # of the time, at most, that writing them may take
 
@@ -73,7 +75,7 @@ class Snapshots:
         self._step, self._last = step, time.perf_counter()
         self._writing += self._last - begun
 
-    def newest(self, at: int | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    def newest(self, at: int | None = None) -> Found | None:
         """Arrays and description of the newest that is whole, or of the one `at` a step; None if there is none.
 
         The random states become those of the snapshot, but in a thread beside the main one, where all threads draw from

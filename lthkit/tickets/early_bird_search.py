@@ -17,6 +17,7 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
+from lthkit.machine.devices import operator_threads
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, magnitude
@@ -132,7 +133,8 @@ def early_bird(
     settings = rules | _settings(search, kind=kind, density=density, epochs=epochs, watch=watch)
     with search.working("early-bird", partial(search.config, model, recipe, settings)) as place:
         saved = Snapshots(place, final=True)
-        with saved.explained(), execution(model, data, recipe):
+        threads = operator_threads(choose(model, data.device).threads)
+        with saved.explained(), execution(model, data, recipe), threads:
             found = _Epochs(search, model, recipe, per_epoch, saved)
             while len(found.masks) < epochs and (watch or found.epoch is None):
                 found.train_one()

@@ -12,6 +12,7 @@ from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.choices import Choice
 from lthkit.training.history import Point, TrainResult
 
 log = logging.getLogger("lthkit")
@@ -88,6 +89,8 @@ def load_round(
     mask, state = Mask.unpack(arrays, meta["shapes"], device)
     state |= {name: state[name].view(torch.bfloat16) for name in meta.get("bfloat16", ())}
     result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
+    if result.get("choice"):
+        result |= {"choice": Choice(**result["choice"]), "sparse": tuple(result["sparse"])}
     try:
         rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
     except FileNotFoundError:

@@ -176,6 +176,8 @@ class Rounds:
 
     Buffers that are no state (`persistent=False`) are in no checkpoint, so no rewind restores them: every round begins
     and ends with those that the model had when this was made, so a search that is resumed has the same ones.
+
+    Rounds that were found were executed in some way (`choices.Choice`); those that follow are executed alike, or refused.
     """
 
     search: Search
@@ -185,6 +187,7 @@ class Rounds:
     momentum: str
     _unsaved: list[_Held] = field(init=False, repr=False)
     _numbers: dict[str, Any] = field(init=False, repr=False)
+    _alike: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_unsaved", _unsaved_buffers(self.model))
@@ -200,6 +203,8 @@ class Rounds:
         this = finished_round(self.place, r, start, self.search.data.device)
         if this is not None:
             this.trained.restore(self.model)
+            if self.search.train is train and this.result.choice:
+                self._alike["choice"] = this.result.choice
             if self.search.progress:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this
@@ -216,6 +221,7 @@ class Rounds:
                 momentum=self.momentum,
                 keep=() if start else (self.rewind_step,),
                 progress=self.search.progress,
+                **self._alike,
                 **saved,
             )
             rewind = start or result.kept[self.rewind_step]

@@ -4,6 +4,7 @@ rounding; a run stores the choice that it was made with, and keeps to it when it
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +23,8 @@ class Choice:
     written_out: the backward pass of a plain stack of linear layers is written out (`gradients`). Same bits.
     channels_last: images lie in memory with the channel last, as fast convolutions want them.
     capture: the whole update is recorded once and replayed (CUDA graph).
+    sparse: the layers of a masked stack of linear layers that are sparse enough (`SPARSE_BELOW`) are multiplied, and
+        updated, with their kept weights only (`sparse`).
     """
 
     threads: int | None = None
@@ -30,16 +33,21 @@ class Choice:
     written_out: bool = False
     channels_last: bool = False
     capture: bool = False
+    sparse: bool = False
 
 
 PLAIN = Choice()  # the reference: autograd, operator by operator
 
-# Device and family of networks -> what pays. Measured on two cores (AMD Zen 3) with `lthkit bench`; the rows for cuda
-# and mps follow from how those devices work and were not measured.
+# Device and family of networks -> what is never bad. Measured on two cores (AMD Zen 5) with `lthkit bench`, on a quiet
+# machine and beside one and two busy processes (`lthkit bench busy`); the rows for cuda and mps follow from how those
+# devices work and were not measured.
 TABLE: dict[tuple[str, str], Choice] = {
-    # Two trainings on a thread each end sooner than one on two threads or two stacked; 10 % for the written-out gradients.
-    ("cpu", "linear"): Choice(written_out=True),
+    # One thread: two gain a fifth on a quiet machine and lose a factor of 2 to 50 beside two to four busy processes. Two
+    # trainings on a thread each end sooner than one on two threads or two stacked; 10 % for the written-out gradients.
+    ("cpu", "linear"): Choice(threads=1, written_out=True, sparse=True),
     # Channels last: 1.3 to 1.4 times as many steps. Stacked convolutions are grouped ones, which are slow on a CPU.
+    # Threads are shared out in `choose`: two on two cores gain 1.8 when it is quiet and lose 1.5 to 11 beside one busy
+    # process or more.
     ("cpu", "convolutional"): Choice(channels_last=True),
     # Small operators: the time goes into launching them. So launch once for all steps, and once for all replicates.
     ("cuda", "linear"): Choice(stacked=True, capture=True),
@@ -47,18 +55,49 @@ TABLE: dict[tuple[str, str], Choice] = {
     ("cuda", "convolutional"): Choice(channels_last=True, capture=True),
 }
 
+# System and processor -> (a layer of at least so many weights, is multiplied in CSR below this density), largest first.
+# Measured with `lthkit bench sparse` on one thread, on two processors: the three products of a layer and its update are
+# then faster than the dense ones on both. Where a platform is missing, nothing was measured and everything is dense.
+SPARSE_BELOW: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
+    ("Linux", "x86_64"): ((100_000, 0.15), (20_000, 0.08)),
+}
+
 
 def choose(model: nn.Module, device: torch.device | str, *, trainings: int = 1) -> Choice:
     """What the table has for this network on this device, with threads and workers for so many trainings at a time.
 
-    On a CPU the cores are shared out: one thread for each of many trainings, more for few, all for one.
+    On a CPU idle cores are used by trainings side by side. A fully connected network trains on one thread, so its numbers
+    are the same on any number of cores. A training of a convolutional one takes up to half of the cores, so that half
+    are there for other programs; on two cores that is one thread. More than two cores were not measured.
     """
     kind = torch.device(device).type
     choice = TABLE.get((kind, family(model)), PLAIN)
     if kind != "cpu":
         return replace(choice, workers=trainings if choice.stacked else 1)
     workers = max(1, min(cores(), trainings))
-    return replace(choice, workers=workers, threads=max(1, cores() // workers))
+    threads = choice.threads or max(1, cores() // max(2, workers))
+    return replace(choice, workers=workers, threads=threads, sparse=choice.sparse and not no_sparse())
+
+
+def no_sparse(device: torch.device | str = "cpu") -> str:
+    """Why linear layers cannot be trained with their kept weights only here; "" if they can."""
+    if torch.device(device).type != "cpu":
+        return f"on {device} torch has no such products that pay"
+    if not torch.backends.mkl.is_available():
+        return "this build of torch has no MKL, whose products of sparse matrices are used"
+    if here() not in SPARSE_BELOW:
+        return f"nothing was measured on {' '.join(here())}, so the table has no density from which it pays"
+    return ""
+
+
+def check_sparse(choice: Choice, device: torch.device | str, of: str = "this call") -> None:
+    """ValueError if a choice has `sparse` where that cannot be done; `of` says whose choice it is."""
+    if choice.sparse and (why := no_sparse(device)):
+        raise ValueError(
+            f"The choice of {of} is Choice(sparse=True), products of sparse matrices, and {why}. Expected a machine where "
+            "they can be done, because dense ones round otherwise: go on where it was begun, or begin a new run, in "
+            "another folder and without sparse=True."
+        )
 
 
 def family(model: nn.Module) -> str:
@@ -72,3 +111,8 @@ def cores() -> int:
     """Cores that this process may use, at most 8: more do not help networks of this size."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(8, usable or 1)
+
+
+def here() -> tuple[str, str]:
+    """System and processor, as `SPARSE_BELOW` has them: ("Linux", "x86_64"), say."""
+    return platform.system(), platform.machine()

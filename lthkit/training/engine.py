@@ -25,6 +25,7 @@ from lthkit.training.evaluation import explain_misfit, takes_channels_last
 from lthkit.training.gradients import Gradients, gradients_of
 from lthkit.training.optimizers import SGD, Adam, Optimizer
 from lthkit.training.recipes import Recipe
+from lthkit.training.sparse import SparseGradients, sparse_weights
 from lthkit.training.stacks import Stack
 
 log = logging.getLogger("lthkit")
@@ -39,6 +40,7 @@ class Update:
         seeds: for each network the seed of its data order and augmentation, both functions of (seed, step).
         optimizer: None makes the recipe's, with its state at 0.
         choice: how to execute (see `choices`).
+        sparse: names of the weights that are multiplied in CSR; None asks the table, if `choice.sparse`.
     """
 
     recorded = False
@@ -53,16 +55,25 @@ class Update:
         seeds: Sequence[int] = (0,),
         optimizer: Optimizer | None = None,
         choice: Choice = PLAIN,
+        sparse: Sequence[str] | None = None,
     ) -> None:
         self.data, self.recipe, self.seeds = data, recipe, tuple(seeds)
         self.stacked = isinstance(net, Stack)
         self.optimizer = optimizer or optimizer_for(net, recipe)
+        if sparse is None and isinstance(net, nn.Module):
+            sparse = sparse_weights(net, masks[0], data, precision=recipe.precision, choice=choice)
+        self.sparse = tuple(sparse or ())
         self._mask(net, masks)
-        self._model = _models_of(net)[0]
+        self._net, self._model = net, _models_of(net)[0]
         for model in _models_of(net):
             model.train()
+        self._kept_only: SparseGradients | None = None
         if isinstance(net, Stack):
             self.gradients: Gradients = net.gradients
+        elif self.sparse:
+            assert masks[0] is not None
+            self.gradients = self._kept_only = SparseGradients(net, masks[0], self.sparse)
+            self.optimizer.hold_only(self._kept_only.values, self._kept_only.places)
         else:
             self.gradients = gradients_of(net, precision=recipe.precision, written_out=choice.written_out)
         self.channels_last = (
@@ -92,6 +103,32 @@ class Update:
         self._losses.clear()
         self.chance.look()
         return [float(x) for x in mean.reshape(-1)]
+
+    @property
+    def forward(self) -> Callable[[Tensor], Tensor] | None:
+        """What the network computes, done faster than the network does it; None if there is no such way."""
+        return self._kept_only.forward if self._kept_only else None
+
+    def write_back(self) -> None:
+        """Give the network the newest weights, where they are trained outside of it."""
+        if self._kept_only:
+            self._kept_only.write_back()
+
+    def read(self) -> None:
+        """Take the network's weights, which something else has set, where they are trained outside of it."""
+        if self._kept_only:
+            self._kept_only.read()
+
+    def held_bytes(self) -> int:
+        """What a training holds beside data and activations: weights, gradients, optimizer state, masks, patterns.
+
+        A sparse weight counts twice, dense in its network and by its kept values.
+        """
+        updated = self.optimizer.parameters
+        patterns = self._kept_only.tensors() if self._kept_only else []
+        held = [*_tensors_of(self._net), *updated, *self.optimizer.tensors(), *self._factors, *patterns]
+        once = {tensor.data_ptr(): tensor.nbytes for tensor in held if tensor.numel()}
+        return sum(once.values()) + sum(tensor.nbytes for tensor in updated)
 
     @torch.no_grad()
     def check_removed(self) -> None:
@@ -163,7 +200,7 @@ class Update:
         own = net.parameters | net.buffers if isinstance(net, Stack) else dict(net.named_parameters())
         self._held = [(name, own[name], tensors[name]) for name in names]
         at = {name: i for i, name in enumerate(self.optimizer.names)}
-        self._masked = [at[name] for name in names if name in at]
+        self._masked = [at[name] for name in names if name in at and name not in self.sparse]
         self._factors = [
             _laid_out_as(self.optimizer.parameters[i], tensors[self.optimizer.names[i]]) for i in self._masked
         ]

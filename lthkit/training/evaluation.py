@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, check_whole, first_line, one_tensor
@@ -32,6 +33,7 @@ def evaluate(
     batch_size: int = 1000,
     precision: str = "float32",
     channels_last: bool = False,
+    forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Metrics:
     """Loss and accuracy on "train", "validation" or "test", in large batches; every module's mode is as before afterwards.
 
@@ -40,6 +42,7 @@ def evaluate(
 
     Args:
         channels_last: memory layout of the images, see `choices`; it changes rounding only.
+        forward: what `model` computes in evaluation mode, done in another way (see `sparse`); None calls the model.
 
     Raises:
         ValueError: a network that does not fit the data, or that gives no single tensor [n, classes].
@@ -63,7 +66,7 @@ def evaluate(
                 inputs = inputs.contiguous(memory_format=torch.channels_last)
             try:
                 with autocast(data.device, precision), drawn.at(number):
-                    logits = one_tensor(model, model(inputs))
+                    logits = forward(inputs) if forward else one_tensor(model, model(inputs))
                     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
                     loss = loss + F.cross_entropy(logits, labels, reduction="sum")
             except (IndexError, RuntimeError, TypeError, ValueError) as error:

@@ -57,7 +57,7 @@ def gradients_of(model: nn.Module, *, precision: str = "float32", written_out: b
             )
         return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    layers = _plain_stack(model) if written_out else None
+    layers = plain_stack(model) if written_out else None
     if not layers or device.type != "cpu" or resolve_precision(device, precision) == "bfloat16":
         return by_autograd
     if torch.is_autocast_enabled("cpu"):
@@ -95,11 +95,13 @@ class _WrittenOut:
         return loss, list(self.gradients)
 
 
-def _plain_stack(model: nn.Module) -> list[nn.Linear] | None:
+def plain_stack(
+    model: nn.Module, dtypes: tuple[torch.dtype, ...] = (torch.float32,)
+) -> list[nn.Linear] | None:
     """The linear layers of a network that is Flatten, then Linear and ReLU in turn, Linear last; else None.
 
     None too if anything in it is not as torch makes it: another class, a forward function that was replaced, a hook of
-    any kind, a parameter that is tied, frozen, computed, of another type or in another place than its layer has it.
+    any kind, a parameter that is tied, frozen, computed, of a type not in `dtypes`, or in another place than its layer has it.
     """
     if type(model) not in (nn.Sequential, Network) or not all(map(_as_made, model.modules())):
         return None
@@ -120,7 +122,9 @@ def _plain_stack(model: nn.Module) -> list[nn.Linear] | None:
     # Both lists hold each parameter once and in one order, or something is tied, added, or was taken off and put on again.
     if [id(p) for p in model.parameters()] != [id(p) for p in parameters]:
         return None
-    return layers if all(map(_plain_parameter, parameters)) else None
+    types = {parameter.dtype for parameter in parameters}
+    one_type = len(types) == 1 and types <= set(dtypes)
+    return layers if one_type and all(map(_plain_parameter, parameters)) else None
 
 
 def _as_made(module: nn.Module) -> bool:
@@ -144,7 +148,6 @@ def _plain_parameter(parameter: Tensor) -> bool:
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
-        and parameter.dtype == torch.float32
         and parameter.is_contiguous()
         and not parameter._backward_hooks
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -43,7 +43,8 @@ class TrainResult:
     """What a training measured. Accuracies are at `best_step`, the step of least validation loss.
 
     The test split was read once, with the weights of that step. The model itself keeps the weights of the last step;
-    `kept` has the checkpoints asked for, by step.
+    `kept` has the checkpoints asked for, by step. `choice` says how it was executed (None: by a version that did not
+    say), and `sparse` names the weights that were multiplied in CSR.
     """
 
     history: tuple[Point, ...]
@@ -54,6 +55,8 @@ class TrainResult:
     steps: int
     budget: int
     seconds: float
+    choice: Choice | None = None
+    sparse: tuple[str, ...] = ()
     kept: Mapping[int, Checkpoint] = field(repr=False, default_factory=dict)
 
     @property
@@ -67,6 +70,7 @@ class History:
 
     state: gives a copy of the optimizer's state, which is saved with the weights. begun: when the call began, by
         `time.perf_counter`; the seconds of earlier calls are added.
+    sparse: names of the weights that are multiplied in CSR. forward: as of `evaluate`, for the weights of the moment.
     """
 
     def __init__(
@@ -78,8 +82,11 @@ class History:
         *,
         state: Callable[[], dict[str, Tensor]],
         begun: float,
+        sparse: Sequence[str] = (),
+        forward: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.model, self.first, self.recipe, self.choice = model, first, recipe, choice
+        self.sparse, self._forward = tuple(sparse), forward
         self._state, self._begun, self._before = state, begun, 0.0
         self.points: list[Point] = []
         self.best = Point(first, math.inf, math.inf, 0.0)
@@ -90,7 +97,7 @@ class History:
 
     def add(self, done: int, train_loss: float, data: Dataset) -> None:
         """Evaluate after `done` updates. `TrainingDiverged` if a loss is not finite."""
-        point = Point(done, train_loss, *self._evaluate(data, "validation"))
+        point = Point(done, train_loss, *self._evaluate(data, "validation", forward=self._forward))
         if not (math.isfinite(train_loss) and math.isfinite(point.validation_loss)):
             raise TrainingDiverged(
                 f"The loss is no longer finite after step {done} (training {train_loss}, validation "
@@ -145,6 +152,8 @@ class History:
             steps=self.done - self.first,
             budget=self.recipe.steps,
             seconds=self.seconds,
+            choice=self.choice,
+            sparse=self.sparse,
             kept=self.kept,
         )
 
@@ -158,6 +167,7 @@ class History:
         }
         arrays, steps = pack(states | {f"kept-{step}": one for step, one in self.kept.items()})
         meta = {**steps, "points": self.points, "test": self.test, "seconds": self.seconds}
+        meta |= {"choice": asdict(self.choice), "sparse": self.sparse}
         saved.save(self.done if step is None else step, arrays, meta)
 
     def load(
@@ -173,6 +183,7 @@ class History:
         self.points = [Point(*point) for point in found[1]["points"]]
         self.best = min(self.points, key=lambda point: point.validation_loss)
         self.test, self.seconds = found[1]["test"], found[1]["seconds"]
+        self.sparse = tuple(found[1].get("sparse", ()))
         self._before = self.seconds
         return last.optimizer
 
@@ -180,13 +191,16 @@ class History:
         """Seconds up to now; they end where the test split is read."""
         self.seconds = self._before + time.perf_counter() - self._begun
 
-    def _evaluate(self, data: Dataset, split: str) -> Metrics:
+    def _evaluate(
+        self, data: Dataset, split: str, *, forward: Callable[[Tensor], Tensor] | None = None
+    ) -> Metrics:
         return evaluate(
             self.model,
             data,
             split=split,
             precision=self.recipe.precision,
             channels_last=self.choice.channels_last,
+            forward=forward,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,15 +11,21 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, whole_seed
-from lthkit.machine.devices import matrix_products, memory_explained, tiny_numbers_flushed
+from lthkit.machine.devices import (
+    matrix_products,
+    memory_explained,
+    operator_threads,
+    tiny_numbers_flushed,
+)
 from lthkit.pruning.masks import Mask, tell_of_the_rest
-from lthkit.storage.snapshots import Snapshots
+from lthkit.storage.snapshots import Found, Snapshots
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import Choice, choose
+from lthkit.training.choices import Choice, check_sparse, choose
 from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainResult, keeping, training_config
 from lthkit.training.recipes import Recipe
@@ -54,15 +60,15 @@ def train(
         folder: save the state here now and then (see `snapshots`), and at the end. The same call goes on from there; on
             a CPU it ends with the same bits as a training that was never stopped. A finished one is read.
         progress: called with the number of updates done since the last call.
-        choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path.
+        choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path. A training that goes
+            on keeps to the one that it began with.
 
     Raises:
         TrainingDiverged: the loss is not finite.
         OutOfMemory: the device has too little memory; the message has the sizes.
-        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run; a
-            removed weight that something else than the optimizer has written to.
-        RunBusy: another process works in `folder`. CannotWrite: it cannot be written.
-        Interrupted: Ctrl-C, where there is a folder; what was saved is named.
+        ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run;
+            something else has written to a removed weight; sparse products that cannot be done here.
+        RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C, where there is a folder; what was saved is named.
     """
     check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
     seed = whole_seed(seed)
@@ -80,36 +86,72 @@ def train(
             folder,
             lambda: training_config(model, data, mask, seed, recipe, optimizer.state(), first, keep),
         ) as saved:
-            update = updater(
-                model, data, recipe=recipe, masks=[mask], seeds=[seed], optimizer=optimizer, choice=choice
-            )
-            history = History(model, first, recipe, choice, state=optimizer.state, begun=begun)
-            return _loop(update, history, keep=keep, saved=saved, progress=progress)
+            found = saved.newest()
+            choice, sparse = _begun(found, saved, choice, data.device)
+            told: dict[str, Any] = {"optimizer": optimizer, "choice": choice, "sparse": sparse}
+            with operator_threads(choice.threads):
+                update = updater(model, data, recipe=recipe, masks=[mask], seeds=[seed], **told)
+                history = _history(model, update, first, choice, begun)
+                return _loop(update, history, found, keep=keep, saved=saved, progress=progress)
+
+
+def _history(model: nn.Module, update: Update, first: int, choice: Choice, begun: float) -> History:
+    return History(
+        model,
+        first,
+        update.recipe,
+        choice,
+        state=update.optimizer.state,
+        begun=begun,
+        sparse=update.sparse,
+        forward=update.forward,
+    )
+
+
+def _begun(
+    found: Found | None, saved: Snapshots, choice: Choice, device: torch.device
+) -> tuple[Choice, Sequence[str] | None]:
+    """How a training goes on: as it began, if a snapshot says how, else as `choice` says, with the table's sparse weights.
+
+    ValueError if it began with sparse products and they cannot be done here. One that is only read needs none.
+    """
+    if found is None or "choice" not in found[1]:
+        return choice, None
+    choice, sparse = Choice(**found[1]["choice"]), found[1]["sparse"]
+    if found[1]["test"] is not None:
+        return choice, ()
+    if sparse:
+        check_sparse(choice, device, f"the training in {saved.folder} (of {', '.join(sparse)})")
+    return choice, sparse
 
 
 def _loop(
     update: Update,
     history: History,
+    found: Found | None,
     *,
     keep: set[int],
     saved: Snapshots,
     progress: Callable[[int], object] | None,
 ) -> TrainResult:
-    """The training itself, from the first step or from where `saved` was left to the last; `train` has set the stage."""
+    """The training itself, from the first step or from what was `found` to the last; `train` has set the stage."""
     data, recipe, save = update.data, history.recipe, partial(history.save, saved)
-    if (state := history.load(saved.newest(), data.device)) is not None:
+    if (state := history.load(found, data.device)) is not None:
         update.optimizer.load_state(state)
+        update.read()
         if progress:
             progress(history.done - history.first)
         if history.test is not None:
             return history.result(data)
     for step in history.steps_left():
         if step in keep:
+            update.write_back()
             history.keep(step)
         update(step)
         done = step + 1
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
+        update.write_back()
         history.add(done, update.mean_loss()[0], data)
         update.check_removed()
         if done == recipe.steps and done in keep:
@@ -157,6 +199,8 @@ def check_arguments(
             "torch.complex(real, imaginary) in the forward pass."
         )
     check_kinds(**{n: v for n, v in (("mask", mask), ("start", start), ("choice", choice)) if v is not None})
+    if choice is not None:
+        check_sparse(choice, data.device)
     if mask is not None:
         mask.check(model)
         tell_of_the_rest(mask, model)

@@ -33,6 +33,22 @@ class Optimizer:
             kind: [torch.zeros_like(p, requires_grad=False) for p in self.parameters] for kind in self.kinds
         }
         self.updates = 0
+        self._held: dict[int, tuple[Tensor, torch.Size]] = {}  # by place: what `hold_only` was told
+
+    def hold_only(self, values: Mapping[str, Tensor], places: Mapping[str, Tensor]) -> None:
+        """From here on update `values` in place of these parameters, and hold the state of these places alone.
+
+        Elsewhere the state is 0, and nothing will move it. `state` and `load_state` speak of whole parameters as ever.
+
+        Args:
+            values: by name, [kept]. places: by name, where they belong in the flat parameter, int64 [kept].
+        """
+        for name, kept in values.items():
+            i = self.names.index(name)
+            self._held[i] = places[name], self.parameters[i].shape
+            self.parameters[i] = kept
+            for buffers in self.buffers.values():
+                buffers[i] = buffers[i].reshape(-1)[places[name]]
 
     def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
         """One update with the given gradients, in the order of the parameters; lr may lie on the device, float32 [].
@@ -45,9 +61,9 @@ class Optimizer:
     def state(self) -> dict[str, Tensor]:
         """A copy of the state: `kind/parameter` -> tensor, and `updates`, the number of steps taken."""
         copies = {
-            f"{k}/{n}": b.clone()
+            f"{k}/{n}": self._whole(i, bs[i])
             for k, bs in self.buffers.items()
-            for n, b in zip(self.names, bs, strict=True)
+            for i, n in enumerate(self.names)
         }
         return copies | {"updates": torch.tensor(self.updates)}
 
@@ -61,9 +77,17 @@ class Optimizer:
                 + prefix_explained(state, expected)
             )
         for kind, buffers in self.buffers.items():
-            for name, buffer in zip(self.names, buffers, strict=True):
-                buffer.copy_(state[f"{kind}/{name}"])
+            for i, (name, buffer) in enumerate(zip(self.names, buffers, strict=True)):
+                given = state[f"{kind}/{name}"]
+                buffer.copy_(given.reshape(-1)[self._held[i][0]] if i in self._held else given)
         self.updates = int(state["updates"])
+
+    def _whole(self, i: int, buffer: Tensor) -> Tensor:
+        """A copy of a buffer in the shape of its parameter."""
+        if i not in self._held:
+            return buffer.clone()
+        places, shape = self._held[i]
+        return buffer.new_zeros(shape.numel()).scatter_(0, places, buffer).view(shape)
 
     def tensors(self) -> list[Tensor]:
         """All tensors of the state themselves, not copies."""

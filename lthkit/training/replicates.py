@@ -18,10 +18,11 @@ import torch
 from torch import nn
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.devices import operator_threads
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import PLAIN, Choice, choose
+from lthkit.training.choices import Choice, choose
 from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainingDiverged, TrainResult, keeping, training_config
 from lthkit.training.loop import check_arguments, check_steps, execution, steps_to_keep
@@ -68,15 +69,17 @@ def train_together(
         check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
     first, keep, begun = starts[0].step if starts[0] else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
-    choice = replace(choice or choose(models[0], data.device), channels_last=False, written_out=False)
+    choice = choice or choose(models[0], data.device)
+    choice = replace(choice, stacked=True, channels_last=False, written_out=False, sparse=False)
     with execution(models[0], data, recipe, replicates=count), ExitStack() as held:
+        held.enter_context(operator_threads(choice.threads))
         stack, optimizer = _stacked(models, starts, recipe, momentum)
         states = [partial(_state_of, optimizer, r) for r in range(count)]
         saved, histories = [], []
         for model, mask, seed, folder, state in zip(models, masks, seeds, folders, states, strict=True):
             config = partial(_config, count, model, data, mask, seed, recipe, state, first, keep)
             saved.append(held.enter_context(keeping(folder, config)))
-            histories.append(History(model, first, recipe, PLAIN, state=state, begun=begun))
+            histories.append(History(model, first, recipe, choice, state=state, begun=begun))
         update = updater(
             stack, data, recipe=recipe, masks=masks, seeds=seeds, optimizer=optimizer, choice=choice
         )

@@ -16,7 +16,7 @@ import lthkit as lth
 from lthkit import bench, export, plots
 from lthkit.export import onnx as onnx_module
 from lthkit.export import semi_structured
-from lthkit.export.csr import compressed_rows
+from lthkit.pruning.compressed import compressed_rows
 from lthkit.storage import files
 
 ROOT = Path(__file__).resolve().parents[2]

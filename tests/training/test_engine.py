@@ -218,13 +218,37 @@ def test_the_table_is_asked_by_device_and_family():
 
 
 def test_cores_are_shared_out(monkeypatch):
-    """Catches: a single training that leaves a core idle, and more threads than cores."""
-    for cores in (1, 2, 8):
+    """Catches: more threads than cores, a lone convolutional training that takes them all, and idle workers."""
+    for cores in (1, 2, 3, 8):
         monkeypatch.setattr(choices, "cores", lambda cores=cores: cores)
         for trainings in (1, 2, 3, 9):
             choice = choices.choose(small_conv(seed=0), "cpu", trainings=trainings)
-            assert choice.threads * choice.workers <= cores and choice.workers <= trainings
-            assert 2 * choice.threads * choice.workers > cores
+            assert choice.workers == min(cores, trainings)
+            assert choice.threads == max(1, cores // max(2, choice.workers))
+
+
+def test_a_fully_connected_network_has_one_thread_on_any_number_of_cores(monkeypatch, tiny):
+    """Catches: numbers that hang on the number of cores, and a choice of threads that nobody applies."""
+    for cores in (1, 2, 8):
+        monkeypatch.setattr(choices, "cores", lambda cores=cores: cores)
+        assert {choices.choose(small_net(seed=0), "cpu", trainings=n).threads for n in (1, 2, 9)} == {1}
+    seen, before = set(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        lth.train(small_net(seed=0), tiny, recipe=SGD, progress=lambda _: seen.add(torch.get_num_threads()))
+        assert torch.get_num_threads() == 2 and seen == {1}
+        choice, seen = Choice(threads=3), set()
+        models = [small_net(seed=0), small_net(seed=1)]
+        told = {"recipe": SGD, "choice": choice, "progress": lambda _: seen.add(torch.get_num_threads())}
+        lth.train(models[0], tiny, **told)
+        lth.training.train_together(models, tiny, seeds=[0, 1], **told)
+        assert seen == {3}
+        seen = set()
+        told = {"recipe": SGD, "progress": lambda _: seen.add(torch.get_num_threads())}
+        lth.tickets.early_bird(small_net, tiny, density=0.3, **told)
+        assert seen == {1}
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
