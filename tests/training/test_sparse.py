@@ -347,3 +347,35 @@ def test_memory_is_that_of_the_kept_weights(tiny, everything):
     assert held[False] == network + one_update * (weights + biases) + 4 * weights + count
     patterns = 8 * kept + 4 * (rows + kept) + 4 * (columns + turned) + (4 + 8) * turned
     assert held[True] == network + 4 * kept + one_update * (kept + biases) + patterns + count
+
+
+def test_images_that_are_not_flattened_are_no_columns(tiny, everything):
+    """Catches: a network that works along the last axis of an image, trained as if it took the whole image."""
+    unflattened = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+    mask = random_mask(unflattened, 0.5)
+    assert sparse_weights(unflattened, mask, tiny, precision="float32", choice=SPARSE) == ()
+
+
+def test_evaluation_takes_the_faster_way_where_it_is_given_one(tiny):
+    """Catches: a forward function that is handed on and never called."""
+    seen = []
+
+    def forward(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(len(inputs))
+        return nn.functional.one_hot(torch.zeros(len(inputs), dtype=torch.int64), 3).float()
+
+    assert evaluate(small_net(seed=0), tiny, forward=forward).accuracy == pytest.approx(1 / 3)
+    assert sum(seen) == len(tiny.validation)
+
+
+def test_a_run_begun_sparse_is_refused_where_it_cannot_go_on(tiny, tmp_path, monkeypatch):
+    """Catches: `lthkit run` that goes on densely on another machine."""
+    experiment = lth.runs.Experiment("trial", "lenet-300-100", ADAM, "smoke", (0,), rounds=1)
+    place = tmp_path / "trial"
+    place.mkdir()
+    assert lth.runs.experiments.execution(experiment, tiny, place).sparse
+    monkeypatch.setattr(choices, "SPARSE_BELOW", {})
+    with pytest.raises(
+        ValueError, match=r"the run in .*trial is Choice\(sparse=True\).*nothing was measured"
+    ):
+        lth.runs.experiments.execution(experiment, tiny, place)
