@@ -37,9 +37,13 @@ KERNEL = {
 _SETUP = """\
 # Set-up, the same in every lesson: finds lthkit, or says how to install it. Run it first.
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+# One thread an operator: on a busy machine two wait for each other. Trainings side by side still use every core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if importlib.util.find_spec("lthkit") is None:
     repository = "REPOSITORY"

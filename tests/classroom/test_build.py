@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -505,7 +506,11 @@ def setup_cell(root: Path) -> str:
 def run_alone(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run code in a Python that has no lthkit: -S leaves out site-packages and the checkout."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], cwd=folder, capture_output=True, text=True
+        [sys.executable, "-I", "-S", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"},
     )
 
 
@@ -548,6 +553,14 @@ def test_setup_cell_finds_a_checkout_and_says_what_to_do_without_one(course: Pat
     (package / "py.typed").unlink()
     done = run_alone(code, deep)
     assert "lthkit is not installed here" in done.stderr and "--no-deps FILE.whl" in done.stderr
+
+
+def test_setup_cell_gives_an_operator_one_thread_unless_told_otherwise(course: Path) -> None:
+    """Catches: a lesson whose own loops wait for a thread that a busy machine has put aside."""
+    code = setup_cell(course).partition("if importlib")[0]
+    for before, after in (("", "1"), ("os.environ['OMP_NUM_THREADS'] = '3'", "3")):
+        told = run_alone(f"import os\n{before}\n{code}\nprint(os.environ['OMP_NUM_THREADS'])", course)
+        assert told.stdout.strip() == after, told.stderr
 
 
 def test_setup_cell_installs_on_colab_without_touching_torch_or_numpy(course: Path) -> None:
