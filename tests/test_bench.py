@@ -13,9 +13,9 @@ import torch
 import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import main
-from lthkit.bench import children, machine, report, rows, steps, textbook, timing, whole
+from lthkit.bench import children, kept_only, machine, report, rows, steps, textbook, timing, whole
 from lthkit.storage import files
-from lthkit.training.choices import PLAIN
+from lthkit.training.choices import PLAIN, no_sparse
 from tests.conftest import small_conv, small_net
 
 CPU = torch.device("cpu")
@@ -419,6 +419,28 @@ def test_saving_is_timed_beside_not_saving(monkeypatch):
     assert folders[0] is None and folders[1] is not None and len(folders) == 2
 
 
+@pytest.mark.skipif(bool(no_sparse()), reason="no sparse training here")
+def test_a_ticket_of_kept_weights_is_timed_beside_the_same_one_dense(monkeypatch):
+    """Catches: two dense trainings, other tickets or other accuracies on the two sides, and memory that is not less."""
+    monkeypatch.setattr(kept_only, "_ROUNDS", 10)
+    result = list(kept_only.sparse(replace(TINY, ticket_steps=2)))
+    assert [r.name for r in result] == [kept_only.DENSE, kept_only.KEPT] * 10
+    for dense, kept in zip(result[::2], result[1::2], strict=True):
+        assert dense.case == kept.case and kept.ratio and kept.ratio_to == kept_only.DENSE
+        assert not dense.choice.sparse and kept.choice.sparse and dense.threads == kept.threads == 1
+        assert kept.agrees in (None, True)
+    for dense, kept in zip(result[:16:2], result[1:16:2], strict=True):
+        assert "no layer is sparse" in dense.notes and "fc1.weight" in kept.notes[0]
+        assert float(kept.notes[1].split()[0]) < float(dense.notes[1].split()[0])
+
+
+def test_where_there_is_no_sparse_training_it_is_not_measured(monkeypatch):
+    """Catches: a crash, or a time of something else under this name."""
+    monkeypatch.setattr(kept_only, "no_sparse", lambda device: "this build of torch has no MKL")
+    (row,) = kept_only.sparse(TINY)
+    assert row.time is None and row.notes == ("not measured: this build of torch has no MKL",)
+
+
 # works in child processes
 
 
@@ -529,7 +551,7 @@ def test_disagreement_is_exit_code_1(monkeypatch, capsys):
     ("arguments", "fragment"),
     [
         (["lenet", "lennet"], "'lennet'"),
-        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, saving"),
+        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving"),
         (["--device", "tpu"], "auto, cuda, mps, cpu"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lthkit.bench import children, machine, steps, whole
+from lthkit.bench import children, kept_only, machine, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
@@ -28,6 +28,7 @@ WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "selection": ("an exact global mask from up to 10^8 scores, with peak memory", children.selection),
     "imports": ("from a fresh process to the first update", children.imports),
     "mask": ("a step with a mask beside one without", steps.mask_cost),
+    "sparse": ("a ticket trained with its kept weights only beside dense under its mask", kept_only.sparse),
     "saving": ("a search that can go on after a stop beside one that cannot", whole.saving),
 }
 

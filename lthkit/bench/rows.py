@@ -30,7 +30,8 @@ class Settings:
     short, long: repetitions of blocks that take tenths of a second, and seconds. block: seconds of a textbook block.
     images, held_out: size of the data made in CIFAR's shape. epoch: LeNet's training images in `imp` and `replicates`.
     trainings: of `imp`. seeds: of `replicates`. pairs: of blocks in `mask`. starts: processes started in `imports`.
-    scores: sizes in `selection`. saved_steps: length of a training in `saving`.
+    scores: sizes in `selection`. saved_steps: length of a training in `saving`; ticket_steps:
+    in `sparse`.
     """
 
     device: torch.device
@@ -48,6 +49,7 @@ class Settings:
     starts: int = _full(3, quick=1)
     scores: tuple[int, ...] = _full((10**6, 10**7, 10**8), quick=(10**6, 10**7))
     saved_steps: int = _full(2000, quick=300)
+    ticket_steps: int = _full(400, quick=50)
 
     def quick(self) -> Settings:
         """Enough to see that everything works, and roughly how fast."""

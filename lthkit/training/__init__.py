@@ -13,6 +13,7 @@ from lthkit.training.choices import (
     Choice,
     choose,
     cores,
+    no_sparse,
 )
 from lthkit.training.engine import (
     optimizer_for,
@@ -71,6 +72,7 @@ __all__ = [
     "each",
     "evaluate",
     "learning_rate",
+    "no_sparse",
     "optimizer_for",
     "train",
     "train_together",
