@@ -251,6 +251,34 @@ def test_a_fully_connected_network_has_one_thread_on_any_number_of_cores(monkeyp
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        PLAIN,
+        Choice(threads=1, written_out=True),
+        Choice(threads=2, written_out=True),
+        Choice(threads=1, channels_last=True),
+        Choice(threads=2, channels_last=True),
+        Choice(threads=1, sparse=True),
+        Choice(threads=2, sparse=True),
+    ],
+    ids=lambda choice: ", ".join(f"{k}={v}" for k, v in vars(choice).items() if v),
+)
+def test_equal_seeds_give_equal_bits_whatever_the_choice(choice, tiny, monkeypatch):
+    """Catches: a way of executing that leaves something behind, or sums in an order that chance decides."""
+    if choice.sparse and choices.no_sparse():
+        pytest.skip(choices.no_sparse())
+    monkeypatch.setattr(choices, "SPARSE_BELOW", {choices.here(): ((0, 2.0),)})
+    for net in (small_net, small_conv):
+        states = []
+        for _ in range(2):
+            model = net(seed=0)
+            mask = lth.prune_to(lth.Mask.ones(model), lth.random(model, seed=0), 0.3)
+            result = lth.train(model, tiny, mask=mask, recipe=ADAM, choice=choice)
+            states.append([*model.state_dict().values(), torch.tensor(result.history)])
+        assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 class TestOnCuda:
     """On a GPU recording must succeed: a silent fallback would be a defect."""
