@@ -1031,7 +1031,8 @@ QUESTIONS = (
                 "That would be so if whole units were removed. Here each unit keeps about 16 of its 784 weights.",
             ),
         ),
-    ),    Question(
+    ),
+    Question(
         "11.Q5",
         "The products of a training step take 60 % of its time. A sparse form makes them 12 times as fast and changes "
         "nothing else. How many times as fast is the step?",
