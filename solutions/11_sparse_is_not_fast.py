@@ -804,7 +804,8 @@ for s in [] if why_no_csr else seeds:
 
 # %% [markdown]
 # A line for each product, all of the first layer, at the densities that our tickets have there. (In a training, the first
-# layer needs only two of the three, because nobody asks for a gradient of the images. The second layer needs all.) Where
+# layer needs only two of the three, because nobody asks for a gradient of the images. The second layer needs all.) The
+# line at 1 is the dense product. Where
 # do the lines cross 1? Which of the three products gains least?
 
 # %%
@@ -837,8 +838,8 @@ my_times_as_fast = None  # such as 3
 #
 # `lth.train` has both ways. `Choice(sparse=True)` trains with the products above, and with gradients and optimizer state
 # of the kept weights only. It does so in each layer where that was found to pay: a table by size and density says which
-# (`SPARSE_BELOW` in `lthkit/training/choices.py`). In all else the two ways are the same, one thread included. Each ticket
-# of every seed is trained in both ways, in turns.
+# (`SPARSE_BELOW` in `lthkit/training/choices.py`). In all else the two ways are the same, one thread included. The tickets of
+# every seed, from a quarter of the weights on, are trained in both ways, in turns.
 
 # %%
 from dataclasses import replace
@@ -899,8 +900,8 @@ for density in dict.fromkeys(row["density"] for row in trainings):
 # Read the first line as a test of the measurement. There no layer is sparse enough for the table, so both ways are the
 # same program: the ratio should be near 1 and the difference 0. From the next line on, the numbers are added up in another
 # order. Most differences of the final weights are then near 1e-7, but a single weight may differ by far more. We looked at
-# two such weights: their gradient was only rounding, about 1e-9. Adam divides a gradient by its own size, so it makes a
-# whole step even of that. Compare the accuracies of a line: the training is the same one, and it costs less. Your
+# two such weights: in the first step their gradient was below 1e-8, which is rounding. Adam divides a gradient by its own
+# size, so it makes a visible step even of that. Compare the accuracies of a line: the training is the same one, and it costs less. Your
 # prediction beside the last line:
 
 # %%
@@ -983,9 +984,8 @@ else:
     alone += time_products(ticket.mask["fc2.weight"], 60)
     dense_alone, sparse_alone = (1e6 * sum(row[key] for row in alone) for key in ("dense_seconds", "seconds"))
     print(f"the products of fc1 and fc2 alone: {dense_alone:.0f} dense, {sparse_alone:.0f} sparse")
-    print(
-        f"if the sparse ones took no time at all: {sparse_step / (sparse_step - sparse_alone):.2f} times as fast"
-    )
+    faster_still = sparse_step / (sparse_step - sparse_alone)
+    print(f"if the sparse ones took no time at all: a step {faster_still:.2f} times as fast as now")
 
 # %% [markdown]
 # Compare the last line with 1: not much is left to win in the products. The gain of the step comes from two places, the
@@ -994,9 +994,12 @@ else:
 # kept. (The products alone were timed again and again on the same numbers, which then lie close to the processor. Inside
 # a step they may take longer.)
 #
+# Multiply a step by the number of steps, and compare with the seconds of a training above. What is missing is the
+# evaluations, and they shrink less than a step does. So a whole training gains less than its steps.
+#
 # ### Where it is still not fast: batch 1
 #
-# The same three products with a single image, for the tickets of seed 0. Compare with the picture above: where is 1
+# The same three products with a single image, for the tickets of seed 0. (1 is the time of the dense product.) Compare with the picture above: where is 1
 # crossed now, and how much does the sparsest ticket gain? Then the steps taken apart, and whole trainings. From which part
 # of the step does their gain come?
 
@@ -1033,7 +1036,7 @@ if speedups_at_one:
 # `W` can be in CSR. But the patches have to be written first, nine times as many numbers as the images have. This part
 # does not know about the mask.
 #
-# We take 16 channels to 32, filters of 3 × 3, images of 16 × 16, batch 60, and random masks. The patches are written in
+# We take a convolution from 16 channels to 32, filters of 3 × 3, images of 16 × 16, batch 60, and random masks. The patches are written in
 # two ways: by `torch.nn.functional.unfold`, and by a copy of our own. All times are divided by that of torch's `conv2d`.
 
 
@@ -1087,8 +1090,8 @@ if why_no_csr:
 # again, and the weak competitor too: a slow copy would have "shown" that convolutions never pay. We timed the forward
 # product only, and `lthkit` trains convolutions dense.
 #
-# There are ways round the patches: a direct sparse convolution (Park et al. 2017), or filters of 1 × 1, which have none;
-# with these, Elsen et al. (2020) report sparse networks 1.3 to 2.4 times as fast as their dense equivalents on a phone.
+# There are ways round the patches: a program that multiplies without writing them (Park et al. 2017), or filters of 1 × 1,
+# which have no patches (Elsen et al. 2020). The table further below has what they report. Both wrote their own programs.
 #
 # ### What it took, and what this does not show
 #
@@ -1107,6 +1110,8 @@ if why_no_csr:
 # |---|---|---|
 # | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | pytorch pull request 51647, comment of 19 February 2021 |
 # | the same on a GPU | slower at 50 % (21.4 ms against 2.24), faster from 90 % on | same |
+# | convolutions of AlexNet without writing patches, three Intel processors | 3.1 to 7.3 times as fast as dense ones | Park et al. 2017, abstract |
+# | whole mobile networks, sparse convolutions, one phone (Snapdragon 835) | 1.3 to 2.4 times as fast as dense ones | Elsen et al. 2020, abstract |
 # | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | PyTorch tutorial on semi-structured sparsity |
 # | 2:4, BERT on question answering | 1.3 times as fast; F1 from 86.92 to 86.48 | same |
 # | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | pytorch issue 111339 |
