@@ -452,6 +452,7 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "over the weights": lambda: product.sum(0),
         "one number": lambda: product.sum(),
         "every pair": lambda: left @ right.T,
+        "stack": lambda: torch.stack([a @ b for a, b in zip(left, right, strict=True)]),
         "sums apart": lambda: left.sum(1) * right.sum(1),
         "mean": lambda: product.sum(1) / n,
         "first image": lambda: product[:, 0],
@@ -924,6 +925,7 @@ EXERCISES = (
                 "one number": "Everything is added up to one number; each kept weight has a gradient of its own.",
                 "every pair": "Here every chosen row of delta meets every chosen row of inputs. Each kept weight needs one "
                 "pair of rows, so multiply them entry by entry.",
+                "stack": "If nothing is kept, torch.stack has nothing to stack and stops. Then the answer is an empty tensor.",
                 "sums apart": "You add up over the images first and multiply then. Multiply image by image, then add up.",
                 "mean": "You take the mean over the images. The loss is a mean already and delta has its 1/n, so add up.",
                 "first image": "Only the first image is used; add up over all of them.",
