@@ -1,4 +1,5 @@
-"""Exercises of lesson 11, sparse is not fast: bytes of a ticket, CSR, break-even, dead units, a constant moved on."""
+"""Exercises of lesson 11, sparse is not fast: bytes of a ticket, CSR, break-even, dead units, a constant moved on, and the
+gradient of the kept weights alone."""
 
 from __future__ import annotations
 
@@ -92,6 +93,20 @@ def folded_bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: 
     """
     empty = ~incoming.any(dim=1)
     return next_bias + next_weight[:, empty] @ torch.relu(bias[empty])
+
+
+def kept_gradient(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tensor:
+    """The gradient of a layer's weights at the kept places, without the product of all of delta with all inputs.
+
+    Args:
+        delta: [units, images], the gradient of the loss by the layer's outputs. inputs: [inputs, images].
+        kept: bool [units, inputs].
+
+    Returns:
+        [number of kept weights], row by row: the entries of delta @ inputs.T where `kept` is True.
+    """
+    units, columns = kept.nonzero(as_tuple=True)
+    return (delta[units] * inputs[columns]).sum(dim=1)
 
 
 # Other right answers, and mistakes that people make
@@ -403,6 +418,51 @@ def _bias_in_place(
     else:
         next_weight[:, incoming.any(1)] = 0
     return new
+
+
+def _gradient_unit_by_unit(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tensor:
+    return torch.cat([inputs[kept[unit]] @ delta[unit] for unit in range(len(kept))])
+
+
+def _gradient_place_by_place(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tensor:
+    places = kept.nonzero().tolist()
+    return torch.tensor([float(delta[unit] @ inputs[column]) for unit, column in places])
+
+
+def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> Tensor:
+    """The gradient with one thing wrong: in the places, in the product, in the sum over the images, or in the end."""
+    places = {
+        "removed": ~kept,
+        "all": torch.ones_like(kept),
+        "first of unit": kept & (kept.cumsum(1) == 1),
+    }
+    units, columns = places.get(mistake, kept).nonzero(as_tuple=True)
+    if mistake == "exchanged":
+        units, columns = columns, units
+    if mistake == "by column":
+        columns, units = kept.T.nonzero(as_tuple=True)
+    left, right = delta[units], inputs[columns]
+    right = (right > 0).to(right) if mistake == "inputs on or off" else right
+    product, n = left * right, delta.shape[1]
+    whole = delta @ inputs.T
+    wrong = {
+        "matrix": lambda: whole * kept,
+        "not zero": lambda: (whole * kept)[(whole * kept) != 0],
+        "no sum": lambda: product,
+        "over the weights": lambda: product.sum(0),
+        "one number": lambda: product.sum(),
+        "every pair": lambda: left @ right.T,
+        "stack": lambda: torch.stack([a @ b for a, b in zip(left, right, strict=True)]),
+        "sums apart": lambda: left.sum(1) * right.sum(1),
+        "mean": lambda: product.sum(1) / n,
+        "first image": lambda: product[:, 0],
+        "last image": lambda: product[:, -1],
+        "absolute": lambda: product.sum(1).abs(),
+        "step": lambda: -product.sum(1),
+        "delta only": lambda: left.sum(1),
+        "inputs only": lambda: right.sum(1),
+    }
+    return wrong.get(mistake, lambda: product.sum(1))()
 
 
 def _normal(*shape: int, seed: int) -> Tensor:
@@ -803,6 +863,84 @@ EXERCISES = (
         minutes=10,
         fresh=True,
     ),
+    Exercise(
+        id="11.6",
+        reference=kept_gradient,
+        cases=(
+            Case(
+                (torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [5.0]]), _bits([1, 0], [1, 1])),
+                "Two units, two inputs, one image; three weights are kept.",
+            ),
+            Case(
+                (torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), _bits([1])),
+                "One weight and two images.",
+            ),
+            Case(
+                (
+                    torch.tensor([[1.0, -1.0], [0.0, 0.0], [2.0, 0.5]]),
+                    torch.tensor([[1.0, 0.0], [-2.0, 3.0]]),
+                    _bits([0, 1], [1, 1], [1, 0]),
+                ),
+                "A unit whose delta is 0 for every image; its weights are kept all the same.",
+            ),
+            Case(
+                (_normal(2, 3, seed=8), _normal(4, 3, seed=9), torch.zeros(2, 4).bool()),
+                "Nothing is kept.",
+            ),
+            Case(
+                (
+                    _normal(4, 5, seed=10),
+                    _normal(3, 5, seed=11),
+                    _bits([0, 1, 0], [1, 0, 1], [0, 0, 0], [1, 0, 1]),
+                ),
+                "The mask of the layer at the beginning of the lesson, and five images.",
+            ),
+            Case(
+                (_normal(20, 6, seed=12), _normal(30, 6, seed=13), _normal(20, 30, seed=14) > 1.5),
+                "A larger layer, about one weight in fifteen kept.",
+            ),
+        ),
+        hints=(
+            "A kept weight joins one input with one unit. Its gradient needs one row of delta and one row of inputs.",
+            "Multiply the two rows image by image, and add up over the images. kept.nonzero(as_tuple=True) gives the unit "
+            "and the input of every kept weight, row by row.",
+            "units, columns = kept.nonzero(as_tuple=True), then return (delta[units] * inputs[columns]).sum(dim=1).",
+        ),
+        misconceptions=variants(
+            _gradient,
+            {
+                "removed": "These are the gradients of the removed weights; True means kept.",
+                "all": "These are the gradients of all weights; only those of the kept ones are asked for.",
+                "first of unit": "Each unit has only its first kept weight here; it may have several.",
+                "exchanged": "Units and inputs have changed places: the first index of a kept weight belongs to delta, the "
+                "second to inputs.",
+                "by column": "Your values come column by column; they go row by row, as the kept weights do in CSR.",
+                "inputs on or off": "Your inputs have become 0 or 1. The gradient needs the inputs themselves.",
+                "matrix": "This is a whole matrix with zeros in it. Only the values at the kept places are asked for, one "
+                "after another.",
+                "not zero": "A kept weight is missing where its gradient happens to be 0. What counts is the mask.",
+                "no sum": "There is a number for each image here. The gradient of a weight adds them up over the images.",
+                "over the weights": "You add up over the weights, and a number for each image is left. Add up over the "
+                "images: dim=1.",
+                "one number": "Everything is added up to one number; each kept weight has a gradient of its own.",
+                "every pair": "Here every chosen row of delta meets every chosen row of inputs. Each kept weight needs one "
+                "pair of rows, so multiply them entry by entry.",
+                "stack": "If nothing is kept, torch.stack has nothing to stack and stops. Then the answer is an empty tensor.",
+                "sums apart": "You add up over the images first and multiply then. Multiply image by image, then add up.",
+                "mean": "You take the mean over the images. The loss is a mean already and delta has its 1/n, so add up.",
+                "first image": "Only the first image is used; add up over all of them.",
+                "last image": "Only the last image is used; add up over all of them.",
+                "absolute": "Your gradients have lost their signs; they say whether a weight should fall or rise.",
+                "step": "The sign is turned round, as for the step down. The gradient itself is asked for.",
+                "delta only": "The inputs are missing: the gradient of a weight is delta times the input that it multiplies.",
+                "inputs only": "delta is missing: it says how the loss changes with the output of the unit.",
+            },
+        ),
+        alternatives=(_gradient_unit_by_unit, _gradient_place_by_place),
+        difficulty="medium",
+        lines=2,
+        minutes=10,
+    ),
 )
 
 QUESTIONS = (
@@ -893,6 +1031,29 @@ QUESTIONS = (
                 "About 98 % of them.",
                 False,
                 "That would be so if whole units were removed. Here each unit keeps about 16 of its 784 weights.",
+            ),
+        ),
+    ),
+    Question(
+        "11.Q5",
+        "The products of a training step take 60 % of its time. A sparse form makes them 12 times as fast and changes "
+        "nothing else. How many times as fast is the step?",
+        (
+            Option(
+                "12 times.",
+                False,
+                "That would be so if the step were nothing but products. The other 40 % take as long as before.",
+            ),
+            Option(
+                "About 7 times, which is 60 % of 12.",
+                False,
+                "Add times, not factors. The 40 % that stay are 8 times as long as what the products take now.",
+            ),
+            Option(
+                "About 2.2 times.",
+                True,
+                "0.60 / 12 + 0.40 = 0.45 of the time before, and 1 / 0.45 is about 2.2. Even products that took no time at "
+                "all would give 1 / 0.40 = 2.5.",
             ),
         ),
     ),
