@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -199,6 +201,30 @@ def test_textbook_resident_textbook_and_lthkit_are_the_same_training(tiny, optim
             torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
 
 
+def test_a_loader_at_rest_reads_nothing_ahead_and_loses_nothing(tiny):
+    """Catches: workers that go on in the next turn, a batch lost or given twice between turns, workers without end."""
+    pytest.importorskip("torchvision")
+    before, taken, got = set(active_children()), [], []
+    orders = list(torch.arange(240).view(24, 10).flip(0))
+
+    def rows():
+        for order in orders:
+            taken.append(order)
+            yield order.tolist()
+
+    loader = textbook.TurnLoader(tiny, batch_size=10, augment=False, order=rows())
+    for updates in (1, 4, 2):
+        got += [labels for _, labels in islice(loader, updates)]
+        loader.rest()
+        assert len(taken) == len(got) + len(loader._kept), "something is still being loaded"
+        assert len(loader._kept) <= 2 * steps._PREFETCHED, "it went on to the end"
+    assert len(set(active_children()) - before) == textbook.WORKERS
+    for labels, order in zip(got, orders, strict=False):
+        assert torch.equal(labels, tiny.train.labels[order])
+    loader.close()
+    assert set(active_children()) <= before
+
+
 def test_the_data_set_can_be_sent_to_a_worker(tiny):
     """Catches: a class inside a function, which Windows and macOS cannot pickle; channels in the wrong place."""
     data = steps.cifar_shaped(images=4, held_out=4)
@@ -356,6 +382,38 @@ def test_a_work_from_end_to_end(tiny, tmp_path, monkeypatch):
         plots.speed(again["rows"], stamp=bench.stamp(again)), tmp_path / "c", alt=bench.describe(again)
     )
     assert png.stat().st_size > 0 and "lthkit" in svg.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_textbooks_workers_rest_in_the_turns_of_others(tiny, monkeypatch, fails):
+    """Catches: workers that take time from the next variant, in its turn or its warm-up, or are left after an error."""
+    pytest.importorskip("torchvision")
+    loaders, awake, before = [], [], set(active_children())
+
+    class Watched(textbook.TurnLoader):
+        def __init__(self, *given, **named):
+            loaders.append(self)
+            super().__init__(*given, **named)
+
+    def watched(make_steps):
+        def made(*given, **named):
+            do = make_steps(*given, **named)
+            if isinstance(named.get("batches"), chain):  # the textbook itself
+                return do
+            return lambda n: (awake.append(loaders[0]._order.awake), do(n))
+
+        return made
+
+    for name in ("our_steps", "textbook_steps"):
+        monkeypatch.setattr(steps, name, watched(getattr(steps, name)))
+    monkeypatch.setattr(steps, "TurnLoader", Watched)
+    if fails:
+        monkeypatch.setattr(steps, "interleaved", lambda *given, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        recipe = lth.Recipe(steps=10**6, batch_size=30)
+        steps._compare("lenet", "tiny", lambda **_: small_net(seed=0), tiny, recipe, ("float32",), TINY, 2)
+    assert len(loaders) == 1 and len(awake) >= 6 and not any(awake)
+    assert set(active_children()) <= before
 
 
 def test_without_torchvision_the_rest_runs(tiny, monkeypatch):

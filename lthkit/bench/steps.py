@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from lthkit.bench import machine
 from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement, with_cost
 from lthkit.bench.textbook import (
+    TurnLoader,
     resident_batches,
     rows_of_updates,
-    textbook_loader,
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Work, interleaved, operator_threads
+from lthkit.bench.timing import Timing, Work, interleaved, operator_threads
 from lthkit.data.datasets import Dataset, Split, load_data
 from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100, resnet_20, smallcnn
@@ -182,31 +182,21 @@ def _compare(
 ) -> list[Row]:
     """Every variant does the same number of updates on the same batches from the same initialisation, taking turns.
 
-    The textbook's worker processes go on from block to block, so starting them is not in its times. A block begins
-    and ends with as many loaded batches in hand: with none where loading is the bottleneck (updates before the clock
-    starts use up the store), else with a full store. After a block it gets time to fill the store, or its workers
-    would take that time from the next variant.
+    The textbook's worker processes stay from block to block, so starting them is not in its times. They rest in the
+    turns of the others (`TurnLoader`), and keep the batches that they had begun. A block begins and ends with about as
+    many loaded batches in hand: with none where loading is the bottleneck (updates before the clock starts use them up),
+    else with a full store.
     """
     device, model = settings.device, _model(model_fn, data)
     mask, choice = random_mask(model), choose(model, settings.device)
     row = Row(work, case, "", "ms per step", threads=torch.get_num_threads())
     variants = _Variants(row, partial(_model, model_fn, data), data, recipe, mask)
-    variants.add_textbooks(settings)
-    variants.add_ours(choice, precisions)
-    wait = machine.synchroniser(device)
-    slow, fast = _seconds_of_textbooks(variants.works, wait)
-    block = max(3, min(60, math.ceil(settings.block / slow)))
-    before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
-    timings = interleaved(
-        {name: partial(do, block) for name, do in variants.works.items()},
-        repetitions=repetitions,
-        warmups=0,
-        per=block,
-        before={name: partial(do, before) for name, do in variants.works.items()},
-        after={TEXTBOOK: partial(sleep, min(0.5, _PREFETCHED * slow))} if settings.textbook else None,
-        synchronise=wait,
-    )
-    updates = 2 * _WARM + repetitions * (before + block)
+    try:
+        variants.add_textbooks(settings)
+        variants.add_ours(choice, precisions)
+        timings, updates = variants.time(settings, repetitions)
+    finally:
+        variants.end()
     flops = machine.step_flops(model, *next(resident_batches(data, recipe=recipe, seed=SEED)))
     result = []
     for timing in timings:
@@ -238,13 +228,14 @@ class _Variants:
         self.works: dict[str, Steps] = {}
         self.rows: dict[str, Row] = {}
         self.absent: list[Row] = []
+        self.loader: TurnLoader | None = None
 
     def add_textbooks(self, settings: Settings) -> None:
         """The textbook, if it can run here, and the textbook without its loader."""
         steps = partial(textbook_steps, recipe=self.recipe, mask=self.mask, device=settings.device)
         if settings.textbook:
-            batches, note = self._loaded()
-            self._add(TEXTBOOK, partial(steps, batches=batches), notes=(note,))
+            self.loader, first, note = self._loaded()
+            self._add(TEXTBOOK, partial(steps, batches=chain([first], self.loader)), notes=(note,))
         else:
             self.absent.append(replace(self.row, name=TEXTBOOK, notes=(NO_TORCHVISION,)))
         resident = resident_batches(self.data, recipe=self.recipe, seed=SEED)
@@ -265,36 +256,56 @@ class _Variants:
             this = replace(self.recipe, precision=precision)
             self._add(name, partial(steps, recipe=this, choice=choice), precision=precision, choice=choice)
 
+    def time(self, settings: Settings, repetitions: int) -> tuple[list[Timing], int]:
+        """What everyone's blocks took in turns, and how many updates each variant has done then."""
+        wait = machine.synchroniser(settings.device)
+        slow, fast = self._warm_up(wait)
+        block = max(3, min(60, math.ceil(settings.block / slow)))
+        before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
+        timings = interleaved(
+            {name: partial(do, block) for name, do in self.works.items()},
+            repetitions=repetitions,
+            warmups=0,
+            per=block,
+            before={name: partial(do, before) for name, do in self.works.items()},
+            after={TEXTBOOK: self.loader.rest} if self.loader else None,
+            synchronise=wait,
+        )
+        return timings, 2 * _WARM + repetitions * (before + block)
+
+    def end(self) -> None:
+        """No worker process is left, whatever happened."""
+        if self.loader:
+            self.loader.close()
+
+    def _warm_up(self, wait: Work) -> tuple[float, float]:
+        """Seconds of a textbook update once it has run before, the slower of the two, and without the loader."""
+        seconds = {}
+        for name, do in self.works.items():
+            do(_WARM)
+            wait()
+            begun = perf_counter()
+            do(_WARM)
+            wait()
+            seconds[name] = (perf_counter() - begun) / _WARM
+            if name == TEXTBOOK and self.loader:
+                self.loader.rest()
+        return max(seconds.get(TEXTBOOK, 0.0), seconds[RESIDENT]), seconds[RESIDENT]
+
     def _add(self, name: str, make: Callable[[nn.Module], Steps], **fields: Any) -> None:
         self.models[name] = self.make()
         self.works[name] = make(self.models[name])
         self.rows[name] = replace(self.row, name=name, **fields)
 
-    def _loaded(self) -> tuple[Iterable[tuple[Tensor, Tensor]], str]:
-        """The batches of the textbook's loader, whose workers are running, and how long they took to start."""
+    def _loaded(self) -> tuple[TurnLoader, tuple[Tensor, Tensor], str]:
+        """The textbook's loader, its first batch, and how long its workers took to start."""
         size = self.recipe.batch_size
         order = (t.tolist() for t in rows_of_updates(len(self.data.train), batch_size=size, seed=SEED))
-        loader = textbook_loader(self.data, batch_size=size, augment=self.recipe.augment, order=order)
+        loader = TurnLoader(self.data, batch_size=size, augment=self.recipe.augment, order=order)
         begun = perf_counter()
-        loaded = iter(loader)
-        first = next(loaded)
+        first = next(loader)
         note = f"starting its workers, to the first batch: {perf_counter() - begun:.2g} s, not in the time"
-        return chain([first], loaded), note
-
-
-def _seconds_of_textbooks(works: Mapping[str, Steps], wait: Work) -> tuple[float, float]:
-    """Warm everything up; seconds of a textbook update, the slower of the two, and without the loader."""
-    for do in works.values():
-        do(_WARM)
-    seconds = {}
-    for name in list(works)[:2]:
-        begun = perf_counter()
-        works[name](_WARM)
-        wait()
-        seconds[name] = (perf_counter() - begun) / _WARM
-    for name in list(works)[2:]:
-        works[name](_WARM)
-    return max(seconds.values()), seconds[RESIDENT]
+        return loader, first, note
 
 
 def _in_order(rows: list[Row], absent: list[Row]) -> list[Row]:
