@@ -16,6 +16,7 @@ import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import main
 from lthkit.bench import children, machine, report, rows, steps, textbook, timing, whole
+from lthkit.machine import load
 from lthkit.storage import files
 from lthkit.training.choices import PLAIN
 from tests.conftest import small_conv, small_net
@@ -334,6 +335,24 @@ def test_the_table_is_narrow_plain_text():
     assert one.ratio is None and two.ratio_to == "textbook" and two.floor_multiple is not None
 
 
+def test_a_benchmark_that_was_not_alone_says_so(monkeypatch):
+    """Catches: figures of a busy evening that nobody can tell from those of a quiet one; an alarm about a quiet one."""
+    ticks = iter([(0, 0, 0), (1000, 850, 150), (1000, 850, 150), (2000, 950, 250), (2000, 950, 250), None])
+    there = lambda: (t := next(ticks)) and load.Moment(2, *t)  # noqa: E731
+    monkeypatch.setattr(report, "moment", there)
+    for name in ("lenet", "imp", "mask"):
+        monkeypatch.setitem(report.WORKS, name, ("fake", fake))
+    told = bench.run(["lenet", "imp", "mask"], settings=TINY, say=lambda line: None)
+    assert told["others_use"] == {"lenet": 1.4, "imp": 0.0, "mask": None}
+    assert "not alone" in report.ending(told).lower() and "1.4 cores in lenet." in report.ending(told)
+    assert "1.4 cores in lenet" in bench.stamp(told) and "imp" not in bench.stamp(told)
+    alone = {**told, "others_use": {"lenet": 0.1, "imp": None}}
+    assert "programs" not in report.ending(alone) + bench.stamp(alone)
+    assert "programs" not in report.ending(document([row("lthkit", 0.8)])), (
+        "a record of before has no such line"
+    )
+
+
 # works, with next to no repetitions
 
 
@@ -489,6 +508,13 @@ def test_a_child_says_what_went_wrong():
         "import sys, json, time; a = b = c = 0.0; HEAVY = ('json', 'nothing')" + children._TELL
     )
     assert told["modules"] == ["json"]
+
+
+def test_the_child_that_imports_lthkit_runs():
+    """Catches: a name in the child's program that has moved, so that the row says "not measured" and nobody looks."""
+    head = f"DEVICE, HEAVY = 'cpu', {children.HEAVY!r}\n"
+    told = children.run_child(head + children._IMPORT + children._OURS + children._TELL)
+    assert set(told) == {"torch", "package", "step", "modules"} and told["modules"] == []
 
 
 def test_selection_is_measured_in_a_child_and_is_exact():

@@ -14,6 +14,7 @@ from lthkit.bench import children, machine, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
+from lthkit.machine.load import NOTICED, moment, others_between
 from lthkit.storage.records import environment
 from lthkit.training.choices import cores
 
@@ -74,10 +75,11 @@ def run(
         "rows": [],
         "peak_memory": {},
         "work_seconds": {},
+        "others_use": {},
     }
     say(machine_line(document["machine"]))
     for name in names:
-        work_begun = perf_counter()
+        work_begun, alone = perf_counter(), moment()
         if settings.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(settings.device)
         with tiny_numbers_flushed():  # training turns it on: on for everybody then
@@ -85,6 +87,7 @@ def run(
         document["rows"] += rows
         document["peak_memory"][name] = machine.peak_memory(settings.device)
         document["work_seconds"][name] = perf_counter() - work_begun
+        document["others_use"][name] = others_between(alone, moment())
         say(f"\n{name}: {WORKS[name][0]}\n{table(rows)}")
     compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
     document["agreement"] = all(compared) if compared else None
@@ -131,7 +134,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ending(document: Mapping[str, Any]) -> str:
-    """Whether the accuracies agree, time and memory."""
+    """Whether the accuracies agree, what other programs used meanwhile, time and memory."""
     wrong = [f"{r['work']}, {r['case']}, {r['name']}" for r in document["rows"] if r["agrees"] is False]
     lines = []
     if wrong:
@@ -141,10 +144,20 @@ def ending(document: Mapping[str, Any]) -> str:
         lines.append("All accuracies agree within 3 binomial standard errors.")
     else:
         lines.append("No accuracies were compared.")
+    if others := beside(document):
+        lines.append(textwrap.fill(f"Not alone, so times are longer than they would be: {others}.", WIDTH))
     used = [bytes_ for bytes_ in document["peak_memory"].values() if bytes_ is not None]
     memory = f"{max(used) / 2**20:,.0f} MiB" if used else "not measured"
     lines.append(f"{document['seconds']:.0f} s in all; peak memory of this process {memory}")
     return "\n".join(lines)
+
+
+def beside(document: Mapping[str, Any]) -> str:
+    """What other programs used while this was measured, on average over a work; "" if nothing that counts."""
+    told = {name: used for name, used in document.get("others_use", {}).items() if (used or 0) > NOTICED}
+    if not told:
+        return ""
+    return f"other programs used {', '.join(f'{used:.1f} cores in {name}' for name, used in told.items())}"
 
 
 def describe(document: Mapping[str, Any]) -> str:
@@ -167,16 +180,17 @@ def has_ratios(document: Mapping[str, Any]) -> bool:
 
 
 def stamp(document: Mapping[str, Any]) -> str:
-    """Small print of the chart: processor, threads, versions, repetitions."""
+    """Small print of the chart: processor, threads, versions, repetitions, and what else went on."""
     limits, environment_ = document["machine"], document["machine"]["environment"]
     turns = sorted({row["ratio"]["n"] for row in document["rows"] if row["ratio"]})
     what = (
         f"{turns[0]} to {turns[-1]} turns" if len(turns) > 1 else f"{turns[0]} turns" if turns else "no turns"
     )
+    others = f"; {alone}" if (alone := beside(document)) else ""
     machine_ = environment_["gpu"] if document["device"].startswith("cuda") else environment_["processor"]
     return (
         f"{machine_}, {limits['threads']} threads, torch {environment_['torch']}, lthkit {environment_['lthkit']}, "
-        f"medians and quartiles of {what}{', quick' if document['quick'] else ''}"
+        f"medians and quartiles of {what}{', quick' if document['quick'] else ''}{others}"
     )
 
 
