@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
-from contextlib import nullcontext
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from multiprocessing import active_children
 
@@ -15,7 +20,7 @@ import torch
 import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import main
-from lthkit.bench import children, machine, report, rows, steps, textbook, timing, whole
+from lthkit.bench import busy, children, machine, report, rows, steps, textbook, timing, whole
 from lthkit.machine import load
 from lthkit.storage import files
 from lthkit.training.choices import PLAIN
@@ -23,7 +28,7 @@ from tests.conftest import small_conv, small_net
 
 CPU = torch.device("cpu")
 TINY = replace(
-    rows.Settings(CPU).quick(), short=2, long=1, block=0.001, seeds=2, pairs=2, trainings=2, epoch=240
+    rows.Settings(CPU).quick(), short=2, long=1, block=0.001, seeds=2, pairs=3, trainings=2, epoch=240
 )
 
 
@@ -85,6 +90,14 @@ def test_only_the_call_itself_is_timed_and_divided_by_its_units():
     )
     assert [t.time.median for t in timings] == [2.0, 0.5]
     assert timings[1].ratio.median == 4.0 and timings[0].ratio.median == 1.0
+
+
+def test_a_call_may_say_how_much_it_did():
+    """Catches: a block that was cut short by a busy machine, taken for a whole one."""
+    clock, did = Clock(), iter([2, 5, 1, 1])
+    works = {name: lambda: (clock.move(10.0), next(did))[1] for name in "ab"}
+    timings = bench.interleaved(works, repetitions=2, warmups=0, per=None, clock=clock)
+    assert timings[0].seconds == (5.0, 10.0) and timings[1].seconds == (2.0, 10.0)
 
 
 def test_the_device_is_waited_for_before_the_clock_is_read():
@@ -478,7 +491,7 @@ def test_the_mask_is_timed_in_pairs():
     assert [r.name for r in result] == ["no mask", "mask"] * 4 and {r.threads for r in result} == {1}
     for r in result[1::2]:
         assert r.cost and r.ratio and r.cost.n == TINY.pairs and r.ratio_to == "no mask"
-        assert r.cost.low <= 1 / r.ratio.median <= r.cost.high * 1.0001
+        assert r.cost.median == pytest.approx(1 / r.ratio.median)
 
 
 def test_saving_is_timed_beside_not_saving(monkeypatch):
@@ -496,7 +509,97 @@ def test_saving_is_timed_beside_not_saving(monkeypatch):
     assert folders[0] is None and folders[1] is not None and len(folders) == 2
 
 
+def test_steps_are_timed_beside_busy_processes(tiny, monkeypatch):
+    """Catches: "quiet" with processes that spin, forced threads that are not in force, a cost upside down."""
+    spinning, seen = [0], []
+
+    @contextmanager
+    def spinners(count):
+        assert count == 2
+        yield spinning.append
+
+    def updater(model, data, *, choice, **others):
+        return lambda step: seen.append((choice.threads, torch.get_num_threads(), spinning[-1]))
+
+    recipe = lth.Recipe(steps=10**6, batch_size=30)
+    make = lambda *, seed, **_: small_net(seed=seed)  # noqa: E731
+    monkeypatch.setattr(busy, "lenet_300_100", make)
+    monkeypatch.setattr(busy, "_trainings", lambda settings: {"tiny": (make, tiny, recipe, settings.short)})
+    monkeypatch.setattr(busy, "spinners", spinners)
+    monkeypatch.setattr(steps, "updater", updater)
+    clock = lambda: sum(1.0 + beside for _, _, beside in seen)  # noqa: E731
+    monkeypatch.setattr(busy, "interleaved", partial(bench.interleaved, clock=clock))
+    result = list(busy.busy(replace(TINY, beside=0.0)))
+    assert [r.name for r in result] == list(busy.LOADS) * 4 and len({r.case for r in result}) == 4
+    assert [r.threads for r in result[3::3]] == [1, 2, 1] and result[-1].workers == 2
+    for r in result:
+        times = 1.0 + busy.LOADS[r.name]
+        assert r.time.median == 1e3 * times and (r.cost.median == times if r.cost else times == 1)
+    assert all(wanted == threads for wanted, threads, _ in seen) and {t for t, _, _ in seen} >= {1, 2}
+    assert spinning == [0] + [0, 1, 2, 1, 2, 0, 0] * 4  # two turns, and at rest before the next case
+
+
+def test_a_block_ends_when_its_time_is_up(monkeypatch):
+    """Catches: a number of steps fixed in quiet, which takes minutes where a step is fifty times slower."""
+    clock, chunks = Clock(), []
+    monkeypatch.setattr(busy, "perf_counter", clock)
+
+    def do(n, *, each):
+        chunks.append(n)
+        clock.move(n * each)
+
+    assert busy._a_while(partial(do, each=0.3), 0.25) == 1 and chunks == [1]
+    chunks.clear()
+    assert busy._a_while(partial(do, each=0.01), 0.25) == sum(chunks) and 25 <= sum(chunks) <= 30
+
+
 # works in child processes
+
+
+def ticks_of(pid: int) -> int:
+    return next(ticks for number, _, ticks in load._processes(load.PROC) if number == pid)
+
+
+def children_here() -> list[int]:
+    return [pid for pid, parent, _ in load._processes(load.PROC) if parent == os.getpid()]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_busy_process_spins_only_while_it_is_told_to():
+    """Catches: "beside a busy process" that sleeps, and "quiet" beside one that goes on."""
+    before = set(children_here())
+    with busy.spinners(2) as spin:
+        first, second = sorted(set(children_here()) - before)
+        spin(1)
+        for _ in range(1000):  # until it has worked, on a busy machine too
+            if max(ticks_of(first), ticks_of(second)) >= 20:
+                break
+            time.sleep(0.01)
+        assert max(ticks_of(first), ticks_of(second)) >= 20 > min(ticks_of(first), ticks_of(second))
+        spin(0)
+        used = ticks_of(first) + ticks_of(second)
+        time.sleep(0.2)
+        assert ticks_of(first) + ticks_of(second) <= used + 2
+    assert set(children_here()) <= before
+
+
+def test_a_busy_process_ends_with_its_parent_and_after_an_error(monkeypatch):
+    """Catches: a process that keeps a student's core busy for ever after the benchmark was killed."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", busy._SPIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdin.write(b"1")
+    child.stdin.flush()
+    assert child.stdout.read(1) == b"1"
+    child.stdin.close()  # as the system does for a process that was killed
+    assert child.wait(timeout=120) == 0
+    child.stdout.close()
+    popen, started = subprocess.Popen, []
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    with pytest.raises(KeyError), busy.spinners(1) as spin:
+        spin(1)
+        raise KeyError
+    assert started[0].returncode is not None
 
 
 def test_a_child_says_what_went_wrong():

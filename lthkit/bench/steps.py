@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -74,7 +75,7 @@ def resnet(settings: Settings) -> Iterator[Row]:
 def mask_cost(settings: Settings) -> Iterator[Row]:
     """A step with an 80 % mask beside one without, on one thread, in paired blocks."""
     data, device = load_data().to(settings.device), settings.device
-    choice, block = choose(lenet_300_100(seed=SEED), device), 20
+    choice, block = replace(choose(lenet_300_100(seed=SEED), device), threads=1), 20
     for optimizer, lr in (("sgd", 0.1), ("adam", 1.2e-3)):
         recipe = Recipe(steps=10**6, batch_size=60, optimizer=optimizer, lr=lr)
         for kind in ("lthkit", RESIDENT):
@@ -129,13 +130,14 @@ def random_mask(model: nn.Module, *, sparsity: float = SPARSITY) -> Mask:
 
 
 def our_steps(model: nn.Module, data: Dataset, *, recipe: Recipe, mask: Mask | None, choice: Choice) -> Steps:
-    """The function that does the next n updates as `lthkit` does them."""
+    """The function that does the next n updates as `lthkit` does them, on as many threads as `choice` says."""
     with execution(model, data, recipe):
         update = updater(model, data, recipe=recipe, masks=[mask], seeds=[SEED], choice=choice)
     numbers = iter(range(recipe.steps))
 
     def do(n: int) -> None:
-        with execution(model, data, recipe):
+        threads = nullcontext() if choice.threads is None else operator_threads(choice.threads)
+        with execution(model, data, recipe), threads:
             for step in islice(numbers, n):
                 update(step)
 
@@ -244,6 +246,7 @@ class _Variants:
     def add_ours(self, choice: Choice, precisions: Iterable[str]) -> None:
         """lthkit's plain path, and as `choice` says at each precision that the device has."""
         steps, device = partial(our_steps, data=self.data, mask=self.mask), self.data.device
+        threads = choice.threads or self.row.threads
         self._add("lthkit, plain path", partial(steps, recipe=self.recipe, choice=PLAIN), choice=PLAIN)
         for precision in precisions:
             name = "lthkit" if precision == "float32" else f"lthkit, {precision}"
@@ -254,7 +257,8 @@ class _Variants:
                 self.absent.append(replace(self.row, name=name, precision=precision, notes=(why,)))
                 continue
             this = replace(self.recipe, precision=precision)
-            self._add(name, partial(steps, recipe=this, choice=choice), precision=precision, choice=choice)
+            do = partial(steps, recipe=this, choice=choice)
+            self._add(name, do, precision=precision, choice=choice, threads=threads)
 
     def time(self, settings: Settings, repetitions: int) -> tuple[list[Timing], int]:
         """What everyone's blocks took in turns, and how many updates each variant has done then."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -77,7 +77,7 @@ def interleaved(
     *,
     repetitions: int = 5,
     warmups: int = 1,
-    per: int | Mapping[str, int] = 1,
+    per: int | Mapping[str, int] | None = 1,
     before: Mapping[str, Work] | None = None,
     after: Mapping[str, Work] | None = None,
     synchronise: Work | None = None,
@@ -89,7 +89,8 @@ def interleaved(
 
     Args:
         repetitions: turns that count. warmups: calls of each before the first turn, which do not count.
-        per: units of work in one call, such as the number of steps; one number, or one for each name.
+        per: units of work in one call, such as the number of steps; one number, or one for each name. None: each call
+            returns how many it did, as one does that stops after a while.
         before, after: by name, what to call around each timed call, outside the clock.
         synchronise: called before the clock is read; for a GPU, `torch.cuda.synchronize`.
 
@@ -103,11 +104,13 @@ def interleaved(
         before.get(name, _nothing)()
         settle()
         begun = clock()
-        callables[name]()
+        done = callables[name]()
         settle()
         elapsed = clock() - begun
         after.get(name, _nothing)()
-        return max(elapsed, 1e-9) / units[name]  # a coarse clock may not have moved
+        return max(elapsed, 1e-9) / (
+            cast(int, done) if per is None else units[name]
+        )  # a coarse clock may stand still
 
     names = list(callables)
     for _ in range(warmups):
@@ -127,7 +130,7 @@ def interleaved(
 
 def _units(
     callables: Mapping[str, Work],
-    per: int | Mapping[str, int],
+    per: int | Mapping[str, int] | None,
     *,
     repetitions: int,
     warmups: int,
@@ -139,6 +142,7 @@ def _units(
             f"{len(callables)} callables, repetitions={repetitions} and warmups={warmups} were given; expected at "
             "least one callable, one repetition or more, and no fewer than 0 warm-ups."
         )
+    per = 1 if per is None else per
     units = dict.fromkeys(callables, per) if isinstance(per, int) else dict(per)
     if odd := sorted((units.keys() | around) - callables.keys()):
         raise ValueError(f"{odd} are not among the callables {list(callables)}.")
