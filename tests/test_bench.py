@@ -20,7 +20,7 @@ import torch
 import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import main
-from lthkit.bench import busy, children, machine, report, rows, steps, textbook, timing, whole
+from lthkit.bench import busy, children, machine, products, report, rows, steps, textbook, timing, whole
 from lthkit.machine import load
 from lthkit.storage import files
 from lthkit.training.choices import PLAIN
@@ -551,6 +551,55 @@ def test_a_block_ends_when_its_time_is_up(monkeypatch):
     assert busy._a_while(partial(do, each=0.3), 0.25) == 1 and chunks == [1]
     chunks.clear()
     assert busy._a_while(partial(do, each=0.01), 0.25) == sum(chunks) and 25 <= sum(chunks) <= 30
+
+
+def test_products_alone_are_those_of_a_step_and_no_others():
+    """Catches: a layer or a gradient left out, or a product of other shapes, which makes a step look slow or fast."""
+    model = lth.models.lenet_300_100(seed=0)
+    images, labels = torch.rand(60, 1, 28, 28), torch.zeros(60, dtype=torch.int64)
+    done = {}
+    for backward in (False, True):
+        works = products._products(model, 60, backward=backward)
+        sizes = [(work(), work.args[0].shape, work.args[1].shape) for work in works.values()]
+        done[backward] = sum(2 * a[0] * a[1] * b[1] for _, a, b in sizes)
+    assert done[False] == machine.forward_flops(model, images)
+    not_needed = 2 * 60 * 784 * 300  # the gradient of the images
+    assert done[True] == machine.step_flops(model, images, labels) + not_needed
+
+
+def test_a_step_costs_its_time_over_the_sum_of_its_products(monkeypatch):
+    """Catches: the cost upside down, sums over turns instead of within one, one batch for the whole split."""
+
+    def timings(blocks, small, settings, *, per):
+        seconds = {name: (1.0, 2.0, 3.0) for name in small} | {name: (18.0, 9.0, 27.0) for name in blocks}
+        return {name: bench.Timing(name, mine, (1.0,) * 3) for name, mine in seconds.items()}
+
+    monkeypatch.setattr(products, "_in_turns", timings)
+    result = list(products.products(TINY))
+    alone, step = result[:2]
+    assert [r.name for r in result[2:5]] == ["gather and normalise", "mask the gradients", "optimizer"]
+    assert alone.time.median == 18e3 and step.ratio_to == alone.name  # nine of them: 9, 18, 27 s
+    assert (step.cost.median, step.cost.low, step.cost.high) == (1.0, 0.75, 1.5) and alone.cost is None
+    alone, evaluation = result[-2:]
+    assert (
+        alone.time.median == 12e3 and evaluation.cost.median == 1.5
+    )  # three, for each of two batches: 6, 12, 18 s
+
+
+def test_short_works_are_repeated_and_timed_one_by_one(monkeypatch):
+    """Catches: the time of a thousand products passed off as that of one, or of twenty steps as that of one."""
+    clock = Clock()
+    monkeypatch.setattr(products, "interleaved", partial(bench.interleaved, clock=clock))
+    works = {"step": lambda: clock.move(5.0)}, {"product": lambda: clock.move(0.125)}
+    timings = products._in_turns(*works, TINY, per=20)
+    assert timings["step"].time.median == 0.25 and timings["product"].time.median == 0.125
+
+
+def test_products_and_parts_run():
+    """Catches: a part that cannot be done alone, threads that are not given back."""
+    before, result = torch.get_num_threads(), list(products.products(TINY))
+    assert len(result) == 4 * 5 + 2 and all(r.time and r.time.n == TINY.pairs for r in result)
+    assert torch.get_num_threads() == before
 
 
 # works in child processes

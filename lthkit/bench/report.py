@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lthkit.bench import busy, children, machine, steps, whole
+from lthkit.bench import busy, children, machine, products, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
@@ -31,6 +31,7 @@ WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "mask": ("a step with a mask beside one without", steps.mask_cost),
     "saving": ("a search that can go on after a stop beside one that cannot", whole.saving),
     "busy": ("a step beside programs that keep the cores busy", busy.busy),
+    "products": ("a step beside its matrix products alone, on one thread", products.products),
 }
 
 

@@ -6,6 +6,7 @@ ratio is taken within one turn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,6 +127,22 @@ def interleaved(
         Timing(name, tuple(mine), tuple(a / b for a, b in zip(first, mine, strict=True)))
         for name, mine in seconds.items()
     ]
+
+
+def calls_for(work: Work, *, synchronise: Work | None = None, seconds: float = 0.002) -> int:
+    """How many calls, 1000 at most, take so long that reading the clock does not count. It is called twice for that."""
+    settle = synchronise or _nothing
+    work()
+    settle()
+    begun = perf_counter()
+    work()
+    settle()
+    return min(1000, math.ceil(seconds / max(perf_counter() - begun, 1e-6)))
+
+
+def repeat(work: Work, calls: int) -> None:
+    for _ in range(calls):
+        work()
 
 
 def _units(
