@@ -47,7 +47,7 @@ def run(
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
-        quick: about a minute in all, with few repetitions.
+        quick: a minute or two in all, with few repetitions.
         settings: lengths of your own instead of `quick`'s; its device counts.
         say: takes the lines of the report.
 
