@@ -81,21 +81,27 @@ def run(
     }
     say(machine_line(document["machine"]))
     for name in names:
-        work_begun, alone = perf_counter(), moment()
-        if settings.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(settings.device)
-        with tiny_numbers_flushed():  # training turns it on: on for everybody then
-            rows = [row.plain() for row in WORKS[name][1](settings)]
-        document["rows"] += rows
-        document["peak_memory"][name] = machine.peak_memory(settings.device)
-        document["work_seconds"][name] = perf_counter() - work_begun
-        document["others_use"][name] = others_between(alone, moment())
+        rows = _measure(name, settings, document)
         say(f"\n{name}: {WORKS[name][0]}\n{table(rows)}")
     compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
     document["agreement"] = all(compared) if compared else None
     document["seconds"] = perf_counter() - begun
     say("\n" + ending(document))
     return document
+
+
+def _measure(name: str, settings: Settings, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one work; they are in the document then, with its memory, its seconds and what others used."""
+    begun, alone = perf_counter(), moment()
+    if settings.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(settings.device)
+    with tiny_numbers_flushed():  # training turns it on: on for everybody then
+        rows = [row.plain() for row in WORKS[name][1](settings)]
+    document["rows"] += rows
+    document["peak_memory"][name] = machine.peak_memory(settings.device)
+    document["work_seconds"][name] = perf_counter() - begun
+    document["others_use"][name] = others_between(alone, moment())
+    return rows
 
 
 def describe_machine(device: str) -> dict[str, Any]:
