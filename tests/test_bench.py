@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -13,14 +20,27 @@ import torch
 import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import main
-from lthkit.bench import children, kept_only, machine, report, rows, steps, textbook, timing, whole
+from lthkit.bench import (
+    busy,
+    children,
+    kept_only,
+    machine,
+    products,
+    report,
+    rows,
+    steps,
+    textbook,
+    whole,
+)
+from lthkit.machine import load
+from lthkit.machine.devices import operator_threads
 from lthkit.storage import files
 from lthkit.training.choices import PLAIN, no_sparse
 from tests.conftest import small_conv, small_net
 
 CPU = torch.device("cpu")
 TINY = replace(
-    rows.Settings(CPU).quick(), short=2, long=1, block=0.001, seeds=2, pairs=2, trainings=2, epoch=240
+    rows.Settings(CPU).quick(), short=2, long=1, block=0.001, seeds=2, pairs=3, trainings=2, epoch=240
 )
 
 
@@ -84,6 +104,14 @@ def test_only_the_call_itself_is_timed_and_divided_by_its_units():
     assert timings[1].ratio.median == 4.0 and timings[0].ratio.median == 1.0
 
 
+def test_a_call_may_say_how_much_it_did():
+    """Catches: a block that was cut short by a busy machine, taken for a whole one."""
+    clock, did = Clock(), iter([2, 5, 1, 1])
+    works = {name: lambda: (clock.move(10.0), next(did))[1] for name in "ab"}
+    timings = bench.interleaved(works, repetitions=2, warmups=0, per=None, clock=clock)
+    assert timings[0].seconds == (5.0, 10.0) and timings[1].seconds == (2.0, 10.0)
+
+
 def test_the_device_is_waited_for_before_the_clock_is_read():
     """Catches: timing the launch of work on a GPU instead of the work."""
     clock, queued = Clock(), [0.0]
@@ -129,7 +157,7 @@ def test_bad_arguments_of_interleaved_are_named(arguments, fragment):
 def test_threads_are_given_back():
     """Catches: a work on one thread that leaves the whole process on one."""
     before = torch.get_num_threads()
-    with pytest.raises(KeyError), timing.operator_threads(1):
+    with pytest.raises(KeyError), operator_threads(1):
         assert torch.get_num_threads() == 1
         raise KeyError
     assert torch.get_num_threads() == before
@@ -197,6 +225,30 @@ def test_textbook_resident_textbook_and_lthkit_are_the_same_training(tiny, optim
     for other in models[1:]:
         for p, q in zip(models[0].parameters(), other.parameters(), strict=True):
             torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loader_at_rest_reads_nothing_ahead_and_loses_nothing(tiny):
+    """Catches: workers that go on in the next turn, a batch lost or given twice between turns, workers without end."""
+    pytest.importorskip("torchvision")
+    before, taken, got = set(active_children()), [], []
+    orders = list(torch.arange(240).view(24, 10).flip(0))
+
+    def rows():
+        for order in orders:
+            taken.append(order)
+            yield order.tolist()
+
+    loader = textbook.TurnLoader(tiny, batch_size=10, augment=False, order=rows())
+    for updates in (1, 4, 2):
+        got += [labels for _, labels in islice(loader, updates)]
+        loader.rest()
+        assert len(taken) == len(got) + len(loader._kept), "something is still being loaded"
+        assert len(loader._kept) <= 2 * steps._PREFETCHED, "it went on to the end"
+    assert len(set(active_children()) - before) == textbook.WORKERS
+    for labels, order in zip(got, orders, strict=False):
+        assert torch.equal(labels, tiny.train.labels[order])
+    loader.close()
+    assert set(active_children()) <= before
 
 
 def test_the_data_set_can_be_sent_to_a_worker(tiny):
@@ -308,6 +360,24 @@ def test_the_table_is_narrow_plain_text():
     assert one.ratio is None and two.ratio_to == "textbook" and two.floor_multiple is not None
 
 
+def test_a_benchmark_that_was_not_alone_says_so(monkeypatch):
+    """Catches: figures of a busy evening that nobody can tell from those of a quiet one; an alarm about a quiet one."""
+    ticks = iter([(0, 0, 0), (1000, 850, 150), (1000, 850, 150), (2000, 950, 250), (2000, 950, 250), None])
+    there = lambda: (t := next(ticks)) and load.Moment(2, *t)  # noqa: E731
+    monkeypatch.setattr(report, "moment", there)
+    for name in ("lenet", "imp", "mask"):
+        monkeypatch.setitem(report.WORKS, name, ("fake", fake))
+    told = bench.run(["lenet", "imp", "mask"], settings=TINY, say=lambda line: None)
+    assert told["others_use"] == {"lenet": 1.4, "imp": 0.0, "mask": None}
+    assert "not alone" in report.ending(told).lower() and "1.4 cores in lenet." in report.ending(told)
+    assert "1.4 cores in lenet" in bench.stamp(told) and "imp" not in bench.stamp(told)
+    alone = {**told, "others_use": {"lenet": 0.1, "imp": None}}
+    assert "programs" not in report.ending(alone) + bench.stamp(alone)
+    assert "programs" not in report.ending(document([row("lthkit", 0.8)])), (
+        "a record of before has no such line"
+    )
+
+
 # works, with next to no repetitions
 
 
@@ -358,6 +428,38 @@ def test_a_work_from_end_to_end(tiny, tmp_path, monkeypatch):
     assert png.stat().st_size > 0 and "lthkit" in svg.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_textbooks_workers_rest_in_the_turns_of_others(tiny, monkeypatch, fails):
+    """Catches: workers that take time from the next variant, in its turn or its warm-up, or are left after an error."""
+    pytest.importorskip("torchvision")
+    loaders, awake, before = [], [], set(active_children())
+
+    class Watched(textbook.TurnLoader):
+        def __init__(self, *given, **named):
+            loaders.append(self)
+            super().__init__(*given, **named)
+
+    def watched(make_steps):
+        def made(*given, **named):
+            do = make_steps(*given, **named)
+            if isinstance(named.get("batches"), chain):  # the textbook itself
+                return do
+            return lambda n: (awake.append(loaders[0]._order.awake), do(n))
+
+        return made
+
+    for name in ("our_steps", "textbook_steps"):
+        monkeypatch.setattr(steps, name, watched(getattr(steps, name)))
+    monkeypatch.setattr(steps, "TurnLoader", Watched)
+    if fails:
+        monkeypatch.setattr(steps, "interleaved", lambda *given, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        recipe = lth.Recipe(steps=10**6, batch_size=30)
+        steps._compare("lenet", "tiny", lambda **_: small_net(seed=0), tiny, recipe, ("float32",), TINY, 2)
+    assert len(loaders) == 1 and len(awake) >= 6 and not any(awake)
+    assert set(active_children()) <= before
+
+
 def test_without_torchvision_the_rest_runs(tiny, monkeypatch):
     """Catches: no numbers at all, or a guess, where the textbook cannot run."""
     recipe = lth.Recipe(steps=10**6, batch_size=30, lr=1e-2)
@@ -401,7 +503,7 @@ def test_the_mask_is_timed_in_pairs():
     assert [r.name for r in result] == ["no mask", "mask"] * 4 and {r.threads for r in result} == {1}
     for r in result[1::2]:
         assert r.cost and r.ratio and r.cost.n == TINY.pairs and r.ratio_to == "no mask"
-        assert r.cost.low <= 1 / r.ratio.median <= r.cost.high * 1.0001
+        assert r.cost.median == pytest.approx(1 / r.ratio.median)
 
 
 def test_saving_is_timed_beside_not_saving(monkeypatch):
@@ -441,7 +543,146 @@ def test_where_there_is_no_sparse_training_it_is_not_measured(monkeypatch):
     assert row.time is None and row.notes == ("not measured: this build of torch has no MKL",)
 
 
+def test_steps_are_timed_beside_busy_processes(tiny, monkeypatch):
+    """Catches: "quiet" with processes that spin, forced threads that are not in force, a cost upside down."""
+    spinning, seen = [0], []
+
+    @contextmanager
+    def spinners(count):
+        assert count == 2
+        yield spinning.append
+
+    def updater(model, data, *, choice, **others):
+        return lambda step: seen.append((choice.threads, torch.get_num_threads(), spinning[-1]))
+
+    recipe = lth.Recipe(steps=10**6, batch_size=30)
+    make = lambda *, seed, **_: small_net(seed=seed)  # noqa: E731
+    monkeypatch.setattr(busy, "lenet_300_100", make)
+    monkeypatch.setattr(busy, "_trainings", lambda settings: {"tiny": (make, tiny, recipe, settings.short)})
+    monkeypatch.setattr(busy, "spinners", spinners)
+    monkeypatch.setattr(steps, "updater", updater)
+    clock = lambda: sum(1.0 + beside for _, _, beside in seen)  # noqa: E731
+    monkeypatch.setattr(busy, "interleaved", partial(bench.interleaved, clock=clock))
+    result = list(busy.busy(replace(TINY, beside=0.0)))
+    assert [r.name for r in result] == list(busy.LOADS) * 4 and len({r.case for r in result}) == 4
+    assert [r.threads for r in result[3::3]] == [1, 2, 1] and result[-1].workers == 2
+    for r in result:
+        times = 1.0 + busy.LOADS[r.name]
+        assert r.time.median == 1e3 * times and (r.cost.median == times if r.cost else times == 1)
+    assert all(wanted == threads for wanted, threads, _ in seen) and {t for t, _, _ in seen} >= {1, 2}
+    assert spinning == [0] + [0, 1, 2, 1, 2, 0, 0] * 4  # two turns, and at rest before the next case
+
+
+def test_a_block_ends_when_its_time_is_up(monkeypatch):
+    """Catches: a number of steps fixed in quiet, which takes minutes where a step is fifty times slower."""
+    clock, chunks = Clock(), []
+    monkeypatch.setattr(busy, "perf_counter", clock)
+
+    def do(n, *, each):
+        chunks.append(n)
+        clock.move(n * each)
+
+    assert busy._a_while(partial(do, each=0.3), 0.25) == 1 and chunks == [1]
+    chunks.clear()
+    assert busy._a_while(partial(do, each=0.01), 0.25) == sum(chunks) and 25 <= sum(chunks) <= 30
+
+
+def test_products_alone_are_those_of_a_step_and_no_others():
+    """Catches: a layer or a gradient left out, or a product of other shapes, which makes a step look slow or fast."""
+    model = lth.models.lenet_300_100(seed=0)
+    images, labels = torch.rand(60, 1, 28, 28), torch.zeros(60, dtype=torch.int64)
+    done = {}
+    for backward in (False, True):
+        works = products._products(model, 60, backward=backward)
+        sizes = [(work(), work.args[0].shape, work.args[1].shape) for work in works.values()]
+        done[backward] = sum(2 * a[0] * a[1] * b[1] for _, a, b in sizes)
+    assert done[False] == machine.forward_flops(model, images)
+    not_needed = 2 * 60 * 784 * 300  # the gradient of the images
+    assert done[True] == machine.step_flops(model, images, labels) + not_needed
+
+
+def test_a_step_costs_its_time_over_the_sum_of_its_products(monkeypatch):
+    """Catches: the cost upside down, sums over turns instead of within one, one batch for the whole split."""
+
+    def timings(blocks, small, settings, *, per):
+        seconds = {name: (1.0, 2.0, 3.0) for name in small} | {name: (18.0, 9.0, 27.0) for name in blocks}
+        return {name: bench.Timing(name, mine, (1.0,) * 3) for name, mine in seconds.items()}
+
+    monkeypatch.setattr(products, "_in_turns", timings)
+    result = list(products.products(TINY))
+    alone, step = result[:2]
+    assert [r.name for r in result[2:5]] == ["gather and normalise", "mask the gradients", "optimizer"]
+    assert alone.time.median == 18e3 and step.ratio_to == alone.name  # nine of them: 9, 18, 27 s
+    assert (step.cost.median, step.cost.low, step.cost.high) == (1.0, 0.75, 1.5) and alone.cost is None
+    alone, evaluation = result[-2:]
+    assert (
+        alone.time.median == 12e3 and evaluation.cost.median == 1.5
+    )  # three, for each of two batches: 6, 12, 18 s
+
+
+def test_short_works_are_repeated_and_timed_one_by_one(monkeypatch):
+    """Catches: the time of a thousand products passed off as that of one, or of twenty steps as that of one."""
+    clock = Clock()
+    monkeypatch.setattr(products, "interleaved", partial(bench.interleaved, clock=clock))
+    works = {"step": lambda: clock.move(5.0)}, {"product": lambda: clock.move(0.125)}
+    timings = products._in_turns(*works, TINY, per=20)
+    assert timings["step"].time.median == 0.25 and timings["product"].time.median == 0.125
+
+
+def test_products_and_parts_run():
+    """Catches: a part that cannot be done alone, threads that are not given back."""
+    before, result = torch.get_num_threads(), list(products.products(TINY))
+    assert len(result) == 4 * 5 + 2 and all(r.time and r.time.n == TINY.pairs for r in result)
+    assert torch.get_num_threads() == before
+
+
 # works in child processes
+
+
+def ticks_of(pid: int) -> int:
+    return next(ticks for number, _, ticks in load._processes(load.PROC) if number == pid)
+
+
+def children_here() -> list[int]:
+    return [pid for pid, parent, _ in load._processes(load.PROC) if parent == os.getpid()]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_busy_process_spins_only_while_it_is_told_to():
+    """Catches: "beside a busy process" that sleeps, and "quiet" beside one that goes on."""
+    before = set(children_here())
+    with busy.spinners(2) as spin:
+        first, second = sorted(set(children_here()) - before)
+        spin(1)
+        for _ in range(1000):  # until it has worked, on a busy machine too
+            if max(ticks_of(first), ticks_of(second)) >= 20:
+                break
+            time.sleep(0.01)
+        assert max(ticks_of(first), ticks_of(second)) >= 20 > min(ticks_of(first), ticks_of(second))
+        spin(0)
+        used = ticks_of(first) + ticks_of(second)
+        time.sleep(0.2)
+        assert ticks_of(first) + ticks_of(second) <= used + 2
+    assert set(children_here()) <= before
+
+
+def test_a_busy_process_ends_with_its_parent_and_after_an_error(monkeypatch):
+    """Catches: a process that keeps a student's core busy for ever after the benchmark was killed."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", busy._SPIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdin.write(b"1")
+    child.stdin.flush()
+    assert child.stdout.read(1) == b"1"
+    child.stdin.close()  # as the system does for a process that was killed
+    assert child.wait(timeout=120) == 0
+    child.stdout.close()
+    popen, started = subprocess.Popen, []
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    with pytest.raises(KeyError), busy.spinners(1) as spin:
+        spin(1)
+        raise KeyError
+    assert started[0].returncode is not None
 
 
 def test_a_child_says_what_went_wrong():
@@ -453,6 +694,13 @@ def test_a_child_says_what_went_wrong():
         "import sys, json, time; a = b = c = 0.0; HEAVY = ('json', 'nothing')" + children._TELL
     )
     assert told["modules"] == ["json"]
+
+
+def test_the_child_that_imports_lthkit_runs():
+    """Catches: a name in the child's program that has moved, so that the row says "not measured" and nobody looks."""
+    head = f"DEVICE, HEAVY = 'cpu', {children.HEAVY!r}\n"
+    told = children.run_child(head + children._IMPORT + children._OURS + children._TELL)
+    assert set(told) == {"torch", "package", "step", "modules"} and told["modules"] == []
 
 
 def test_selection_is_measured_in_a_child_and_is_exact():
@@ -551,7 +799,10 @@ def test_disagreement_is_exit_code_1(monkeypatch, capsys):
     ("arguments", "fragment"),
     [
         (["lenet", "lennet"], "'lennet'"),
-        (["vgg"], "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving"),
+        (
+            ["vgg"],
+            "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving, busy, products",
+        ),
         (["--device", "tpu"], "auto, cuda, mps, cpu"),
     ],
 )

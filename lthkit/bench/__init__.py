@@ -7,7 +7,7 @@ loop, `run(["lenet"], quick=True)` measures one work, `WORKS` has the names.
 from __future__ import annotations
 
 from lthkit.bench.breakeven import against, break_even, semi_structured
-from lthkit.bench.report import WORKS, describe, exit_status, has_ratios, run, stamp, summary, table
+from lthkit.bench.report import WORKS, beside, describe, exit_status, has_ratios, run, stamp, summary, table
 from lthkit.bench.rows import Row, Settings, agree
 from lthkit.bench.textbook import (
     TextbookImages,
@@ -30,6 +30,7 @@ __all__ = [
     "Timing",
     "against",
     "agree",
+    "beside",
     "break_even",
     "describe",
     "exit_status",

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lthkit.bench.machine import synchroniser
-from lthkit.bench.timing import interleaved, operator_threads
+from lthkit.bench.timing import Work, calls_for, interleaved, repeat
 from lthkit.export import no_semi_structured, to_csr, two_four
+from lthkit.machine.devices import operator_threads
 from lthkit.pruning.masks import Mask
 
 Forward = Callable[[Tensor], Any]
 Variant = Callable[[nn.Module, Mask], Forward]
 Row = dict[str, Any]
 
-_AT_LEAST = 0.002  # seconds of work under the clock, so that reading the clock does not count
 CSR: Mapping[str, Variant] = {"CSR": to_csr}
 
 
@@ -84,11 +82,9 @@ def break_even(
 def against(forward: Forward, dense: Forward, x: Tensor, *, repetitions: int = 9) -> Row:
     """Time `forward(x)` and `dense(x)` in turns: seconds, dense_seconds, n, and the ratio with its quartiles."""
     wait = synchroniser(x.device)
-    calls = {"it": _calls(forward, x, wait), "dense": _calls(dense, x, wait)}
-    work = {
-        "it": partial(_repeat, forward, x, calls["it"]),
-        "dense": partial(_repeat, dense, x, calls["dense"]),
-    }
+    each: dict[str, Work] = {"it": partial(forward, x), "dense": partial(dense, x)}
+    calls = {name: calls_for(work, synchronise=wait) for name, work in each.items()}
+    work = {name: partial(repeat, one, calls[name]) for name, one in each.items()}
     it, other = interleaved(work, repetitions=repetitions, per=calls, synchronise=wait)
     return {
         "seconds": median(it.seconds),
@@ -140,18 +136,3 @@ def _same_outputs(dense: nn.Module, made: Mapping[str, Forward], x: Tensor) -> N
             raise ValueError(
                 f"Variant {name!r} does not compute what the masked model computes; there is no use in timing it."
             )
-
-
-def _calls(forward: Forward, x: Tensor, wait: Callable[[], None]) -> int:
-    """How many calls make a turn."""
-    forward(x)
-    wait()
-    begun = perf_counter()
-    forward(x)
-    wait()
-    return min(1000, math.ceil(_AT_LEAST / max(perf_counter() - begun, 1e-6)))
-
-
-def _repeat(forward: Forward, x: Tensor, calls: int) -> None:
-    for _ in range(calls):
-        forward(x)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lthkit.bench.timing import operator_threads
+from lthkit.machine.devices import operator_threads
 
 _SIZES = {"cpu": (768, 1536, 2048), "cuda": (4096, 8192)}
 _SECONDS = 0.25  # for each size

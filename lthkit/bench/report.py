@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from lthkit.bench import children, kept_only, machine, steps, whole
+from lthkit.bench import busy, children, kept_only, machine, products, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
+from lthkit.machine.load import NOTICED, moment, others_between
 from lthkit.storage.records import environment
 from lthkit.training.choices import cores
 
@@ -30,6 +31,8 @@ WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "mask": ("a step with a mask beside one without", steps.mask_cost),
     "sparse": ("a ticket trained with its kept weights only beside dense under its mask", kept_only.sparse),
     "saving": ("a search that can go on after a stop beside one that cannot", whole.saving),
+    "busy": ("a step beside programs that keep the cores busy", busy.busy),
+    "products": ("a step beside its matrix products alone, on one thread", products.products),
 }
 
 
@@ -45,7 +48,7 @@ def run(
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
-        quick: about a minute in all, with few repetitions.
+        quick: a minute or two in all, with few repetitions.
         settings: lengths of your own instead of `quick`'s; its device counts.
         say: takes the lines of the report.
 
@@ -75,23 +78,31 @@ def run(
         "rows": [],
         "peak_memory": {},
         "work_seconds": {},
+        "others_use": {},
     }
     say(machine_line(document["machine"]))
     for name in names:
-        work_begun = perf_counter()
-        if settings.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(settings.device)
-        with tiny_numbers_flushed():  # training turns it on: on for everybody then
-            rows = [row.plain() for row in WORKS[name][1](settings)]
-        document["rows"] += rows
-        document["peak_memory"][name] = machine.peak_memory(settings.device)
-        document["work_seconds"][name] = perf_counter() - work_begun
+        rows = _measure(name, settings, document)
         say(f"\n{name}: {WORKS[name][0]}\n{table(rows)}")
     compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
     document["agreement"] = all(compared) if compared else None
     document["seconds"] = perf_counter() - begun
     say("\n" + ending(document))
     return document
+
+
+def _measure(name: str, settings: Settings, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one work; they are in the document then, with its memory, its seconds and what others used."""
+    begun, alone = perf_counter(), moment()
+    if settings.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(settings.device)
+    with tiny_numbers_flushed():  # training turns it on: on for everybody then
+        rows = [row.plain() for row in WORKS[name][1](settings)]
+    document["rows"] += rows
+    document["peak_memory"][name] = machine.peak_memory(settings.device)
+    document["work_seconds"][name] = perf_counter() - begun
+    document["others_use"][name] = others_between(alone, moment())
+    return rows
 
 
 def describe_machine(device: str) -> dict[str, Any]:
@@ -132,7 +143,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ending(document: Mapping[str, Any]) -> str:
-    """Whether the accuracies agree, time and memory."""
+    """Whether the accuracies agree, what other programs used meanwhile, time and memory."""
     wrong = [f"{r['work']}, {r['case']}, {r['name']}" for r in document["rows"] if r["agrees"] is False]
     lines = []
     if wrong:
@@ -142,10 +153,20 @@ def ending(document: Mapping[str, Any]) -> str:
         lines.append("All accuracies agree within 3 binomial standard errors.")
     else:
         lines.append("No accuracies were compared.")
+    if others := beside(document):
+        lines.append(textwrap.fill(f"Not alone, so times are longer than they would be: {others}.", WIDTH))
     used = [bytes_ for bytes_ in document["peak_memory"].values() if bytes_ is not None]
     memory = f"{max(used) / 2**20:,.0f} MiB" if used else "not measured"
     lines.append(f"{document['seconds']:.0f} s in all; peak memory of this process {memory}")
     return "\n".join(lines)
+
+
+def beside(document: Mapping[str, Any]) -> str:
+    """What other programs used while this was measured, on average over a work; "" if nothing that counts."""
+    told = {name: used for name, used in document.get("others_use", {}).items() if (used or 0) > NOTICED}
+    if not told:
+        return ""
+    return f"other programs used {', '.join(f'{used:.1f} cores in {name}' for name, used in told.items())}"
 
 
 def describe(document: Mapping[str, Any]) -> str:
@@ -168,16 +189,17 @@ def has_ratios(document: Mapping[str, Any]) -> bool:
 
 
 def stamp(document: Mapping[str, Any]) -> str:
-    """Small print of the chart: processor, threads, versions, repetitions."""
+    """Small print of the chart: processor, threads, versions, repetitions, and what else went on."""
     limits, environment_ = document["machine"], document["machine"]["environment"]
     turns = sorted({row["ratio"]["n"] for row in document["rows"] if row["ratio"]})
     what = (
         f"{turns[0]} to {turns[-1]} turns" if len(turns) > 1 else f"{turns[0]} turns" if turns else "no turns"
     )
+    others = f"; {alone}" if (alone := beside(document)) else ""
     machine_ = environment_["gpu"] if document["device"].startswith("cuda") else environment_["processor"]
     return (
         f"{machine_}, {limits['threads']} threads, torch {environment_['torch']}, lthkit {environment_['lthkit']}, "
-        f"medians and quartiles of {what}{', quick' if document['quick'] else ''}"
+        f"medians and quartiles of {what}{', quick' if document['quick'] else ''}{others}"
     )
 
 

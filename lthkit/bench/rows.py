@@ -30,8 +30,8 @@ class Settings:
     short, long: repetitions of blocks that take tenths of a second, and seconds. block: seconds of a textbook block.
     images, held_out: size of the data made in CIFAR's shape. epoch: LeNet's training images in `imp` and `replicates`.
     trainings: of `imp`. seeds: of `replicates`. pairs: of blocks in `mask`. starts: processes started in `imports`.
-    scores: sizes in `selection`. saved_steps: length of a training in `saving`; ticket_steps:
-    in `sparse`.
+    scores: sizes in `selection`. saved_steps: length of a training in `saving`; ticket_steps: in `sparse`.
+    beside: seconds of a block in `busy`.
     """
 
     device: torch.device
@@ -50,6 +50,7 @@ class Settings:
     scores: tuple[int, ...] = _full((10**6, 10**7, 10**8), quick=(10**6, 10**7))
     saved_steps: int = _full(2000, quick=300)
     ticket_steps: int = _full(400, quick=50)
+    beside: float = _full(0.25, quick=0.12)
 
     def quick(self) -> Settings:
         """Enough to see that everything works, and roughly how fast."""
@@ -62,7 +63,7 @@ class Row:
 
     time: in `unit`, lower is better; None was not measured, and a note says why.
     ratio: how many times as fast as the variant called `ratio_to`, turn by turn.
-    cost: in the works "mask" and "saving" only, the other way round: how many times the time of `ratio_to`.
+    cost: where the question is what something costs, the other way round: how many times the time of `ratio_to`.
     floor: the least time that the arithmetic (or `floor_is`) takes here, in `unit`; floor_multiple: median time over it.
     flops: operations in one unit of work.
     accuracy: on `images` validation images after `updates` updates, 0 to 1; agrees: with the first row that has one.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -16,14 +16,15 @@ from torch import Tensor, nn
 from lthkit.bench import machine
 from lthkit.bench.rows import NO_TORCHVISION, TEXTBOOK, Row, Settings, timed, with_agreement, with_cost
 from lthkit.bench.textbook import (
+    TurnLoader,
     resident_batches,
     rows_of_updates,
-    textbook_loader,
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Work, interleaved, operator_threads
+from lthkit.bench.timing import Timing, Work, interleaved
 from lthkit.data.datasets import Dataset, Split, load_data
+from lthkit.machine.devices import operator_threads
 from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100, resnet_20, smallcnn
 from lthkit.pruning.masks import Mask
@@ -74,7 +75,7 @@ def resnet(settings: Settings) -> Iterator[Row]:
 def mask_cost(settings: Settings) -> Iterator[Row]:
     """A step with an 80 % mask beside one without, on one thread, in paired blocks."""
     data, device = load_data().to(settings.device), settings.device
-    choice, block = choose(lenet_300_100(seed=SEED), device), 20
+    choice, block = replace(choose(lenet_300_100(seed=SEED), device), threads=1), 20
     for optimizer, lr in (("sgd", 0.1), ("adam", 1.2e-3)):
         recipe = Recipe(steps=10**6, batch_size=60, optimizer=optimizer, lr=lr)
         for kind in ("lthkit", RESIDENT):
@@ -129,13 +130,13 @@ def random_mask(model: nn.Module, *, sparsity: float = SPARSITY) -> Mask:
 
 
 def our_steps(model: nn.Module, data: Dataset, *, recipe: Recipe, mask: Mask | None, choice: Choice) -> Steps:
-    """The function that does the next n updates as `lthkit` does them."""
+    """The function that does the next n updates as `lthkit` does them, on as many threads as `choice` says."""
     with execution(model, data, recipe):
         update = updater(model, data, recipe=recipe, masks=[mask], seeds=[SEED], choice=choice)
     numbers = iter(range(recipe.steps))
 
     def do(n: int) -> None:
-        with execution(model, data, recipe):
+        with execution(model, data, recipe), operator_threads(choice.threads):
             for step in islice(numbers, n):
                 update(step)
 
@@ -182,36 +183,27 @@ def _compare(
 ) -> list[Row]:
     """Every variant does the same number of updates on the same batches from the same initialisation, taking turns.
 
-    The textbook's worker processes go on from block to block, so starting them is not in its times. A block begins
-    and ends with as many loaded batches in hand: with none where loading is the bottleneck (updates before the clock
-    starts use up the store), else with a full store. After a block it gets time to fill the store, or its workers
-    would take that time from the next variant.
+    The textbook's worker processes stay from block to block, so starting them is not in its times. They rest in the
+    turns of the others (`TurnLoader`), and keep the batches that they had begun. A block begins and ends with about as
+    many loaded batches in hand: with none where loading is the bottleneck (updates before the clock starts use them up),
+    else with a full store.
     """
     device, model = settings.device, _model(model_fn, data)
     mask, choice = random_mask(model), choose(model, settings.device)
     row = Row(work, case, "", "ms per step", threads=torch.get_num_threads())
     variants = _Variants(row, partial(_model, model_fn, data), data, recipe, mask)
-    variants.add_textbooks(settings)
-    variants.add_ours(choice, precisions)
-    wait = machine.synchroniser(device)
-    slow, fast = _seconds_of_textbooks(variants.works, wait)
-    block = max(3, min(60, math.ceil(settings.block / slow)))
-    before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
-    timings = interleaved(
-        {name: partial(do, block) for name, do in variants.works.items()},
-        repetitions=repetitions,
-        warmups=0,
-        per=block,
-        before={name: partial(do, before) for name, do in variants.works.items()},
-        after={TEXTBOOK: partial(sleep, min(0.5, _PREFETCHED * slow))} if settings.textbook else None,
-        synchronise=wait,
-    )
-    updates = 2 * _WARM + repetitions * (before + block)
+    try:
+        variants.add_textbooks(settings)
+        variants.add_ours(choice, precisions)
+        timings, updates = variants.time(settings, repetitions)
+    finally:
+        variants.end()
     flops = machine.step_flops(model, *next(resident_batches(data, recipe=recipe, seed=SEED)))
     result = []
     for timing in timings:
         this = variants.rows[timing.name]
-        peak = machine.matrix_peak(str(device), threads=torch.get_num_threads(), precision=this.precision)
+        threads = this.threads or torch.get_num_threads()
+        peak = machine.matrix_peak(str(device), threads=threads, precision=this.precision)
         this = replace(
             this,
             flops=flops,
@@ -238,22 +230,30 @@ class _Variants:
         self.works: dict[str, Steps] = {}
         self.rows: dict[str, Row] = {}
         self.absent: list[Row] = []
+        self.loader: TurnLoader | None = None
 
     def add_textbooks(self, settings: Settings) -> None:
         """The textbook, if it can run here, and the textbook without its loader."""
         steps = partial(textbook_steps, recipe=self.recipe, mask=self.mask, device=settings.device)
         if settings.textbook:
-            batches, note = self._loaded()
-            self._add(TEXTBOOK, partial(steps, batches=batches), notes=(note,))
+            self.loader, first, note = self._loaded()
+            self._add(TEXTBOOK, partial(steps, batches=chain([first], self.loader)), notes=(note,))
         else:
             self.absent.append(replace(self.row, name=TEXTBOOK, notes=(NO_TORCHVISION,)))
         resident = resident_batches(self.data, recipe=self.recipe, seed=SEED)
         self._add(RESIDENT, partial(steps, batches=resident))
 
     def add_ours(self, choice: Choice, precisions: Iterable[str]) -> None:
-        """lthkit's plain path, and as `choice` says at each precision that the device has."""
+        """As `choice` says at each precision that the device has; in float32 also the plain path, and on every core."""
         steps, device = partial(our_steps, data=self.data, mask=self.mask), self.data.device
-        self._add("lthkit, plain path", partial(steps, recipe=self.recipe, choice=PLAIN), choice=PLAIN)
+        threads, all_cores = choice.threads or self.row.threads, torch.get_num_threads()
+        plain = replace(PLAIN, threads=choice.threads)
+        do = partial(steps, recipe=self.recipe, choice=plain)
+        self._add("lthkit, plain path", do, choice=plain, threads=threads)
+        if choice.threads and choice.threads < all_cores:
+            more = replace(choice, threads=all_cores)
+            do = partial(steps, recipe=self.recipe, choice=more)
+            self._add(f"lthkit, {all_cores} threads", do, choice=more, threads=all_cores)
         for precision in precisions:
             name = "lthkit" if precision == "float32" else f"lthkit, {precision}"
             if precision == "bfloat16" and not machine.has_bfloat16(device):
@@ -263,38 +263,59 @@ class _Variants:
                 self.absent.append(replace(self.row, name=name, precision=precision, notes=(why,)))
                 continue
             this = replace(self.recipe, precision=precision)
-            self._add(name, partial(steps, recipe=this, choice=choice), precision=precision, choice=choice)
+            do = partial(steps, recipe=this, choice=choice)
+            self._add(name, do, precision=precision, choice=choice, threads=threads)
+
+    def time(self, settings: Settings, repetitions: int) -> tuple[list[Timing], int]:
+        """What everyone's blocks took in turns, and how many updates each variant has done then."""
+        wait = machine.synchroniser(settings.device)
+        slow, fast = self._warm_up(wait)
+        block = max(3, min(60, math.ceil(settings.block / slow)))
+        before = _PREFETCHED + 1 if slow > 1.5 * fast else 1
+        timings = interleaved(
+            {name: partial(do, block) for name, do in self.works.items()},
+            repetitions=repetitions,
+            warmups=0,
+            per=block,
+            before={name: partial(do, before) for name, do in self.works.items()},
+            after={TEXTBOOK: self.loader.rest} if self.loader else None,
+            synchronise=wait,
+        )
+        return timings, 2 * _WARM + repetitions * (before + block)
+
+    def end(self) -> None:
+        """No worker process is left, whatever happened."""
+        if self.loader:
+            self.loader.close()
+
+    def _warm_up(self, wait: Work) -> tuple[float, float]:
+        """Seconds of a textbook update once it has run before, the slower of the two, and without the loader."""
+        seconds = {}
+        for name, do in self.works.items():
+            do(_WARM)
+            wait()
+            begun = perf_counter()
+            do(_WARM)
+            wait()
+            seconds[name] = (perf_counter() - begun) / _WARM
+            if name == TEXTBOOK and self.loader:
+                self.loader.rest()
+        return max(seconds.get(TEXTBOOK, 0.0), seconds[RESIDENT]), seconds[RESIDENT]
 
     def _add(self, name: str, make: Callable[[nn.Module], Steps], **fields: Any) -> None:
         self.models[name] = self.make()
         self.works[name] = make(self.models[name])
         self.rows[name] = replace(self.row, name=name, **fields)
 
-    def _loaded(self) -> tuple[Iterable[tuple[Tensor, Tensor]], str]:
-        """The batches of the textbook's loader, whose workers are running, and how long they took to start."""
+    def _loaded(self) -> tuple[TurnLoader, tuple[Tensor, Tensor], str]:
+        """The textbook's loader, its first batch, and how long its workers took to start."""
         size = self.recipe.batch_size
         order = (t.tolist() for t in rows_of_updates(len(self.data.train), batch_size=size, seed=SEED))
-        loader = textbook_loader(self.data, batch_size=size, augment=self.recipe.augment, order=order)
+        loader = TurnLoader(self.data, batch_size=size, augment=self.recipe.augment, order=order)
         begun = perf_counter()
-        loaded = iter(loader)
-        first = next(loaded)
+        first = next(loader)
         note = f"starting its workers, to the first batch: {perf_counter() - begun:.2g} s, not in the time"
-        return chain([first], loaded), note
-
-
-def _seconds_of_textbooks(works: Mapping[str, Steps], wait: Work) -> tuple[float, float]:
-    """Warm everything up; seconds of a textbook update, the slower of the two, and without the loader."""
-    for do in works.values():
-        do(_WARM)
-    seconds = {}
-    for name in list(works)[:2]:
-        begun = perf_counter()
-        works[name](_WARM)
-        wait()
-        seconds[name] = (perf_counter() - begun) / _WARM
-    for name in list(works)[2:]:
-        works[name](_WARM)
-    return max(seconds.values()), seconds[RESIDENT]
+        return loader, first, note
 
 
 def _in_order(rows: list[Row], absent: list[Row]) -> list[Row]:

@@ -7,6 +7,7 @@ Nothing here is how `lthkit` trains. It is written as one finds it: torchvision 
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
@@ -55,7 +56,8 @@ def textbook_loader(
 ) -> torch.utils.data.DataLoader[Any]:
     """A `DataLoader` over one split: ToTensor and Normalize, after RandomCrop(h, 4) and a flip if `augment`.
 
-    The training split is shuffled and its last, incomplete batch dropped. `order` gives the rows of every batch instead.
+    The training split is shuffled and its last, incomplete batch dropped. `order` gives the rows of every batch instead;
+    the workers then stay from one pass over it to the next.
 
     Raises:
         ImportError: torchvision is not installed.
@@ -72,9 +74,68 @@ def textbook_loader(
         "generator": torch.Generator().manual_seed(0),
     }
     if order is not None:
-        return torch.utils.data.DataLoader(images, batch_sampler=order, **common)  # type: ignore[arg-type]
+        common |= {"batch_sampler": order, "persistent_workers": workers > 0}
+        return torch.utils.data.DataLoader(images, **common)
     training = split == "train"
     return torch.utils.data.DataLoader(images, batch_size, shuffle=training, drop_last=training, **common)
+
+
+class TurnLoader:
+    """Batches of a textbook loader without end, in `order`, whose workers load in their own turn only.
+
+    `next` wakes them. `rest` waits until what they have begun is loaded and keeps it for the next turn: workers that
+    read ahead would take that time from whoever comes next. No batch is lost or comes twice. `close` ends them.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        batch_size: int,
+        augment: bool,
+        order: Iterable[list[int]],
+        workers: int = WORKERS,
+    ) -> None:
+        self._order = _Order(
+            order
+        )  # an object of its own: a ring would keep the workers until it is collected
+        self._loader: Any = textbook_loader(
+            data, batch_size=batch_size, augment=augment, order=self._order, workers=workers
+        )
+        self._loading: Iterator[Any] = iter(())
+        self._kept: deque[Any] = deque()
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if not self._order.awake:
+            self._order.awake = True
+            self._loading = iter(self._loader)
+        batch: tuple[Tensor, Tensor] = self._kept.popleft() if self._kept else next(self._loading)
+        return batch
+
+    def rest(self) -> None:
+        """The turn is over."""
+        self._order.awake = False
+        self._kept.extend(self._loading)
+
+    def close(self) -> None:
+        """End the workers."""
+        self._order.awake, self._loading, self._loader = False, iter(()), ()
+
+
+class _Order:
+    """Rows of batch after batch, for a loader to take while it is awake."""
+
+    def __init__(self, rows: Iterable[list[int]]) -> None:
+        self.rows, self.awake = iter(rows), False
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for rows in self.rows:
+            yield rows
+            if not self.awake:
+                return
 
 
 def textbook_loop(

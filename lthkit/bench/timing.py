@@ -6,14 +6,12 @@ ratio is taken within one turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Any
-
-import torch
+from typing import Any, cast
 
 Work = Callable[[], object]
 
@@ -77,7 +75,7 @@ def interleaved(
     *,
     repetitions: int = 5,
     warmups: int = 1,
-    per: int | Mapping[str, int] = 1,
+    per: int | Mapping[str, int] | None = 1,
     before: Mapping[str, Work] | None = None,
     after: Mapping[str, Work] | None = None,
     synchronise: Work | None = None,
@@ -89,7 +87,8 @@ def interleaved(
 
     Args:
         repetitions: turns that count. warmups: calls of each before the first turn, which do not count.
-        per: units of work in one call, such as the number of steps; one number, or one for each name.
+        per: units of work in one call, such as the number of steps; one number, or one for each name. None: each call
+            returns how many it did, as one does that stops after a while.
         before, after: by name, what to call around each timed call, outside the clock.
         synchronise: called before the clock is read; for a GPU, `torch.cuda.synchronize`.
 
@@ -103,11 +102,13 @@ def interleaved(
         before.get(name, _nothing)()
         settle()
         begun = clock()
-        callables[name]()
+        done = callables[name]()
         settle()
         elapsed = clock() - begun
         after.get(name, _nothing)()
-        return max(elapsed, 1e-9) / units[name]  # a coarse clock may not have moved
+        return max(elapsed, 1e-9) / (
+            cast(int, done) if per is None else units[name]
+        )  # a coarse clock may stand still
 
     names = list(callables)
     for _ in range(warmups):
@@ -125,9 +126,25 @@ def interleaved(
     ]
 
 
+def calls_for(work: Work, *, synchronise: Work | None = None, seconds: float = 0.002) -> int:
+    """How many calls, 1000 at most, take so long that reading the clock does not count. It is called twice for that."""
+    settle = synchronise or _nothing
+    work()
+    settle()
+    begun = perf_counter()
+    work()
+    settle()
+    return min(1000, math.ceil(seconds / max(perf_counter() - begun, 1e-6)))
+
+
+def repeat(work: Work, calls: int) -> None:
+    for _ in range(calls):
+        work()
+
+
 def _units(
     callables: Mapping[str, Work],
-    per: int | Mapping[str, int],
+    per: int | Mapping[str, int] | None,
     *,
     repetitions: int,
     warmups: int,
@@ -139,23 +156,13 @@ def _units(
             f"{len(callables)} callables, repetitions={repetitions} and warmups={warmups} were given; expected at "
             "least one callable, one repetition or more, and no fewer than 0 warm-ups."
         )
+    per = 1 if per is None else per
     units = dict.fromkeys(callables, per) if isinstance(per, int) else dict(per)
     if odd := sorted((units.keys() | around) - callables.keys()):
         raise ValueError(f"{odd} are not among the callables {list(callables)}.")
     if bad := [name for name in callables if units.get(name, 0) < 1]:
         raise ValueError(f"per has no whole number of 1 or more for {bad}.")
     return units
-
-
-@contextmanager
-def operator_threads(count: int) -> Iterator[None]:
-    """Within it, torch's operators use `count` threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _nothing(*_: Any) -> None:

@@ -19,8 +19,9 @@ from lthkit.bench.textbook import (
     textbook_loop,
     textbook_optimizer,
 )
-from lthkit.bench.timing import Work, interleaved, operator_threads
+from lthkit.bench.timing import Work, interleaved
 from lthkit.data.datasets import Dataset, load_data
+from lthkit.machine.devices import operator_threads
 from lthkit.models import lenet_300_100
 from lthkit.tickets import imp
 from lthkit.training.choices import choose
@@ -162,7 +163,7 @@ def replicates(settings: Settings) -> Iterator[Row]:
     extra: dict[str, dict[str, Any]] = {
         TEXTBOOK: {"notes": ("one seed, with starting its workers",)},
         "lthkit, in turn": {"choice": choose(net, device)},
-        "lthkit, side by side": {"choice": many, "threads": many.threads},
+        "lthkit, side by side": {"choice": many},
         "lthkit, stacked": {"choice": in_one},
     }
     per = {name: 1 if name == TEXTBOOK else len(seeds) for name in works}
@@ -195,9 +196,12 @@ def _finish(
     result = []
     for timing in timings:
         this = replace(row, name=timing.name, **extra.get(timing.name, {}))
-        peak = machine.matrix_peak(
-            str(settings.device), threads=torch.get_num_threads(), precision=this.precision
-        )
+        if this.choice:
+            this = replace(this, threads=this.choice.threads or row.threads)
+        # what a CPU can do at most with all the threads that are at work
+        at_work = (this.threads or 1) * (this.choice.workers if this.choice else 1)
+        threads = min(at_work, torch.get_num_threads())
+        peak = machine.matrix_peak(str(settings.device), threads=threads, precision=this.precision)
         this = replace(this, flops=flops, floor=flops / peak, accuracy=accuracies.get(timing.name))
         result.append(timed(this, timing, first=timings[0], scale=1.0))
     result = with_agreement(result)

@@ -47,10 +47,10 @@ def add_author(commands: Any) -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     from lthkit.commands.doctor import examine
 
-    found = examine()
-    for finding in found:
+    fixes = 0
+    for finding in examine():
         say(finding.line())
-    fixes = sum(finding.kind == "fix" for finding in found)
+        fixes += finding.kind == "fix"
     say(f"{fixes} to fix" if fixes else "ready: lthkit start 00")
     return 1 if fixes else 0
 

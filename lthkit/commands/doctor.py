@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -34,10 +34,11 @@ class Finding:
         return f"[{self.kind}]".ljust(7) + self.text + (f" -> {self.remedy}" if self.remedy else "")
 
 
-def examine() -> list[Finding]:
-    """All findings about this machine. A check that fails itself is a finding too; nothing is raised."""
+def examine() -> Iterator[Finding]:
+    """All findings about this machine, each as soon as it is made. A check that fails itself is one too; nothing is raised."""
     from lthkit.classroom import passport
     from lthkit.data.sources import cache_folder
+    from lthkit.machine.load import others_use, usable
     from lthkit.storage.records import runs_folder
 
     checks: list[Callable[[], Iterable[Finding]]] = [
@@ -46,6 +47,7 @@ def examine() -> list[Finding]:
         lambda: imports(IMPORTED),
         device,
         lambda: memory(_free_memory()),
+        lambda: busy(others_use(), cores=len(usable())),
         embedded_data,
         lambda: own_data(os.environ.get("LTHKIT_DATA")),
         lambda: tier_name(os.environ.get("LTHKIT_TIER")),
@@ -54,15 +56,11 @@ def examine() -> list[Finding]:
         lambda: writable("passport", passport.path().parent, "LTHKIT_PASSPORT"),
         kernel,
     ]
-    found: list[Finding] = []
     for check in checks:
         try:
-            found += check()
+            yield from check()
         except Exception as error:  # the doctor does not fall ill
-            found.append(
-                Finding("fix", f"a check failed ({type(error).__name__}: {error})", "report this line")
-            )
-    return found
+            yield Finding("fix", f"a check failed ({type(error).__name__}: {error})", "report this line")
 
 
 def python_version(running: Sequence[int]) -> list[Finding]:
@@ -93,9 +91,8 @@ def packages(required: Iterable[str], version_of: Callable[[str], str | None]) -
     return found
 
 
-def imports(names: Iterable[str]) -> list[Finding]:
-    """Packages that are installed and do not import, such as a torchvision made for another torch."""
-    found = []
+def imports(names: Iterable[str]) -> Iterator[Finding]:
+    """Whether packages that are installed import too, unlike a torchvision made for another torch. Each may take a second."""
     for name in names:
         if importlib.util.find_spec(name) is None:
             continue  # `packages` has said it
@@ -105,8 +102,9 @@ def imports(names: Iterable[str]) -> list[Finding]:
             remedy = f"install {name} again"
             if name == "torchvision":
                 remedy = "install torch and torchvision again, both from one index: see the README"
-            found.append(Finding("fix", f"{name} does not import ({_first_line(error)})", remedy))
-    return found
+            yield Finding("fix", f"{name} does not import ({_first_line(error)})", remedy)
+        else:
+            yield Finding("ok", f"{name} imports")
 
 
 def device() -> list[Finding]:
@@ -139,6 +137,25 @@ def memory(free: float | None) -> list[Finding]:
             )
         ]
     return [Finding("ok", f"memory: {free:.1f} GiB free")]
+
+
+def busy(others: float | None, *, cores: int) -> list[Finding]:
+    """`others`: how many of the `cores` that we may use other programs use now, or None where the system does not say."""
+    from lthkit.machine.load import NOTICED
+    from lthkit.training.choices import cores as at_most
+
+    if others is None:
+        return [Finding("note", "load: this system does not say what other programs use")]
+    used = f"other programs use {others:.1f} of {cores} cores"
+    if others <= NOTICED or cores - others >= at_most():  # of many cores enough are free
+        return [Finding("ok", f"load: {used}")]
+    return [
+        Finding(
+            "note",
+            f"busy: {used}; lessons take longer, results stay the same",
+            "close what you do not need: browser tabs, notebooks that still run",
+        )
+    ]
 
 
 def embedded_data() -> list[Finding]:

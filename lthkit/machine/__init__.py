@@ -24,6 +24,9 @@ from lthkit.machine.devices import (
     resolve_precision,
     tiny_numbers_flushed,
 )
+from lthkit.machine.load import (
+    others_use,
+)
 from lthkit.machine.seeds import (
     derived_seed,
 )
@@ -47,6 +50,7 @@ __all__ = [
     "first_line",
     "matrix_products",
     "memory_explained",
+    "others_use",
     "resolve_device",
     "resolve_precision",
     "shape_explained",

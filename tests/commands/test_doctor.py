@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lthkit.__main__ import main
 from lthkit.commands import doctor
+from lthkit.training import choices
 
 
 def kinds(found: list[doctor.Finding]) -> list[str]:
@@ -48,8 +50,8 @@ def test_a_package_that_does_not_import_is_told(tmp_path: Path, monkeypatch: pyt
         "raise RuntimeError('operator torchvision::nms does not exist')"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    (finding,) = doctor.imports(["brokenpackage"])
-    assert finding.kind == "fix" and "nms" in finding.text
+    finding, other = doctor.imports(["brokenpackage", "json"])
+    assert finding.kind == "fix" and "nms" in finding.text and other.kind == "ok"
 
 
 def test_memory_folders_and_data(tmp_path: Path) -> None:
@@ -62,6 +64,31 @@ def test_memory_folders_and_data(tmp_path: Path) -> None:
     assert kinds(doctor.writable("runs", tmp_path / "file" / "runs", "LTHKIT_RUNS")) == ["fix"]
     assert kinds(doctor.writable("runs", tmp_path / "new" / "runs", "LTHKIT_RUNS")) == ["ok"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "mnist"]  # nothing is left behind
+
+
+def test_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches: a slow evening without an explanation, and alarm where enough cores are free."""
+    monkeypatch.setattr(choices, "cores", lambda: 2)
+    assert kinds(doctor.busy(None, cores=2)) == ["note"] and kinds(doctor.busy(0.1, cores=2)) == ["ok"]
+    (finding,) = doctor.busy(1.42, cores=2)
+    assert finding.kind == "note" and finding.remedy
+    assert "use 1.4 of 2 cores; lessons take longer, results stay the same" in finding.text
+    assert kinds(doctor.busy(14.0, cores=16)) == ["ok"] and kinds(doctor.busy(14.5, cores=16)) == ["note"]
+
+
+def test_each_finding_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches: a doctor that is silent until everything has been imported, seconds on a busy machine."""
+    begun: list[str] = []
+
+    def slow() -> Iterator[doctor.Finding]:
+        begun.append("imports")
+        yield doctor.Finding("ok", "torchvision imports")
+        begun.append("the next import")
+
+    monkeypatch.setattr(doctor, "imports", lambda names: slow())
+    found = doctor.examine()
+    assert next(found).text.startswith("Python") and begun == []
+    assert any(finding.text == "torchvision imports" for finding in found) and begun == ["imports"]
 
 
 def test_another_python_behind_the_kernel_is_told() -> None:

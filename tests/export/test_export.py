@@ -485,7 +485,7 @@ def test_the_ratio_is_the_variants_time_over_the_dense_time(monkeypatch: pytest.
         return call
 
     original = bench.interleaved
-    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("lthkit.bench.timing.perf_counter", lambda: now[0])
     monkeypatch.setattr(module, "interleaved", lambda *a, **k: original(*a, **k, clock=lambda: now[0]))
     found = bench.against(forward(2.0), forward(8.0), torch.zeros(1), repetitions=3)
     assert found == {"seconds": 2.0, "dense_seconds": 8.0, "ratio": 0.25, "low": 0.25, "high": 0.25, "n": 3}
