@@ -625,12 +625,13 @@ lth.plots.show(
 #
 # In the run of the solved edition (tier `laptop`, five seeds):
 #
-# - **IMP**: both controls hurt, and both intervals exclude 0. Its masks need their places and their values.
+# - **IMP**: the shuffle hurts, and the interval excludes 0. Its masks need their places. New values hurt on average, and the interval only just
+#   contains 0. (In lesson 05, with longer trainings, the interval of the new values excludes 0.)
 # - **SNIP, GraSP and SynFlow**: new values change nothing that five seeds can show (for GraSP only just). The shuffle *helps*: all three intervals
 #   lie above 0. The places that these criteria choose are worse than places drawn at random.
-# - **Magnitude** stands between. Both means are below 0. The interval of the new values contains 0; that of the shuffle ends almost exactly at 0, and the
-#   cell prints "hurts". We would not build on that word: among ten intervals of 95 %, one that just misses 0 is no surprise. And both controls replace the
-#   largest initial weights by smaller ones, so a difference may come from the scale alone.
+# - **Magnitude** stands between. Both means are below 0, and both intervals contain 0, if only just. An earlier run of this lesson had the same seeds and
+#   added up its sums in another order. There the interval of the shuffle just missed 0, and the cell printed "hurts". So do not build on a word that the
+#   last digits decide. And both controls replace the largest initial weights by smaller ones, so a difference may come from the scale alone.
 #
 # Then look at the middle column of the accuracies again. After the shuffle the five kinds of mask (IMP and four criteria) are close together, although
 # they began far more apart.
@@ -749,11 +750,11 @@ print(made["data"], "·", made["environment"]["processor"])
 #   even look at the data.
 # - A global ranking can cut a network. Whether it is cut is counted in seconds, without training: `collapse(model, mask, shape)`.
 # - SynFlow avoids this by its score *and* by many small rounds.
-# - The two sanity checks ask what a mask knows. In the run of the solved edition both hurt IMP. For SNIP, GraSP and SynFlow the shuffle
+# - The two sanity checks ask what a mask knows. In the run of the solved edition the shuffle hurt IMP. For SNIP, GraSP and SynFlow the shuffle
 #   helped, and new values changed nothing that the intervals could show. What is of use in those masks is how many weights each layer keeps.
 #
 # **What this lesson does not tell you.** We trained one small fully connected network, on easy data, at one density, and many trainings were still improving when
 # their budget ended. Whether the same holds for your network, the two controls will say. We do not know why IMP's masks need their
-# weights; a check can show that, and cannot explain it. And that none of these criteria passes the checks does not prove that none can.
+# places; a check can show that, and cannot explain it. And that none of these criteria passes the checks does not prove that none can.
 #
 # **Next:** lesson 09 trains a little before it prunes, and asks when the mask stops changing.

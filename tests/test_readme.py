@@ -65,13 +65,32 @@ def test_the_speeds_are_those_of_the_recorded_benchmark():
     }
     selection = median["selection", "mask of 100,000,000 scores, 20 % removed", "lthkit"] / 1e3
     first = median["imports", "to the first update, LeNet-300-100, over import torch", "lthkit"]
-    cost = [
-        row["cost"]["median"] for row in document["rows"] if row["cost"] and row["case"].startswith("lthkit")
-    ]
+    costs = {
+        (row["work"], row["case"], row["name"]): row["cost"]["median"]
+        for row in document["rows"]
+        if row["cost"]
+    }
+    cost = [value for (work, case, _), value in costs.items() if work == "mask" and case.startswith("lthkit")]
     assert f"takes {selection:.2f} s" in told and f"it is {first:.2f} s" in told
     assert f"A mask costs {min(cost):.2f} to {max(cost):.2f} times" in told
     assert f"{document['machine']['matrix_peaks']['float32'] / 1e9:.0f} GFLOP/s" in told
     assert document["machine"]["environment"]["processor"] in told and document["agreement"]
+    assert (bench.beside(document) or "No other program used the machine") in told
+    lenet = "LeNet-300-100, batch 60, Adam: "
+    beside = [
+        costs["busy", f"{lenet}{threads}", "beside 2 busy processes"] for threads in ("1 thread", "2 threads")
+    ]
+    assert f"{beside[0]:.1f} times its quiet time on one thread and {beside[1]:.1f} times on two" in told
+    ratio = {
+        (row["case"], row["name"]): row["ratio"]["median"]
+        for row in document["rows"]
+        if row["work"] == "sparse" and row["ratio"]
+    }
+    step = ratio["LeNet-300-100, batch 60, Adam, 3.6 % kept, one thread", "kept weights only"]
+    whole = next(v for (case, _), v in ratio.items() if case.startswith("IMP"))
+    below = next(v for (case, _), v in ratio.items() if case.startswith("of these"))
+    assert f"{step:.1f} times as fast with 3.6 % of the weights" in told
+    assert f"{whole:.1f} times as fast, its trainings below 15 % {below:.1f} times" in told
 
 
 def test_links_inside_the_repository_resolve():

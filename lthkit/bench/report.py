@@ -218,9 +218,11 @@ def summary(document: Mapping[str, Any]) -> str:
         for row in document["rows"]
         if row["work"] in ("lenet", "smallcnn", "resnet20", "imp", "replicates")
     }
-    lines = ["| | `lthkit` | plain path | textbook step, data in tensors |", "|---|---|---|---|"]
+    every = f"lthkit, {document['machine']['threads']} threads"
+    heads = ["", "`lthkit`", "on every core", "plain path", "textbook step, data in tensors"]
+    lines = [f"| {' | '.join(heads)} |".replace("|  |", "| |"), "|" + len(heads) * "---|"]
     for case, name in cases.items():
-        cells = [cell(case, name), cell(case, "lthkit, plain path"), cell(case, RESIDENT)]
+        cells = [cell(case, which) for which in (name, every, "lthkit, plain path", RESIDENT)]
         lines.append(f"| {case} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
