@@ -2,8 +2,8 @@
 # # 11 · Sparse is not fast
 #
 # **You will** store a ticket in a small file, multiply with its kept weights only, cut out what cannot matter, train it
-# with its kept weights only, and measure on your own machine where each of these begins to pay. **Time:** about 100
-# minutes; of these the computer works about two.
+# with its kept weights only, and measure on your own machine where each of these begins to pay.
+# **Time:** about 100 minutes; of these the computer works about two.
 #
 # You need four words. A **mask** says which weights stay, a **ticket** is a mask with its weights. The **density** is the
 # fraction that stays, the **sparsity** the fraction that is removed. The mask of a layer has a row for each unit of the

@@ -132,6 +132,7 @@ def bits(value: Any) -> Any:
         return value.fingerprint
     if isinstance(value, TrainResult):
         plain = {k: v for k, v in vars(value).items() if k not in ("seconds", "kept")}
+        plain["choice"] = value.choice and vars(value.choice)
         return plain | {step: bits(one) for step, one in sorted(value.kept.items())}
     if isinstance(value, Round):
         # a round read again has no `kept` and the mask of its weights; both are in other fields
