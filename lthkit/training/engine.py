@@ -3,7 +3,8 @@
 The mask touches training here and only here. Removed weights and their optimizer state are set to 0 on entry; after
 that their gradients are zeroed at every step before the optimizer sees them. So they stay exactly 0 under any
 optimizer, and the forward pass, `state_dict` and `deepcopy` are those of an ordinary model. That they did is looked at
-at each evaluation, because a network's own code may write into its weights.
+at each evaluation, because a network's own code may write into its weights. Layers that are sparse enough are handed to
+`sparse`, where only kept weights have a value, a gradient and a state.
 """
 
 from __future__ import annotations
