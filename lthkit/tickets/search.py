@@ -30,6 +30,7 @@ from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
 from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.choices import as_before, choose
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import check_kinds, train
 from lthkit.training.meetings import Meeting
@@ -203,8 +204,9 @@ class Rounds:
         this = finished_round(self.place, r, start, self.search.data.device)
         if this is not None:
             this.trained.restore(self.model)
-            if self.search.train is train and this.result.choice:
-                self._alike["choice"] = this.result.choice
+            if self.search.train is train:
+                table = choose(self.model, self.search.data.device)
+                self._alike["choice"] = this.result.choice or as_before(table)
             if self.search.progress:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this

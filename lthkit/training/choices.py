@@ -113,6 +113,11 @@ def cores() -> int:
     return min(8, usable or 1)
 
 
+def as_before(choice: Choice) -> Choice:
+    """How a work goes on that was begun when nobody wrote down how: on torch's own threads, and dense."""
+    return replace(choice, threads=None, sparse=False)
+
+
 def here() -> tuple[str, str]:
     """System and processor, as `SPARSE_BELOW` has them: ("Linux", "x86_64"), say."""
     return platform.system(), platform.machine()

@@ -25,7 +25,7 @@ from lthkit.machine.devices import (
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.snapshots import Found, Snapshots
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import Choice, check_sparse, choose
+from lthkit.training.choices import Choice, as_before, check_sparse, choose
 from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainResult, keeping, training_config
 from lthkit.training.recipes import Recipe
@@ -115,8 +115,10 @@ def _begun(
 
     ValueError if it began with sparse products and they cannot be done here. One that is only read needs none.
     """
-    if found is None or "choice" not in found[1]:
+    if found is None:
         return choice, None
+    if "choice" not in found[1]:
+        return as_before(choice), ()
     choice, sparse = Choice(**found[1]["choice"]), found[1]["sparse"]
     if found[1]["test"] is not None:
         return choice, ()

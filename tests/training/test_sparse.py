@@ -304,15 +304,25 @@ def test_a_search_begun_dense_stays_dense(tiny, tmp_path, monkeypatch):
     assert last.result.sparse == () and not last.result.choice.sparse
 
 
-def test_snapshots_of_before_go_on_dense_or_sparse_as_the_table_says(tiny, everything, tmp_path):
-    """Catches: a snapshot without the new entries that cannot be read."""
+def test_what_was_begun_before_goes_on_as_it_was(tiny, everything, tmp_path):
+    """Catches: a snapshot or a round that does not say how it was made, and that goes on in another way."""
     model = small_net(seed=0)
     mask = random_mask(model)
     stopped(tmp_path / "old", tiny, small_net(seed=0), mask)
     for path in (tmp_path / "old").glob("snapshot-*.npz"):
         arrays, meta = files.load_arrays(path)
         files.save_arrays(path, arrays, {k: v for k, v in meta.items() if k not in ("choice", "sparse")})
-    lth.train(small_net(seed=0), tiny, mask=mask, recipe=ADAM, folder=tmp_path / "old")
+    result = lth.train(small_net(seed=0), tiny, mask=mask, recipe=ADAM, folder=tmp_path / "old")
+    assert result.sparse == () and result.choice.threads is None
+    told = {"fraction": 0.5, "recipe": ADAM, "folder": tmp_path / "run"}
+    list(lth.imp(small_net, tiny, rounds=2, **told))
+    for path in (tmp_path / "run").glob("round-*.npz"):
+        arrays, meta = files.load_arrays(path)
+        result = {k: v for k, v in meta["result"].items() if k not in ("choice", "sparse")}
+        files.save_arrays(path, arrays, {**meta, "result": result})
+    (tmp_path / "run" / "round-02.npz").unlink()
+    last = list(lth.imp(small_net, tiny, rounds=2, **told))[-1]
+    assert last.result.sparse == () and last.result.choice.threads is None
 
 
 # what nobody may do
