@@ -56,8 +56,8 @@ TABLE: dict[tuple[str, str], Choice] = {
 }
 
 # System and processor -> (a layer of at least so many weights, is multiplied in CSR below this density), largest first.
-# Measured with `lthkit bench sparse` on one thread, on two processors: the three products of a layer and its update are
-# then faster than the dense ones on both. Where a platform is missing, nothing was measured and everything is dense.
+# Measured on one thread of one processor (AMD Zen 5, `lthkit bench sparse`): whole steps are then faster. The products of
+# a layer, timed alone on a second and slower one, agree. Where a platform is missing, nothing was measured and all is dense.
 SPARSE_BELOW: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
     ("Linux", "x86_64"): ((100_000, 0.15), (20_000, 0.08)),
 }
@@ -82,7 +82,7 @@ def choose(model: nn.Module, device: torch.device | str, *, trainings: int = 1) 
 def no_sparse(device: torch.device | str = "cpu") -> str:
     """Why linear layers cannot be trained with their kept weights only here; "" if they can."""
     if torch.device(device).type != "cpu":
-        return f"on {device} torch has no such products that pay"
+        return f"on {device} it was never measured, so the table has no density from which it pays"
     if not torch.backends.mkl.is_available():
         return "this build of torch has no MKL, whose products of sparse matrices are used"
     if here() not in SPARSE_BELOW:

@@ -160,9 +160,8 @@ class _Sparse:
             self._turned = csr(*turned, kept.t().shape)
             numbers = torch.zeros(kept.shape, dtype=torch.int64)
             numbers[kept] = torch.arange(len(self.values))
-            self._order = numbers.t()[
-                kept.t()
-            ]  # of each value of the transposed weight, its place in `values`
+            # of each value of the transposed weight, its place in `values`
+            self._order = numbers.t()[kept.t()]
         self._version = self.parameter._version
 
     def forward(self, columns: Tensor) -> Tensor:
