@@ -122,6 +122,17 @@ print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "dif
 # `density_`. `hint` gives
 # one step more each time you call it.
 #
+# Some rules hold in **every** exercise, so that no text repeats them:
+#
+# - Arguments stay as they are: work on copies, unless the text says that something is changed.
+# - Torch's global random state stays as it is: who draws numbers draws them from a generator of their own.
+# - A result has the type of what came in: from a float64 tensor a float64 tensor, unless the text says otherwise. *A
+#   float* or *an integer* as a result is a Python number.
+# - A *float tensor* may be float16, float32 or float64. A tensor *of any shape* may have no dimension (a single number),
+#   one, two or four, and it may be empty.
+# - A list or a dict may have one entry. It is empty only where the text says so.
+# - NaN, infinity and ties come only where the text names them. What a text does not name does not come.
+#
 # ### Exercise 00.1: density · easy · one line · 3 minutes
 #
 # A **mask** is a tensor of True and False with the shape of a weight tensor: True where the weight stays. The **density**

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lthkit.classroom.exercises import features
 from lthkit.classroom.exercises.catalogue import (
     every,
     find,
@@ -12,26 +13,31 @@ from lthkit.classroom.exercises.catalogue import (
 )
 from lthkit.classroom.exercises.exercise import (
     BLANK,
+    Both,
     Case,
     Exercise,
     Misconception,
     Option,
     Question,
+    pick,
     variants,
 )
 
 __all__ = [
     "BLANK",
+    "Both",
     "Case",
     "Exercise",
     "Misconception",
     "Option",
     "Question",
     "every",
+    "features",
     "find",
     "find_question",
     "lessons",
     "of_lesson",
+    "pick",
     "questions_of",
     "variants",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 BLANK = "your code goes here"  # what a stub raises, in both editions' build and in the check
 
@@ -16,11 +18,15 @@ class Case:
     """One call that a student's function must get right.
 
     `arguments` are copied before each call, so a function that changes them spoils nothing. `note` says in one neutral
-    sentence what is special about the case; it is shown when the case fails and no misconception fits.
+    sentence what is special about the case; it is shown when the case fails and no misconception fits, so it must be true
+    of this case alone. `tags` name what `features` cannot see in the arguments, such as "ties". A case with the lesson's
+    `point` is shown before smaller ones.
     """
 
     arguments: tuple[Any, ...]
     note: str = ""
+    tags: tuple[str, ...] = ()
+    point: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,35 @@ class Misconception:
     sentence: str
 
 
+class Both(str):
+    """The keys of two mistakes at once: equal to each of them."""
+
+    def __new__(cls, one: str, other: str) -> Both:
+        both = super().__new__(cls, one)
+        both.other = other
+        return both
+
+    other: str
+
+    def __eq__(self, key: object) -> bool:
+        return str(self) == key or self.other == key
+
+    def __ne__(self, key: object) -> bool:
+        return not self == key
+
+    __hash__ = str.__hash__
+
+
+def pick(mistake: str, rules: Mapping[str, T], usual: T) -> T:
+    """What `rules` has for a mistake, else `usual`; of two mistakes at once, the one that has a rule here."""
+    return next((rule for key, rule in rules.items() if mistake == key), usual)
+
+
 def variants(function: Callable[..., Any], sentences: Mapping[str, str]) -> tuple[Misconception, ...]:
-    """One misconception for each sentence: `function` with its keyword `mistake` set to the sentence's key."""
+    """One misconception for each sentence: `function` with its keyword `mistake` set to the sentence's key.
+
+    A function that asks `mistake == "key"`, `mistake in ("key", ...)` or `pick` can make two mistakes at once.
+    """
     return tuple(Misconception(partial(function, mistake=m), sentence) for m, sentence in sentences.items())
 
 
@@ -61,6 +94,9 @@ class Exercise:
         leaves_random_state: torch's global random state must be after each call what it was before.
         points: what `grade_cell` returns for a right answer.
         vary: makes the arguments of a hidden case, where other values in the visible cases (`variants`) do not do.
+        told: features of the cases (`features`, several with commas between) -> the words of the lesson's text that name
+            them.
+        absent: features that such arguments could have and no case has -> why not.
     """
 
     id: str
@@ -79,6 +115,8 @@ class Exercise:
     leaves_random_state: bool = False
     points: int = 1
     vary: Callable[[random.Random], tuple[Any, ...]] | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
