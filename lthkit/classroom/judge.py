@@ -5,20 +5,31 @@ The function itself runs elsewhere (`process`, or `running` for functions that w
 
 from __future__ import annotations
 
+import ast
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+import re
+import textwrap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lthkit.classroom import values
-from lthkit.classroom.compare import as_number, difference, kind_of, show, side_by_side
+from lthkit.classroom.behaviour import calls_of, differs
+from lthkit.classroom.compare import a_type, difference, kind_of, show, side_by_side
+from lthkit.classroom.diagnoses import diagnose
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
 from lthkit.classroom.process import in_worker, inside
-from lthkit.classroom.running import Call, Raised, Run, in_process
+from lthkit.classroom.running import Call, Raised, Run
 from lthkit.classroom.values import Foreign
 
 Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
+
+# Sentences that name a mistake by themselves; others only set two values side by side.
+_NAMING = re.compile(
+    r"It (changes its argument|returns its argument|returns a generator|returned None: is)|The result shares memory|"
+    r"The dtype should be|An? \S+ is expected, and this is (?!None)"
+)
 
 # The file name that cloudpickle, from 3.1.3 on, gives to the code of every function that it sends.
 _SENT = "<dynamic-code>"
@@ -28,22 +39,21 @@ _RANDOM = (
     "that nothing else that draws is changed."
 )
 
-# By the ids of exercise and function, which are kept beside the calls so that their ids stay theirs.
-_known_calls: dict[tuple[int, int], tuple[Exercise, Callable[..., Any], tuple[Call, ...]]] = {}
-
 
 @dataclass(frozen=True)
 class Outcome:
     """What a check found: `state` is "passed", "blank" (not attempted yet) or "wrong"; `lines` explain a wrong one.
 
-    `misconception` is the known mistake whose behaviour the function has, if it is one; `stopped` is that of `Run` if the
-    function did not get through its cases and nothing else was found.
+    `misconception` is the known mistake whose behaviour the function has, if it is one; `named` is the sentence that names the
+    mistake, a known one or not, "" if nothing does; `stopped` is that of `Run` if the function did not get through its cases
+    and nothing else was found.
     """
 
     state: str
     lines: tuple[str, ...] = ()
     misconception: Misconception | None = None
     stopped: str = ""
+    named: str = ""
 
 
 def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> Outcome:
@@ -58,72 +68,49 @@ def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> O
     run = runner(function, exercise.cases)
     if run.calls and _is_blank(run.calls[0].raised):
         return _elsewhere(exercise, function) or Outcome("blank")
-    expected = _expected(exercise)
-    failing = next(
-        (
-            (case, wanted, call, sentences)
-            for case, wanted, call in zip(exercise.cases, expected, run.calls, strict=False)
-            if (sentences := _what_differs(exercise, wanted, call, function))
-        ),
-        None,
-    )
-    if failing is None and not run.stopped:
+    failing = {
+        i: sentences
+        for i, (wanted, call) in enumerate(zip(_expected(exercise), run.calls, strict=False))
+        if (sentences := _what_differs(exercise, wanted, call, function))
+    }
+    if not failing and not run.stopped:
         if exercise.leaves_random_state and any(call.random for call in run.calls):
             return _wrong(_RANDOM)
         return Outcome("passed")
     if (other := _elsewhere(exercise, function)) is not None:
         return other
-    if failing is None:
+    if not failing:
         return _stopped(exercise, run)
-    case, wanted, call, sentences = failing
-    known = None if run.stopped else _diagnose(exercise, run.calls)
-    lines = [known.sentence if known else case.note, _call_text(exercise, case), *sentences]
-    printed = sum(c.printed for c in run.calls)
-    if printed:
+    return _explained(exercise, run, failing, lambda case: _again(runner, function, case))
+
+
+def _explained(
+    exercise: Exercise, run: Run, failing: Mapping[int, list[str]], again: Callable[[Case], Call | None]
+) -> Outcome:
+    """What is wrong on the case that shows it best, and the mistake's name if one is found."""
+    points = [i for i in failing if exercise.cases[i].point]
+    shown = (points or list(failing))[0]
+    case, sentences = exercise.cases[shown], failing[shown]
+    found = None if run.stopped else diagnose(exercise, run.calls, list(failing), again)
+    said = {sentences[0].partition(", and this is ")[0] for sentences in failing.values()}
+    plain = sentences[0] if len(said) == 1 and _NAMING.match(sentences[0]) else ""
+    lines = [found.text if found else case.note, _call_text(exercise, case), *sentences]
+    if printed := sum(c.printed for c in run.calls):
         lines.append(
             f"(It printed {printed} line{'s' * (printed > 1)}; what a function prints is not shown by check.)"
         )
-    return Outcome("wrong", tuple(filter(None, lines)), known)
-
-
-def calls_of(exercise: Exercise, function: Callable[..., Any]) -> tuple[Call, ...]:
-    """What a function of our own (a reference, a known mistake) does on the cases; computed once."""
-    key = (id(exercise), id(function))
-    if key not in _known_calls:
-        _known_calls[key] = exercise, function, in_process(function, exercise.cases).calls
-    return _known_calls[key][2]
-
-
-def alike(exercise: Exercise, one: Sequence[Call], other: Sequence[Call]) -> bool:
-    """Whether two functions behave alike on all cases: equal values within the tolerance, or exceptions of one type."""
-    return len(one) == len(other) and all(_same(exercise, a, b) for a, b in zip(one, other, strict=True))
-
-
-def _same(exercise: Exercise, one: Call, other: Call) -> bool:
-    def close(a: Any, b: Any) -> bool:
-        return any(not _difference(exercise, x, y) for x, y in ((a, b), (b, a)))
-
-    if one.raised or other.raised:
-        return bool(one.raised and other.raised and one.raised.kind == other.raised.kind)
-    return (
-        not one.unsendable
-        and not other.unsendable
-        and close(one.value, other.value)
-        and close(one.arguments, other.arguments)
-        and (not exercise.fresh or (one.shares, one.same) == (other.shares, other.same))
+    return Outcome(
+        "wrong",
+        tuple(filter(None, lines)),
+        found.known[0] if found and found.known else None,
+        named=found.text if found else plain,
     )
 
 
-def _diagnose(exercise: Exercise, calls: Sequence[Call]) -> Misconception | None:
-    return next(
-        (m for m in exercise.misconceptions if alike(exercise, calls_of(exercise, m.function), calls)), None
-    )
-
-
-def _difference(exercise: Exercise, expected: Any, got: Any) -> str:
-    if not exercise.python_numbers:
-        got = as_number(expected, got)
-    return difference(expected, got, rtol=exercise.rtol, atol=exercise.atol)
+def _again(runner: Runner, function: Callable[..., Any], case: Case) -> Call | None:
+    """What a function does on one case with nothing before it, None if it does not get through."""
+    run = runner(function, (case,))
+    return run.calls[0] if run.calls and not run.stopped else None
 
 
 # One call
@@ -140,12 +127,12 @@ def _what_differs(exercise: Exercise, wanted: Call, call: Call, function: Any) -
     if call.unsendable:
         return [f"Its result cannot be read: {call.unsendable}."]
     try:
-        return _on_values(exercise, wanted, call)
+        return _on_values(exercise, wanted, call, function)
     except Exception as error:  # numbers beyond every float, say
         return [f"The result, {kind_of(call.value)}, could not be compared ({type(error).__name__})."]
 
 
-def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
+def _on_values(exercise: Exercise, wanted: Call, call: Call, function: Any) -> list[str]:
     names = _parameters(exercise)
     for i, (name, right, after) in enumerate(zip(names, wanted.arguments, call.arguments, strict=False)):
         if change := difference(right, after, rtol=0.0, atol=0.0):
@@ -156,8 +143,10 @@ def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
             ]
     shown = side_by_side(wanted.value, call.value)
     if call.value is None and not any(c.value is None and not c.raised for c in _expected(exercise)):
+        if _returns_none(function):
+            return [f"It returned None here; {a_type(wanted.value)} is expected.", *shown]
         return ["It returned None: is a `return` missing?", *shown]
-    wrong = _difference(exercise, wanted.value, call.value)
+    wrong = differs(exercise, wanted.value, call.value)
     if wrong:
         if call.same is not None:
             return [f"It returns its argument `{names[call.same]}` itself; a new value is expected.", *shown]
@@ -171,6 +160,18 @@ def _on_values(exercise: Exercise, wanted: Call, call: Call) -> list[str]:
     if exercise.fresh and call.shares:
         return ["The result shares memory with an argument: what changes one changes the other. Copy."]
     return []
+
+
+def _returns_none(function: Any) -> bool:
+    """Whether the text of a function says `return None`, or `return` alone, itself."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inside(function))))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, ast.Return) and (node.value is None or ast.unparse(node.value) == "None")
+        for node in ast.walk(tree)
+    )
 
 
 def _on_exception(raised: Raised, function: Any) -> list[str]:

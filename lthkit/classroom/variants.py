@@ -15,9 +15,9 @@ from typing import Any
 from torch import Tensor
 
 from lthkit.classroom import values
+from lthkit.classroom.behaviour import alike, calls_of
 from lthkit.classroom.changes import changed
 from lthkit.classroom.exercises import Case, Exercise
-from lthkit.classroom.judge import alike, calls_of
 from lthkit.classroom.process import in_worker
 from lthkit.classroom.running import Call, Run
 

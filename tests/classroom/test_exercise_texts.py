@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lthkit.classroom.behaviour import calls_of
 from lthkit.classroom.exercises import Case, Exercise, every, features
-from lthkit.classroom.judge import calls_of
 from tests.classroom.test_exercises import SOURCES, by_exercise, by_exercise_in_source, cells_of
 
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import lthkit as lth
+from lthkit.classroom.behaviour import alike, calls_of
 from lthkit.classroom.cells import Cell, calls, parse, read_source
 from lthkit.classroom.exercises import (
     BLANK,
@@ -30,7 +31,7 @@ from lthkit.classroom.exercises import (
     of_lesson,
     questions_of,
 )
-from lthkit.classroom.judge import alike, calls_of, judge
+from lthkit.classroom.judge import judge
 from lthkit.classroom.process import in_worker
 from lthkit.classroom.running import in_process
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from lthkit.classroom import values
+from lthkit.classroom.behaviour import calls_of
 from lthkit.classroom.changes import changed
 from lthkit.classroom.exercises import Case, Exercise, every
-from lthkit.classroom.judge import calls_of, judge
+from lthkit.classroom.judge import judge
 from lthkit.classroom.running import in_process
 from lthkit.classroom.variants import hidden_cases, with_hidden
 

@@ -91,7 +91,7 @@ class Exercise:
         python_numbers: where the result is one number, it must be a Python number, as the text says; otherwise a tensor
             without dimensions stands for a number, and a whole float for an int.
         fresh: the result must not share memory with an argument.
-        leaves_random_state: torch's global random state must be after each call what it was before.
+        leaves_random_state: torch's global random state must be after each call what it was before, as lesson 00 says.
         points: what `grade_cell` returns for a right answer.
         vary: makes the arguments of a hidden case, where other values in the visible cases (`variants`) do not do.
         told: features of the cases (`features`, several with commas between) -> the words of the lesson's text that name
@@ -112,7 +112,7 @@ class Exercise:
     atol: float = 1e-7
     python_numbers: bool = False
     fresh: bool = False
-    leaves_random_state: bool = False
+    leaves_random_state: bool = True
     points: int = 1
     vary: Callable[[random.Random], tuple[Any, ...]] | None = None
     told: Mapping[str, str] = field(default_factory=dict)

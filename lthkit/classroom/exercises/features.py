@@ -62,6 +62,48 @@ def absent(exercise: Exercise) -> dict[str, str]:
     }
 
 
+# In this order they are looked for among the cases that fail.
+_WORDS = {
+    "NaN": "NaN",
+    "infinity": "infinity",
+    "empty tensor": "an empty tensor",
+    "empty list": "an empty list",
+    "empty dict": "an empty dict",
+    "None": "None as an argument",
+    "0-D": "a tensor without dimensions (a single number)",
+    "1-D": "a tensor of one dimension",
+    "2-D": "a tensor of two dimensions",
+    "3-D": "a tensor of three dimensions",
+    "4-D": "a tensor of four dimensions",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "float32": "float32",
+    "float64": "float64",
+    "one entry": "a list or a dict of one entry",
+    "two entries": "a list or a dict of two entries",
+    "more entries": "a list or a dict of three entries or more",
+}
+
+
+def in_words(feature: str) -> str:
+    """A feature as it stands after "cases with"."""
+    return _WORDS.get(feature, feature)
+
+
+def rank(feature: str) -> tuple[int, str]:
+    """A key to sort features by what says most about a mistake: tags first, then shapes and types, sizes last."""
+    names = list(_WORDS)
+    return (
+        names.index(feature) + 1 if feature in names else len(names) + 1 if feature in USUAL else 0
+    ), feature
+
+
+def sizes(case: Case) -> frozenset[str]:
+    """How many entries the lists and dicts among a case's arguments have."""
+    found = {len(x) for x in case.arguments if isinstance(x, (Mapping, list, tuple))}
+    return frozenset("two entries" if n == 2 else "more entries" for n in found if n > 1)
+
+
 def _of(value: Any) -> Iterator[str]:
     if isinstance(value, Tensor):
         yield "tensor"

@@ -7,8 +7,8 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+from lthkit.classroom.behaviour import alike, calls_of
 from lthkit.classroom.exercises import Case, find
-from lthkit.classroom.judge import alike, calls_of
 from lthkit.classroom.variants import patiently
 
 TEMPLATE = '''\
