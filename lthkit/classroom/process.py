@@ -37,7 +37,7 @@ CACHE = type(functools.cache(abs))  # what functools.cache and lru_cache make of
 Frame = tuple[dict[str, Any], bytes]
 
 # `python -m lthkit.classroom.worker`, without a search for garbage while torch is imported: a seventh of the start.
-_BEGIN = "import gc, runpy; gc.disable(); runpy.run_module('lthkit.classroom.worker', run_name='__main__', alter_sys=True)"
+BEGIN = "import gc, runpy; gc.disable(); runpy.run_module('lthkit.classroom.worker', run_name='__main__', alter_sys=True)"
 
 
 class Unsendable(ValueError):
@@ -180,7 +180,7 @@ class Worker:
     """The worker process, started when it is first needed and again after its end.
 
     With an `environment` it has that one alone, instead of ours; with a `folder` it starts there; `path` is where it
-    finds modules, ours if none is given.
+    finds modules, ours if none is given. `begin` is the program that it runs.
     """
 
     def __init__(
@@ -189,7 +189,9 @@ class Worker:
         environment: dict[str, str] | None = None,
         folder: Path | None = None,
         path: list[str] | None = None,
+        begin: str = BEGIN,
     ) -> None:
+        self._begin = begin
         self._environment, self._folder, self._path = environment, folder, path
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
@@ -286,7 +288,7 @@ class Worker:
         with tempfile.TemporaryFile() as messages:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", _BEGIN],
+                    [sys.executable, "-c", self._begin],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=messages,

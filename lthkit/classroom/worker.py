@@ -32,7 +32,7 @@ MEMORY = 2 * 2**30  # bytes that a function may take beyond what the worker has
 
 def main() -> None:
     jobs_in, answers_out = _take_pipes()
-    wall.close()  # before any thread: what is forbidden to this one is forbidden to those that it starts
+    wall.close()  # what Python holds; what the system holds is there since `wall.begin`
     jobs: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs_in, jobs), daemon=True).start()
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training
@@ -103,7 +103,7 @@ def _limit_memory() -> bool:
         limit = used + MEMORY
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))  # nobody raises it again
     except (ImportError, OSError, ValueError):
         return False
     return True

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from lthkit.classroom.exercises import Exercise, find
-from lthkit.classroom.grading import collected, hidden, notebooks
+from lthkit.classroom.grading import collected, hidden, notebooks, wall
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, program, read_lesson
@@ -77,8 +77,10 @@ def run(
         report: called with one line for each submission that was graded.
 
     Raises:
-        ValueError: the lesson was not staged, nothing was collected, or `hidden_tests.py` is wrong; nothing was graded.
+        ValueError: the lesson was not staged, nothing was collected, `hidden_tests.py` is wrong, or the class lies where every
+            submission can read; nothing was graded.
     """
+    wall.require_outside(course.folder)
     collected.follow(course, rosters.read(course.path(rosters.NAME)))
     tasks = [(a, student) for a in course.chosen(lesson) for student in collected.students(course, a.name)]
     if not tasks:
