@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import reduce
 from statistics import geometric_mean, mean, median, median_high, median_low
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +87,13 @@ def _number(seed: int, epoch: int, mistake: str) -> int:
     return pick(mistake, numbers, 1000 * seed + epoch)
 
 
-def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) -> list[Tensor]:
+def _shuffled(n: int, source: random.Random) -> list[int]:
+    rows = list(range(n))
+    source.shuffle(rows)
+    return rows
+
+
+def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) -> Any:
     """The right answer with one thing wrong."""
     number = _number(seed, epoch, mistake)
     generator = torch.Generator().manual_seed(number)
@@ -102,7 +110,7 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) ->
         "not shuffled": lambda: torch.arange(n),
         "numpy": lambda: torch.from_numpy(np.random.default_rng(number).permutation(n)),
         "old numpy": lambda: torch.from_numpy(np.random.RandomState(number).permutation(n)),
-        "python": lambda: torch.tensor(random.Random(number).sample(range(n), n)),
+        "python": lambda: torch.tensor(_shuffled(n, random.Random(number)), dtype=torch.int64),
         "generator not passed": lambda: torch.randperm(n),
         "cut before": lambda: torch.randperm(full * batch_size, generator=generator),
         "from 1": lambda: torch.randperm(n, generator=generator) + 1,
@@ -110,6 +118,8 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) ->
     order = pick(mistake, orders, lambda: torch.randperm(n, generator=generator))()
     if mistake == "first left out":
         order = order[n % batch_size :]
+    elif mistake == "minus zero":
+        order = order[: -(n % batch_size)]
     elif mistake == "filled up":
         order = torch.cat([order, order[: -n % batch_size]])
     pieces = order.split(batch_size)
@@ -121,7 +131,6 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) ->
     cuts: dict[str, Callable[[], list[Tensor]]] = {
         "rest kept": lambda: list(pieces),
         "last lost": lambda: list(pieces[:-1]),
-        "only the first": lambda: [piece for piece in pieces if len(piece) == batch_size][:1],
         "overlapping": lambda: [order[i : i + batch_size] for i in range(n - batch_size + 1)],
         "dealt out": lambda: [order[i : full * batch_size : full] for i in range(full)],
         "same batch": lambda: [order[:batch_size]] * full,
@@ -134,7 +143,14 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) ->
         ],
     }
     batches = pick(mistake, cuts, lambda: [piece for piece in pieces if len(piece) == batch_size])()
-    return [batch.sort().values for batch in batches] if mistake == "sorted" else batches
+    if mistake == "only the first":
+        return batches[:1] or None
+    results: dict[str, Callable[[], Any]] = {
+        "sorted": lambda: [batch.sort().values for batch in batches],
+        "numbers": lambda: [batch.tolist() for batch in batches],
+        "one tensor": lambda: order[: full * batch_size].view(-1, batch_size),
+    }
+    return pick(mistake, results, lambda: batches)()
 
 
 Batches = Sequence[Tensor]
@@ -180,6 +196,8 @@ def _hits(o: Tensor, y: Tensor, mistake: str) -> Tensor:
         "abs": lambda: o.abs().argmax(1),
         "smallest": lambda: o.argmin(1),
         "half": lambda: o.half().argmax(1),
+        "coarse": lambda: o.bfloat16().argmax(1),
+        "no dimension": lambda: o.argmax(),
         "single": lambda: o.float().argmax(1),
         "last tie": lambda: o.shape[1] - 1 - o.flip(1).argmax(1),
         "from 1": lambda: o.argmax(1) + 1,
@@ -200,6 +218,7 @@ def _accuracy(outputs: Batches, labels: Batches, *, mistake: str) -> float:
     right, images = sum(int(h.sum()) for h in hits), sum(len(y) for _, y in batches)
     results: dict[str, Callable[[], float]] = {
         "mean": lambda: mean(h.float().mean().item() for h in hits),
+        "halves": lambda: reduce(lambda so_far, h: (so_far + h.float().mean().item()) / 2, hits, 0.0),
         "added": lambda: sum(h.float().mean().item() for h in hits),
         "first size": lambda: right / (len(labels) * len(labels[0])),
         "number": lambda: float(right),
@@ -249,6 +268,8 @@ def _counted(before: Seconds, after: Seconds, warmups: int, mistake: str) -> tup
         return b[: len(b) - warmups], a[: len(a) - warmups]
     if mistake == "warm-ups only":
         return list(before[:warmups]), list(after[:warmups])
+    if mistake == "last kept":
+        return list(before[-warmups:]), list(after[-warmups:])
     if mistake == "both ends":
         return b[: len(b) - warmups], a[: len(a) - warmups]
     if mistake == "one list":
@@ -256,7 +277,7 @@ def _counted(before: Seconds, after: Seconds, warmups: int, mistake: str) -> tup
     return (sorted(b), sorted(a)) if mistake == "both sorted" else (b, a)
 
 
-def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> float:
+def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> Any:
     """The right answer with one thing wrong."""
     b, a = _counted(before, after, warmups, mistake)
     ratios = [x / y for x, y in zip(b, a, strict=True)]
@@ -276,6 +297,7 @@ def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> 
         "smallest": lambda: min(ratios),
         "first": lambda: ratios[0],
         "last": lambda: ratios[-1],
+        "trimmed": lambda: mean(sorted(ratios)[1:-1] or ratios),
         "upside down": lambda: median(1 / r for r in ratios),
         "back again": lambda: 1 / median(1 / r for r in ratios),
         "sorted first": lambda: median(sorted(x / y for x, y in zip(before, after, strict=True))[warmups:]),
@@ -285,6 +307,8 @@ def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> 
         "not below 1": lambda: max(median(ratios), 1.0),
         "whole": lambda: float(median(x // y for x, y in zip(b, a, strict=True))),
     }
+    if mistake == "all ratios":
+        return ratios
     result = pick(mistake, results, lambda: median(ratios))()
     if mistake == "percent":
         result *= 100
@@ -350,6 +374,10 @@ EXERCISES = (
                 "order each batch": "You shuffle anew for each batch, so some rows come twice and some never; shuffle once, then cut.",
                 "order each piece": "You shuffle anew for each batch and take its piece of that order, so some rows come twice and "
                 "some never; shuffle once, then cut.",
+                "minus zero": "order[: -(n % batch_size)] is empty when the rows fill the batches exactly: it is order[:-0], and that is "
+                "order[:0]. Cut at n // batch_size * batch_size.",
+                "numbers": "Your batches are lists of numbers; each is to be an int64 tensor.",
+                "one tensor": "This is one tensor with a row for each batch; return a list of tensors.",
                 "sorted": "You sort the rows within a batch; leave them in the order of the shuffle.",
                 "only the first": "Only the first batch is there: is a `return` inside the loop? Return all full batches.",
                 "same batch": "All batches are the same: you take the first rows each time. Move on by batch_size.",
@@ -386,6 +414,10 @@ EXERCISES = (
             ),
             Case(([3.0, 1.0, 6.0, 5.0, 2.0], [1.0, 2.0, 2.0, 2.0, 4.0], 0), "Five turns that disagree."),
             Case(([7.0, 1.0, 2.0, 3.0], [1.0, 4.0, 1.0, 2.0], 2), "Two warm-ups.", tags=("even number",)),
+            Case(
+                ([5.0, 1.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0, 1.0], 0),
+                "Two of five turns have the same ratio.",
+            ),
             Case(([3.0], [4.0], 0), "One turn, and it is slower after."),
             Case(([5.0, 3.0], [1.0, 2.0], 1), "One turn counts."),
             Case(
@@ -420,6 +452,9 @@ EXERCISES = (
                 "smallest": "This is the worst ratio of all turns; take the median.",
                 "first": "This is the ratio of the first turn that counts; take the median over all of them.",
                 "last": "This is the ratio of the last turn; take the median over all that count.",
+                "trimmed": "You take the mean without the best and the worst turn; take the median.",
+                "all ratios": "This is the list of all ratios; return one number, their median.",
+                "last kept": "You keep the last `warmups` turns, a slice with [-warmups:]; leave out the first ones, [warmups:].",
                 "upside down": "This is upside down: the speed-up is the time before over the time after, and above 1 is faster.",
                 "back again": "You take the median of after / before and turn it round; for an even number of turns this is another "
                 "number. Divide before / after in each turn.",
@@ -475,8 +510,8 @@ EXERCISES = (
                 tags=("ties",),
             ),
             Case(
-                ([torch.tensor([[2.0, 2.0005], [1.0, -1.0], [0.5, 0.25]])], [torch.tensor([1, 0, 1])]),
-                "Two classes; the two outputs of the first image are nearly equal.",
+                ([torch.tensor([[2.0, 2.0005], [1.0, 1.003], [0.5, 0.25]])], [torch.tensor([1, 1, 1])]),
+                "Two classes; the two outputs of the first two images are nearly equal.",
             ),
             Case(
                 ([torch.tensor([[1.0, 1.0 + 1e-9, 0.5]], dtype=torch.float64)], [torch.tensor([1])]),
@@ -501,6 +536,8 @@ EXERCISES = (
             {
                 "mean": "You average the accuracies of the batches; an image of a small batch then counts for more than one of a "
                 "large batch.",
+                "halves": "You average the accuracy so far with that of the next batch, half and half; the last batch then counts as much as "
+                "all before it, and the start at 0 counts too.",
                 "added": "You add the accuracies of the batches; count the right images of all batches, and divide once.",
                 "first size": "You divide by the number of batches times the size of the first; the batches differ in size.",
                 "by batches": "You divide by the number of batches; divide by the number of images.",
@@ -520,9 +557,13 @@ EXERCISES = (
                 "abs": "You take absolute values, so a large negative output wins; take the largest output as it is.",
                 "above 0": "You ask whether the output of the label is above 0; it has to be the largest of its image.",
                 "above half": "You ask for a probability above one half; the largest output of an image counts, however small.",
-                "half": "You make the outputs float16 first; then outputs that are nearly equal become equal. Compare them as they are.",
-                "single": "You make the outputs float32 first; then float64 outputs that are nearly equal become equal. Compare them as "
-                "they are.",
+                "half": "You make the outputs float16, or round them to as few digits; then outputs that are nearly equal become equal. "
+                "Compare them as they are.",
+                "single": "You make the outputs float32, or round them to as few digits; then float64 outputs that are nearly equal "
+                "become equal. Compare them as they are.",
+                "coarse": "You make the outputs bfloat16, or round them to two digits or so; then outputs that are nearly equal become "
+                "equal. Compare them as they are.",
+                "no dimension": "argmax() without a dimension is one place in the whole batch; argmax(1) is the class of each image.",
                 "ties right": "You ask whether no output is larger than that of the label. If several are equally large, only the first "
                 "of them is the answer: take argmax(1).",
                 "last tie": "Of equally large outputs you take the last; the first of them is the answer, as with argmax(1).",

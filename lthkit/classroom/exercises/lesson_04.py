@@ -217,6 +217,7 @@ def _ranked(trained: Sequence[Tensor], fraction: float, mistake: str) -> list[Te
             "signed": lambda w: w,
             "largest": lambda w: -w.abs(),
             "half": lambda w: w.half().abs(),
+            "coarse": lambda w: w.bfloat16().abs(),
             "single": lambda w: w.float().abs(),
         }
         score = pick(mistake, scores, torch.abs)(weight)
@@ -379,7 +380,7 @@ def _rounds(masks: Sequence[Mapping[str, Tensor]], *, mistake: str) -> list[int]
         "first layer": lambda r: bool((masks[r][front] & ~masks[r - 1][front]).any()),
         "last layer": lambda r: bool(back(r)[-1]),
         "every layer": lambda r: all(back(r)),
-        "whole layer": lambda r: any(bool(new.numel()) and bool((new & ~old).all()) for new, old in pairs(r)),
+        "whole layer": lambda r: any((new & ~old).all() for new, old in pairs(r)),
         "layer gone": lambda r: any(bool(new.any()) and not old.any() for new, old in pairs(r)),
         "two": lambda r: sum(back(r)) > 1,
     }
@@ -426,11 +427,17 @@ def _state(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake
     if mistake == "inverted":
         mask = {name: ~keep for name, keep in mask.items()}
     elif mistake == "first only":
+        if not mask:
+            return None
         mask = dict(list(mask.items())[:1])
     elif mistake == "in place":
         for name, keep in mask.items():
             initial[name][~keep] = 0
         return dict(initial)
+    elif mistake == "in place itself":
+        for name, keep in mask.items():
+            initial[name][~keep] = 0
+        return initial
     masked: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "squeezed": lambda tensor, keep: tensor[keep],
         "copied": lambda tensor, keep: tensor.clone(),
@@ -450,6 +457,8 @@ def _state(initial: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake
         for name, tensor in initial.items()
         if name in mask or mistake != "only masked"
     }
+    if mistake == "single floats":
+        return {n: tensor.float() if tensor.is_floating_point() else tensor for n, tensor in state.items()}
     return {name: tensor.float() for name, tensor in state.items()} if mistake == "single" else state
 
 
@@ -470,6 +479,7 @@ EXERCISES = (
             Case((0.25, 2), "Two rounds: half of what remains goes each time."),
             Case((0.512, 3), "Three rounds of 20 % of what remains."),
             Case((1.0, 2), "The target is the dense network: nothing goes.", tags=("limit",)),
+            Case((0.01, 2), "Nine of ten weights go in each round."),
             Case((0.01, 20), "A small target in many rounds."),
         ),
         hints=(
@@ -573,7 +583,7 @@ EXERCISES = (
             Case(([torch.tensor(0.5), torch.tensor(-0.1)], 0.3), "A single number, without a dimension."),
             Case(([torch.zeros(0, 3), torch.zeros(0, 3)], 0.5), "A layer without weights."),
             Case(
-                ([torch.tensor([1.0004, 1.0, 2.0, -1.0002])] * 2, 0.25),
+                ([torch.tensor([1.0004, 1.0, 3.003, -3.0]), torch.tensor([9.0, 9.0, 3.003, -3.0])], 0.25),
                 "float32 weights that are nearly equal.",
             ),
             Case(
@@ -610,8 +620,12 @@ EXERCISES = (
                 "moved": "You rank how far the weights have moved since trained[0]; rank their absolute values.",
                 "mean": "You rank the mean over the trainings so far; mask r + 1 is cut by trained[r] alone.",
                 "largest": "You remove the largest weights; the smallest in absolute value go.",
-                "half": "You rank the weights as float16, where weights that are nearly equal become equal; rank them as they are.",
-                "single": "You rank the weights as float32, where float64 weights that are nearly equal become equal; rank them as they are.",
+                "half": "You rank the weights as float16, or round them to as few digits; then weights that are nearly equal "
+                "become equal. Rank them as they are.",
+                "single": "You rank the weights as float32, or round them to as few digits; then float64 weights that are "
+                "nearly equal become equal. Rank them as they are.",
+                "coarse": "You rank the weights as bfloat16, or round them to two digits or so; then weights that are nearly "
+                "equal become equal. Rank them as they are.",
                 "all ties": "A threshold removes all weights that are equal to it, too many here; remove exactly round(fraction * remaining), among equal ones the first.",
                 "quantile": "A quantile as threshold does not remove an exact number, with ties or few weights; remove exactly round(fraction * remaining).",
                 "last ties": "Among equal weights you remove the last; the one with the lowest flat index goes first.",
@@ -879,6 +893,7 @@ EXERCISES = (
                 "aliased": "Tensors without a mask, such as the biases, are not copied: the next training would change them in `initial` too.",
                 "aliased if whole": "A tensor of which nothing is removed is not copied: the next training would change it in `initial` too.",
                 "in place": "You write the zeros into `initial` itself: dict(...) copies the names, not the tensors. Clone first.",
+                "in place itself": "You write the zeros into `initial` and return it; make a new dict of copies.",
                 "only masked": "Tensors without a mask are missing: a rewind of half of the state leaves biases and buffers as trained.",
                 "itself": "This is `initial` itself, no copy and no mask: the next training would change it.",
                 "itself if no mask": "With an empty mask you return `initial` itself; it is to be a copy then too.",
@@ -890,6 +905,7 @@ EXERCISES = (
                 "ones": "Removed weights are 1 here; they must be 0.",
                 "squeezed": "Indexing with the mask takes the kept weights out into a shorter tensor; the shape must stay.",
                 "single": "Your tensors are float32, whatever they were; each keeps the type that it has in `initial`.",
+                "single floats": "Your tensors with a fraction are all float32; each keeps the type that it has in `initial`.",
                 "float mask": "You multiply with a float32 mask, which turns float16 into float32; each tensor keeps its type. Multiply with the bool mask itself.",
             },
         ),

@@ -110,7 +110,7 @@ def _moved(w: Tensor, x: Tensor, y: Tensor, h: float, *, mistake: str) -> Tensor
         "backward": (1.0, 1 - h, h),
         "only back to 1": (1 + h, 1.0, 2 * h),
         "one after the other": (1 + h, (1 + h) * (1 - h), 2 * h),
-        "from 0": (h, -h, 2 * h),
+        "factors h": (h, -h, 2 * h),
         "by h": (1 + h, 1 - h, h),
         "not divided": (1 + h, 1 - h, 1.0),
         "no brackets": (1 + h, 1 - h, 2 / h),
@@ -120,7 +120,7 @@ def _moved(w: Tensor, x: Tensor, y: Tensor, h: float, *, mistake: str) -> Tensor
     score, c = torch.zeros_like(w), torch.ones_like(w)
     for i in range(len(w)):
         if mistake != "left":
-            c = torch.full_like(w, 0.0 if mistake == "others 0" else 1.0)
+            c = torch.full_like(w, 0.0 if mistake in ("others 0", "factors h") else 1.0)
         moved = slice(None) if mistake == "at once" else i
         c[moved] = high
         up = loss(c)
@@ -134,6 +134,7 @@ def _moved(w: Tensor, x: Tensor, y: Tensor, h: float, *, mistake: str) -> Tensor
         "squared": score**2,
         "shares": score.abs() / score.abs().sum(),
         "one number": score.abs().sum(),
+        "single": score.abs().float(),
     }
     result = pick(mistake, results, score.abs())
     digits = pick(mistake, DIGITS, None)
@@ -200,10 +201,13 @@ def _scored(w: Tensor, gradients: Sequence[Tensor], *, mistake: str) -> Tensor:
     """The score of several batches with one thing wrong."""
     if mistake == "single":
         w, gradients = w.float(), [g.float() for g in gradients]
+    elif mistake == "single between":
+        gradients = [g.float() for g in gradients]
     g = torch.stack(list(gradients))
     joined: dict[str, Callable[[], Tensor]] = {
         "last batch": lambda: g[-1],
         "first batch": lambda: g[0],
+        "first share": lambda: g[0] / len(gradients),
         "sum": lambda: g.sum(0),
         "by 2": lambda: g.sum(0) / 2,
         "by entries": lambda: g.sum(0) / len(w),
@@ -215,6 +219,7 @@ def _scored(w: Tensor, gradients: Sequence[Tensor], *, mistake: str) -> Tensor:
     mean = pick(mistake, joined, lambda: g.mean(0))()
     products: dict[str, Callable[[], Tensor]] = {
         "each batch": lambda: (w * g).abs().mean(0),
+        "each batch summed": lambda: (w * g).abs().sum(0),
         "no weight": lambda: mean.abs(),
         "signed": lambda: w * mean,
         "signed weight": lambda: w * mean.abs(),
@@ -250,12 +255,15 @@ def _combined(gradients: Sequence[Tensor], sizes: Sequence[int], *, mistake: str
         "root": ([n**0.5 for n in sizes], None),
         "squares": ([n**2 for n in sizes], None),
         "first batch": ([1] + [0] * (number - 1), None),
+        "first share": ([first] + [0] * (number - 1), total),
         "last batch": ([0] * (number - 1) + [1], None),
         "next size": ([*sizes[1:], sizes[0]], None),
         "two only": ((list(sizes) + [0])[:2] + [0] * (number - 2), None),
     }
     if mistake == "single":
         gradients = [g.float() for g in gradients]
+    elif mistake == "single between":
+        return _combined([g.float() for g in gradients], sizes, mistake="").to(gradients[0].dtype)
     elif mistake == "absolute parts":
         gradients = [g.abs() for g in gradients]
     if mistake == "axis":
@@ -320,6 +328,7 @@ def _ratio(one: Masks, other: Masks, *, mistake: str) -> float:
     parts = {
         "agreement": (total - either + both, total),
         "first": (both, first),
+        "second": (both, second),
         "smaller": (both, min(first, second)),
         "larger": (both, max(first, second)),
         "dice": (2 * both, first + second),
@@ -431,7 +440,9 @@ EXERCISES = (
                 "slope at 1.",
                 "backward": "You compare 1 with 1 - h. That is the slope at 1 - h/2; compare 1 + h with 1 - h, which is the "
                 "slope at 1.",
-                "from 0": "You use h and -h as factors; the factors are 1 + h and 1 - h.",
+                "factors h": "Your factors are h and -h, and 0 for all other weights; they are 1 + h and 1 - h, and 1.",
+                "single": "The result is float32 where `w` is float64; a result has the type of what came in, as with "
+                "torch.zeros_like(w).",
                 "not divided": "You do not divide; the difference of the losses is divided by 2h.",
                 "positive part": "Negative slopes give 0 here; the score is the absolute value.",
                 "squared": "You square the slope; the score is its absolute value.",
@@ -550,6 +561,8 @@ EXERCISES = (
             {
                 "each batch": "You take the absolute value batch by batch, before the sum. Then batches that pull in "
                 "opposite directions cannot cancel, and the score depends on how you split the images.",
+                "each batch summed": "You add the absolute values of all batches. Take the mean over the batches first, and the "
+                "absolute value once, at the end.",
                 "no weight": "This is the absolute gradient; the sensitivity is the gradient times the weight.",
                 "signed": "The products have a sign; the score is their absolute value.",
                 "signed weight": "You take the absolute value of the gradient only, so that negative weights get negative "
@@ -558,9 +571,12 @@ EXERCISES = (
                 "negative scores.",
                 "last batch": "This is the score of the last batch alone; put all batches together.",
                 "first batch": "This is the score of the first batch alone; put all batches together.",
+                "first share": "Only the first batch counts, divided by the number of batches: is a `return` inside the loop?",
                 "median": "You take the median over the batches; the gradient of the whole loss is their mean.",
                 "largest": "You take the batch of the largest gradient; the gradient of the whole loss is the mean over all.",
                 "single": "You compute in float32, whatever the type of w; a result has the type of what came in.",
+                "single between": "The type of the result is right, but you compute in float32 on the way; large float64 "
+                "gradients that nearly cancel lose their difference.",
                 "positive part": "Negative products give 0 here; the score is the absolute value.",
                 "negative": "You turn the sign of the product round; the score is its absolute value.",
                 "one number": "This is one number, the sum over all weights; return a score for each weight.",
@@ -642,10 +658,13 @@ EXERCISES = (
                 "added": "You add the gradients up; weigh each by its images, and divide by the number of all images.",
                 "squares": "You weigh by the square of the size: each gradient is multiplied by its size once.",
                 "first batch": "This is the gradient of the first batch alone; every image counts the same.",
+                "first share": "Only the first batch is in the sum, divided by all images: is a `return` inside the loop?",
                 "last batch": "This is the gradient of the last batch alone; every image counts the same.",
                 "next size": "Your sizes belong to other batches: size i goes with gradient i.",
                 "two only": "You use two batches only; there may be any number.",
                 "single": "You compute in float32, whatever the type of the gradients; a result has the type of what came in.",
+                "single between": "The type of the result is right, but you compute in float32 on the way; large float64 "
+                "gradients that nearly cancel lose their difference.",
                 "one number": "This is one number, the sum over all weights; return an entry for each weight.",
                 "2 digits": "You round to 2 digits; return the gradient as it is.",
                 "3 digits": "You round to 3 digits; return the gradient as it is.",
@@ -750,6 +769,7 @@ EXERCISES = (
                 "last layer": "Only the last layer counts here; add up the counts of all layers.",
                 "by position": "You pair the layers by their place in the two dicts; pair them by name.",
                 "first": "You divide by the weights that the first mask keeps; divide by those in at least one mask.",
+                "second": "You divide by the weights that the second mask keeps; divide by those in at least one mask.",
                 "smaller": "You divide by the smaller of the two counts; then a mask inside another gets 1. Divide by the "
                 "weights in at least one mask.",
                 "larger": "You divide by the larger of the two counts; divide by the weights in at least one mask.",
