@@ -130,6 +130,7 @@ def _batches(n: int, batch_size: int, seed: int, epoch: int, *, mistake: str) ->
 
     cuts: dict[str, Callable[[], list[Tensor]]] = {
         "rest kept": lambda: list(pieces),
+        "minus zero": lambda: list(pieces),
         "last lost": lambda: list(pieces[:-1]),
         "overlapping": lambda: [order[i : i + batch_size] for i in range(n - batch_size + 1)],
         "dealt out": lambda: [order[i : full * batch_size : full] for i in range(full)],
@@ -310,6 +311,8 @@ def _speedup(before: Seconds, after: Seconds, warmups: int, *, mistake: str) -> 
     if mistake == "all ratios":
         return ratios
     result = pick(mistake, results, lambda: median(ratios))()
+    if mistake == "cut":
+        return int(result)
     if mistake == "percent":
         result *= 100
     digits = pick(mistake, DIGITS, None)
@@ -466,6 +469,7 @@ EXERCISES = (
                 "2 digits": "You round to 2 digits; return the number as it is, and round only to print.",
                 "3 digits": "You round to 3 digits; return the number as it is, and round only to print.",
                 "4 digits": "You round to 4 digits; return the number as it is, and round only to print.",
+                "cut": "int() cuts the result off to a whole number; return it as it is.",
                 "whole": "// cuts each ratio off to a whole number; divide with /.",
                 "none dropped": "The warm-up turns are still in; leave the first `warmups` turns out.",
                 "last dropped": "You leave out turns at the end; the warm-ups are the first ones.",

@@ -280,6 +280,15 @@ def _by_rows(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
     return masks
 
 
+def _kept_ties(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
+    masks = [_full(trained[0])]
+    for weight in trained:
+        kept = weight.abs()[masks[-1]].sort().values
+        count = round(fraction * len(kept))
+        masks.append(masks[-1] & (weight.abs() >= kept[count]) if count < len(kept) else masks[-1])
+    return masks
+
+
 def _quantile(trained: Sequence[Tensor], fraction: float) -> list[Tensor]:
     masks = [_full(trained[0])]
     for weight in trained:
@@ -295,6 +304,7 @@ STRUCTURES: dict[str, Callable[[Sequence[Tensor], float], list[Tensor]]] = {
     "reviving": _reviving,
     "removed again": _removed_again,
     "all ties": _all_ties,
+    "ties kept": _kept_ties,
     "last ties": _last_first,
     "zeros back": _zeros_back,
     "by rows": _by_rows,
@@ -352,7 +362,7 @@ def _rounds_by_words(masks: Sequence[Mapping[str, Tensor]]) -> list[int]:
     return list(filter(rises, range(1, len(masks))))
 
 
-def _rounds(masks: Sequence[Mapping[str, Tensor]], *, mistake: str) -> list[int]:
+def _rounds(masks: Sequence[Mapping[str, Tensor]], *, mistake: str) -> Any:
     """The right answer with one thing wrong."""
     if mistake == "by place":
         masks = [dict(zip(masks[0], mask.values(), strict=True)) for mask in masks]
@@ -389,12 +399,15 @@ def _rounds(masks: Sequence[Mapping[str, Tensor]], *, mistake: str) -> list[int]
     rounds = [
         r for r in range(first, len(masks) - left_out) if pick(mistake, found, lambda r: any(back(r)))(r)
     ]
-    results = {
+    results: dict[str, Callable[[], Any]] = {
         "each layer": lambda: [r for r in rounds for count in back(r) if count],
         "each weight": lambda: [r for r in rounds for _ in range(sum(back(r)))],
         "one too small": lambda: [r - 1 for r in rounds],
+        "one too large": lambda: [r + 1 for r in rounds],
+        "flags": lambda: [r in rounds for r in range(first, len(masks) - left_out)],
+        "number": lambda: len(rounds),
         "first only": lambda: rounds[:1],
-        "others": lambda: [r for r in range(len(masks)) if r not in rounds],
+        "others": lambda: [r for r in range(1, len(masks)) if r not in rounds],
     }
     return pick(mistake, results, lambda: rounds)()
 
@@ -627,6 +640,8 @@ EXERCISES = (
                 "coarse": "You rank the weights as bfloat16, or round them to two digits or so; then weights that are nearly "
                 "equal become equal. Rank them as they are.",
                 "all ties": "A threshold removes all weights that are equal to it, too many here; remove exactly round(fraction * remaining), among equal ones the first.",
+                "ties kept": "A threshold keeps all weights that are equal to it, too many here; remove exactly "
+                "round(fraction * remaining), among equal ones the first.",
                 "quantile": "A quantile as threshold does not remove an exact number, with ties or few weights; remove exactly round(fraction * remaining).",
                 "last ties": "Among equal weights you remove the last; the one with the lowest flat index goes first.",
                 "zeros back": "You rank removed weights as zeros, and where a kept weight is 0 too one of them comes back; weights that are out stay out.",
@@ -779,6 +794,9 @@ EXERCISES = (
                 "from 2": "You start at round 2; round 1 has a round before it, round 0.",
                 "no last": "You leave out the last round: range(1, len(masks)) already ends at len(masks) - 1.",
                 "one too small": "Your numbers are one too small: name the round that brings the weight back, not the one before it.",
+                "one too large": "Your numbers are one too large: masks[0] is round 0.",
+                "flags": "This is True or False for each round; list the numbers of the rounds that revive a weight.",
+                "number": "This is how many rounds revive a weight; list their numbers.",
                 "first only": "You stop at the first round that revives a weight; list all of them.",
             },
         ),

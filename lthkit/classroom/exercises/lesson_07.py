@@ -131,6 +131,7 @@ def _moved(w: Tensor, x: Tensor, y: Tensor, h: float, *, mistake: str) -> Tensor
     results = {
         "signed": score,
         "positive part": score.clamp(min=0),
+        "negative": -score,
         "squared": score**2,
         "shares": score.abs() / score.abs().sum(),
         "one number": score.abs().sum(),
@@ -445,6 +446,7 @@ EXERCISES = (
                 "torch.zeros_like(w).",
                 "not divided": "You do not divide; the difference of the losses is divided by 2h.",
                 "positive part": "Negative slopes give 0 here; the score is the absolute value.",
+                "negative": "You turn the sign of the slope round; the score is its absolute value.",
                 "squared": "You square the slope; the score is its absolute value.",
                 "first only": "Only the first weight gets a score: is a `return` or `break` inside the loop? Go through all "
                 "weights.",
@@ -500,7 +502,6 @@ EXERCISES = (
                     [torch.tensor([0.4, 0.4, -0.1]), torch.tensor([-0.4, 0.2, -0.3])],
                 ),
                 "Two batches. At the first weight they cancel: the whole loss does not depend on it.",
-                point=True,
             ),
             Case(
                 (
