@@ -82,7 +82,7 @@ def _abs_by_where(weight: Tensor) -> Tensor:
 
 
 def _abs_by_numpy(weight: Tensor) -> Tensor:
-    return torch.from_numpy(np.abs(weight.numpy()))
+    return torch.as_tensor(np.abs(weight.numpy()))
 
 
 # 01.2
@@ -158,8 +158,8 @@ def _by_prune(scores: Mapping[str, Tensor], fraction: float) -> Masks:
 
 
 def _column_by_column(scores: Mapping[str, Tensor], fraction: float) -> Masks:
-    turned = global_mask({n: s.permute(*reversed(range(s.dim()))) for n, s in scores.items()}, fraction)
-    return {n: m.permute(*reversed(range(m.dim()))) for n, m in turned.items()}
+    turned = global_mask({n: s.permute(tuple(reversed(range(s.dim())))) for n, s in scores.items()}, fraction)
+    return {n: m.permute(tuple(reversed(range(m.dim())))) for n, m in turned.items()}
 
 
 def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> Masks:
@@ -351,6 +351,25 @@ def _read_below_first_failure(
     return found
 
 
+def _read_by_loss(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
+    def walk(points: list[tuple[float, float]], found: float) -> float:
+        if not points or dense - points[0][1] > tolerance:
+            return found
+        return walk(points[1:], points[0][0])
+
+    return {name: walk(sorted(curve, key=lambda point: point[0]), 0.0) for name, curve in curves.items()}
+
+
+def _read_in_numpy(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
+    found = {}
+    for name, curve in curves.items():
+        points = np.array(curve, dtype=float).reshape(-1, 2)
+        points = points[points[:, 0].argsort()]
+        holding = np.logical_and.accumulate(points[:, 1] + tolerance >= dense)
+        found[name] = float(points[holding, 0].max(initial=0.0))
+    return found
+
+
 def _t(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.tensor(values, dtype=dtype)
 
@@ -427,13 +446,20 @@ EXERCISES = (
             Case((_t(0.5, 0.5, -0.5),), "Three weights at the same distance from 0."),
             Case((_t(0.5, 0.25),), "No weight is negative; the result is a new tensor all the same."),
             Case((torch.tensor([[0.4, -0.1], [0.0, -0.9]]),), "A matrix, with a 0 in it."),
+            Case((torch.tensor(-0.7),), "A single weight, without a dimension."),
+            Case((torch.zeros(0, 3),), "A tensor without entries; its shape stays."),
             Case(
                 (_t(1e-4, -2e-4, 3e-4, -0.5, dtype=torch.float16),),
                 "Small numbers in float16: a square of 1e-4 is too small for this type.",
             ),
             Case(
+                (_t(-0.1 - 1e-12, 1e-12, 0.123456789, dtype=torch.float64),),
+                "Numbers in float64, with more digits than float32 can hold.",
+            ),
+            Case((_t(-math.inf, math.nan, -0.5),), "One weight is minus infinity, one is NaN."),
+            Case(
                 (torch.arange(-12.0, 12.0).view(2, 3, 2, 2),),
-                "The weight of a convolution has four dimensions.",
+                "A weight with four dimensions, as a convolution has.",
             ),
         ),
         hints=(
@@ -483,6 +509,43 @@ EXERCISES = (
                 "This is one number for the whole tensor; every weight needs a score of its own.",
             ),
             Misconception(
+                lambda weight: weight.abs().sort().values,
+                "You sort the scores; each score has the place of its weight.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().flatten(),
+                "The scores have lost the shape of the weight; abs() alone keeps it.",
+            ),
+            Misconception(
+                lambda weight: weight.float().abs(),
+                "You change the type to float32; the scores have the type of the weight.",
+            ),
+            Misconception(
+                lambda weight: weight.float().abs().to(weight.dtype),
+                "You compute in float32, in which a float64 weight loses digits; abs() needs no other type.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().nan_to_num(),
+                "You put numbers in place of NaN and infinity; abs() alone leaves NaN as it is and makes infinity of minus "
+                "infinity.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().round(decimals=4),
+                "You round the scores; return them as they are.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().tolist(),
+                "This is a list; return a torch tensor.",
+            ),
+            Misconception(
+                lambda weight: torch.stack([w.abs() for w in weight]),
+                "You go through the first dimension, and a single weight has none; abs() works on a tensor of any shape.",
+            ),
+            Misconception(
+                lambda weight: weight if bool((weight >= 0).all()) else weight.abs(),
+                "Where no weight is negative you return the argument itself; the scores are a new tensor. abs() makes one.",
+            ),
+            Misconception(
                 lambda weight: weight.abs_(),
                 "The scores are right, but you change the weights themselves; abs_ works in place, abs does not.",
             ),
@@ -494,6 +557,13 @@ EXERCISES = (
         rtol=0.0,
         atol=0.0,
         fresh=True,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "NaN": "NaN stays NaN",
+            "infinity": "minus infinity",
+        },
+        absent={"ties": "each score by itself, nothing is ranked"},
     ),
     Exercise(
         id="01.2",
@@ -515,15 +585,19 @@ EXERCISES = (
                 "Scores in float64: the second is lower, by 1e-12.",
             ),
             Case(
-                ({"a": _t(0.5, 0.5, 0.5, 0.5)}, 0.5), "All scores are equal: exactly two go, the first two."
+                ({"a": _t(0.5, 0.5, 0.5, 0.5)}, 0.5),
+                "All scores are equal: exactly two go, the first two.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(0.2, 0.7, 0.2), "b": _t(0.2, 0.9)}, 0.4),
                 "Three scores are equal and two go: the flat index runs through the layers in their order.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(0.0, 0.0, 0.6), "b": _t(0.0, 0.8, 0.9)}, 1 / 6),
                 "Three scores are 0 and only one weight goes.",
+                tags=("ties",),
             ),
             Case(
                 (
@@ -534,6 +608,7 @@ EXERCISES = (
                     0.3,
                 ),
                 "Scores in float16, some of them equal.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(*[i / 10 for i in range(1, 11)])}, 1 - 0.8),
@@ -543,21 +618,37 @@ EXERCISES = (
             Case(
                 ({"b": _t(0.5), "a": _t(0.5)}, 0.5),
                 "Equal scores: the layer that comes first in the dict loses its own.",
+                tags=("ties",),
             ),
             Case(({"a": _t(-1.0, 0.5)}, 0.5), "A score may be negative; the lowest goes."),
             Case(
                 ({"a": torch.full((2, 3), 0.5)}, 0.5),
                 "A matrix of equal scores: its first row goes before its second.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _FORTY}, 0.4),
                 "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": torch.arange(100.0)}, 0.575),
                 "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
             ),
             Case((_NETWORK, 0.5), "Two matrices, of different size and with weights of different size."),
+            Case(
+                ({"a": torch.tensor(0.3), "b": _t(0.1, 0.4), "c": torch.tensor(0.2)}, 0.5),
+                "Three layers; two of them are single weights without a dimension.",
+            ),
+            Case(
+                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1), "c": torch.zeros(0)}, 0.5),
+                "Two of three layers have no entries; they are in the result, empty.",
+            ),
+            Case(
+                ({"a": _normal(2, 3, 2, 2, std=0.1, seed=3), "b": torch.full((2, 2, 1, 1), 0.05)}, 0.3),
+                "Two layers with four dimensions, one of equal scores.",
+                tags=("ties",),
+            ),
         ),
         hints=(
             "Put the scores of all layers into one long tensor (flatten, then torch.cat). How many of them go?",
@@ -590,6 +681,15 @@ EXERCISES = (
         difficulty="medium",
         lines=6,
         minutes=15,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "ties": "ties by flat index",
+        },
+        absent={
+            "NaN": "NaN has no rank, and the text does not name it",
+            "empty dict": "the text says at least one layer",
+        },
     ),
     Exercise(
         id="01.3",
@@ -620,7 +720,7 @@ EXERCISES = (
                 "Layer a has the fraction 1: all of it goes.",
             ),
             Case(({"a": _t(-1.0, 0.5)}, {"a": 0.5}), "A score may be negative; the lowest goes."),
-            Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal."),
+            Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal.", tags=("ties",)),
             Case(
                 ({"a": _FIVE, "b": _FIVE, "c": _FIVE}, {"a": 0.5, "b": 0.25, "c": 0.3}),
                 "round() makes 2 of 2.5, 1 of 1.25 and 2 of 1.5.",
@@ -632,16 +732,40 @@ EXERCISES = (
             Case(
                 ({"a": torch.full((2, 3), 0.5)}, {"a": 0.5}),
                 "A matrix of equal scores: its first row goes before its second.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _FORTY}, {"a": 0.4}),
                 "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": torch.arange(100.0)}, {"a": 0.575}),
                 "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
             ),
             Case((_NETWORK, {"fc1.weight": 0.8, "fc2.weight": 0.4}), "Two matrices."),
+            Case(({"a": _t(0.4, 0.3), "b": _t(0.1)}, {}), "No layer has a fraction: all stay whole."),
+            Case(
+                ({"a": torch.tensor(0.3), "b": _t(0.1, 0.4), "c": torch.tensor(0.2)}, {"c": 1.0, "b": 0.5}),
+                "Three layers; two of them are single weights without a dimension.",
+            ),
+            Case(
+                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1)}, {"a": 0.5, "b": 0.5}),
+                "A layer has no entries; it is in the result, empty.",
+            ),
+            Case(
+                ({"a": _t(0.1, 0.2, 0.1, 0.1, 0.3, dtype=torch.float16)}, {"a": 0.3}),
+                "Scores in float16, some of them equal.",
+                tags=("ties",),
+            ),
+            Case(
+                (
+                    {"a": _normal(2, 3, 2, 2, std=0.1, seed=3), "b": torch.full((2, 2, 1, 1), 0.05)},
+                    {"a": 0.6, "b": 0.3},
+                ),
+                "Two layers with four dimensions, one of equal scores.",
+                tags=("ties",),
+            ),
         ),
         hints=(
             "Each layer is a small network of its own. You have a function that prunes a network exactly.",
@@ -695,6 +819,13 @@ EXERCISES = (
         difficulty="medium",
         lines=4,
         minutes=10,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "ties": "Count and ties are as before",
+            "empty dict": "no layer has one",
+        },
+        absent={"NaN": "NaN has no rank, and the text does not name it"},
     ),
     Exercise(
         id="01.4",
@@ -704,6 +835,7 @@ EXERCISES = (
             Case(
                 ({"a": [(0.25, 0.75), (0.5, 0.5), (0.75, 0.375)]}, 0.75, 0.25),
                 "At 0.5 the accuracy is exactly dense - tolerance: that still counts.",
+                tags=("limit",),
             ),
             Case(
                 ({"a": [(0.5, 0.3), (0.75, 0.1)]}, 0.5, 0.25),
@@ -731,6 +863,24 @@ EXERCISES = (
                 ({"a": [(0.3, 0.89), (0.6, 0.85), (0.9, 0.3)]}, 0.86, 0.02),
                 "The pruned network is at first better than the dense one.",
             ),
+            Case(
+                ({"a": [(0.25, 0.5 - 2**-34), (0.5, 0.25)]}, 0.75, 0.25),
+                "At 0.25 the accuracy is below dense - tolerance, though only by 6e-11.",
+                tags=("limit",),
+            ),
+            Case(
+                ({"a": [(0.2, 0.86), (0.5, 0.839967), (0.8, 0.6)]}, 0.86, 0.02),
+                "At 0.5 the accuracy is 0.839967, and 0.84 is needed.",
+            ),
+            Case(
+                ({"a": [(0.2, 0.83695), (0.5, 0.83672), (0.8, 0.6)]}, 0.856746, 0.02),
+                "At least 0.836746 is needed; 0.83695 is more, and 0.83672 is less.",
+            ),
+            Case(
+                ({"a": [(0.123456, 0.86), (0.987654, 0.85), (0.999, 0.1)]}, 0.86, 0.02),
+                "The sparsities have many digits.",
+            ),
+            Case(({"a": []}, 0.86, 0.02), "The curve has no points."),
             Case(
                 ({"fc1": [(0.5, 0.86), (0.9, 0.80)], "fc3": [(0.5, 0.7), (0.9, 0.5)], "fc2": []}, 0.86, 0.02),
                 "Three layers, and one of them was not measured.",
@@ -774,10 +924,24 @@ EXERCISES = (
                 "When the first point falls short there is none before it, and index -1 takes the last; the answer is 0.0.",
             ),
         ),
-        alternatives=(_read_by_takewhile, _read_below_first_failure),
+        alternatives=(
+            _read_by_takewhile,
+            _read_below_first_failure,
+            _read_by_loss,
+            _read_in_numpy,
+        ),
         difficulty="medium",
         lines=8,
         minutes=10,
+        told={
+            "empty list": "A curve may have no point",
+            "limit": "below `dense - tolerance`",
+        },
+        absent={
+            "NaN": "an accuracy is a number",
+            "ties": "a sparsity comes once in a curve, as the text says",
+            "empty dict": "there is at least one curve",
+        },
     ),
 )
 
