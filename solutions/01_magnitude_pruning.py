@@ -326,7 +326,8 @@ lth.explore.prune_it_yourself(networks, data)
 # A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point
 # below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If even the
 # first point falls short, the answer is 0.0. A curve may have no point; then the answer is 0.0 too. In one curve a sparsity comes once.
-# Several curves come in one dict, one for each name; there is at least one.
+# Several curves come in one dict, one for each name; there is at least one. Compare the numbers as they are, not
+# rounded and without a margin.
 #
 # Expected: `largest_sparsities({"fc1": [(0.9, 0.60), (0.5, 0.85)]}, 0.86, 0.02)` is `{"fc1": 0.5}`. The points need not be in order.
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import (
+    Case,
+    Exercise,
+    Misconception,
+    Option,
+    Question,
+    pick,
+    variants,
+)
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import prune
 
@@ -125,6 +134,24 @@ def _above_kth(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     return _cut(scores, flat > flat.sort().values[count - 1])
 
 
+def _above_kth_or_last(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    return _cut(scores, flat > flat.sort().values[round(fraction * len(flat)) - 1])
+
+
+def _above_kth_value(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    return _cut(scores, flat > flat.kthvalue(round(fraction * len(flat))).values)
+
+
+def _at_least_kth(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    count = round(fraction * len(flat))
+    if count == 0:
+        return _cut(scores, torch.ones(len(flat), dtype=torch.bool))
+    return _cut(scores, flat >= flat.sort().values[count - 1])
+
+
 def _at_least_next(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     """`>=` the first value that may stay: ties at the threshold all stay."""
     flat = _flat(scores)
@@ -168,6 +195,8 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
         scores = {name: s.abs() for name, s in scores.items()}
     elif mistake == "smaller type":
         scores = {name: s.float() for name, s in scores.items()}
+    elif mistake == "rounded":
+        scores = {name: s.round(decimals=6) for name, s in scores.items()}
     flat = _flat(scores)
     n = len(flat)
     counts: dict[str, Callable[[], int]] = {
@@ -180,8 +209,11 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
         "round each layer": lambda: sum(round(fraction * s.numel()) for s in scores.values()),
         "not 0": lambda: round(fraction * int(flat.count_nonzero())),
         "keep": lambda: round((1 - fraction) * n),
+        "at least one": lambda: max(1, round(fraction * n)),
+        "wrong part": lambda: n - round(fraction * n),
+        "rounded fraction": lambda: round(round(fraction, 2) * n),
     }
-    count = counts.get(mistake, lambda: round(fraction * n))()
+    count = pick(mistake, counts, lambda: round(fraction * n))()
     order = flat.argsort(stable=True, descending=mistake == "highest")
     if mistake == "last first":
         order = n - 1 - flat.flip(0).argsort(stable=True)
@@ -192,7 +224,8 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
     if mistake == "-0":
         keep = torch.zeros(n, dtype=torch.bool)
         keep[order[-(n - count) :]] = True
-    return _cut(scores, ~keep if mistake == "inverted" else keep)
+    masks = _cut(scores, ~keep if mistake == "inverted" else keep)
+    return {name: m.flatten() for name, m in masks.items()} if mistake == "flat" else masks
 
 
 def _each_layer(scores: Mapping[str, Tensor], fraction: float) -> Masks:
@@ -272,6 +305,15 @@ def _fraction_kept(scores: Mapping[str, Tensor], fractions: Mapping[str, float])
     return {n: global_mask({n: s}, 1 - fractions[n] if n in fractions else 0.0)[n] for n, s in scores.items()}
 
 
+def _first_named_only(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
+    masks: Masks = {}
+    for name, s in scores.items():
+        masks |= global_mask({name: s}, fractions.get(name, 0.0))
+        if name in fractions:
+            break
+    return masks
+
+
 def _fraction_as_threshold(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {name: s > fractions.get(name, 0.0) for name, s in scores.items()}
 
@@ -283,29 +325,45 @@ def _every_layer_needs_one(scores: Mapping[str, Tensor], fractions: Mapping[str,
 # 01.4
 
 
-def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistake: str) -> dict[str, float]:
+def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistake: str) -> dict[str, Any]:
     """The right answer with one thing wrong."""
     orders: dict[str, Callable[[Curve], Curve]] = {
         "given order": list,
         "falling": lambda curve: sorted(curve, reverse=True),
         "by accuracy": lambda curve: sorted(curve, key=lambda point: -point[1]),
+        "rising accuracy": lambda curve: sorted(curve, key=lambda point: point[1]),
     }
-    found: dict[str, float] = {}
+    rising: Callable[[Curve], Curve] = sorted
+    order = pick(mistake, orders, rising)
+    if mistake == "in place":
+        for curve in curves.values():
+            curve.sort()  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
     best = 0.0
     for name, curve in curves.items():
+        if not curve and mistake == "no point, no answer":
+            continue
         best, last, stopped = best if mistake == "carried" else 0.0, dense, False
         top = max((a for _, a in curve), default=dense)
-        for sparsity, accuracy in orders.get(mistake, sorted)(curve):
-            floor = {
+        for sparsity, accuracy in order(curve):
+            floors = {
                 "no tolerance": dense,
                 "relative": dense * (1 - tolerance),
                 "percent": dense - tolerance / 100,
+                "above": dense + tolerance,
                 "best": top - tolerance,
                 "previous": last - tolerance,
-            }.get(mistake, dense - tolerance)
+                "rounded limit": round(dense - tolerance, 3),
+                "both rounded": round(dense - tolerance, 4),
+            }
+            if mistake in ("both rounded", "rounded"):
+                accuracy = round(accuracy, 4)
+            floor = pick(mistake, floors, dense - tolerance)
             fails = accuracy < floor or (mistake == "strict" and accuracy == floor)
             if mistake == "abs":
                 fails = abs(dense - accuracy) > tolerance
+            if mistake == "margin":
+                fails = accuracy < floor - 1e-9
             if not fails:
                 best, last = accuracy if mistake == "accuracy" else sparsity, accuracy
             elif mistake != "gaps":
@@ -314,7 +372,18 @@ def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistak
         found[name] = 0.0 if mistake == "at a stop" and not stopped else best
         if mistake == "first only":
             break
-    return {name: 1 - s for name, s in found.items()} if mistake == "density" else found
+    return {name: _written(s, mistake) for name, s in found.items()}
+
+
+def _written(sparsity: float, mistake: str) -> Any:
+    rules: dict[str, Any] = {
+        "density": 1 - sparsity,
+        "two digits": round(sparsity, 2),
+        "three digits": round(sparsity, 3),
+        "four digits": round(sparsity, 4),
+        "none": sparsity or None,
+    }
+    return pick(mistake, rules, sparsity)
 
 
 def _first_failing(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
@@ -383,16 +452,23 @@ _IN_A_RANKING = (
     *variants(
         _ranked,
         {
-            "abs": "You take absolute values once more; these are scores already, and a negative one is a low one.",
+            "abs": "A negative score counts as a high one in yours, as after abs() or a square. These are scores already, and a "
+            "negative one is a low one.",
             "int": "int() cuts the count off: int((1 - 0.8) * 10) is 1. Use round().",
             "up": "You round the count up; use round(), which goes to the nearest number.",
             "half up": "You round every half up; round() goes to the even number, so round(2.5) is 2.",
             "round what stays": "You round what stays; round what goes.",
             "one more": "One weight too many goes: order[:count] holds count of them already.",
-            "float32 count": "You compute the count in float32, where 0.575 * 100 becomes 57.5; use round(fraction * n) with "
-            "Python numbers.",
-            "smaller type": "You change the type of the scores; in a smaller type, scores that differ a little become equal. "
-            "Leave their type.",
+            "float32 count": "In your count 0.575 * 100 becomes 57.5, as in float32, or if one rounds it twice or adds a little; "
+            "use round(fraction * n) with Python numbers.",
+            "smaller type": "You change float64 scores to float32, in which scores that differ a little become equal. Leave "
+            "their type.",
+            "rounded": "In your ranking scores that differ a little become equal, by rounding or in a smaller type. Leave the "
+            "scores as they are.",
+            "at least one": "You remove at least one weight; at fraction 0 none goes.",
+            "wrong part": "You remove as many as should stay: round(fraction * n) is the number of those that go.",
+            "rounded fraction": "You round the fraction first; only the product fraction * n is rounded.",
+            "flat": "The masks are flat; each has the shape of its scores.",
             "last first": "The counts are right; among equal scores you remove the last first, and the lowest index should go "
             "first.",
             "topk": "The counts are right, but topk picks any of the equal scores; argsort(stable=True) keeps them in their "
@@ -406,6 +482,19 @@ _IN_A_RANKING = (
     Misconception(
         _above_kth,
         "You remove every score that equals the threshold; among ties only as many go as the count asks for.",
+    ),
+    Misconception(
+        _above_kth_or_last,
+        "When nothing should go, index count - 1 is -1, and the threshold is the highest score; and every score that equals "
+        "a threshold goes. Count: order[:count].",
+    ),
+    Misconception(
+        _above_kth_value,
+        "When nothing should go, there is no kthvalue(0); and every score that equals a threshold goes. Count: order[:count].",
+    ),
+    Misconception(
+        _at_least_kth,
+        "The threshold is a score that should go, and >= keeps it, with all that equal it. Count: order[:count].",
     ),
     Misconception(
         _at_least_next,
@@ -620,6 +709,13 @@ EXERCISES = (
                 "Equal scores: the layer that comes first in the dict loses its own.",
                 tags=("ties",),
             ),
+            Case(
+                ({"a": _t(0.5), "b": _t(0.5, 0.5, 0.9)}, 0.25),
+                "Three scores are equal and one goes: that of the first layer, which is the smaller one.",
+                tags=("ties",),
+            ),
+            Case(({"a": _t(0.1000004, 0.1000001)}, 0.5), "The second score is lower, by 3e-7."),
+            Case(({"a": torch.arange(400.0)}, 0.1263), "0.1263 * 400 is 50.52, and so 51 go."),
             Case(({"a": _t(-1.0, 0.5)}, 0.5), "A score may be negative; the lowest goes."),
             Case(
                 ({"a": torch.full((2, 3), 0.5)}, 0.5),
@@ -719,6 +815,8 @@ EXERCISES = (
                 ({"a": _t(0.2, 0.1), "b": _t(0.4, 0.3)}, {"a": 1.0}),
                 "Layer a has the fraction 1: all of it goes.",
             ),
+            Case(({"a": _t(0.1000004, 0.1000001)}, {"a": 0.5}), "The second score is lower, by 3e-7."),
+            Case(({"a": torch.arange(400.0)}, {"a": 0.1263}), "0.1263 * 400 is 50.52, and so 51 go."),
             Case(({"a": _t(-1.0, 0.5)}, {"a": 0.5}), "A score may be negative; the lowest goes."),
             Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal.", tags=("ties",)),
             Case(
@@ -808,6 +906,10 @@ EXERCISES = (
                 _in_each_layer(_row_by_row),
                 "You take the fraction from each row of a matrix; rank all weights of the layer together.",
             ),
+            Misconception(
+                _first_named_only,
+                "You return after the first layer that has a fraction; the return belongs after the loop over the layers.",
+            ),
             Misconception(_fraction_kept, "You keep these fractions; they are the fractions to remove."),
             Misconception(
                 _fraction_as_threshold,
@@ -864,11 +966,6 @@ EXERCISES = (
                 "The pruned network is at first better than the dense one.",
             ),
             Case(
-                ({"a": [(0.25, 0.5 - 2**-34), (0.5, 0.25)]}, 0.75, 0.25),
-                "At 0.25 the accuracy is below dense - tolerance, though only by 6e-11.",
-                tags=("limit",),
-            ),
-            Case(
                 ({"a": [(0.2, 0.86), (0.5, 0.839967), (0.8, 0.6)]}, 0.86, 0.02),
                 "At 0.5 the accuracy is 0.839967, and 0.84 is needed.",
             ),
@@ -879,6 +976,15 @@ EXERCISES = (
             Case(
                 ({"a": [(0.123456, 0.86), (0.987654, 0.85), (0.999, 0.1)]}, 0.86, 0.02),
                 "The sparsities have many digits.",
+            ),
+            Case(
+                ({"a": [(0.25, 0.5 - 2**-50), (0.5, 0.25)]}, 0.75, 0.25),
+                "At 0.25 the accuracy is below dense - tolerance, though only by 9e-16.",
+                tags=("limit",),
+            ),
+            Case(
+                ({"a": [(0.2, 0.85), (0.5, 0.87), (0.9, 0.86)]}, 0.86, 0.02),
+                "It holds at all three points and is best at the middle one.",
             ),
             Case(({"a": []}, 0.86, 0.02), "The curve has no points."),
             Case(
@@ -912,6 +1018,18 @@ EXERCISES = (
                     "at a stop": "You set the answer only where a point falls short; a curve on which none does has its largest "
                     "sparsity as the answer.",
                     "carried": "An answer is carried over from one curve to the next; set it to 0.0 at the start of each curve.",
+                    "rising accuracy": "You sort by rising accuracy; sort by sparsity, then stop at the first point that falls short.",
+                    "above": "You add the tolerance to the dense accuracy; subtract it.",
+                    "rounded": "You round the accuracies to four digits before you compare; compare them as they are.",
+                    "both rounded": "You round before you compare; compare the accuracies and dense - tolerance as they are.",
+                    "rounded limit": "You round dense - tolerance; compare with it as it is.",
+                    "margin": "You allow a margin below dense - tolerance; compare with it as it stands.",
+                    "two digits": "You round the answer to two digits; return the sparsity as it stands in the curve.",
+                    "three digits": "You round the answer to three digits; return the sparsity as it stands in the curve.",
+                    "four digits": "You round the answer to four digits; return the sparsity as it stands in the curve.",
+                    "none": "Where no point holds, the answer is 0.0, not None.",
+                    "no point, no answer": "A curve without a point is missing from your result; its answer is 0.0.",
+                    "in place": "You sort the curves that came in; sorted() makes a new list and leaves them as they are.",
                     "first only": "You return after the first curve; the return belongs after the loop over the curves.",
                 },
             ),
