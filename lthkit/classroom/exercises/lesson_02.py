@@ -101,6 +101,14 @@ def _apply_in_float32(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor])
     return {n: w.float() for n, w in apply_mask(weights, mask).items()}
 
 
+def _apply_through_float32(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w.float().where(mask[n], 0).to(w.dtype) if n in mask else w for n, w in weights.items()}
+
+
+def _apply_times_float(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w * mask[n].float() if n in mask else w for n, w in weights.items()}
+
+
 def _apply_in_place(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, keep in mask.items():
         weights[name][~keep] = 0
@@ -178,6 +186,25 @@ def _step_repaired(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, mom
     return (w - lr * v).nan_to_num() * keep, v
 
 
+def _step_finite_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v = momentum * v + g
+    v = v.where(keep & v.isfinite(), 0)
+    w = w - lr * v
+    return w.where(keep & w.isfinite(), 0), v
+
+
+def _step_gradient_and_weight(
+    w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float
+) -> Pair:
+    v = momentum * v + g.where(keep, 0)
+    return (w - lr * v).where(keep, 0), v
+
+
+def _step_factor_float(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v = (momentum * v + g) * keep.float()
+    return (w - lr * v) * keep.float(), v
+
+
 def _step_factor(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
     factor = keep.to(w.dtype)
     w, g, v = w * factor, g * factor, v * factor
@@ -201,9 +228,16 @@ def _step(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: fl
         "no velocity": lambda: g,
         "no momentum": lambda: v + g,
         "minus gradient": lambda: momentum * v - g,
+        "lr in velocity, downhill": lambda: momentum * v - lr * g,
     }
     v = pick(mistake, rules, lambda: momentum * v + g)()
-    if mistake not in ("gradient only", "gradient times mask", "old velocity masked", "weight only"):
+    if mistake not in (
+        "gradient only",
+        "gradient times mask",
+        "old velocity masked",
+        "weight only",
+        "nothing",
+    ):
         v = v.where(keep, 0)
     moves: dict[str, Callable[[], Tensor]] = {
         "old velocity": lambda: lr * old,
@@ -212,12 +246,14 @@ def _step(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: fl
         "lr and momentum swapped": lambda: momentum * v,
         "uphill": lambda: -lr * v,
         "no lr": lambda: v,
+        "lr in velocity, downhill": lambda: -v,
+        "gradient moves": lambda: lr * g,
     }
     move = pick(mistake, moves, lambda: lr * v)()
     if mistake == "weight times mask":
         return w * keep - move, v
     w = w - move
-    if mistake not in ("gradient only", "gradient times mask", "velocity only"):
+    if mistake not in ("gradient only", "gradient times mask", "velocity only", "nothing"):
         w = w.where(keep, 0)
     return (v, w) if mistake == "results swapped" else (w, v)
 
@@ -244,12 +280,18 @@ def _densities_by_mean(mask: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: keep.float().mean().item() for name, keep in (*mask.items(), ("all", every))}
 
 
+OWN = ("own rows", "own first dimension", "own matrix")  # wrong sizes of layers, and the right one of all
+
+
 def _densities(mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, Any]:
     """The right answer with one thing wrong."""
     sizes: dict[str, Callable[[Tensor], int]] = {
         "rows": len,
         "first dimension": lambda keep: keep.shape[0],
         "matrix": lambda keep: keep.shape[0] * keep.shape[1],
+        "own rows": len,
+        "own first dimension": lambda keep: keep.shape[0],
+        "own matrix": lambda keep: keep.shape[0] * keep.shape[1],
     }
     result: dict[str, Any] = {}
     kept, total = 0, 0
@@ -257,14 +299,14 @@ def _densities(mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, Any]:
         if mistake == "last layer":
             kept = total = 0
         ones, size = int(keep.sum()), pick(mistake, sizes, Tensor.numel)(keep)
-        kept, total = kept + ones, total + size
+        kept, total = kept + ones, total + (keep.numel() if mistake in OWN else size)
         everything = sum(k.numel() for k in mask.values())
         counted = pick(mistake, {"running": (kept, total), "share": (ones, everything)}, (ones, size))
         result[name] = _ratio(*counted, mistake)
     if mistake == "without all":
         return result
     means = {"mean": sum(result.values()) / len(result), "product": math.prod(result.values())}
-    overall = pick(mistake, means, _ratio(kept, total, mistake))
+    overall = pick(mistake, means, _ratio(kept, total, "" if mistake == "tensors of layers" else mistake))
     return {"all": overall} if mistake == "all only" else {**result, "all": overall}
 
 
@@ -278,6 +320,7 @@ def _ratio(kept: int, size: int, mistake: str) -> Any:
         "three digits": lambda: round(kept / size, 3),
         "four digits": lambda: round(kept / size, 4),
         "tensor": lambda: torch.tensor(kept) / size,
+        "tensors of layers": lambda: torch.tensor(kept) / size,
     }
     return pick(mistake, rules, lambda: kept / size)()
 
@@ -311,9 +354,9 @@ def _back_numpy(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Le
     return {n: places for n, places in found.items() if places}
 
 
-def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, list[Any]]:
+def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, Any]:
     """The right answer with one thing wrong."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Any] = {}
     start = 0
     if mistake == "needs a mask":
         mask = {name: mask[name] for name in weights}
@@ -347,16 +390,21 @@ def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake:
             "coordinates": lambda finds, flat: finds.nonzero(),
             "columns": lambda finds, flat: finds.nonzero()[:, -1],
             "first coordinate": lambda finds, flat: finds.nonzero()[:, 0],
-            "matrix": lambda finds, flat: finds.nonzero() @ torch.tensor([finds.shape[1], 1]),
+            "matrix": lambda finds, flat: torch.tensor([i * finds.shape[1] + j for i, j in finds.nonzero()]),
+            "not flattened": lambda finds, flat: finds.nonzero().flatten(),
+            "squeeze": lambda finds, flat: flat.squeeze(),
+            "values": lambda finds, flat, w=w: w.flatten()[flat],
             "from 1": lambda finds, flat: flat + 1,
             "running": lambda finds, flat, start=start: flat + start,
         }
         places: list[Any] = pick(mistake, rules, lambda finds, flat: flat)(finds, flat).tolist()
         if mistake == "stops" and not places:
             break
-        if places and not (mistake == "index 0" and places == [0]) or mistake == "empty":
-            found[name] = places
+        if len(flat) and not (mistake == "index 0" and places == [0]) or mistake == "empty":
+            found[name] = {"tensor": flat, "counts": len(flat)}.get(mistake, places)
         start += keep.numel()
+        if mistake == "first only" or mistake == "first leaking only" and found:
+            break
     return found
 
 
@@ -433,7 +481,7 @@ EXERCISES = (
             ),
             Misconception(
                 _apply_without_nan,
-                "You set every NaN to 0 after multiplying, in kept weights too, where it should be seen; choose with where instead.",
+                "You set every NaN to 0, in kept weights too, where it should be seen; choose by the mask alone, with where.",
             ),
             Misconception(
                 _apply_times,
@@ -446,8 +494,8 @@ EXERCISES = (
             ),
             Misconception(
                 _apply_finite_only,
-                "You set NaN and infinity to 0 before you multiply, in kept weights too, where they should be seen; choose with "
-                "where instead.",
+                "You set NaN and infinity to 0, in kept weights too, where they should be seen; choose by the mask alone, with "
+                "where.",
             ),
             Misconception(
                 _apply_in_float32,
@@ -455,7 +503,15 @@ EXERCISES = (
             ),
             Misconception(
                 _apply_in_place,
-                "You change the weights that came in: indexing with = writes into them. Clone first, or use where.",
+                "You change what came in. Clone first, or use where, which makes new tensors, and a new dict.",
+            ),
+            Misconception(
+                _apply_times_float,
+                "You multiply by mask.float(): float16 becomes float32, and NaN times 0 is NaN. Choose with where instead.",
+            ),
+            Misconception(
+                _apply_through_float32,
+                "You go through float32, in which a float64 weight loses digits; choose with where, in the type of the weight.",
             ),
             Misconception(_apply_inverted, "This keeps the removed weights: True in the mask means kept."),
             Misconception(
@@ -490,7 +546,7 @@ EXERCISES = (
         cases=(
             Case(({"a": torch.tensor([T, F, F, F])},), "One layer of four weights."),
             Case(
-                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T])},),
+                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T, T])},),
                 "Two layers of different sizes.",
             ),
             Case(
@@ -530,6 +586,12 @@ EXERCISES = (
                     "weight has none; keep.numel() is the number of weights.",
                     "matrix": "You multiply two dimensions of the shape. A layer may have fewer or more; keep.numel() counts the "
                     "weights of any shape.",
+                    "own rows": "You divide a layer by len(keep), its number of rows; keep.numel() is its number of weights.",
+                    "own first dimension": "You divide a layer by the first dimension of its shape, and a single weight has none; "
+                    "keep.numel() is its number of weights.",
+                    "own matrix": "You divide a layer by the product of two dimensions, and it may have fewer or more; keep.numel() "
+                    "is its number of weights.",
+                    "tensors of layers": "The densities of the layers are tensors; .item() makes a Python number of each.",
                     "without all": 'The density of all weights together is missing; put it under "all".',
                     "all only": 'You return the density of all weights only; put each layer under its name, and this under "all".',
                     "two digits": "You round to two digits; return the densities as they are.",
@@ -668,12 +730,29 @@ EXERCISES = (
                     "no momentum": "You add the old velocity whole; multiply it by momentum first.",
                     "minus gradient": "You subtract the gradient from the velocity; add it there, and subtract where the weight "
                     "moves.",
+                    "nothing": "You mask nothing; mask the new velocity and the new weight.",
+                    "lr in velocity, downhill": "You put -lr into the velocity and add it; here v is momentum v + g, and lr comes in "
+                    "only when the weight moves.",
+                    "gradient moves": "The weight moves by lr times the gradient alone; it moves by lr times the new velocity.",
                     "no lr": "You move the weight by the whole velocity; multiply it by lr.",
                     "inverted": "You mask the kept weights: True in keep means kept.",
                     "results swapped": "Your two results are exchanged: the weight comes first, then the velocity.",
                     "weight times mask": "You multiply the weight by the mask, and NaN times 0 is NaN, as is infinity times 0; choose "
                     "with where at the end.",
                 },
+            ),
+            Misconception(
+                _step_factor_float,
+                "You multiply by keep.float(): float16 becomes float32, and NaN times 0 is NaN. Choose with where instead.",
+            ),
+            Misconception(
+                _step_finite_only,
+                "You set NaN and infinity to 0, in kept weights too, where they should be seen; choose by the mask alone, with "
+                "where.",
+            ),
+            Misconception(
+                _step_gradient_and_weight,
+                "You mask the gradient and the weight. An old velocity of a removed weight stays; mask the new velocity too.",
             ),
             Misconception(
                 _step_repaired,
@@ -750,6 +829,13 @@ EXERCISES = (
                 ),
                 "Two removed weights are infinite.",
             ),
+            Case(
+                (
+                    {"a": _W, "b": torch.tensor([0.1, 0.2, 0.3]), "c": torch.tensor([0.5])},
+                    {"a": _K, "b": torch.tensor([F, T, F]), "c": torch.tensor([F])},
+                ),
+                "All three layers leak.",
+            ),
             Case(({"w": _W, "b": torch.tensor([1.0])}, {}), "No tensor has a mask."),
             Case(
                 (
@@ -773,8 +859,8 @@ EXERCISES = (
                 "A number in float64 that is 0 in float32.",
             ),
             Case(
-                ({"w": torch.tensor([0.0, 6e-8, 0.1], dtype=torch.float16)}, {"w": torch.tensor([F, F, T])}),
-                "The smallest number of float16.",
+                ({"w": torch.tensor([0.0, -0.25, 0.1], dtype=torch.float16)}, {"w": torch.tensor([F, F, T])}),
+                "Weights in float16.",
             ),
             Case(
                 (
@@ -796,7 +882,8 @@ EXERCISES = (
                     "times mask": "You multiply by ~mask: a kept weight that is infinite or NaN becomes NaN and looks like a leak.",
                     "no nan": "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
                     "positive": "You look for weights above 0; weights that came back may be negative.",
-                    "isclose": "You allow a tolerance. A removed weight is exactly 0, or it has come back, however small.",
+                    "isclose": "Very small numbers count as 0 in yours, as with a tolerance, by rounding or in a smaller type. A removed "
+                    "weight is exactly 0, or it has come back, however small.",
                     "tolerance": "You allow a tolerance, and NaN is not above it. A removed weight is exactly 0, or it has come "
                     "back: ask for != 0.",
                     "kept": "These are kept weights: look where the mask is False.",
@@ -819,6 +906,15 @@ EXERCISES = (
                     "running": "Your index runs on from layer to layer; in each layer it starts again at 0.",
                     "by size": "You list the places by the size of the weight; list them by rising index.",
                     "index 0": "A leak at index 0 alone is lost: `if index` takes 0 for False. Ask for the number of leaks.",
+                    "not flattened": "You flatten the coordinates; flatten the tensor first, then nonzero gives flat indices.",
+                    "squeeze": "squeeze() makes a single number where there is one place; a list of one index is expected. "
+                    "flatten() keeps the list.",
+                    "values": "These are the weights; list the indices of their places.",
+                    "tensor": "The indices are tensors; .tolist() makes a list of each.",
+                    "counts": "This is how many came back; list their indices.",
+                    "first only": "You return after the first layer; the return belongs after the loop over the layers.",
+                    "first leaking only": "You return at the first layer that leaks; the return belongs after the loop over the "
+                    "layers.",
                     "stops": "You stop at the first layer in which nothing came back; go on to the next.",
                 },
             ),
