@@ -225,7 +225,13 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
         keep = torch.zeros(n, dtype=torch.bool)
         keep[order[-(n - count) :]] = True
     masks = _cut(scores, ~keep if mistake == "inverted" else keep)
-    return {name: m.flatten() for name, m in masks.items()} if mistake == "flat" else masks
+    written: dict[str, Callable[[Tensor], Tensor]] = {
+        "flat": Tensor.flatten,
+        "floats": Tensor.float,
+        "integers": Tensor.long,
+    }
+    as_it_is: Callable[[Tensor], Tensor] = Tensor.clone
+    return {name: pick(mistake, written, as_it_is)(m) for name, m in masks.items()}
 
 
 def _each_layer(scores: Mapping[str, Tensor], fraction: float) -> Masks:
@@ -468,6 +474,8 @@ _IN_A_RANKING = (
             "at least one": "You remove at least one weight; at fraction 0 none goes.",
             "wrong part": "You remove as many as should stay: round(fraction * n) is the number of those that go.",
             "rounded fraction": "You round the fraction first; only the product fraction * n is rounded.",
+            "floats": "The masks are floats, 0.0 and 1.0; they should be bool tensors, True and False.",
+            "integers": "The masks are integers, 0 and 1; they should be bool tensors, True and False.",
             "flat": "The masks are flat; each has the shape of its scores.",
             "last first": "The counts are right; among equal scores you remove the last first, and the lowest index should go "
             "first.",
@@ -737,8 +745,12 @@ EXERCISES = (
                 "Three layers; two of them are single weights without a dimension.",
             ),
             Case(
-                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1), "c": torch.zeros(0)}, 0.5),
-                "Two of three layers have no entries; they are in the result, empty.",
+                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1)}, 0.5),
+                "A layer has no entries; it is in the result, empty.",
+            ),
+            Case(
+                ({"a": _t(0.9, 0.3), "b": _t(0.1, 0.8), "c": _t(0.2, 0.4)}, 0.5),
+                "Three layers; the lowest three scores lie one in each.",
             ),
             Case(
                 ({"a": _normal(2, 3, 2, 2, std=0.1, seed=3), "b": torch.full((2, 2, 1, 1), 0.05)}, 0.3),
@@ -933,7 +945,7 @@ EXERCISES = (
         id="01.4",
         reference=largest_sparsities,
         cases=(
-            Case(({"a": [(0.5, 0.85), (0.9, 0.6)]}, 0.86, 0.02), "It holds at 0.5 and falls short at 0.9."),
+            Case(({"fc2": [(0.5, 0.85), (0.9, 0.6)]}, 0.86, 0.02), "It holds at 0.5 and falls short at 0.9."),
             Case(
                 ({"a": [(0.25, 0.75), (0.5, 0.5), (0.75, 0.375)]}, 0.75, 0.25),
                 "At 0.5 the accuracy is exactly dense - tolerance: that still counts.",

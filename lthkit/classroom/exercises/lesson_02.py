@@ -354,7 +354,9 @@ def _back_numpy(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Le
     return {n: places for n, places in found.items() if places}
 
 
-def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, Any]:
+def _back(
+    weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str
+) -> dict[str, Any] | None:
     """The right answer with one thing wrong."""
     found: dict[str, Any] = {}
     start = 0
@@ -400,12 +402,13 @@ def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake:
         places: list[Any] = pick(mistake, rules, lambda finds, flat: flat)(finds, flat).tolist()
         if mistake == "stops" and not places:
             break
-        if len(flat) and not (mistake == "index 0" and places == [0]) or mistake == "empty":
+        there = len(places) if isinstance(places, list) else len(flat)
+        if there and not (mistake == "index 0" and places == [0]) or mistake == "empty":
             found[name] = {"tensor": flat, "counts": len(flat)}.get(mistake, places)
         start += keep.numel()
         if mistake == "first only" or mistake == "first leaking only" and found:
             break
-    return found
+    return None if mistake == "first only" and not mask else found
 
 
 T, F = True, False
@@ -546,7 +549,7 @@ EXERCISES = (
         cases=(
             Case(({"a": torch.tensor([T, F, F, F])},), "One layer of four weights."),
             Case(
-                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T, T])},),
+                ({"fc1": torch.tensor([[T, F, F], [F, F, F]]), "fc2": torch.tensor([T, T, T])},),
                 "Two layers of different sizes.",
             ),
             Case(
@@ -558,8 +561,13 @@ EXERCISES = (
                 "Two layers are a single weight without a dimension.",
             ),
             Case(
-                ({"conv": torch.arange(2500).view(5, 5, 10, 10) > 0, "fc": torch.tensor([[T, F]])},),
-                "A layer with four dimensions that has lost one of 2500 weights.",
+                ({"conv": torch.arange(24).view(2, 3, 2, 2) > 4, "fc": torch.tensor([[T, F]])},),
+                "A layer with four dimensions, as a convolution has.",
+            ),
+            Case(({"w": torch.arange(2500) > 0},), "A long layer that has lost one weight."),
+            Case(
+                ({"w": torch.tensor([F, F, F]), "v": torch.tensor([T, F])},),
+                "Two layers; the first keeps nothing.",
             ),
         ),
         hints=(
