@@ -48,8 +48,8 @@ print("epochs 2 and 3:", (second != third).sum().item(), "of 10 entries differ")
 #
 # A network has several layers, so a mask is a dict: parameter name to bool tensor. Write the distance of two such masks:
 # all entries that differ, in all layers, divided by all entries. A large layer then counts for more than a small one. The
-# names of the two dicts may stand in another order. The tensors may have any shape: a bias has one dimension, a
-# convolution has four.
+# names of the two dicts may stand in another order. The tensors may have any shape, but each has at
+# least one entry.
 #
 # Expected: for one layer, `[1, 0, 1, 0]` and `[1, 1, 0, 0]` have the distance `0.5`.
 

@@ -15,6 +15,8 @@ Masks = Mapping[str, Tensor]
 Matrix = Sequence[Sequence[float]]
 Phases = Sequence[tuple[float, float]]
 
+_DIGITS = (1, 2, 3, 4)  # to which an answer may be rounded
+
 
 def mask_distance(one: Masks, other: Masks) -> float:
     """The fraction of all entries of the network in which two masks differ (You et al. 2020, section 3.2).
@@ -135,13 +137,10 @@ def _differing(one: Masks, other: Masks, *, mistake: str) -> float:
     shapes = [mask.shape for mask in one.values()]
     whole: dict[str, Callable[[], float]] = {
         "mean of layers": lambda: sum(d / n for d, n in layers) / len(layers),
-        "mean of means": lambda: float(
-            torch.stack([(one[n] != other[n]).float().mean() for n in one]).mean()
-        ),
-        "mean of layers with entries": lambda: _mean([d / n for d, n in layers if n]),
         "first layer": lambda: layers[0][0] / layers[0][1],
         "last layer alone": lambda: layers[-1][0] / layers[-1][1],
-        "largest layer": lambda: max(d / n for d, n in layers if n),
+        "largest layer": lambda: max(d / n for d, n in layers),
+        "changed layers alone": lambda: sum(d > 0 for d, _ in layers) / len(layers),
     }
     above = pick(
         mistake,
@@ -156,8 +155,8 @@ def _differing(one: Masks, other: Masks, *, mistake: str) -> float:
     )
     below: dict[str, Callable[[], int]] = {
         "count": lambda: 1,
-        "either": lambda: max(1, sum(int((one[n] | other[n]).sum()) for n in one)),
-        "kept": lambda: max(1, sum(int(mask.sum()) for mask in one.values())),
+        "either": lambda: sum(int((one[n] | other[n]).sum()) for n in one),
+        "kept": lambda: sum(int(mask.sum()) for mask in one.values()),
         "last layer": lambda: layers[-1][1],
         "rows": lambda: sum(len(mask) for mask in one.values()),
         "two sizes": lambda: sum(shape[0] * shape[1] for shape in shapes),
@@ -165,8 +164,19 @@ def _differing(one: Masks, other: Masks, *, mistake: str) -> float:
         "changed layers": lambda: max(1, sum(n for d, n in layers if d)),
     }
     found = pick(mistake, whole, lambda: above / pick(mistake, below, lambda: total)())()
-    ends = {"agreement": 1 - found, "percent": 100 * found, "rounded": round(found, 3)}
-    return pick(mistake, ends, found)
+    return pick(mistake, {"agreement": 1 - found, "percent": 100 * found} | _rounded(found), found)
+
+
+def _rounded(value: float) -> dict[str, float]:
+    return {f"to {digits} digits": round(value, digits) for digits in _DIGITS}
+
+
+def _told_to_round(what: str) -> dict[str, str]:
+    """The sentences on `_rounded`."""
+    return {
+        f"to {digits} digits": f"You round {what} to {digits} digits; return it as it is."
+        for digits in _DIGITS
+    }
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -192,8 +202,11 @@ def _stop_with_queue(matrix: Matrix, window: int, threshold: float) -> int | Non
 
 def _stop(matrix: Matrix, window: int, threshold: float, *, mistake: str) -> int | None:
     """The rule with one thing wrong."""
+    window = pick(mistake, {"window of 3": 3, "window of 5": 5}, window)
+    threshold = pick(mistake, {"threshold of 0.1": 0.1}, threshold)
     first = pick(mistake, {"before it is full": 1, "longer": window, "distances": window}, window - 1)
     ends = range(first, len(matrix) - (mistake == "one short"))
+    ends = pick(mistake, {"first window": ends[:1]}, ends)
 
     def pairs(t: int) -> Iterable[tuple[int, int]]:
         """The two masks of each distance that is looked at when t is the newest."""
@@ -206,6 +219,7 @@ def _stop(matrix: Matrix, window: int, threshold: float, *, mistake: str) -> int
             "from the oldest": [(k, oldest) for k in range(oldest + 1, t + 1)],
             "oldest alone": [(t, oldest)],
             "newest pair": [(t, t - 1)],
+            "first of the row": [(t, k) for k in range(window)],
             "shorter": [(t, k) for k in queue[1:]],
             "longer": [(t, k) for k in range(t - window, t)],
             "all before": [(t, k) for k in range(t)],
@@ -218,12 +232,14 @@ def _stop(matrix: Matrix, window: int, threshold: float, *, mistake: str) -> int
             distances = [_mean(distances)]
         if mistake == "rounded":
             distances = [round(d, 2) for d in distances]
+        if mistake == "farther":
+            return all(d > threshold for d in distances)
         small = [d <= threshold if mistake == "equal" else d < threshold for d in distances]
         return any(small) if mistake == "any" else all(small)
 
     fired = [t for t in ends if fires(t)]
     if not fired:
-        return len(matrix) if mistake == "last if none" else None
+        return pick(mistake, {"last if none": len(matrix), "0 if none": 0, "-1 if none": -1}, None)
     row = fired[-1 if mistake == "last" else 0]
     return row + pick(mistake, {"row": 0, "oldest": 2 - window, "one late": 2}, 1)
 
@@ -269,7 +285,10 @@ def _chance(mask: Masks, *, mistake: str) -> float:
         "largest layer": lambda: max(each),
         "largest": lambda: weighted([2 * min(b, 1 - b) for b in d], n),
         "by kept": lambda: weighted(each, kept),
-        "over kept": lambda: right / max(1, sum(kept)),
+        "over kept": lambda: right / sum(kept),
+        "both keep": lambda: weighted([2 * b * b for b in d], n),
+        "one keeps": lambda: weighted([2 * b for b in d], n),
+        "rows alone": lambda: _chance_by_rows(mask),
         "count": lambda: right,
         "less one": lambda: weighted(
             [e * a / (a - 1) if a > 1 else math.nan for e, a in zip(each, n, strict=True)], n
@@ -282,14 +301,14 @@ def _chance(mask: Masks, *, mistake: str) -> float:
         return weighted(each, [size(m) for m in mask.values()])
 
     value = pick(mistake, found, usual)()
-    ends = {
-        "half": value / 2,
-        "twice": value * 2,
-        "agreement": 1 - value,
-        "percent": 100 * value,
-        "rounded at the end": round(value, 3),
-    }
-    return pick(mistake, ends, value)
+    ends = {"half": value / 2, "twice": value * 2, "agreement": 1 - value, "percent": 100 * value}
+    return pick(mistake, ends | _rounded(value), value)
+
+
+def _chance_by_rows(mask: Masks) -> float:
+    """The average distance with the number of rows for the size of a layer, in its density too."""
+    densities = [(len(m), int(m.sum()) / len(m)) for m in mask.values()]
+    return sum(n * 2 * d * (1 - d) for n, d in densities) / sum(n for n, _ in densities)
 
 
 def _split_like(gains: Masks, keep: Tensor) -> dict[str, Tensor]:
@@ -322,7 +341,7 @@ def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor
     if mistake in ("float16", "float32"):
         values = [gain.to(getattr(torch, str(mistake))) for gain in values]
     if mistake == "rounded":
-        values = [(gain * 1e3).round() for gain in values]
+        values = [(gain.double() * 1e4).round() for gain in values]
     flat = torch.cat(values)
     exact = density * len(flat)
     counts = {
@@ -344,11 +363,16 @@ def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor
         order = flat.argsort(stable=True)
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[order[: len(flat) - number]] = False
-    if mistake in ("above", "published", "published, capped", "at least"):
-        at = len(flat) - number if mistake in ("above", "at least") else int((1 - density) * len(flat))
-        at = at if mistake == "published" else min(len(flat) - 1, at)
-        limit = flat.sort().values[at]
+    if mistake == "smallest":
+        keep = torch.zeros_like(keep)
+        keep[order[:number]] = True
+    if mistake in ("above", "published", "published, capped", "at least", "equals go"):
+        at = int((1 - density) * len(flat))
+        at = pick(mistake, {"published, capped": min(len(flat) - 1, at), "published": at}, len(flat) - number)
+        limit = flat.sort().values[at - (mistake == "equals go")]
         keep = flat >= limit if mistake == "at least" else flat > limit
+    elif mistake == "squares":
+        keep[flat.square().argsort(stable=True)] = torch.arange(len(flat)) >= len(flat) - number
     elif mistake == "equals stay":
         keep = flat >= (flat.sort().values[-number] if number else math.inf)
     kept = dict(zip(names, keep.split([len(gain) for gain in values]), strict=True))
@@ -402,7 +426,7 @@ def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake
         mistake,
         {
             "without the search": schedule[-1:],
-            "without the first": schedule[1:] or schedule,
+            "without the first": schedule[1:],
             "the search alone": schedule[:1],
             "two phases": schedule[:2],
         },
@@ -415,9 +439,9 @@ def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake
         "saved": 1 - ours / theirs,
         "difference": theirs - ours,
         "whole": float(theirs // ours),
-        "rounded": round(theirs / ours, 2),
+        "percent": 100 * theirs / ours,
     }
-    return pick(mistake, ends, theirs / ours)
+    return pick(mistake, ends | _rounded(theirs / ours), theirs / ours)
 
 
 EXERCISES = (
@@ -476,13 +500,6 @@ EXERCISES = (
                 ),
                 "A tensor without dimensions is one entry; here it is the one that differs.",
             ),
-            Case(
-                (
-                    {"none": torch.zeros(0, 3).bool(), "w": _bits("1011010")},
-                    {"none": torch.zeros(0, 3).bool(), "w": _bits("0011010")},
-                ),
-                "One of the tensors has no entry.",
-            ),
         ),
         hints=(
             "Two masks differ in an entry where one is True and the other is False; != compares entry by entry.",
@@ -494,10 +511,6 @@ EXERCISES = (
             {
                 "mean of layers": "This is the mean of the layers' distances, so a small layer weighs as much as a large "
                 "one; count entries over the whole network.",
-                "mean of means": "You take the mean of the layers' means, so a small layer weighs as much as a large one, and "
-                "a layer without entries makes it NaN. Count entries over the whole network.",
-                "mean of layers with entries": "You take the mean over the layers that have entries, so a small layer weighs as "
-                "much as a large one. Count entries over the whole network.",
                 "first layer": "You return after the first layer; count all layers, and divide once after the loop.",
                 "last layer alone": "This is the distance of the last layer alone; count all layers, and divide once after "
                 "the loop.",
@@ -524,16 +537,19 @@ EXERCISES = (
                 "how many in each": "You compare how many entries each layer keeps, not which ones; two masks of one "
                 "density can differ everywhere.",
                 "root": "You take the square root of the count, as for a length; here it is the count itself.",
+                "changed layers alone": "You ask for each layer only whether anything in it differs; count the entries that "
+                "differ.",
                 "percent": "This is the distance in percent; here it is a fraction from 0 to 1.",
-                "rounded": "You round the distance; return it as it is.",
-            },
+            }
+            | _told_to_round("the distance"),
         ),
         alternatives=(_distance_joined, _distance_counted, _distance_by_entry),
         difficulty="easy",
         lines=2,
         minutes=6,
-        told={"0-D, 1-D, 2-D, 4-D, empty tensor": "The tensors may have any shape"},
+        told={"0-D, 1-D, 2-D, 4-D": "The tensors may have any shape, but each has at least one entry"},
         absent={
+            "empty tensor": "the text says that each tensor has an entry",
             "ties": "nothing is chosen or ranked",
             "empty dict": "a network has at least one tensor",
         },
@@ -558,9 +574,10 @@ EXERCISES = (
             Case((_apart(0, 0.08, -0.08), 3, 0.1), "The oldest mask lies between the two others."),
             Case((_apart(0, 0.25, 0.25), 3, 0.25), "A distance equals the threshold.", tags=("limit",)),
             Case(
-                ([[0.0, 0.25 - 2**-25], [0.25 - 2**-25, 0.0]], 2, 0.25),
-                "A distance is smaller than the threshold by a hair.",
+                (_apart(0, 0.249999), 2, 0.25),
+                "The distance is smaller than the threshold by a millionth.",
             ),
+            Case((_apart(0, 0.2, 0.2), 3, 0.3), "A larger threshold."),
             Case((_apart(0, 0.5, 0.5, 0.2), 2, 0.1), "A window of two."),
             Case(
                 (_apart(0, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3), 5, 0.1),
@@ -571,9 +588,14 @@ EXERCISES = (
                 "The masks settle, move once more, and settle again.",
             ),
             Case((_apart(0, 0, 0.5, 0.5), 3, 0.1), "Two and two are equal."),
+            Case((_apart(0, 0.5, 0, 0), 3, 0.1), "The second mask is far from the three others."),
             Case(
-                (_apart(0, 0.5, 0, 0), 3, 0.1),
-                "The newest mask equals the oldest in the window before it does the next.",
+                (_apart(0, 0.16, 0.16, 0.08), 3, 0.1),
+                "The fourth mask lies between the first and the other two.",
+            ),
+            Case(
+                (_apart(0, 0.16, 0.5, 0.08), 2, 0.1),
+                "The fourth mask lies between the first two and is far from the third.",
             ),
             Case(([], 3, 0.1), "No epoch at all."),
         ),
@@ -612,6 +634,16 @@ EXERCISES = (
                 "one short": "You never look at the last epoch; the rule may fire there too.",
                 "last if none": "If the rule never fires you return the last epoch; that hides that there is no ticket. "
                 "Return None.",
+                "0 if none": "If the rule never fires you return 0; return None.",
+                "-1 if none": "If the rule never fires you return -1; return None.",
+                "first window": "You look at the first full window only; if the rule does not fire there, go on to the next "
+                "epoch.",
+                "first of the row": "You compare the newest mask with the first masks of the training; compare it with those "
+                "just before it.",
+                "farther": "Your comparison is the other way round: the distances must be below the threshold.",
+                "window of 3": "You take a window of 3, whatever `window` says.",
+                "window of 5": "You take a window of 5, whatever `window` says.",
+                "threshold of 0.1": "You compare with 0.1, whatever `threshold` says.",
                 "last": "This is the last epoch at which the rule holds; a training that stops ends at the first.",
             },
         ),
@@ -694,9 +726,14 @@ EXERCISES = (
                 "changing layers": "You leave out layers that are full or empty. No entry differs there, and all of them are "
                 "entries of the network.",
                 "rounded": "You round the density of a layer; keep all its digits.",
-                "rounded at the end": "You round the distance; return it as it is.",
                 "percent": "This is the distance in percent; here it is a fraction from 0 to 1.",
-            },
+                "both keep": "2 d * d is twice the probability that both masks keep the entry; an entry differs if one keeps "
+                "it and the other does not.",
+                "one keeps": "The factor 1 - d is missing: an entry differs if one mask keeps it and the other does not.",
+                "rows alone": "You take len(layer) for the number of its entries, which is the number of rows; numel() counts "
+                "entries.",
+            }
+            | _told_to_round("the distance"),
         ),
         alternatives=(_random_by_counts, _random_with_tensors),
         difficulty="medium",
@@ -765,7 +802,10 @@ EXERCISES = (
                 ({"bn": torch.tensor([1.00001, 1.0, 0.5, 0.25])}, 0.25),
                 "Two gains in float32 that differ in their fifth digit.",
             ),
-            Case(({"bn": torch.tensor([0.0002, 0.0001])}, 0.5), "Two gains near 0."),
+            Case(
+                ({"bn": torch.tensor([0.00002, 0.00001], dtype=torch.float16)}, 0.5),
+                "Two gains in float16, so near to 0 that their squares are 0.",
+            ),
             Case(
                 ({"bn": torch.tensor([1 + 1e-12, 1.0, 0.5, 0.25], dtype=torch.float64)}, 0.25),
                 "Two gains in float64 that differ in their twelfth digit.",
@@ -806,6 +846,11 @@ EXERCISES = (
                 "published, capped": "This is the rule of the published code, with a limit for its index. The threshold is "
                 "itself one of the gains: one channel too few stays, and none if all gains are equal.",
                 "at least": "You keep what equals the threshold, too: with equal gains too many channels stay.",
+                "equals go": "Your threshold is the largest gain that goes. All that equal it go too, so that with equal gains "
+                "too few stay.",
+                "smallest": "You keep the smallest gains; the largest stay.",
+                "squares": "You rank squares, and the squares of small gains are 0, so that gains that differ become equal; "
+                "take absolute values.",
                 "equals stay": "Your threshold is the smallest gain that stays. All that equal it stay too, so that with "
                 "equal gains there are too many.",
                 "minus 0": "Where no channel should stay all do: a slice [-0:] is the whole, because -0 is 0.",
@@ -894,7 +939,7 @@ EXERCISES = (
                 "saved": "This is the fraction that is saved; the factor is baseline divided by schedule.",
                 "without the search": "You leave out the epochs in which the ticket was searched for; they were trained, "
                 "too, and densely.",
-                "without the first": "You leave out the first phase of a schedule that has several; it was trained, too.",
+                "without the first": "You leave out the first phase of the schedule; it was trained, too.",
                 "the search alone": "You count the first phase of the schedule only; add up all of them.",
                 "two phases": "You count the first two phases of the schedule only; there may be more.",
                 "baseline alone": "You count the last phase of the baseline only; add up all of them.",
@@ -914,9 +959,10 @@ EXERCISES = (
                 "no epochs": "You leave out the epochs; a phase costs its epochs times the cost of one.",
                 "mean density": "You multiply all epochs by the mean density; a long phase counts more than a short one.",
                 "products": "You multiply the densities of the phases; each is a fraction of the dense network.",
-                "whole": "You divide with //, which cuts the factor off at the point.",
-                "rounded": "You round the factor; return it as it is.",
-            },
+                "whole": "You cut the factor off at the point, as // and int() do; return it as it is.",
+                "percent": "This is the factor in percent; return the factor itself.",
+            }
+            | _told_to_round("the factor"),
         ),
         alternatives=(_factor_in_a_loop, _factor_by_power),
         difficulty="easy",
