@@ -405,6 +405,9 @@ def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake
         baseline = baseline[-1:]
     if mistake == "baseline's first":
         baseline = baseline[:1]
+    if mistake in ("first phases", "last phases"):
+        part = slice(1) if mistake == "first phases" else slice(-1, None)
+        schedule, baseline = schedule[part], baseline[part]
     free = pick(mistake, {"always": True, "never": False, "inverted": not zeros_are_free}, zeros_are_free)
 
     def cost(phases: Phases, free: bool) -> float:
@@ -848,7 +851,7 @@ EXERCISES = (
                 "at least": "You keep what equals the threshold, too: with equal gains too many channels stay.",
                 "equals go": "Your threshold is the largest gain that goes. All that equal it go too, so that with equal gains "
                 "too few stay.",
-                "smallest": "You keep the smallest gains; the largest stay.",
+                "smallest": "You keep the channels of the smallest gains; those of the largest stay.",
                 "squares": "You rank squares, and the squares of small gains are 0, so that gains that differ become equal; "
                 "take absolute values.",
                 "equals stay": "Your threshold is the smallest gain that stays. All that equal it stay too, so that with "
@@ -944,6 +947,8 @@ EXERCISES = (
                 "two phases": "You count the first two phases of the schedule only; there may be more.",
                 "baseline alone": "You count the last phase of the baseline only; add up all of them.",
                 "baseline's first": "You count the first phase of the baseline only; add up all of them.",
+                "first phases": "You count the first phase of each list only; is there a `return` inside the loop?",
+                "last phases": "You count the last phase of each list only; add up all of them.",
                 "difference": "This is how many operations are saved; the factor is baseline divided by schedule.",
                 "always": "You always count zeros as free; on hardware that multiplies them an epoch costs 1, whatever its "
                 "density.",
