@@ -131,6 +131,7 @@ _BITS: dict[str, Callable[[Tensor], float]] = {
     "down": lambda m: m.numel() // 8,
     "down, at least 1": lambda m: max(1, m.numel() // 8),
     "one more": lambda m: m.numel() // 8 + 1,
+    "at least 1": lambda m: max(1, math.ceil(m.numel() / 8)),
     "nearest": lambda m: round(m.numel() / 8),
     "nearest, at least 1": lambda m: max(1, round(m.numel() / 8)),
     "not rounded": lambda m: m.numel() / 8,
@@ -200,6 +201,9 @@ def _csr(weight: Tensor, *, mistake: str) -> tuple[Sequence[float], ...]:
         "positive": csr_arrays(weight.clamp(min=0)),
         "tolerance": csr_arrays(weight * (weight.abs() > 1e-8)),
         "float32": csr_arrays(weight.float()),
+        "float16": csr_arrays(weight.half()),
+        "0 twice": ([0, *begins[:-1]], columns, values),
+        "first row": csr_arrays(weight[:1]),
         "last for begins": ([*begins[:-1], begins[-1] - 1], columns, values),
         "begins from 1": ([b + 1 for b in begins], columns, values),
     }
@@ -242,6 +246,8 @@ _PLACES: dict[str, Callable[[Point, Point], float]] = {
     "before": lambda low, high: low[0],
     "after": lambda low, high: high[0],
     "middle": lambda low, high: (low[0] + high[0]) / 2,
+    "wrong sign": lambda low, high: 2 * low[0] - _on_line(low, high),
+    "wrong sign above": lambda low, high: 2 * high[0] - _on_line(low, high),
     "nearer": lambda low, high: min(low, high, key=lambda point: abs(point[1] - 1))[0],
     "exchanged": lambda low, high: low[0] + high[0] - _on_line(low, high),
     "logarithm": lambda low, high: math.exp(
@@ -256,10 +262,13 @@ def _even(densities: Sequence[float], ratios: Sequence[float], *, mistake: str) 
     slow = [r > 1 if mistake == "above 1" else r >= 1 for _, r in points]
     if mistake == "about 1":
         slow = [r > 1 - 1e-4 for _, r in points]
+    if mistake == "above 1 later":
+        slow = [i == 0 and r >= 1 or r > 1 for i, (_, r) in enumerate(points)]
     if slow[0]:
-        if mistake == "line below" or (mistake == "rising line below" and points[0][1] < points[1][1]):
+        steep = len(points) > 1 and points[0][1] < points[1][1]
+        if len(points) > 1 and mistake == "line below" or steep and mistake == "rising line below":
             return max(0.0, _on_line(*points[:2]))
-        return pick(mistake, {"smallest": points[0][0], "never is 1": 1.0}, 0.0)
+        return pick(mistake, {"smallest": points[0][0], "never is 1": 1.0, "never is NaN": math.nan}, 0.0)
     if not any(slow):
         if mistake == "line above" and len(points) > 1:
             return _on_line(*points[-2:])
@@ -286,6 +295,10 @@ def _even_otherwise(densities: Sequence[float], ratios: Sequence[float], *, mist
     if mistake == "ends of interp":
         return float(np.interp(1, turned[1], turned[0]))
     crossings = [_on_line(low, high) for high, low in pairwise(points) if low[1] < 1 <= high[1]]
+    if mistake == "largest below 1":
+        return max((d for d, r in points if r < 1), default=0.0)
+    if mistake == "crossing from above":
+        return crossings[0] if crossings else 0.0 if ratios[-1] >= 1 else densities[0]
     if mistake == "from above":
         return densities[0] if ratios[0] < 1 else (crossings or [0.0])[0]
     if mistake == "smallest forgotten":
@@ -351,7 +364,11 @@ def _dead(incoming: Tensor, outgoing: Tensor, *, mistake: str) -> list[int]:
         "outputs": sorted({*_where(unfed), *_where(~outgoing.any(1))}),
         "bools": (unfed | unread).tolist(),
     }
-    found = lists[mistake] if mistake in lists else _where(pick(mistake, units, unfed | unread))
+    if mistake == "as many as outputs":
+        return [u for u in range(len(outgoing)) if bool(unfed[u]) or bool(unread[u])]
+    if mistake == "nested":
+        return (unfed | unread).nonzero().tolist()  # type: ignore[no-any-return]
+    found = pick(mistake, lists, _where(pick(mistake, units, unfed | unread)))
     ends = {"from 1": [u + 1 for u in found], "falling": found[::-1], "first alone": found[:1]}
     return pick(mistake, ends, found)
 
@@ -423,7 +440,15 @@ def _bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor
         "relu at the end": (next_bias + added).relu(),
         "always float32": (next_bias + added).float(),
     }
-    return pick(mistake, ends, next_bias + added)
+    return pick(mistake, ends | _rounded(next_bias + added), next_bias + added)
+
+
+def _rounded(found: Tensor) -> dict[str, Tensor]:
+    return {f"to {n} digits": found.round(decimals=n) for n in _DIGITS}
+
+
+def _told_to_round(what: str) -> dict[str, str]:
+    return {f"to {n} digits": f"You round {what} to {n} digits; return it as it is." for n in _DIGITS}
 
 
 def _bias_in_place(
@@ -491,9 +516,10 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "delta only": lambda: left.sum(1),
         "inputs only": lambda: right.sum(1),
         "always float32": lambda: product.sum(1).float(),
+        "sum of both": lambda: (left + right).sum(1),
         "signs": lambda: (left * right.sign()).sum(1),
     }
-    return pick(mistake, wrong, lambda: product.sum(1))()
+    return pick(mistake, _rounded(product.sum(1)), pick(mistake, wrong, lambda: product.sum(1))())
 
 
 def _normal(*shape: int, seed: int) -> Tensor:
@@ -556,6 +582,7 @@ EXERCISES = (
                 "down, at least 1": "Beyond the first byte, the bytes of the mask are rounded down, so that the last bits "
                 "have no place; round up.",
                 "one more": "Bits that fill their bytes exactly need no further byte: eight bits take one byte, not two.",
+                "at least 1": "You count a byte for a tensor that has no entry; it takes none.",
                 "nearest": "You round to the nearest byte; a byte that is begun counts whole, so round up.",
                 "nearest, at least 1": "Beyond the first byte, you round to the nearest one; a byte that is begun counts "
                 "whole, so round up.",
@@ -663,6 +690,10 @@ EXERCISES = (
                 "positive": "Negative weights are lost; what counts is that an entry is not 0.",
                 "float32": "You make a float32 matrix of a float64 one; a weight can become 0 there. Take the values as they "
                 "are.",
+                "float16": "You make a float16 matrix of it; a weight can become 0 there. Take the values as they are.",
+                "0 twice": "Your first list has its first 0 twice, and the end of the last row is missing: append after each "
+                "row, not before it.",
+                "first row": "Only the first row is there; is there a `return` inside the loop?",
                 "last for begins": "Your first list ends with the place of the last entry; its last number is how many "
                 "entries there are.",
                 "begins from 1": "Your first list counts from 1; the first row begins at 0.",
@@ -705,6 +736,11 @@ EXERCISES = (
                 "The ratio is exactly 1 at a measurement.",
                 tags=("limit",),
             ),
+            Case(
+                ([0.5, 0.25, 0.1], [0.8, 1.0, 0.4]),
+                "The ratio is exactly 1 in the middle, and below 1 again at the largest density.",
+                tags=("limit",),
+            ),
             Case(([0.5, 0.1, 0.02], [0.8, 0.4, 0.2]), "Always faster."),
             Case(
                 ([0.4, 0.2, 0.1], [1.6, 0.8, 1.1]),
@@ -729,6 +765,12 @@ EXERCISES = (
                     "above 1": "A ratio of exactly 1 is not faster: the way up ends where the ratio is 1 or more.",
                     "smallest": "The ratio is 1 or more at the smallest density already, so the sparse form is nowhere shown "
                     "to be faster; say 0.0.",
+                    "above 1 later": "A ratio of exactly 1 on the way up ends it, as one above 1 does: 1 or more.",
+                    "wrong sign": "You go down from the smaller of the two densities; the crossing lies above it. Look at the "
+                    "signs in your line.",
+                    "wrong sign above": "You go up from the larger of the two densities; the crossing lies below it. Look at "
+                    "the signs in your line.",
+                    "never is NaN": "You return NaN if the sparse form is never faster; say 0.0.",
                     "about 1": "You take a ratio that is almost 1 for 1; below 1 is below 1.",
                     "never is 1": "You return 1.0 if the ratio is 1 or more at the smallest density; that would mean always "
                     "faster. Say 0.0.",
@@ -758,10 +800,7 @@ EXERCISES = (
                     "logarithm": "Your line is straight in the logarithm of the density. Take the density itself: the sparse "
                     "time grows with the number of weights.",
                 }
-                | {
-                    f"to {n} digits": f"You round the density to {n} digits; return it as it is."
-                    for n in _DIGITS
-                },
+                | _told_to_round("the density"),
             ),
             *variants(
                 _even_otherwise,
@@ -770,6 +809,10 @@ EXERCISES = (
                     "measurement there decides. Start at the smallest density.",
                     "from above, ends first": "After looking at the smallest density you come from the largest one, and stop "
                     "at the first place that is faster. Go up from the smallest.",
+                    "largest below 1": "This is the largest measured density with a ratio below 1. Go up from the smallest "
+                    "one, and draw the line at the first crossing.",
+                    "crossing from above": "You look for a crossing from the largest density downwards; go up from the "
+                    "smallest, and stop at the first.",
                     "largest only": "At the largest density the ratio is below 1, but it was 1 or more before. Stop where it "
                     "first reaches 1. (np.interp, too, wants ratios that only rise.)",
                     "smallest forgotten": "You take a crossing further up, although the ratio is 1 or more at the smallest "
@@ -826,6 +869,10 @@ EXERCISES = (
             ),
             Case((_NINE_UNITS, torch.ones(1, 9).bool()), "Of nine units, 1 and 8 have no input."),
             Case((torch.ones(1, 256).bool(), _bits([1])), "One unit with 256 incoming weights."),
+            Case(
+                (torch.arange(300)[None] == 7, torch.arange(300)[:, None] == 7),
+                "One unit that keeps one of its 300 incoming and one of its 300 outgoing weights.",
+            ),
         ),
         hints=(
             "A unit is a row of the first mask and a column of the second.",
@@ -844,6 +891,10 @@ EXERCISES = (
                 "some outputs": "A unit that has lost some of its outputs is counted as dead; it has to lose all of them.",
                 "some inputs": "A unit that has lost some of its inputs is counted as dead; it has to lose all of them.",
                 "first output": "You look at the first output only; a unit that any output reads is not dead.",
+                "nested": "Each number stands in a list of its own, because nonzero() gives a row of places for each entry; "
+                "flatten() it.",
+                "as many as outputs": "You go through as many units as there are outputs, which is len(outgoing); units are "
+                "the columns of outgoing.",
                 "first input": "You look at the first input only; a unit that any input feeds is not dead.",
                 "last output": "You look at the last output only; a unit that any output reads is not dead.",
                 "from 1": "Your units count from 1; they count from 0.",
@@ -979,7 +1030,8 @@ EXERCISES = (
                     "float16": "You compute in float16, which has three digits; keep the type of the arguments.",
                     "subtracted": "The constants are subtracted. The units added them before; without the units, the bias has "
                     "to add them.",
-                },
+                }
+                | _told_to_round("the result"),
             ),
             *variants(
                 _bias_in_place,
@@ -1053,7 +1105,7 @@ EXERCISES = (
             ),
             Case(
                 (
-                    torch.tensor([[1e30, -2e30]], dtype=torch.float64),
+                    torch.tensor([[1e30, 2e30]], dtype=torch.float64),
                     torch.tensor([[3e30, 1e30]], dtype=torch.float64),
                     _bits([1]),
                 ),
@@ -1098,7 +1150,9 @@ EXERCISES = (
                 "signs": "Your inputs have become their signs. The gradient needs the inputs themselves.",
                 "delta only": "The inputs are missing: the gradient of a weight is delta times the input that it multiplies.",
                 "inputs only": "delta is missing: it says how the loss changes with the output of the unit.",
-            },
+                "sum of both": "You add delta and the inputs; the gradient of a weight is their product.",
+            }
+            | _told_to_round("the result"),
         ),
         alternatives=(_gradient_unit_by_unit, _gradient_place_by_place, _gradient_in_double),
         difficulty="medium",
