@@ -154,7 +154,7 @@ def _flow(first: Tensor, second: Tensor, *, mistake: str) -> Pair:
     }
     end = pick(mistake, ends, lambda scores: scores.to(old))
     found = end(found[0]), end(found[1])
-    return pick(mistake, {"exchanged": found[::-1], "first alone": found[:1]}, found)  # type: ignore[return-value]
+    return pick(mistake, {"exchanged": found[::-1], "first alone": found[0]}, found)  # type: ignore[return-value]
 
 
 def _connected_by_products(masks: Sequence[Tensor]) -> list[Tensor]:
@@ -222,6 +222,7 @@ def _connected(masks: Sequence[Tensor], *, mistake: str) -> list[Tensor]:
     forwards = [m & a for m, a in zip(masks, ahead, strict=True)]
     backwards = [m & b[:, None] for m, b in zip(masks, behind, strict=True)]
     right = [f & b for f, b in zip(forwards, backwards, strict=True)]
+    on = _counted([mask.T for mask in reversed(masks)])[::-1]
     into = [torch.ones_like(ahead[0]), *(m.any(1) for m in backwards[:-1])]
     out = [*(m.any(0) for m in forwards[1:]), torch.ones_like(behind[-1])]
     found: dict[str, Callable[[], list[Tensor]]] = {
@@ -235,7 +236,9 @@ def _connected(masks: Sequence[Tensor], *, mistake: str) -> list[Tensor]:
         "no empty layer": lambda: [m & all(bool(other.any()) for other in masks) for m in masks],
         "every output": lambda: [m & bool(forwards[-1].any(1).all()) for m in right],
         "filled": lambda: [a & b[:, None] for a, b in zip(ahead, behind, strict=True)],
-        "bytes": lambda: [m & (n > 0) for m, n in zip(right, _counted(masks), strict=True)],
+        "bytes": lambda: [
+            m & (n > 0) & (o > 0)[:, None] for m, n, o in zip(right, _counted(masks), on, strict=True)
+        ],
         "as they are": lambda: [m.clone() for m in masks],
         "reversed": lambda: right[::-1],
         "three sweeps": lambda: _neighbours(masks, 3),
@@ -283,6 +286,7 @@ def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
         "sum": weight + hg,
         "upside down": -score,
         "absolute": score.abs(),
+        "largest": -score.abs(),
         "no weight": hg,
         "magnitude": weight.abs(),
         "size of the weight": weight.abs() * hg,
@@ -306,7 +310,8 @@ def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
         "only what helps": lambda: _without(score, remove) | (score >= 0),
         "all that helps": lambda: score >= 0,
         "places": lambda: score.argsort(stable=True)[:remove],
-        "numbers": lambda: _without(score, remove).to(weight.dtype),
+        "numbers": lambda: _without(score, remove).float(),
+        "always one": lambda: _without(score, 1),
         "weights": lambda: weight * _without(score, remove),
     }
     return pick(mistake, found, lambda: _without(score, remove))()
@@ -379,7 +384,7 @@ def _shuffled(mask: Mapping[str, Tensor], seed: int, *, mistake: str) -> dict[st
         for i, t in enumerate(mask.values()):
             t.copy_(shuffled(i, t))
         return dict(mask)
-    names = sorted(mask) if mistake == "sorted" else list(mask)
+    names = pick(mistake, {"sorted": sorted(mask), "first alone": list(mask)[:1]}, list(mask))
     return {name: shuffled(i, mask[name]) for i, name in enumerate(names)}
 
 
@@ -576,8 +581,11 @@ EXERCISES = (
             {
                 "upside down": "The order is upside down: you remove the weights that the gradient needs most. Those whose "
                 "removal makes the gradient larger go first.",
-                "absolute": "You took the absolute value, as SNIP does; for GraSP the sign says whether the removal helps or "
-                "harms.",
+                "absolute": "You rank by the size of the change without its sign, as SNIP does; for GraSP the sign says "
+                "whether the removal helps or harms.",
+                "largest": "You remove the changes of largest size, whatever their sign; those that make the gradient larger "
+                "go first.",
+                "always one": "One weight goes, whatever `remove` says.",
                 "no weight": "You rank by Hg alone; removing a weight moves it by -weight, so the weight is a factor.",
                 "magnitude": "This is magnitude pruning; Hg has no part in it.",
                 "size of the weight": "You multiply Hg by the size of the weight; a negative weight turns the sign.",
@@ -675,6 +683,7 @@ EXERCISES = (
                 "Ten layers, two chains of neurons; the first layer cuts one of them.",
             ),
             Case(([_bits("1" * 256), _bits("1")],), "One neuron with 256 inputs."),
+            Case(([_bits("1"), _bits(*("1" * 256))],), "One neuron with 256 outputs."),
         ),
         hints=(
             "A kept weight is on a path if its input neuron can be reached from an input, and if an output can be reached "
@@ -802,6 +811,7 @@ EXERCISES = (
                 "in place": "You write into the old mask, so that the mask as it was is lost; return new tensors.",
                 "no generator": "The seed has no effect: pass generator=generator to torch.randperm, and seed that "
                 "generator.",
+                "first alone": "Only the first tensor is there; is there a `return` inside the loop?",
                 "seed of 0": "You seed with 0, whatever `seed` says.",
                 "sizes alone": "Your tensors have as many kept entries, and they stand at the front; put the entries into the "
                 "random order.",
