@@ -277,10 +277,9 @@ def _without(score: Tensor, remove: int, *, last_first: bool = False) -> Tensor:
 
 def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
     """GraSP's mask with one thing wrong."""
+    kind = pick(mistake, {"float32": torch.float32, "float16": torch.float16}, weight.dtype)
+    weight, hg = weight.to(kind), hg.to(kind)
     score, number = weight * hg, len(weight)
-    if mistake in ("float32", "float16"):
-        kind = getattr(torch, str(mistake))
-        return grasp_mask(weight.to(kind), hg.to(kind), remove)
     ranked_by = {
         "rounded": (score.double() * 1e4).round(),
         "sum": weight + hg,
@@ -434,6 +433,13 @@ EXERCISES = (
                     torch.tensor([[3e30], [1e30]], dtype=torch.float64),
                 ),
                 "Weights in float64, so large that their products fit into no float32.",
+            ),
+            Case(
+                (
+                    torch.tensor([[0.5], [3.0]], dtype=torch.float64),
+                    torch.tensor([[2.0, -0.25]], dtype=torch.float64),
+                ),
+                "Weights of ordinary size in float64.",
             ),
         ),
         hints=(
@@ -764,12 +770,15 @@ EXERCISES = (
                 (
                     {
                         "c": _random(4, 2, 3, 3, seed=8) > 1,
-                        "e": torch.zeros(0, 5, dtype=torch.bool),
                         "f": _random(3, 4, seed=9) > 0,
                     },
                     5,
                 ),
-                "The kernel of a convolution, a tensor without entries, and a matrix.",
+                "The kernel of a convolution, with four dimensions, and a matrix.",
+            ),
+            Case(
+                ({"e": torch.zeros(0, 5, dtype=torch.bool), "f": _random(3, 4, seed=9) > 0}, 6),
+                "A tensor without entries, and a matrix.",
             ),
             Case(
                 ({"scale": torch.tensor(True), "w": _bits("1010")}, 4),

@@ -338,8 +338,8 @@ def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor
     values = [gains[name] if mistake == "signed" else gains[name].abs() for name in names]
     if mistake == "shares":
         values = [gain / gain.max() for gain in values]
-    if mistake in ("float16", "float32"):
-        values = [gain.to(getattr(torch, str(mistake))) for gain in values]
+    kind = pick(mistake, {"float16": torch.float16, "float32": torch.float32}, None)
+    values = [gain.to(kind or gain.dtype) for gain in values]
     if mistake == "rounded":
         values = [(gain.double() * 1e4).round() for gain in values]
     flat = torch.cat(values)

@@ -427,10 +427,8 @@ _ADDED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def _bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor, *, mistake: str) -> Tensor:
     """The right answer with one thing wrong: in `_UNITS`, `_HANDED_ON`, `_ADDED`, or in the end."""
-    if mistake in ("float32", "float16"):
-        kind = getattr(torch, str(mistake))
-        low = folded_bias(bias.to(kind), incoming, next_weight.to(kind), next_bias.to(kind))
-        return low.to(next_bias.dtype)
+    kind, old = pick(mistake, _KINDS, bias.dtype), bias.dtype
+    bias, next_weight, next_bias = bias.to(kind), next_weight.to(kind), next_bias.to(kind)
     units = pick(mistake, _UNITS, _unfed)(incoming)
     handed_on = pick(mistake, _HANDED_ON, torch.relu)(bias[units])
     added = pick(mistake, _ADDED, torch.matmul)(next_weight[:, units], handed_on)
@@ -440,7 +438,11 @@ def _bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor
         "relu at the end": (next_bias + added).relu(),
         "always float32": (next_bias + added).float(),
     }
-    return pick(mistake, ends | _rounded(next_bias + added), next_bias + added)
+    new = (next_bias + added).to(old)
+    return pick(mistake, ends | _rounded(new), new)
+
+
+_KINDS = {"float32": torch.float32, "float16": torch.float16}  # types to compute in
 
 
 def _rounded(found: Tensor) -> dict[str, Tensor]:
@@ -488,9 +490,8 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "first of unit": kept & (kept.cumsum(1) == 1),
     }
     units, columns = pick(mistake, places, kept).nonzero(as_tuple=True)
-    if mistake in ("float32", "float16"):
-        kind = getattr(torch, str(mistake))
-        return kept_gradient(delta.to(kind), inputs.to(kind), kept).to(delta.dtype)
+    kind, old = pick(mistake, _KINDS, delta.dtype), delta.dtype
+    delta, inputs = delta.to(kind), inputs.to(kind)
     if mistake == "exchanged":
         units, columns = columns, units
     if mistake == "by column":
@@ -519,7 +520,8 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "sum of both": lambda: (left + right).sum(1),
         "signs": lambda: (left * right.sign()).sum(1),
     }
-    return pick(mistake, _rounded(product.sum(1)), pick(mistake, wrong, lambda: product.sum(1))())
+    found = pick(mistake, wrong, lambda: product.sum(1).to(old))()
+    return pick(mistake, _rounded(found), found)
 
 
 def _normal(*shape: int, seed: int) -> Tensor:
