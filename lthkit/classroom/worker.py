@@ -8,6 +8,7 @@ Jobs and answers are frames (`values.read_frame`).
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import functools
 import gc
@@ -197,7 +198,7 @@ def _settings() -> tuple[Any, ...]:
         torch.get_num_threads(),
         sys.getrecursionlimit(),
         os.getcwd(),
-        len(sys._current_frames()),  # threads, those of `_thread` too
+        _thread._count(),  # threads, those too that `threading` does not know
     )
 
 

@@ -384,7 +384,9 @@ def starts_a_thread(w: Tensor) -> Tensor:
 def starts_a_bare_thread(w: Tensor) -> Tensor:
     import _thread
 
-    _thread.start_new_thread(time.sleep, (60,))
+    begun = threading.Event()
+    _thread.start_new_thread(lambda: (begun.set(), time.sleep(60)), ())
+    begun.wait()
     return w
 
 
