@@ -82,9 +82,8 @@ class Limit:
             if self._last is None:
                 self._import_computed = 0.0  # from here on is counted
             else:
-                computed = max(
-                    used.cpu - self._last.cpu, 0.0
-                )  # what a process that is gone has used may be missing
+                # What a process has used that is gone may be missing.
+                computed = max(used.cpu - self._last.cpu, 0.0)
                 self._computed += computed
                 self._slept += 0.0 if used.awake else max(step - computed, 0.0)
             self._last = used
