@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +17,7 @@ from lthkit.classroom.grading.judging import verdict
 from lthkit.classroom.judge import judge
 from lthkit.classroom.limits import IMPORT_SECONDS, Limit, Over, Usage, from_ps, usage
 from lthkit.classroom.running import Run, in_process
+from tests.classroom.test_worker import DOUBLED, builds_an_optimizer
 
 
 class Machine:
@@ -194,13 +197,29 @@ def test_what_ps_prints_is_read(said: str, expected: list[Usage]) -> None:
     assert [(round(p.cpu, 2), p.awake) for p in found] == [(p.cpu, p.awake) for p in expected]
 
 
+COMPUTES = """
+import os, subprocess, sys, time
+loop = "import time\\nwhile time.process_time() < 0.3: pass"
+exec(loop)
+subprocess.run([sys.executable, "-c", loop])
+print(sum(os.times()[:4]), flush=True)
+input()
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_linux_tells_what_a_session_used() -> None:
-    """Catches fields of /proc that are counted wrongly: we have computed, and compute now."""
-    found = usage(os.getsid(0))
-    times = os.times()
-    assert found is not None and found.awake
-    assert found.cpu > 0.9 * (times.user + times.system)
+def test_linux_tells_what_a_session_used_and_whether_it_sleeps() -> None:
+    """Catches fields of /proc that are counted wrongly, and a process that waits and is called busy."""
+    command = [sys.executable, "-c", COMPUTES]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, text=True, **pipes) as process:  # type: ignore[call-overload]
+        said = float(process.stdout.readline())
+        looks = (usage(process.pid) for _ in range(1000) if not time.sleep(0.01))  # type: ignore[func-returns-value]
+        found = next(u for u in looks if u is not None and not u.awake)
+        process.communicate("")
+    assert said > 0.6 and abs(found.cpu - said) < 0.1
+    ours = usage(os.getsid(0))
+    assert ours is not None and ours.awake
     assert usage(2**30) is None
 
 
@@ -271,8 +290,6 @@ def test_a_wrong_answer_is_wrong_on_a_busy_machine_too() -> None:
 
 @pytest.fixture
 def busy() -> Iterator[None]:
-    import subprocess
-
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
     try:
         yield
@@ -288,6 +305,7 @@ def test_beside_busy_processes_all_right_answers_pass(busy: None) -> None:
     from lthkit.classroom.exercises import every
 
     answers = [(e, f) for e in every() for f in (e.reference, *e.alternatives)]
+    answers += [(DOUBLED, builds_an_optimizer)]
     found = [(e.id, f.__name__, judge(e, f)) for e, f in answers]
     assert [(i, name, o.lines) for i, name, o in found if o.state != "passed"] == []
     assert len(found) > 50
