@@ -203,7 +203,7 @@ loop = "import time\\nwhile time.process_time() < 0.3: pass"
 exec(loop)
 subprocess.run([sys.executable, "-c", loop])
 print(sum(os.times()[:4]), flush=True)
-input()
+sys.stdin.read()
 """
 
 
@@ -217,7 +217,7 @@ def test_linux_tells_what_a_session_used_and_whether_it_sleeps() -> None:
         looks = (usage(process.pid) for _ in range(1000) if not time.sleep(0.01))  # type: ignore[func-returns-value]
         found = next(u for u in looks if u is not None and not u.awake)
         process.communicate("")
-    assert said > 0.6 and abs(found.cpu - said) < 0.1
+    assert said > 0.5 and abs(found.cpu - said) < 0.1
     ours = usage(os.getsid(0))
     assert ours is not None and ours.awake
     assert usage(2**30) is None
