@@ -215,10 +215,13 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
         "function, or pass it as an argument.",
         "start": f"The process that checks functions could not be started: {run.detail}. This is not your mistake.",
         "time": f"It did not finish within {run.detail}: is there a loop that does not end?",
+        "asleep": f"It waited for {run.detail} and did nothing: does it sleep, or wait for input or for another thread?",
+        "starved": f"The machine was too busy: it gave the function only {run.detail}. Close other programs, and try "
+        "again. This is not your mistake.",
         "memory": "It ran out of memory: does something grow without an end, or is a shape far too large?",
         "ended": _ended(run.detail),
     }[run.stopped]
-    if run.stopped in ("unsendable", "start") or len(run.calls) >= len(exercise.cases):
+    if run.stopped in ("unsendable", "start", "starved") or len(run.calls) >= len(exercise.cases):
         return Outcome("wrong", (sentence,), stopped=run.stopped)
     where = _call_text(exercise, exercise.cases[len(run.calls)])
     return Outcome("wrong", (sentence, where), stopped=run.stopped)

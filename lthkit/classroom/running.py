@@ -71,7 +71,8 @@ class Call:
 class Run:
     """What a function did on the cases, in order. `stopped` says why there are fewer calls than cases, else "".
 
-    It is "unsendable", "time", "memory", "ended" or "start"; `detail` tells more about it.
+    It is "unsendable", "time", "asleep", "memory", "ended", "start" or "starved"; the last two say nothing of the function.
+    `detail` tells more about it.
     """
 
     calls: tuple[Call, ...]

@@ -29,6 +29,8 @@ from lthkit.classroom.variants import hidden_cases, with_hidden
 
 _runners: dict[Path, Runner] = {}
 
+_FAULTS = ("start", "starved")  # what stops a run and says nothing of the function
+
 RULE = "An exercise gives all of its points if the function is right on the visible and on the hidden cases, else none."
 
 
@@ -54,7 +56,8 @@ def verdict(
     """Run the function once on all cases and say what it is worth.
 
     Raises:
-        RuntimeError: the process that runs functions could not be started, which says nothing of the function.
+        RuntimeError: the process that runs functions could not be started, or the machine was too busy for it, which says
+            nothing of the function.
     """
     all_cases = with_hidden(exercise, hidden)
     runs: list[Run] = []
@@ -68,15 +71,18 @@ def verdict(
         return Run(run.calls[:shown]) if len(run.calls) >= shown else run
 
     seen = judge(exercise, function, runner=once)
-    if seen.stopped == "start":
+    if seen.stopped in _FAULTS:
         raise RuntimeError(seen.lines[0])
     if seen.state == "blank":
         return Verdict(exercise.id, "blank", 0.0, points)
     if seen.state != "passed":
-        state = "stopped" if seen.stopped in ("time", "memory", "ended") else "wrong"
+        state = "stopped" if seen.stopped in ("time", "asleep", "memory", "ended") else "wrong"
         return Verdict(exercise.id, state, 0.0, points, seen.lines, seen.named)
     run = runs[0]
-    if judge(all_cases, function, runner=lambda f, c: run).state == "passed":
+    whole = judge(all_cases, function, runner=lambda f, c: run)
+    if whole.stopped in _FAULTS:
+        raise RuntimeError(whole.lines[0])
+    if whole.state == "passed":
         return Verdict(exercise.id, "passed", points, points)
     return Verdict(exercise.id, "hidden", 0.0, points, (_on_hidden(run),))
 
@@ -85,6 +91,7 @@ def _on_hidden(run: Run) -> str:
     """A sentence that gives no hidden case away."""
     why = {
         "time": f" It did not finish within {run.detail} on them.",
+        "asleep": f" It waited for {run.detail} and did nothing on them.",
         "memory": " It ran out of memory on them.",
         "ended": " It ended Python itself on them.",
     }.get(run.stopped, " Does it answer for those cases only, or miss something that the text asks for?")
