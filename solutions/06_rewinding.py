@@ -731,11 +731,11 @@ for arm, group in paths.items():
 #
 # ### Exercise 06.5: the cheapest that is good enough · hard · ten lines · 15 minutes
 #
-# A colleague has a pruned network and a budget of updates. You get each arm's price and its accuracies, one a seed,
-# in the same order of seeds for all arms. Among the arms that cost at most `budget`, find the best by mean accuracy.
-# Another arm is *shown to be worse* if the 95 % interval of the paired differences, best minus it, lies above 0
-# (`evidence.interval(values).low > 0`). Return the arm with the fewest steps that is **not** shown to be worse; among
-# equal ones take any. If no arm is within the budget, return `None`.
+# A colleague has a pruned network and a budget of updates. You get each arm's price and its accuracies, one a seed, for
+# two seeds or more, in the same order of seeds for all arms. Among the arms that cost at most `budget`, find the best by
+# mean accuracy, of equally good ones the first. Another arm is *shown to be worse* if the 95 % interval of the paired differences, best minus it, lies above 0
+# (`evidence.interval(values).low > 0`, without rounding). Return the arm with the fewest steps that is **not** shown to be
+# worse, of equally cheap ones the first. *The first* is the one that `options` lists first. If no arm is within the budget, return `None`.
 #
 # Expected: `choose_retraining({"a": (100, [0.88, 0.86]), "b": (300, [0.88, 0.90])}, 300)` is `"a"`: its two seeds do
 # not show that it is worse.

@@ -452,6 +452,8 @@ quiz("10.Q3", "a")
 # You have a budget, and a table of prices and accuracies. The best mean is a poor guide, because a difference of means
 # may be luck. Write this rule:
 #
+# There are two seeds or more. *The first* is always the one that `costs` lists first; numbers are compared without rounding.
+#
 # 1. A method is *affordable* if its cost is at most the budget. If there is none, return `None`.
 # 2. Among the affordable ones, find the method of best mean accuracy, of equally good ones the first.
 # 3. Drop every affordable method that is *shown* to be worse than it: the interval of the paired differences, best minus

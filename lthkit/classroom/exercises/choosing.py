@@ -8,15 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, median, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from lthkit import evidence
+from lthkit.classroom.exercises.exercise import pick
 
 Options = Mapping[str, tuple[float, Sequence[float]]]  # name -> its price, and its accuracies, one a seed
 
+# By what the best is looked for, instead of its mean.
+Measure = Callable[[Sequence[float]], float]
+_MEASURES: dict[str, Measure] = {
+    "median": median,
+    "maximum": max,
+    "worst seed": min,
+    "first seed": lambda values: values[0],
+    "last seed": lambda values: values[-1],
+    "lower end": lambda values: evidence.interval(values).low,
+    "rounded means": lambda values: round(mean(values), 3),
+}
 
-def choose(options: Options, budget: float, *, mistake: str) -> str | None:
-    """What comes out if one makes the `mistake`: a key of `sentences` or of `sentences_on_ties`."""
+
+def choose(options: Options, budget: float, *, mistake: str) -> Any:
+    """What comes out if one makes the `mistake`, a key of `sentences`."""
     price = {name: cost for name, (cost, _) in options.items()}
     accuracies = {name: values for name, (_, values) in options.items()}
     if mistake == "no budget":
@@ -26,35 +39,15 @@ def choose(options: Options, budget: float, *, mistake: str) -> str | None:
         if mistake == "none fails":
             raise ValueError
         return min(price, key=price.__getitem__) if mistake == "never none" else None
-
-    measures: dict[str, Callable[[Sequence[float]], float]] = {"median": median, "maximum": max}
-    measure = measures.get(mistake, mean)
-    best = max(price if mistake == "best of all" else within, key=lambda name: measure(accuracies[name]))
+    best = _best(price, accuracies, within, mistake=mistake)
 
     def beaten(name: str, by: str) -> bool:
         if mistake == "zero" and name == by:
             return False
         return _shown_worse(accuracies[name], accuracies[by], rule=mistake)
 
-    rising = sorted(within, key=price.__getitem__)
-    if mistake == "climb":
-        found = rising[0]
-        for name in rising:
-            found = name if beaten(found, by=name) else found
-        return found
-    found = best
-    if mistake == "chain":
-        for name in reversed(rising):
-            if price[name] < price[found] and not beaten(name, by=found):
-                found = name
-        return found
-    if mistake == "walk":
-        for name in reversed(rising[: rising.index(best)]):
-            if beaten(name, by=best):
-                break
-            found = name
-        return found
-
+    if mistake in ("climb", "chain", "walk"):
+        return _in_order(price, sorted(within, key=price.__getitem__), best, beaten, mistake=mistake)
     rivals = within if mistake == "any rival" else [best]
     left = [name for name in within if not any(beaten(name, by=rival) for rival in rivals)]
     if mistake == "reversed":
@@ -65,25 +58,79 @@ def choose(options: Options, budget: float, *, mistake: str) -> str | None:
         "best": lambda name: -mean(accuracies[name]),
         "dearest": lambda name: -price[name],
         "first listed": within.index,
+        "last listed": lambda name: -within.index(name),
         "last of equals": lambda name: (price[name], -within.index(name)),
         "alphabet": lambda name: (price[name], name),
         "better of equals": lambda name: (price[name], -mean(accuracies[name])),
     }
-    return min(left, key=order.get(mistake, price.__getitem__))
+    found = min(left, key=pick(mistake, order, price.__getitem__))
+    return pick(mistake, {"with price": (found, price[found]), "price": price[found], "all": left}, found)
+
+
+def _best(
+    price: Mapping[str, float], accuracies: Mapping[str, Sequence[float]], within: list[str], *, mistake: str
+) -> str:
+    """The one that the others are compared with, right or wrong."""
+    measure: Measure = mean
+    measure = pick(mistake, _MEASURES, measure)
+
+    def by_measure(name: str) -> Any:
+        return measure(accuracies[name])
+
+    ranks: dict[str, Callable[[str], Any]] = {
+        "dearest as best": lambda name: price[name],
+        "first as best": lambda name: -within.index(name),
+        "last as best": within.index,
+        "last of best": lambda name: (mean(accuracies[name]), within.index(name)),
+        "cheapest of best": lambda name: (mean(accuracies[name]), -price[name]),
+        "dearest of best": lambda name: (mean(accuracies[name]), price[name]),
+    }
+    among = list(price) if mistake == "best of all" else within
+    return max(among, key=pick(mistake, ranks, by_measure))
+
+
+def _in_order(
+    price: Mapping[str, float],
+    rising: list[str],
+    best: str,
+    beaten: Callable[[str, str], bool],
+    *,
+    mistake: str,
+) -> str:
+    """The ways that go from price to price and hold one."""
+    if mistake == "climb":
+        found = rising[0]
+        for name in rising:
+            found = name if beaten(found, name) else found
+        return found
+    found = best
+    if mistake == "chain":
+        for name in reversed(rising):
+            if price[name] < price[found] and not beaten(name, found):
+                found = name
+        return found
+    for name in reversed(rising[: rising.index(best)] if best in rising else rising):
+        if beaten(name, best):
+            break
+        found = name
+    return found
 
 
 def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -> bool:
     """Whether `values` are shown to be worse than `best`: by the wrong rule of that name, or else by the right one."""
     if rule == "sorted":
         values, best = sorted(values), sorted(best)
+    if rule == "two seeds":
+        values, best = values[:2], best[:2]
     gaps = [b - v for b, v in zip(best, values, strict=True)]
     own, top, gap = (evidence.interval(x) for x in (values, best, gaps))
     spread = stdev(gaps)
     error = spread / math.sqrt(len(gaps))
-    return {
+    rules = {
         "cheapest": False,
         "overlap": top.low > own.high,
         "mean in interval": top.low > own.mean,
+        "mean above interval": top.mean > own.high,
         "any difference": gap.mean > 0,
         "half a point": gap.mean > 0.005,
         "one point": gap.mean > 0.01,
@@ -92,10 +139,14 @@ def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -
         "two errors": gap.mean > 1.96 * error,
         "every seed": min(gaps) > 0,
         "both": gap.low > 0 and min(gaps) > 0,
+        "first gap": gaps[0] > 0,
+        "low of two digits": round(gap.low, 2) > 0,
+        "low of three digits": round(gap.low, 3) > 0,
         "zero": gap.low >= 0,
         "loses itself": gap.low >= 0,
         "itself fails": gap.low >= 0,
-    }.get(rule, gap.low > 0)
+    }
+    return pick(rule, rules, gap.low > 0)
 
 
 def sentences(one: str) -> dict[str, str]:
@@ -106,6 +157,7 @@ def sentences(one: str) -> dict[str, str]:
         "differences best minus it, and ask whether their whole interval lies above 0.",
         "dearest": f"Of those that are left you take the dearest {one}; take the cheapest.",
         "first listed": f"Of those that are left you take the {one} that is listed first; take the cheapest.",
+        "last listed": f"Of those that are left you take the {one} that is listed last; take the cheapest.",
         "reversed": "You keep what is shown to be worse and drop the rest; it is the other way round.",
         "no budget": "You do not look at the budget; leave out what costs more.",
         "strict": f"You leave out the {one} that costs exactly the budget; it may be taken too.",
@@ -144,91 +196,178 @@ def sentences(one: str) -> dict[str, str]:
         "shows that something is worse.",
         "itself fails": "The differences of the best and itself are all 0, and you drop it, so that sometimes nothing "
         "is left to choose from; only an interval above 0 shows that something is worse.",
-    }
-
-
-def sentences_on_ties(one: str) -> dict[str, str]:
-    """The same for an exercise that says which one to take of several that cost the same."""
-    return {
+        "worst seed": f"You look for the {one} of the best worst seed; the best mean is asked for.",
+        "first seed": f"You look for the {one} that is best for the first seed; the best mean is asked for.",
+        "last seed": f"You look for the {one} that is best for the last seed; the best mean is asked for.",
+        "lower end": f"You look for the {one} whose own interval begins highest; the best mean is asked for.",
+        "rounded means": "You round the means before you look for the best; compare them as they are.",
+        "dearest as best": f"You take the dearest {one} within the budget for the best; the best mean is asked for.",
+        "first as best": f"You take the {one} that is listed first for the best; the best mean is asked for.",
+        "last as best": f"You take the {one} that is listed last for the best; the best mean is asked for.",
+        "last of best": f"Of {one}s with equal means you take the last one for the best; take the first.",
+        "cheapest of best": f"Of {one}s with equal means you take the cheapest one for the best; take the first.",
+        "dearest of best": f"Of {one}s with equal means you take the dearest one for the best; take the first.",
+        "mean above interval": f"You ask whether the best mean lies above the interval of the other {one}. They share their "
+        "seeds: take the interval of the differences, seed by seed.",
+        "first gap": f"You drop each {one} that loses for the first seed; ask the interval of all differences.",
+        "two seeds": "You look at the first two seeds only; all seeds count.",
+        "low of two digits": "You round the lower end of the interval, and a small one becomes 0; compare it as it is.",
+        "low of three digits": "You round the lower end of the interval to three digits, and a small one becomes 0; compare "
+        "it as it is.",
         "last of equals": f"Of equally cheap {one}s you take the last one; take the first.",
         "alphabet": f"Of equally cheap {one}s you take the first of the alphabet; take the one that is listed first.",
         "better of equals": f"Of equally cheap {one}s you take that of the better mean; take the one that is listed first.",
+        "with price": f"You return the {one} together with its price; only its name is asked for.",
+        "price": f"You return the price; the name of the {one} is asked for.",
+        "all": f"You return all {one}s that are left; the cheapest of them is asked for.",
     }
 
 
-# Options, budget, and what is special about them; small ones first. Prices differ wherever it could matter.
-TABLES: tuple[tuple[Options, int, str], ...] = (
-    (
+class Table(NamedTuple):
+    """One case: the options, the budget, and what is special about them."""
+
+    options: Options
+    budget: int
+    note: str
+    tags: tuple[str, ...] = ()
+    point: bool = False
+
+
+# Small ones first. Prices and means differ wherever it could matter, but for ties.
+TABLES: tuple[Table, ...] = (
+    Table(
         {"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])},
         300,
         "b is better by the same amount for both seeds, and costs exactly the budget.",
+        ("limit",),
     ),
-    (
+    Table(
         {"a": (100, [0.88, 0.86]), "b": (300, [0.88, 0.90])},
         300,
         "b is better for one seed and equal for the other.",
     ),
-    ({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 50, "Nothing is within the budget."),
-    ({"a": (100, [0.90, 0.92]), "b": (300, [0.91, 0.89])}, 300, "a has the best mean and costs less."),
-    ({"b": (300, [0.9, 0.8]), "a": (100, [0.9, 0.8])}, 300, "The accuracies are the same."),
-    (
+    Table({"a": (100, [0.80, 0.81]), "b": (300, [0.90, 0.91])}, 50, "Nothing is within the budget."),
+    Table({"a": (100, [0.90, 0.92]), "b": (300, [0.91, 0.89])}, 300, "a has the best mean and costs less."),
+    Table({"b": (300, [0.9, 0.8]), "a": (100, [0.9, 0.8])}, 300, "The accuracies are the same."),
+    Table(
         {"a": (100, [0.84, 0.81]), "b": (300, [0.88, 0.87])},
         300,
         "b is better for both seeds, and the interval of two differences still contains 0.",
+        point=True,
     ),
-    (
+    Table(
         {"a": (100, [0.82, 0.80]), "b": (300, [0.83, 0.84])},
         300,
         "b is better for both seeds, by amounts that differ much.",
     ),
-    (
+    Table(
         {"a": (100, [0.80, 0.81]), "b": (200, [0.80, 0.84]), "c": (300, [0.90, 0.91])},
         200,
         "c costs more than the budget, so that b is the best.",
     ),
-    (
+    Table(
         {"a": (100, [0.87, 0.80]), "b": (200, [0.80, 0.89]), "c": (300, [0.90, 0.83])},
         300,
         "c, the best, is better than a for both seeds, and than b for one.",
     ),
-    (
+    Table(
         {"a": (100, [0.86, 0.83]), "b": (200, [0.88, 0.85]), "c": (300, [0.87, 0.90])},
         300,
         "b, not the best, is better than a by the same amount for both seeds.",
     ),
-    (
+    Table(
         {"a": (100, [0.81, 0.89]), "b": (200, [0.85, 0.82]), "c": (300, [0.91, 0.89])},
         300,
         "Of the two cheaper ones, b is shown to be worse than c, and a is not.",
     ),
-    (
+    Table(
         {"a": (300, [0.92, 0.91]), "b": (100, [0.50, 0.51]), "c": (200, [0.89, 0.91])},
         500,
         "The cheapest loses clearly, the next one does not.",
     ),
-    (
+    Table(
         {"b": (200, [0.72, 0.821, 0.92]), "a": (100, [0.70, 0.80, 0.90])},
         300,
         "The seeds differ much, and the two differ by nearly the same for every seed.",
     ),
-    (
+    Table(
         {"a": (100, [0.800, 0.801, 0.802]), "b": (200, [0.803, 0.804, 0.8051])},
         200,
         "A difference of 0.3 points, nearly the same for every seed.",
     ),
-    (
+    Table(
         {"a": (100, [0.880, 0.902, 0.90]), "b": (200, [0.90, 0.90, 0.90])},
         300,
         "The mean of a is 0.6 points lower; the differences vary.",
     ),
-    (
+    Table(
         {"a": (100, [0.84, 0.87, 0.83]), "b": (200, [0.81, 0.91, 0.90]), "c": (300, [0.88, 0.90, 0.89])},
         300,
         "c has the best mean, 0.89; that of b is 0.873.",
     ),
-    (
+    Table(
         {"a": (100, [0.80, 0.81, 0.82, 0.83, 0.90]), "b": (200, [0.83, 0.84, 0.85, 0.86, 0.895])},
         300,
         "Five seeds: b is better for four of them, and the interval lies above 0.",
+    ),
+    Table({"a": (100, [0.80, 0.81])}, 100, "One only, and it costs exactly the budget.", ("limit",)),
+    Table(
+        {"b": (200, [0.8, 0.8]), "a": (200, [0.8, 0.8])},
+        200,
+        "The same price and the same accuracies; b is listed first.",
+        ("ties", "limit"),
+    ),
+    Table(
+        {"a": (200, [0.80, 0.84, 0.82]), "b": (200, [0.82, 0.83, 0.85])},
+        300,
+        "The same price, and the second has the better mean.",
+        ("ties",),
+    ),
+    Table(
+        {"b": (300, [0.9, 0.8]), "a": (400, [0.8, 0.9]), "c": (100, [0.85, 0.75])},
+        500,
+        "b and a have equal means; b is listed first and is cheaper, and c loses to b by the same amount for both seeds.",
+        ("ties",),
+    ),
+    Table(
+        {"a": (400, [0.8, 0.9]), "b": (300, [0.9, 0.8]), "c": (100, [0.75, 0.85])},
+        500,
+        "a and b have equal means; a is listed first and is dearer, and c loses to a by the same amount for both seeds.",
+        ("ties",),
+    ),
+    Table(
+        {"a": (100, [0.80, 0.81]), "b": (200, [0.90, 0.91]), "c": (300, [0.82, 0.80])},
+        300,
+        "The dearest is not the best; it loses to b, as a does.",
+    ),
+    Table(
+        {"a": (100, [0.90, 0.79]), "b": (200, [0.95, 0.84]), "c": (300, [0.86, 0.85])},
+        300,
+        "b has the best mean, and c has the best worst seed.",
+    ),
+    Table(
+        {"a": (100, [0.79, 0.90]), "b": (200, [0.84, 0.95]), "c": (300, [0.86, 0.85])},
+        300,
+        "b has the best mean, and c is better than b for the first seed.",
+    ),
+    Table(
+        {"a": (100, [0.86, 0.87, 0.95]), "b": (200, [0.90, 0.91, 0.99]), "c": (300, [0.89, 0.90, 0.91])},
+        300,
+        "b has the best mean, and its seeds differ more than those of c.",
+    ),
+    Table(
+        {"c": (300, [0.8996, 0.8996]), "b": (200, [0.95, 0.8508]), "a": (100, [0.90, 0.8008])},
+        300,
+        "The means of c and b are 0.8996 and 0.9004.",
+    ),
+    Table(
+        {"a": (100, [0.80, 0.81, 0.89]), "b": (200, [0.83, 0.84, 0.85])},
+        300,
+        "b is better by the same amount for two seeds, and worse for the third.",
+    ),
+    Table(
+        {"a": (100, [0.85, 0.86, 0.87]), "b": (200, [0.8504, 0.8604, 0.8704])},
+        300,
+        "b is better by 0.0004 for every seed.",
     ),
 )

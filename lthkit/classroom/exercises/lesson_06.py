@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lthkit import evidence
 from lthkit.classroom.exercises.choosing import TABLES, Options, choose, sentences
-from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 State = Mapping[str, Tensor]
 Barriers = Mapping[int, Sequence[float]]
@@ -290,7 +290,7 @@ def _choose_sorted(options: Options, budget: float) -> str | None:
     arms = sorted((arm for arm in options if options[arm][0] <= budget), key=lambda arm: options[arm][0])
     if not arms:
         return None
-    top = options[max(arms, key=lambda arm: mean(options[arm][1]))][1]
+    top = max((options[arm][1] for arm in options if arm in arms), key=mean)
     for arm in arms:
         if not evidence.interval([y - x for x, y in zip(top, options[arm][1], strict=True)]).high < 0:
             return arm
@@ -309,11 +309,6 @@ def _choose_in_a_loop(options: Options, budget: float) -> str | None:
         if not band.low > 0 and (found is None or steps < options[found][0]):
             found = arm
     return found
-
-
-def _choose_with_price(options: Options, budget: float) -> tuple[str, float] | None:
-    arm = choose_retraining(options, budget)
-    return None if arm is None else (arm, options[arm][0])
 
 
 def _w(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -587,7 +582,7 @@ EXERCISES = (
         id="06.5",
         reference=choose_retraining,
         cases=(
-            *(Case((options, budget), note) for options, budget, note in TABLES),
+            *(Case((t.options, t.budget), t.note, t.tags, t.point) for t in TABLES),
             Case((_FOUR, 1000), "Four arms; the budget allows all of them."),
             Case((_FOUR, 900), "A budget of exactly 900 steps."),
         ),
@@ -596,16 +591,17 @@ EXERCISES = (
             "For each arm of the rest take the differences best minus it, seed by seed, and look at evidence.interval(...).low.",
             "Keep the arms whose low is not above 0 (the best itself is one of them), and return the one with the fewest steps.",
         ),
-        misconceptions=(
-            *variants(choose, sentences("arm")),
-            Misconception(
-                _choose_with_price, "You return the arm together with its price; only its name is asked for."
-            ),
-        ),
+        misconceptions=variants(choose, sentences("arm")),
         alternatives=(_choose_sorted, _choose_in_a_loop),
         difficulty="hard",
         lines=10,
         minutes=15,
+        told={"ties": "of equally good ones the first", "limit": "at most budget"},
+        absent={
+            "empty list": "the text says two seeds or more",
+            "empty dict": "the text names no empty table",
+            "NaN": "accuracies are finite, and so is the interval of two seeds",
+        },
     ),
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
+from typing import Any
 
 from lthkit import evidence
-from lthkit.classroom.exercises.choosing import TABLES, choose, sentences, sentences_on_ties
+from lthkit.classroom.exercises.choosing import TABLES, choose, sentences
 from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
 
 
@@ -245,7 +246,7 @@ def _pick_by_hand(costs: Mapping[str, float], accuracies: Accuracies, budget: fl
 
 
 def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
-    left = {name: values for name, values in accuracies.items() if not costs[name] > budget}
+    left = {name: accuracies[name] for name, cost in costs.items() if not cost > budget}
     top = max(left.values(), key=mean, default=[])
     for name in list(left):
         if evidence.interval([b - a for b, a in zip(top, left[name], strict=True)]).low > 0:
@@ -253,7 +254,7 @@ def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: f
     return min(left, key=lambda name: (costs[name], list(costs).index(name)), default=None)
 
 
-def _choose(costs: Mapping[str, float], accuracies: Accuracies, budget: float, *, mistake: str) -> str | None:
+def _choose(costs: Mapping[str, float], accuracies: Accuracies, budget: float, *, mistake: str) -> Any:
     return choose({name: (costs[name], accuracies[name]) for name in costs}, budget, mistake=mistake)
 
 
@@ -430,26 +431,34 @@ EXERCISES = (
             Case(({"a": 2.0}, {"a": [0.8, 0.9]}, 1.0), "Nothing is affordable: None."),
             Case(
                 ({"b": 2.0, "a": 2.0}, {"a": [0.8, 0.8], "b": [0.8, 0.8]}, 2.0),
-                "The same price and the same accuracies; b is listed first.",
+                "The same price and the same accuracies: b is the first in costs, a in accuracies.",
+                tags=("ties", "limit"),
             ),
             Case(
                 ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
                 "The dear method has the better mean, and the seeds do not agree: the cheap one is not beaten.",
             ),
             Case(
-                ({"a": 2.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
-                "The same price, and the second has the better mean.",
+                (
+                    {"b": 3.0, "a": 4.0, "c": 1.0},
+                    {"a": [0.8, 0.9], "b": [0.9, 0.8], "c": [0.85, 0.75]},
+                    4.0,
+                ),
+                "a and b have equal means: b is the first in costs, a in accuracies. c loses to b alone.",
+                tags=("ties", "limit"),
             ),
             *(
                 Case(
                     (
-                        {name: price for name, (price, _) in options.items()},
-                        {name: values for name, (_, values) in options.items()},
-                        budget,
+                        {name: price for name, (price, _) in table.options.items()},
+                        {name: values for name, (_, values) in table.options.items()},
+                        table.budget,
                     ),
-                    note,
+                    table.note,
+                    table.tags,
+                    table.point,
                 )
-                for options, budget, note in TABLES
+                for table in TABLES
             ),
         ),
         hints=(
@@ -459,11 +468,17 @@ EXERCISES = (
             "min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
             "method's own gaps are all 0, so there is always one.",
         ),
-        misconceptions=variants(_choose, sentences("method") | sentences_on_ties("method")),
+        misconceptions=variants(_choose, sentences("method")),
         alternatives=(_pick_by_hand, _pick_dropping),
         difficulty="hard",
         lines=6,
         minutes=15,
+        told={"ties": "of equally good ones the first", "limit": "at most the budget"},
+        absent={
+            "empty list": "the text says two seeds or more",
+            "empty dict": "the text names no empty table",
+            "NaN": "accuracies are finite, and so is the interval of two seeds",
+        },
     ),
 )
 
