@@ -149,78 +149,82 @@ def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -
     return pick(rule, rules, gap.low > 0)
 
 
+# A sentence for each mistake; {one} is what is chosen.
+_SENTENCES = {
+    "best": "This is the {one} of the best mean; a cheaper one that is not shown to be worse is to be preferred.",
+    "cheapest": "This is the cheapest {one} within the budget, even where it is shown to be worse. Take the "
+    "differences best minus it, and ask whether their whole interval lies above 0.",
+    "dearest": "Of those that are left you take the dearest {one}; take the cheapest.",
+    "first listed": "Of those that are left you take the {one} that is listed first; take the cheapest.",
+    "last listed": "Of those that are left you take the {one} that is listed last; take the cheapest.",
+    "reversed": "You keep what is shown to be worse and drop the rest; it is the other way round.",
+    "no budget": "You do not look at the budget; leave out what costs more.",
+    "strict": "You leave out the {one} that costs exactly the budget; it may be taken too.",
+    "never none": "Where nothing is within the budget you take the cheapest all the same; the answer is None.",
+    "none fails": "Where nothing is within the budget your function stops with an error; the answer is None.",
+    "best of all": "You compare with the best of all {one}s, even if it costs more than the budget; compare with "
+    "the best within the budget.",
+    "median": "You look for the {one} of the best median; the best mean is asked for.",
+    "maximum": "You look for the {one} of the best single accuracy; the best mean is asked for.",
+    "any rival": "You drop what is shown to be worse than any other {one}; it is to be compared with the best only.",
+    "chain": "You go down in price and compare each {one} with the one that you hold; compare each with the best.",
+    "climb": "You go up in price and compare each {one} with the one that you hold; compare each with the best.",
+    "walk": "You go down in price from the best and stop at the first {one} that is shown to be worse; a cheaper "
+    "one may still be good enough.",
+    "overlap": "You ask whether two separate intervals overlap. The {one}s share their seeds: take the interval "
+    "of the differences, seed by seed.",
+    "mean in interval": "You ask whether a mean lies below the interval of the best {one}. They share their "
+    "seeds: take the interval of the differences, seed by seed.",
+    "sorted": "You sort the accuracies before you subtract; a difference is then no longer that of one seed.",
+    "any difference": "You drop each {one} whose mean is lower at all; a difference of means may be luck, so ask the "
+    "interval.",
+    "half a point": "You allow a fixed difference of means, half a point; how much is too much depends on how the "
+    "differences vary.",
+    "one point": "You allow a fixed difference of means, one point; how much is too much depends on how the "
+    "differences vary.",
+    "deviation": "You compare the mean difference with the standard deviation of the differences. That says how "
+    "much single seeds vary; how sure the mean is, the 95 % interval says.",
+    "one error": "You allow one standard error of the differences; the 95 % interval reaches much further.",
+    "two errors": "You allow about two standard errors, as for many seeds; with few seeds the 95 % interval is "
+    "wider, which evidence.interval takes care of.",
+    "every seed": "You call the {one} worse that loses for every seed. That is another rule than the interval: a "
+    "few seeds may all lie on one side by chance.",
+    "both": "You ask for the interval and also for a loss in every single seed; the interval alone decides.",
+    "zero": "An interval that only touches 0 is not above it: you drop the {one} whose differences are all 0.",
+    "loses itself": "The differences of the best and itself are all 0, and you drop it; only an interval above 0 "
+    "shows that something is worse.",
+    "itself fails": "The differences of the best and itself are all 0, and you drop it, so that sometimes nothing "
+    "is left to choose from; only an interval above 0 shows that something is worse.",
+    "worst seed": "You look for the {one} of the best worst seed; the best mean is asked for.",
+    "first seed": "You look for the {one} that is best for the first seed; the best mean is asked for.",
+    "last seed": "You look for the {one} that is best for the last seed; the best mean is asked for.",
+    "lower end": "You look for the {one} whose own interval begins highest; the best mean is asked for.",
+    "rounded means": "You round the means before you look for the best; compare them as they are.",
+    "dearest as best": "You take the dearest {one} within the budget for the best; the best mean is asked for.",
+    "first as best": "You take the {one} that is listed first for the best; the best mean is asked for.",
+    "last as best": "You take the {one} that is listed last for the best; the best mean is asked for.",
+    "last of best": "Of {one}s with equal means you take the last one for the best; take the first.",
+    "cheapest of best": "Of {one}s with equal means you take the cheapest one for the best; take the first.",
+    "dearest of best": "Of {one}s with equal means you take the dearest one for the best; take the first.",
+    "mean above interval": "You ask whether the best mean lies above the interval of the other {one}. They share their "
+    "seeds: take the interval of the differences, seed by seed.",
+    "first gap": "You drop each {one} that loses for the first seed; ask the interval of all differences.",
+    "two seeds": "You look at the first two seeds only; all seeds count.",
+    "low of two digits": "You round the lower end of the interval, and a small one becomes 0; compare it as it is.",
+    "low of three digits": "You round the lower end of the interval to three digits, and a small one becomes 0; compare "
+    "it as it is.",
+    "last of equals": "Of equally cheap {one}s you take the last one; take the first.",
+    "alphabet": "Of equally cheap {one}s you take the first of the alphabet; take the one that is listed first.",
+    "better of equals": "Of equally cheap {one}s you take that of the better mean; take the one that is listed first.",
+    "with price": "You return the {one} together with its price; only its name is asked for.",
+    "price": "You return the price; the name of the {one} is asked for.",
+    "all": "You return all {one}s that are left; the cheapest of them is asked for.",
+}
+
+
 def sentences(one: str) -> dict[str, str]:
     """A sentence for each mistake; `one` is what is chosen, "arm" or "method"."""
-    return {
-        "best": f"This is the {one} of the best mean; a cheaper one that is not shown to be worse is to be preferred.",
-        "cheapest": f"This is the cheapest {one} within the budget, even where it is shown to be worse. Take the "
-        "differences best minus it, and ask whether their whole interval lies above 0.",
-        "dearest": f"Of those that are left you take the dearest {one}; take the cheapest.",
-        "first listed": f"Of those that are left you take the {one} that is listed first; take the cheapest.",
-        "last listed": f"Of those that are left you take the {one} that is listed last; take the cheapest.",
-        "reversed": "You keep what is shown to be worse and drop the rest; it is the other way round.",
-        "no budget": "You do not look at the budget; leave out what costs more.",
-        "strict": f"You leave out the {one} that costs exactly the budget; it may be taken too.",
-        "never none": "Where nothing is within the budget you take the cheapest all the same; the answer is None.",
-        "none fails": "Where nothing is within the budget your function stops with an error; the answer is None.",
-        "best of all": f"You compare with the best of all {one}s, even if it costs more than the budget; compare with "
-        "the best within the budget.",
-        "median": f"You look for the {one} of the best median; the best mean is asked for.",
-        "maximum": f"You look for the {one} of the best single accuracy; the best mean is asked for.",
-        "any rival": f"You drop what is shown to be worse than any other {one}; it is to be compared with the best only.",
-        "chain": f"You go down in price and compare each {one} with the one that you hold; compare each with the best.",
-        "climb": f"You go up in price and compare each {one} with the one that you hold; compare each with the best.",
-        "walk": f"You go down in price from the best and stop at the first {one} that is shown to be worse; a cheaper "
-        "one may still be good enough.",
-        "overlap": f"You ask whether two separate intervals overlap. The {one}s share their seeds: take the interval "
-        "of the differences, seed by seed.",
-        "mean in interval": f"You ask whether a mean lies below the interval of the best {one}. They share their "
-        "seeds: take the interval of the differences, seed by seed.",
-        "sorted": "You sort the accuracies before you subtract; a difference is then no longer that of one seed.",
-        "any difference": f"You drop each {one} whose mean is lower at all; a difference of means may be luck, so ask the "
-        "interval.",
-        "half a point": "You allow a fixed difference of means, half a point; how much is too much depends on how the "
-        "differences vary.",
-        "one point": "You allow a fixed difference of means, one point; how much is too much depends on how the "
-        "differences vary.",
-        "deviation": "You compare the mean difference with the standard deviation of the differences. That says how "
-        "much single seeds vary; how sure the mean is, the 95 % interval says.",
-        "one error": "You allow one standard error of the differences; the 95 % interval reaches much further.",
-        "two errors": "You allow about two standard errors, as for many seeds; with few seeds the 95 % interval is "
-        "wider, which evidence.interval takes care of.",
-        "every seed": f"You call the {one} worse that loses for every seed. That is another rule than the interval: a "
-        "few seeds may all lie on one side by chance.",
-        "both": "You ask for the interval and also for a loss in every single seed; the interval alone decides.",
-        "zero": f"An interval that only touches 0 is not above it: you drop the {one} whose differences are all 0.",
-        "loses itself": "The differences of the best and itself are all 0, and you drop it; only an interval above 0 "
-        "shows that something is worse.",
-        "itself fails": "The differences of the best and itself are all 0, and you drop it, so that sometimes nothing "
-        "is left to choose from; only an interval above 0 shows that something is worse.",
-        "worst seed": f"You look for the {one} of the best worst seed; the best mean is asked for.",
-        "first seed": f"You look for the {one} that is best for the first seed; the best mean is asked for.",
-        "last seed": f"You look for the {one} that is best for the last seed; the best mean is asked for.",
-        "lower end": f"You look for the {one} whose own interval begins highest; the best mean is asked for.",
-        "rounded means": "You round the means before you look for the best; compare them as they are.",
-        "dearest as best": f"You take the dearest {one} within the budget for the best; the best mean is asked for.",
-        "first as best": f"You take the {one} that is listed first for the best; the best mean is asked for.",
-        "last as best": f"You take the {one} that is listed last for the best; the best mean is asked for.",
-        "last of best": f"Of {one}s with equal means you take the last one for the best; take the first.",
-        "cheapest of best": f"Of {one}s with equal means you take the cheapest one for the best; take the first.",
-        "dearest of best": f"Of {one}s with equal means you take the dearest one for the best; take the first.",
-        "mean above interval": f"You ask whether the best mean lies above the interval of the other {one}. They share their "
-        "seeds: take the interval of the differences, seed by seed.",
-        "first gap": f"You drop each {one} that loses for the first seed; ask the interval of all differences.",
-        "two seeds": "You look at the first two seeds only; all seeds count.",
-        "low of two digits": "You round the lower end of the interval, and a small one becomes 0; compare it as it is.",
-        "low of three digits": "You round the lower end of the interval to three digits, and a small one becomes 0; compare "
-        "it as it is.",
-        "last of equals": f"Of equally cheap {one}s you take the last one; take the first.",
-        "alphabet": f"Of equally cheap {one}s you take the first of the alphabet; take the one that is listed first.",
-        "better of equals": f"Of equally cheap {one}s you take that of the better mean; take the one that is listed first.",
-        "with price": f"You return the {one} together with its price; only its name is asked for.",
-        "price": f"You return the price; the name of the {one} is asked for.",
-        "all": f"You return all {one}s that are left; the cheapest of them is asked for.",
-    }
+    return {key: sentence.replace("{one}", one) for key, sentence in _SENTENCES.items()}
 
 
 class Table(NamedTuple):
