@@ -9,7 +9,7 @@ from typing import Any
 
 from lthkit import evidence
 from lthkit.classroom.exercises.choosing import TABLES, choose, sentences
-from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 
 def split_budget(total: int, trainings: int) -> list[int]:
@@ -119,8 +119,11 @@ def _split(total: int, trainings: int, *, mistake: str) -> list[float]:
         "one training more": split_budget(total, trainings + 1),
         "fractions": [total / trainings] * trainings,
         "floats": [float(share) for share in split_budget(total, trainings)],
+        "all to the last": [0] * others + [total],
+        "others only": [each] * others,
+        "one each": [1] * others + [total - others],
     }
-    return list(shares[mistake])
+    return list(pick(mistake, shares, split_budget(total, trainings)))
 
 
 def _fraction_by_logs(snip_density: float, density: float, rounds: int) -> float:
@@ -131,7 +134,7 @@ def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str)
     """The right answer with one thing wrong."""
     kept = density / snip_density
     right = 1 - kept ** (1 / rounds)
-    return {
+    wrong = {
         "whole network": 1 - density ** (1 / rounds),
         "kept": kept ** (1 / rounds),
         "of all": (snip_density - density) / rounds,
@@ -142,8 +145,19 @@ def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str)
         "root too early": 1 - density ** (1 / rounds) / snip_density,
         "one round more": 1 - kept ** (1 / (rounds + 1)),
         "whole power": 1 - kept ** (1 // rounds),
-        "rounded": round(right, 2),
-    }[mistake]
+        "times density": 1 - (density * snip_density) ** (1 / rounds),
+        "upside down": 1 - (snip_density / density) ** (1 / rounds),
+        "what is kept in all": kept,
+        "all at once": 1 - kept,
+        "one round less": 1 - kept ** (1 / max(rounds - 1, 1)),
+        "half": 0.5,
+        "by logarithm": -math.log(kept) / rounds,
+        "two digits": round(right, 2),
+        "three digits": round(right, 3),
+        "four digits": round(right, 4),
+        "percent": 100 * right,
+    }
+    return pick(mistake, wrong, right)
 
 
 def _fraction_by_search(snip_density: float, density: float, rounds: int) -> float:
@@ -183,10 +197,10 @@ def _cost_less_what_is_skipped(
 
 def _cost(
     kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int, *, mistake: str
-) -> dict[str, int]:
+) -> dict[str, float]:
     """The right answer with one thing wrong: the updates, the weights, or the operations."""
     later, n, sizes = steps - rewind_step, len(kept), [sum(layers) for layers in kept]
-    updates = {
+    wrong_updates = {
         "all in full": [steps] * n,
         "first too": [later] * n,
         "last in full": [later] * (n - 1) + [steps],
@@ -195,15 +209,22 @@ def _cost(
         "first by value": [steps if k == sizes[0] else later for k in sizes],
         "first by size": [steps if k == max(sizes) else later for k in sizes],
         "last alone": [0] * (n - 1) + [steps if n == 1 else later],
-    }.get(mistake, [steps] + [later] * (n - 1))
-    weights = {
+        "first run alone": [steps] + [0] * (n - 1),
+        "rewind added": [steps] + [steps + rewind_step] * (n - 1),
+        "rewind only": [steps] + [rewind_step] * (n - 1),
+        "twice rewound": [steps - r * rewind_step for r in range(n)],
+    }
+    wrong_weights: dict[str, Sequence[Sequence[int]]] = {
         "first mask": [kept[0]] * n,
         "last mask": [kept[-1]] * n,
         "last operations": [[0]] * (n - 1) + [kept[-1]],
         "sorted": sorted(kept, key=sum, reverse=True),
-    }.get(mistake, kept)
+        "two layers": [layers[:2] for layers in kept],
+    }
+    updates: Sequence[int] = pick(mistake, wrong_updates, [steps] + [later] * (n - 1))
+    weights = pick(mistake, wrong_weights, kept)
     images = 1 if mistake == "one image" else batch_size
-    inner, first = {
+    per_weight = {
         "forward": (2, 2),
         "multiplications": (3, 2),
         "back as forward": (4, 4),
@@ -212,7 +233,10 @@ def _cost(
         "first forward": (6, 2),
         "first alone": (0, 4),
         "first left out": (4, 6),
-    }.get(mistake, (6, 4))
+        "back once": (4, 2),
+        "a sixth": (1, 1),
+    }
+    inner, first = pick(mistake, per_weight, (6, 4))
 
     def an_image(layers: Sequence[int]) -> int:
         if mistake == "last layer":
@@ -224,7 +248,13 @@ def _cost(
         flops = batch_size * sum(updates) * sum(map(an_image, kept)) // n
     if mistake == "first mask's input":
         flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
-    return {"steps": sum(updates), "examples": batch_size * sum(updates), "sparse_flops": flops}
+    if mistake == "flops of one step":
+        flops = images * sum(map(an_image, kept))
+    examples = len(kept) * batch_size if mistake == "one step's examples" else batch_size * sum(updates)
+    cost: dict[str, float] = {"steps": sum(updates), "examples": examples, "sparse_flops": flops}
+    if mistake == "floats":
+        return {name: float(number) for name, number in cost.items()}
+    return {"steps": cost["steps"], "sparse_flops": flops} if mistake == "no examples" else cost
 
 
 Accuracies = Mapping[str, Sequence[float]]
@@ -270,7 +300,9 @@ EXERCISES = (
             Case((5, 5), "One step for each."),
             Case((9, 5), "Four are left over: the last training gets most of the steps."),
             Case((1501, 6), "A budget as in the lesson, and one step more."),
-            Case((11, 4), "11 / 4 is 2.75, which rounds up."),
+            Case((11, 4), "11 / 4 is 2.75, which is nearer to 3 than to 2."),
+            Case((6, 1), "One training again, with another budget."),
+            Case((100, 7), "Seven trainings, and two steps are left over."),
         ),
         hints=(
             "Every training but the last gets the same whole number of steps. Which operator of Python divides and "
@@ -301,6 +333,10 @@ EXERCISES = (
                 "one training more": "There is one training too many: the number given counts trainings, and the first "
                 "mask's is among them.",
                 "fractions": "These are fractions of steps; a training does whole steps.",
+                "all to the last": "The last training gets all steps; each gets an equal share.",
+                "others only": "The last training is missing in your list.",
+                "one each": "The others get one step each and the last training the rest; each gets an equal share, rounded "
+                "down.",
                 "floats": "The numbers are right and they are floats; steps are counted in whole numbers, of type int.",
             },
         ),
@@ -308,6 +344,7 @@ EXERCISES = (
         difficulty="easy",
         lines=2,
         minutes=5,
+        absent={"ties": "nothing is compared or chosen"},
     ),
     Exercise(
         id="10.2",
@@ -319,6 +356,7 @@ EXERCISES = (
             Case((0.2, 0.04, 2), "The sizes of the lesson."),
             Case((0.2, 0.04, 5), "The same ends in five rounds."),
             Case((0.1, 0.1, 4), "SNIP has already reached the density: nothing is left to remove."),
+            Case((0.3, 0.2, 1), "One round: the fraction is 1 - 0.2 / 0.3."),
         ),
         hints=(
             "What is the density multiplied by in each round, if every round removes the fraction f of what remains?",
@@ -342,13 +380,24 @@ EXERCISES = (
                 "snip_density.",
                 "one round more": "You count one cut too many: there are rounds + 1 trainings, but IMP cuts only between them.",
                 "whole power": "Your exponent is a whole number, 0 for two rounds or more: `//` rounds down.",
-                "rounded": "You round the result; after some rounds the density is then another one.",
+                "times density": "You multiply the two densities; what is to be kept in all is density / snip_density.",
+                "upside down": "You divide the larger density by the smaller; what is to be kept in all is density / snip_density.",
+                "what is kept in all": "This is what all rounds together keep; the task asks for what one round removes.",
+                "all at once": "This is what all rounds together remove; the task asks for one round.",
+                "one round less": "You count one cut too few: IMP cuts `rounds` times.",
+                "half": "You return 0.5 whatever the densities are; it is the result of the example only.",
+                "by logarithm": "You divide the logarithm by the rounds and leave it there; 1 - exp(-that) is the fraction.",
+                "two digits": "You round the result to two digits; after some rounds the density is then another one.",
+                "three digits": "You round the result to three digits; after some rounds the density is then another one.",
+                "four digits": "You round the result to four digits; after some rounds the density is then another one.",
+                "percent": "This is a percentage; a fraction from 0 to 1 is asked for.",
             },
         ),
         alternatives=(_fraction_by_logs, _fraction_by_search),
         difficulty="medium",
         lines=1,
         minutes=8,
+        absent={"ties": "nothing is compared or chosen", "NaN": "both densities are above 0 and at most 1"},
     ),
     Exercise(
         id="10.3",
@@ -415,6 +464,17 @@ EXERCISES = (
                 "last operations": "Your operations are those of the last training alone; the search before it has to be paid "
                 "as well.",
                 "last alone": "This is the last training alone; the search before it has to be paid as well.",
+                "first run alone": "This is the first training alone; the later ones are paid as well.",
+                "rewind added": "A later training does steps - rewind_step updates; you add rewind_step.",
+                "rewind only": "A later training does steps - rewind_step updates; yours does rewind_step.",
+                "twice rewound": "Each later training begins at rewind_step; yours begins later from round to round.",
+                "two layers": "You count the first two layers only; every layer is paid.",
+                "back once": "You count the way back once; behind the input layer it repeats the way forward twice.",
+                "a sixth": "You count one operation a weight; it is 6, and 4 in the input layer.",
+                "flops of one step": "Your operations are for one step of each training; multiply by its updates.",
+                "one step's examples": "Your examples are those of one step of each training; multiply by its updates.",
+                "no examples": 'The entry "examples" is missing.',
+                "floats": "The numbers are right and they are floats; all three are of type int.",
                 "one image": "Your operations are for one image a step; each update takes batch_size of them.",
             },
         ),
@@ -422,6 +482,10 @@ EXERCISES = (
         difficulty="medium",
         lines=7,
         minutes=15,
+        absent={
+            "ties": "trainings are taken in their order, whatever their weights are",
+            "empty list": "a training has at least its input layer",
+        },
     ),
     Exercise(
         id="10.4",
