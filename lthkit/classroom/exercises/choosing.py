@@ -24,6 +24,8 @@ _MEASURES: dict[str, Measure] = {
     "first seed": lambda values: values[0],
     "last seed": lambda values: values[-1],
     "lower end": lambda values: evidence.interval(values).low,
+    "upper end": lambda values: evidence.interval(values).high,
+    "whole means": lambda values: round(mean(values), 2),
     "rounded means": lambda values: round(mean(values), 3),
 }
 
@@ -54,6 +56,8 @@ def choose(options: Options, budget: float, *, mistake: str) -> Any:
         left = [name for name in within if name not in left]
     if mistake == "loses itself" and not left:
         return None
+    if mistake == "never the best":
+        left = [name for name in left if name != best] or [best]
     order: dict[str, Callable[[str], Any]] = {
         "best": lambda name: -mean(accuracies[name]),
         "dearest": lambda name: -price[name],
@@ -62,6 +66,7 @@ def choose(options: Options, budget: float, *, mistake: str) -> Any:
         "last of equals": lambda name: (price[name], -within.index(name)),
         "alphabet": lambda name: (price[name], name),
         "better of equals": lambda name: (price[name], -mean(accuracies[name])),
+        "value": lambda name: -mean(accuracies[name]) / price[name],
     }
     found = min(left, key=pick(mistake, order, price.__getitem__))
     return pick(mistake, {"with price": (found, price[found]), "price": price[found], "all": left}, found)
@@ -140,6 +145,9 @@ def _shown_worse(values: Sequence[float], best: Sequence[float], *, rule: str) -
         "every seed": min(gaps) > 0,
         "both": gap.low > 0 and min(gaps) > 0,
         "first gap": gaps[0] > 0,
+        "rounded gaps": evidence.interval([round(g, 2) for g in gaps]).low > 0,
+        "size of the gaps": evidence.interval([abs(g) for g in gaps]).low > 0,
+        "low of four digits": round(gap.low, 4) > 0,
         "low of two digits": round(gap.low, 2) > 0,
         "low of three digits": round(gap.low, 3) > 0,
         "zero": gap.low >= 0,
@@ -176,8 +184,8 @@ _SENTENCES = {
     "mean in interval": "You ask whether a mean lies below the interval of the best {one}. They share their "
     "seeds: take the interval of the differences, seed by seed.",
     "sorted": "You sort the accuracies before you subtract; a difference is then no longer that of one seed.",
-    "any difference": "You drop each {one} whose mean is lower at all; a difference of means may be luck, so ask the "
-    "interval.",
+    "any difference": "For you any lower mean is worse, so that the best mean is always taken; a difference of means may "
+    "be luck, so ask the interval.",
     "half a point": "You allow a fixed difference of means, half a point; how much is too much depends on how the "
     "differences vary.",
     "one point": "You allow a fixed difference of means, one point; how much is too much depends on how the "
@@ -199,7 +207,9 @@ _SENTENCES = {
     "first seed": "You look for the {one} that is best for the first seed; the best mean is asked for.",
     "last seed": "You look for the {one} that is best for the last seed; the best mean is asked for.",
     "lower end": "You look for the {one} whose own interval begins highest; the best mean is asked for.",
-    "rounded means": "You round the means before you look for the best; compare them as they are.",
+    "upper end": "You look for the {one} whose own interval ends highest; the best mean is asked for.",
+    "whole means": "You round the means to two digits before you look for the best; compare them as they are.",
+    "rounded means": "You round the means to three digits before you look for the best; compare them as they are.",
     "dearest as best": "You take the dearest {one} within the budget for the best; the best mean is asked for.",
     "first as best": "You take the {one} that is listed first for the best; the best mean is asked for.",
     "last as best": "You take the {one} that is listed last for the best; the best mean is asked for.",
@@ -210,7 +220,14 @@ _SENTENCES = {
     "seeds: take the interval of the differences, seed by seed.",
     "first gap": "You drop each {one} that loses for the first seed; ask the interval of all differences.",
     "two seeds": "You look at the first two seeds only; all seeds count.",
-    "low of two digits": "You round the lower end of the interval, and a small one becomes 0; compare it as it is.",
+    "low of two digits": "You round the lower end of the interval to two digits, or ask for more than 0.005, which is the "
+    "same; anything above 0 is enough.",
+    "low of four digits": "You round the lower end of the interval to four digits, and a small one becomes 0; compare "
+    "it as it is.",
+    "rounded gaps": "You round the differences before you take their interval; take them as they are.",
+    "size of the gaps": "You take the differences without their sign; a seed for which the best loses counts too.",
+    "never the best": "You leave the best {one} itself out of the choice; it may be the cheapest that is left.",
+    "value": "You take the most accuracy for its price; of those that are left take the cheapest.",
     "low of three digits": "You round the lower end of the interval to three digits, and a small one becomes 0; compare "
     "it as it is.",
     "last of equals": "Of equally cheap {one}s you take the last one; take the first.",
@@ -368,6 +385,21 @@ TABLES: tuple[Table, ...] = (
         {"a": (100, [0.80, 0.81, 0.89]), "b": (200, [0.83, 0.84, 0.85])},
         300,
         "b is better by the same amount for two seeds, and worse for the third.",
+    ),
+    Table(
+        {"a": (100, [0.800, 0.800]), "b": (200, [0.812, 0.808])},
+        300,
+        "b is better by 0.012 and by 0.008.",
+    ),
+    Table(
+        {"a": (100, [0.78, 0.82]), "b": (101, [0.89, 0.81])},
+        300,
+        "The prices are nearly the same, and the seeds do not agree.",
+    ),
+    Table(
+        {"a": (100, [0.85, 0.86, 0.87]), "b": (200, [0.85004, 0.86004, 0.87004])},
+        300,
+        "b is better by 0.00004 for every seed.",
     ),
     Table(
         {"a": (100, [0.85, 0.86, 0.87]), "b": (200, [0.8504, 0.8604, 0.8704])},

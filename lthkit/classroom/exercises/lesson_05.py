@@ -236,7 +236,7 @@ def _spread(w: Tensor, keep: Tensor, theta_0: Mapping[str, Tensor], *, mistake: 
         "variance": lambda: w.var(),
         "by n": lambda: w.std(correction=0),
         "from 0": lambda: w.square().mean().sqrt(),
-        "columns": lambda: w.float().std(dim=0),
+        "columns": lambda: w.std(dim=0),
         "mean size": lambda: w.abs().mean(),
         "fan-in": lambda: torch.tensor(1 / math.sqrt(max(w.numel() // len(w), 1))),
     }
@@ -261,7 +261,9 @@ def _in_decimals(densities: Sequence[float], ticket: Sequence[float], dense: flo
     return [1.0, *densities][(matched + [False]).index(False)]
 
 
-def _match(densities: Sequence[float], ticket: Sequence[float], dense: float, *, mistake: str) -> float:
+def _match(
+    densities: Sequence[float], ticket: Sequence[float], dense: float, *, mistake: str
+) -> float | None:
     """The right answer with something wrong: what a ticket is compared with, how, or which density is returned."""
     n, before = len(ticket), [dense, *ticket[:-1]]
     compared = pick(
@@ -281,8 +283,12 @@ def _match(densities: Sequence[float], ticket: Sequence[float], dense: float, *,
         count = max((i + 1 for i in range(n) if good[i]), default=0)
     if mistake == "first match":
         count = good.index(True) + 1 if any(good) else 0
-    if mistake == "last of the list" and not count:
+    if mistake == "min of nothing" and not count:
+        raise ValueError
+    if mistake == "always last" or mistake == "last of the list" and not count:
         return densities[-1]
+    if mistake == "best density":
+        return densities[ticket.index(max(ticket))]
     if mistake == "number":
         return count
     if mistake == "position":
@@ -295,7 +301,9 @@ def _match(densities: Sequence[float], ticket: Sequence[float], dense: float, *,
         answer = densities[min(count, n - 1)]
     if mistake == "accuracy":
         return ticket[count - 1] if count else 1.0
-    return 1 - answer if mistake == "sparsity" and answer is not None else answer  # type: ignore[return-value]
+    if answer is None:
+        return None
+    return pick(mistake, {"sparsity": 1 - answer, "two digits of it": round(answer, 2)}, answer)
 
 
 _MATCHES: dict[str, Callable[[float, float], bool]] = {
@@ -308,6 +316,10 @@ _MATCHES: dict[str, Callable[[float, float], bool]] = {
     "0.01": lambda a, d: a >= d - 0.01,
     "0.001": lambda a, d: a >= d - 0.001,
     "0.0005": lambda a, d: a >= d - 0.0005,
+    "0.0051": lambda a, d: a >= d - 0.0051,
+    "whole limit": lambda a, d: a >= round(d - 0.005, 2),
+    "limit of three digits": lambda a, d: a >= round(d - 0.005, 3),
+    "both, whole limit": lambda a, d: round(a, 2) >= round(d - 0.005, 2),
     "relative": lambda a, d: a >= 0.995 * d,
     "close": lambda a, d: abs(a - d) <= 0.005,
     "difference": lambda a, d: d - a <= 0.005,
@@ -392,12 +404,15 @@ def _stop(steps: Sequence[int], losses: Sequence[float], patience: int, *, mista
 _NEW_BEST: dict[str, Callable[[float, float], bool]] = {
     "largest": operator.gt,
     "equal": operator.le,
+    "by 0.00001": lambda loss, best: loss < best - 1e-5,
     "by 0.0001": lambda loss, best: loss < best - 1e-4,
     "by 0.001": lambda loss, best: loss < best - 1e-3,
     "by 0.01": lambda loss, best: loss < best - 1e-2,
+    "one digit": lambda loss, best: round(loss, 1) < round(best, 1),
     "two digits": lambda loss, best: round(loss, 2) < round(best, 2),
     "three digits": lambda loss, best: round(loss, 3) < round(best, 3),
     "four digits": lambda loss, best: round(loss, 4) < round(best, 4),
+    "five digits": lambda loss, best: round(loss, 5) < round(best, 5),
 }
 
 # From which measurement the patience counts, of losses, the best one and the one now.
@@ -418,6 +433,10 @@ def _stop_otherwise(steps: Sequence[int], losses: Sequence[float], patience: int
         return steps[min(range(len(losses)), key=lambda i: (losses[i], -i))]
     if mistake == "first rise":
         return next((steps[i - 1] for i in range(1, len(losses)) if losses[i] >= losses[i - 1]), steps[-1])
+    if mistake == "first real rise":
+        return next((steps[i - 1] for i in range(1, len(losses)) if losses[i] > losses[i - 1]), steps[-1])
+    if mistake == "always last":
+        return steps[-1]
     if mistake == "from the first":
         seen = [i for i, step in enumerate(steps) if step - steps[0] <= patience]
         return steps[min(seen, key=losses.__getitem__)]
@@ -533,6 +552,15 @@ _GOOD: dict[str, Callable[[Sequence[float]], bool]] = {
     "half a point": lambda values: evidence.interval(values).low >= -0.005,
     "three digits": lambda values: round(evidence.interval(values).low, 3) >= 0,
     "four digits": lambda values: round(evidence.interval(values).low, 4) >= 0,
+    "0.001": lambda values: evidence.interval(values).low >= -0.001,
+    "0.0001": lambda values: evidence.interval(values).low >= -0.0001,
+    "0.00001": lambda values: evidence.interval(values).low >= -0.00001,
+    "rounded seeds": lambda values: evidence.interval([round(v, 3) for v in values]).low >= 0,
+    "majority": lambda values: sum(v >= 0 for v in values) > len(values) / 2,
+    "for three": lambda values: _edge(values, 4.303) >= 0,
+    "for five": lambda values: _edge(values, 2.776) >= 0,
+    "90 %": lambda values: _edge(values, {2: 6.314, 3: 2.92, 4: 2.353, 5: 2.132}.get(len(values), 2.0)) >= 0,
+    "seeds as freedom": lambda values: _edge(values, {**_T95, 6: 2.571}.get(len(values) + 1, 2.5)) >= 0,
     "five digits": lambda values: round(evidence.interval(values).low, 5) >= 0,
     "high": lambda values: evidence.interval(values).high >= 0,
     "contains 0": lambda values: evidence.interval(values).low <= 0 <= evidence.interval(values).high,
@@ -744,7 +772,14 @@ EXERCISES = (
                 ([0.8, 0.5], [0.8442, 0.8451], 0.85),
                 "0.8442 is below 0.845, and 0.8451 is not.",
             ),
+            Case(([0.8, 0.5], [0.86, 0.84494], 0.85), "0.84494 is below 0.845."),
             Case(([0.8, 0.5], [0.86, 0.84496], 0.85), "0.84496 is below 0.845, by very little."),
+            Case(
+                ([0.8, 0.5], [0.86, 0.8449995], 0.85),
+                "0.8449995 is below 0.845 too; it is a mean of several seeds.",
+            ),
+            Case(([0.8, 0.5], [0.86, 0.837], 0.85), "0.837 is below 0.85 by more than a point."),
+            Case(([0.8, 0.5], [0.86, 0.10], 0.85), "0.10 is chance."),
             Case(([0.8, 0.5], [0.86, 0.8446], 0.85), "0.8446 is below 0.845, and so it does not match."),
             Case(([0.8, 0.5], [0.8514, 0.8513], 0.8564), "The limit is 0.8564 - 0.005 = 0.8514."),
             Case(([0.8, 0.5], [0.849, 0.8484], 0.8536), "The limit is 0.8536 - 0.005 = 0.8486."),
@@ -803,6 +838,10 @@ EXERCISES = (
                 "0.001": "Your tolerance is 0.001, which is a tenth of a point; half a point is 0.005.",
                 "0.0005": "Your tolerance is 0.0005, which is a twentieth of a point; half a point is 0.005.",
                 "two digits": "You round the accuracies to two digits, to whole percents; compare them as they are.",
+                "0.0051": "You allow a little more than 0.005; compare accuracy >= dense - 0.005 as it is.",
+                "whole limit": "You round dense - 0.005 to two digits; compare with it as it is.",
+                "limit of three digits": "You round dense - 0.005 to three digits; compare with it as it is.",
+                "both, whole limit": "You round the accuracy and dense - 0.005 to two digits; compare them as they are.",
                 **_rounding("three", 3),
                 **_rounding("four", 4),
                 "first failing": "This is the density at which the ticket fails to match for the first time; the answer is "
@@ -826,6 +865,12 @@ EXERCISES = (
                 "number": "You count how many densities match; return the smallest of them, the density itself.",
                 "position": "This is the position in the list; return the density at that position.",
                 "accuracy": "This is the ticket's accuracy at that density; return the density itself.",
+                "two digits of it": "You round the density; return it as it stands in the list.",
+                "always last": "This is the last density of the list, whatever the accuracies are; stop at the first that does "
+                "not match.",
+                "best density": "This is the density of the best accuracy; go on as long as the ticket matches.",
+                "min of nothing": "When the very first density fails nothing is left, and min or max of nothing raises a "
+                "ValueError; the answer is 1.0.",
             },
         ),
         alternatives=(_by_takewhile, _from_the_end, _in_decimals),
@@ -878,9 +923,13 @@ EXERCISES = (
                 for first, second in (
                     (1.0, 0.99995),
                     (1.0, 0.999999),
+                    (1.0, 0.9999999),
+                    (0.1004, 0.1001),
+                    (0.74, 0.66),
                     (1.0, 0.9998),
                     (0.7006, 0.7004),
                     (0.70006, 0.70004),
+                    (0.700006, 0.700004),
                     (0.704, 0.696),
                     (0.706, 0.704),
                 )
@@ -942,6 +991,9 @@ EXERCISES = (
                     "never sees what comes later, and an equal loss is no new best.",
                     "first rise": "You stop when the loss rises for the first time; patience is there to bear a rise for a "
                     "while.",
+                    "first real rise": "You stop when a loss is above the one before; patience is there to bear a rise for a "
+                    "while, and it ends on a plateau too.",
+                    "always last": "This is the last step of the list; the answer is the step of the best loss.",
                     "from the first": "Your patience counts from the first step; it counts from the best so far.",
                     "goes on": "Your counter goes on counting after a new best; a new best starts the patience anew.",
                     "even": "You take all distances between measurements to be equal; subtract the two steps.",
@@ -975,12 +1027,18 @@ EXERCISES = (
                     **{
                         f"by {least}": f"You ask for a loss clearly below the best, by {least} or so; any loss below it is "
                         "a new best, however little."
-                        for least in ("0.0001", "0.001", "0.01")
+                        for least in ("0.00001", "0.0001", "0.001", "0.01")
                     },
                     **{
-                        f"{digits} digits": f"You round the losses to {digits} digits; any loss below the best is a new "
+                        digits: f"You round the losses to {digits}; any loss below the best is a new "
                         "best, however little."
-                        for digits in ("two", "three", "four")
+                        for digits in (
+                            "one digit",
+                            "two digits",
+                            "three digits",
+                            "four digits",
+                            "five digits",
+                        )
                     },
                     "equal": "You count an equal loss as a new best; only a loss below the best is one.",
                     "more than": "You stop only when the best is more than `patience` steps old; `patience` steps or more "
@@ -1039,6 +1097,20 @@ EXERCISES = (
                 ({0.05: [0.001, 0.020], 0.04: [0.010, 0.0101]}, 0.05), "Two seeds give a very wide interval."
             ),
             Case(
+                ({0.05: [0.010, 0.012, 0.011], 0.01: [0.01, 0.02, 0.015], 0.03: [0.01, 0.012, 0.010]}, 0.05),
+                "All three will do; the smallest is listed second.",
+            ),
+            Case(({0.052: [0.010, 0.012, 0.011]}, 0.05), "0.052 is above 0.05, and so it is not allowed."),
+            Case(
+                ({0.05: [0.010, 0.014]}, 0.05),
+                "Both seeds are above 0, and the interval of two seeds still reaches below 0.",
+            ),
+            Case(({0.05: [0.02, -0.01]}, 0.05), "One seed of two is below 0."),
+            Case(
+                ({0.05: [-0.0004, 0.0004, 0.0003]}, 0.05),
+                "The differences are very small, and the interval contains 0.",
+            ),
+            Case(
                 ({0.05: [0.0, 0.0, 0.0]}, 0.05),
                 "The interval begins at exactly 0: at 0 or above.",
                 tags=("limit",),
@@ -1058,6 +1130,19 @@ EXERCISES = (
             Case(
                 ({0.05: [0.011, 0.012, 0.011], 0.02: [0.0012, 0.0022, 0.0032]}, 0.05),
                 "At 0.02 the interval begins at -0.0003: only just below 0.",
+            ),
+            *(
+                Case(
+                    ({0.05: [0.011, 0.012, 0.011], 0.02: [low, middle, high]}, 0.05),
+                    f"At 0.02 the mean is {middle}, and the interval begins below 0, at {begin}.",
+                )
+                for low, middle, high, begin in (
+                    (0.00065, 0.00165, 0.00265, "-0.0008"),
+                    (0.00076, 0.00176, 0.00276, "-0.0007"),
+                    (0.00093, 0.00193, 0.00293, "-0.0006"),
+                    (0.001414, 0.002414, 0.003414, "-0.00007"),
+                    (0.001476, 0.002476, 0.003476, "-0.000008"),
+                )
             ),
             Case(
                 ({0.05: [0.011, 0.012, 0.011], 0.02: [0.00146, 0.00246, 0.00346]}, 0.05),
@@ -1123,6 +1208,19 @@ EXERCISES = (
                 "has to lie at 0 or above.",
                 "three digits": "You round the lower end, and -0.0003 becomes 0; compare it as it is.",
                 "four digits": "You round the lower end to four digits, and -0.000024 becomes 0; compare it as it is.",
+                **{
+                    slack: f"You allow {slack} below 0; here the interval has to lie at 0 or above, so ask low >= 0."
+                    for slack in ("0.001", "0.0001", "0.00001")
+                },
+                "rounded seeds": "You round the differences before you take the interval; take them as they are.",
+                "majority": "You ask that most seeds are at least 0; ask the lower end of the interval.",
+                "for three": "You take 4.303 standard errors, which is for three seeds; the factor depends on the number of "
+                "seeds, and evidence.interval takes care of it.",
+                "for five": "You take 2.776 standard errors, which is for five seeds; the factor depends on the number of "
+                "seeds, and evidence.interval takes care of it.",
+                "90 %": "This is the 90 % interval; the 95 % interval is wider, see evidence.interval.",
+                "seeds as freedom": "Your factor is that of one seed more: n seeds have n - 1 degrees of freedom. "
+                "evidence.interval takes care of it.",
                 "five digits": "You round the lower end to five digits, and -0.000004 becomes 0; compare it as it is.",
                 "strict limit": "You leave out the density that equals `largest`; at most means that it is allowed.",
                 "at least": "You take densities of `largest` or more; at most `largest` is allowed.",
@@ -1147,7 +1245,7 @@ EXERCISES = (
                 "that of the mean.",
                 "one error": "You use one standard error, which is no 95 % interval; evidence.interval(values).low is the "
                 "lower end.",
-                "two errors": "You use 1.96 standard errors, which is for very many seeds; with few, the t-interval of "
+                "two errors": "You use about two standard errors, 1.96, which is for very many seeds; with few, the t-interval of "
                 "evidence.interval is wider.",
                 "by n": "Your standard deviation divides by n, and the interval is too narrow; divide by n - 1, or use "
                 "evidence.interval.",

@@ -145,6 +145,11 @@ def _start(arm: str, k: int, steps: int, tune: int, *, mistake: str) -> tuple[in
         "untrained": ("fine-tuning", (k, steps - tune)),
         "larger": ("fine-tuning", (steps, max(k, steps - tune))),
         "a quarter": ("fine-tuning", (steps, steps * 3 // 4)),
+        "all of tune": ("fine-tuning", (steps - tune, steps - tune)),
+        "minus": ("fine-tuning", (steps, -tune)),
+        "no way back": ("learning-rate rewinding", (steps, steps)),
+        "what is left": ("learning-rate rewinding", (steps, steps - k)),
+        "left for both": ("weight rewinding", (k, steps - k)),
         "one more": ("fine-tuning", (steps, steps - tune - 1)),
         "one fewer": ("fine-tuning", (steps, steps - tune + 1)),
         "both at k": ("re-initialised", (k, k)),
@@ -202,7 +207,9 @@ def _line(a: State, b: State, alpha: float, *, mistake: str) -> dict[str, Tensor
                 "mixed": right,
                 "cut": right.to(w.dtype),
                 "second": v.clone(),
-                "nearer": v.clone() if alpha > 0.5 else w.clone(),
+                "nearer": v.clone() if alpha >= 0.5 else w.clone(),
+                "larger": torch.maximum(w, v) if w.dtype != torch.bool else w | v,
+                "rounded": right.round().to(w.dtype),
                 "shared": w,
             }
             new[name] = pick(mistake, counters, w.clone())
@@ -216,6 +223,7 @@ def _on_the_line(name: str, w: Tensor, v: Tensor, alpha: float, *, mistake: str)
         "added": w + alpha * v,
         "middle": (w + v) / 2,
         "float32": right.float(),
+        "float64": right.double(),
         "by float32": ((1 - alpha) * w.float() + alpha * v.float()).to(w.dtype),
         "by float16": ((1 - alpha) * w.half() + alpha * v.half()).to(w.dtype),
         "float32 only": right if w.dtype == torch.float32 else w.clone(),
@@ -223,6 +231,7 @@ def _on_the_line(name: str, w: Tensor, v: Tensor, alpha: float, *, mistake: str)
         "no float16": right if w.dtype in (torch.float32, torch.float64) else w.clone(),
         "no scalars": right if w.dim() > 0 else w.clone(),
         "matrices only": right if w.dim() > 1 else w.clone(),
+        "no convolutions": right if w.dim() < 3 else w.clone(),
         "weights only": right if name.endswith(("w", "weight")) else w.clone(),
         "no statistics": w.clone() if name.startswith("running") else right,
         "zeros": right * (w != 0) * (v != 0),
@@ -289,6 +298,8 @@ def _barrier(errors: Sequence[float], *, mistake: str) -> float:
         "inside, not below 0": max(inside, default=0.0),
         "whole path less ends": mean(errors),
         "median": median(errors),
+        "not the last": max(errors[:-1]),
+        "not the first": max(errors[1:]),
     }
     compared = {
         "first end": first,
@@ -299,6 +310,9 @@ def _barrier(errors: Sequence[float], *, mistake: str) -> float:
         "whole path": mean(errors),
         "sum": first + last,
         "nothing": 0.0,
+        "brackets": first - last / 2,
+        "half of the last": first + last / 2,
+        "neighbours": (errors[0] + errors[1]) / 2,
     }
     barrier = pick(mistake, tops, max(errors)) - pick(mistake, compared, (first + last) / 2)
     if mistake == "inside, not below 0":
@@ -307,6 +321,8 @@ def _barrier(errors: Sequence[float], *, mistake: str) -> float:
         "two digits": round(barrier, 2),
         "three digits": round(barrier, 3),
         "four digits": round(barrier, 4),
+        "five digits": round(barrier, 5),
+        "fraction": barrier / ((first + last) / 2),
         "percent": 100 * barrier,
         "sign": -barrier,
     }
@@ -338,6 +354,9 @@ def _stable(barriers: Barriers, threshold: float, *, mistake: str) -> int | None
         "percent": lambda values: 100 * mean(values),
         "first seed": lambda values: values[0],
         "last seed": lambda values: values[-1],
+        "two seeds": lambda values: mean(values[:2]),
+        "slack": lambda values: mean(values) - 0.001,
+        "less": lambda values: mean(values) + 0.001,
         "sum": sum,
         "two digits": lambda values: round(mean(values), 2),
         "three digits": lambda values: round(mean(values), 3),
@@ -461,6 +480,14 @@ EXERCISES = (
                 "untrained": "Your fine-tuning loads the weights of step k; it goes on from the trained ones.",
                 "larger": "Your fine-tuning never starts before k; it repeats the last `tune` steps, and k has no part in it.",
                 "a quarter": "Your fine-tuning is always a quarter of the training; its length is `tune`.",
+                "all of tune": "Your fine-tuning sets the weights back as well; it goes on from the trained weights, those of step "
+                "`steps`.",
+                "minus": "The schedule of your fine-tuning starts below 0; it starts at steps - tune.",
+                "no way back": "Your learning-rate rewinding starts at the end of the schedule; it starts at step k.",
+                "what is left": "Your learning-rate rewinding starts the schedule at steps - k, which is how many steps are left; "
+                "it starts at step k.",
+                "left for both": "Your weight rewinding starts the schedule at steps - k, which is how many steps are left; it "
+                "starts at step k.",
                 "one more": "Your fine-tuning starts one step too early, and does one step more than `tune`.",
                 "one fewer": "Your fine-tuning starts one step too late, and does one step fewer than `tune`.",
                 "both at k": "Your re-initialised control starts at step k; new weights have not been trained, so it "
@@ -509,6 +536,14 @@ EXERCISES = (
                     0.75,
                 ),
                 "A running mean is a float and is interpolated; the counter is an integer and is that of a.",
+            ),
+            Case(
+                (
+                    {"w": _w(1.0), "count": torch.tensor(20), "seen": torch.tensor(3)},
+                    {"w": _w(3.0), "count": torch.tensor(11), "seen": torch.tensor(7)},
+                    0.25,
+                ),
+                "Two counters, of which one is larger in a and one in b.",
             ),
             Case(
                 (
@@ -565,6 +600,8 @@ EXERCISES = (
                 "copy of a's.",
                 "cut": "You interpolate integers and cut the fraction off; a tensor that is not floating point is a copy "
                 "of a's.",
+                "larger": "You take the larger of the two counters; they come from a.",
+                "rounded": "You interpolate integers and round them; a tensor that is not floating point is a copy of a's.",
                 "second": "You take the counters from b; they are to come from a.",
                 "shortcut at 1": "At alpha 1 you return a copy of b with its counters; counters come from a for every alpha.",
                 "shortcut at 0": "At alpha 0 you return the tensors of a themselves, in a new dict; copy them.",
@@ -577,6 +614,7 @@ EXERCISES = (
                 "float is interpolated.",
                 "no statistics": "You leave the running statistics as they are in a; they are floats and are interpolated.",
                 "zeros": "You set to 0 what is 0 at one end; on the line it is alpha times the value at the other end.",
+                "float64": "Your result is float64; a tensor keeps the dtype that it has in the state dict.",
                 "by float32": "You compute in float32; a float64 tensor is interpolated with all its digits.",
                 "by float16": "You compute in float16, which has only three or four digits; keep the type of the tensor.",
                 "no float64": "You interpolate float32 and float16 only; float64 is floating point, too.",
@@ -584,6 +622,7 @@ EXERCISES = (
                 "no scalars": "You leave tensors without dimensions as they are in a; they are interpolated if they are floats.",
                 "matrices only": "You interpolate tensors of two dimensions or more; biases and running statistics are "
                 "interpolated too.",
+                "no convolutions": "You leave tensors of three dimensions or more as they are in a; every float is interpolated.",
                 "nearer": "You take the counters of the nearer end; they come from a for every alpha.",
             },
         ),
@@ -617,6 +656,7 @@ EXERCISES = (
             Case(([0.4, 0.5, 0.2, 0.1],), "The ends differ, and the top is near the higher one."),
             Case(([0.2, 0.4],), "Two points: only the ends."),
             Case(([0.1, 0.4, 0.4, 0.3],), "The highest error is there twice."),
+            Case(([0.104, 0.304, 0.104],), "Errors with three digits, and a barrier with one."),
             Case(([0.3, 0.31, 0.32, 0.2, 0.1],), "A low hill near the higher end."),
         ),
         hints=(
@@ -650,6 +690,14 @@ EXERCISES = (
                 "two digits": "You round the result to two digits; a small barrier is then lost.",
                 "three digits": "You round the result to three digits; return it as it is.",
                 "four digits": "You round the result to four digits; return it as it is.",
+                "five digits": "You round the result to five digits; return it as it is.",
+                "fraction": "You divide by the mean of the ends; the barrier is the difference itself.",
+                "not the last": "You leave the last point out of the path; both ends belong to it.",
+                "not the first": "You leave the first point out of the path; both ends belong to it.",
+                "brackets": "Brackets are missing: you subtract the first end and add half of the last. Subtract "
+                "(first + last) / 2.",
+                "half of the last": "Brackets are missing: you halve the last end only. Subtract (first + last) / 2.",
+                "neighbours": "You take the mean of the first two points; take that of the first and the last.",
             },
         ),
         alternatives=(_barrier_step_by_step, _barrier_sorted, _barrier_in_torch),
@@ -700,6 +748,16 @@ EXERCISES = (
             ),
             Case(({7: [0.0]}, 0.02), "One step only."),
             Case(({7: [0.1]}, 0.02), "One step only, and it is not stable."),
+            Case(({0: [0.1], 50: [0.0203], 100: [0.01]}, 0.02), "0.0203 is not below the threshold of 0.02."),
+            Case(({0: [0.1], 50: [0.03], 100: [0.0193]}, 0.02), "0.0193 is below the threshold of 0.02."),
+            Case(
+                ({0: [0.1, 0.1], 50: [0.03, 0.021], 100: [0.01, 0.01]}, 0.02),
+                "At 50 both seeds are above the threshold, one by little.",
+            ),
+            Case(
+                ({0: [0.2, 0.2, 0.2], 50: [0.01, 0.05, 0.01], 100: [0.01, 0.0, 0.01]}, 0.02),
+                "At 50 the second of three seeds is far above the threshold, and the mean is 0.0233.",
+            ),
             Case(({0: [0.1], 50: [0.03], 100: [0.019996]}, 0.02), "0.019996 is below the threshold of 0.02."),
             Case(({0: [0.1], 50: [0.0297], 100: [0.01]}, 0.03), "0.0297 is below the threshold of 0.03."),
             Case(({0: [0.1], 50: [0.02998], 100: [0.01]}, 0.03), "0.02998 is below the threshold of 0.03."),
@@ -741,6 +799,9 @@ EXERCISES = (
                 "percent": "Your means are 100 times too large for the threshold; barriers and threshold are both fractions.",
                 "first seed": "You look at the first seed only; the mean over seeds decides.",
                 "last seed": "You look at the last seed only; the mean over seeds decides.",
+                "two seeds": "You look at the first two seeds only; all seeds count.",
+                "slack": "You allow 0.001 above the threshold; a mean must lie below it.",
+                "less": "You ask for 0.001 below the threshold; any mean below it is stable.",
                 "sum": "You compare the sum over seeds with the threshold; the mean decides.",
                 "two digits": "You round the means to two digits, and one just below the threshold may reach it; compare them "
                 "as they are.",

@@ -155,6 +155,11 @@ def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str)
         "two digits": round(right, 2),
         "three digits": round(right, 3),
         "four digits": round(right, 4),
+        "five digits": round(right, 5),
+        "power": 1 - kept**rounds,
+        "root of the first": 1 - density / snip_density ** (1 / rounds),
+        "sign": -right,
+        "square root": 1 - math.sqrt(kept),
         "percent": 100 * right,
     }
     return pick(mistake, wrong, right)
@@ -220,6 +225,7 @@ def _cost(
         "last operations": [[0]] * (n - 1) + [kept[-1]],
         "sorted": sorted(kept, key=sum, reverse=True),
         "two layers": [layers[:2] for layers in kept],
+        "densest mask": [max(kept, key=sum)] * n,
     }
     updates: Sequence[int] = pick(mistake, wrong_updates, [steps] + [later] * (n - 1))
     weights = pick(mistake, wrong_weights, kept)
@@ -239,8 +245,9 @@ def _cost(
     inner, first = pick(mistake, per_weight, (6, 4))
 
     def an_image(layers: Sequence[int]) -> int:
-        if mistake == "last layer":
-            return inner * sum(layers) - 2 * layers[-1]
+        saved = {"last layer": layers[-1], "largest layer": max(layers), "smallest layer": min(layers)}
+        if mistake in tuple(saved):
+            return inner * sum(layers) - 2 * pick(mistake, saved, 0)
         return inner * sum(layers[1:]) + first * layers[0]
 
     flops = images * sum(u * an_image(k) for u, k in zip(updates, weights, strict=True))
@@ -251,9 +258,11 @@ def _cost(
     if mistake == "flops of one step":
         flops = images * sum(map(an_image, kept))
     examples = len(kept) * batch_size if mistake == "one step's examples" else batch_size * sum(updates)
+    if mistake == "steps are examples":
+        examples = sum(updates)
+    if mistake == "batch twice":
+        flops *= batch_size
     cost: dict[str, float] = {"steps": sum(updates), "examples": examples, "sparse_flops": flops}
-    if mistake == "floats":
-        return {name: float(number) for name, number in cost.items()}
     return {"steps": cost["steps"], "sparse_flops": flops} if mistake == "no examples" else cost
 
 
@@ -356,6 +365,7 @@ EXERCISES = (
             Case((0.2, 0.04, 2), "The sizes of the lesson."),
             Case((0.2, 0.04, 5), "The same ends in five rounds."),
             Case((0.1, 0.1, 4), "SNIP has already reached the density: nothing is left to remove."),
+            Case((0.2, 0.19, 2), "Little is left to remove."),
             Case((0.3, 0.2, 1), "One round: the fraction is 1 - 0.2 / 0.3."),
         ),
         hints=(
@@ -390,6 +400,12 @@ EXERCISES = (
                 "two digits": "You round the result to two digits; after some rounds the density is then another one.",
                 "three digits": "You round the result to three digits; after some rounds the density is then another one.",
                 "four digits": "You round the result to four digits; after some rounds the density is then another one.",
+                "five digits": "You round the result to five digits; after some rounds the density is then another one.",
+                "power": "You take the power where the root is asked for: the exponent is 1 / rounds.",
+                "root of the first": "You take the root of snip_density alone; it belongs to the whole fraction, density by "
+                "snip_density.",
+                "sign": "This is what a round keeps minus 1, which is below 0; the fraction removed is 1 minus what is kept.",
+                "square root": "You take the square root whatever `rounds` is; the exponent is 1 / rounds.",
                 "percent": "This is a percentage; a fraction from 0 to 1 is asked for.",
             },
         ),
@@ -413,6 +429,10 @@ EXERCISES = (
             ),
             Case(([[10, 7], [5, 2]], 4, 5, 0), "Two trainings; both begin at initialisation."),
             Case(([[10, 7], [5, 2]], 4, 5, 1), "The second training begins at step 1."),
+            Case(
+                ([[3, 8, 5], [2, 6, 1]], 4, 5, 1),
+                "The input layer is neither the largest nor always the smallest.",
+            ),
             Case(([[10, 7], [10, 7]], 4, 5, 1), "Both trainings have the same numbers of weights."),
             Case(([[5, 2], [10, 7]], 4, 5, 1), "The second training has more weights than the first."),
             Case(
@@ -474,7 +494,11 @@ EXERCISES = (
                 "flops of one step": "Your operations are for one step of each training; multiply by its updates.",
                 "one step's examples": "Your examples are those of one step of each training; multiply by its updates.",
                 "no examples": 'The entry "examples" is missing.',
-                "floats": "The numbers are right and they are floats; all three are of type int.",
+                "densest mask": "You price every training with the largest mask; each one has its own.",
+                "largest layer": "You save the gradient in the largest layer; it is the first that has nothing before it.",
+                "smallest layer": "You save the gradient in the smallest layer; it is the first that has nothing before it.",
+                "steps are examples": "Your examples are the steps; each step takes batch_size of them.",
+                "batch twice": "You multiply the operations by batch_size twice.",
                 "one image": "Your operations are for one image a step; each update takes batch_size of them.",
             },
         ),
