@@ -404,6 +404,7 @@ def _stop(steps: Sequence[int], losses: Sequence[float], patience: int, *, mista
 _NEW_BEST: dict[str, Callable[[float, float], bool]] = {
     "largest": operator.gt,
     "equal": operator.le,
+    "by 0.000001": lambda loss, best: loss < best - 1e-6,
     "by 0.00001": lambda loss, best: loss < best - 1e-5,
     "by 0.0001": lambda loss, best: loss < best - 1e-4,
     "by 0.001": lambda loss, best: loss < best - 1e-3,
@@ -775,8 +776,8 @@ EXERCISES = (
             Case(([0.8, 0.5], [0.86, 0.84494], 0.85), "0.84494 is below 0.845."),
             Case(([0.8, 0.5], [0.86, 0.84496], 0.85), "0.84496 is below 0.845, by very little."),
             Case(
-                ([0.8, 0.5], [0.86, 0.8449995], 0.85),
-                "0.8449995 is below 0.845 too; it is a mean of several seeds.",
+                ([0.8, 0.5], [0.86, 0.844996], 0.85),
+                "0.844996 is below 0.845 too; it is a mean of several seeds.",
             ),
             Case(([0.8, 0.5], [0.86, 0.837], 0.85), "0.837 is below 0.85 by more than a point."),
             Case(([0.8, 0.5], [0.86, 0.10], 0.85), "0.10 is chance."),
@@ -930,6 +931,7 @@ EXERCISES = (
                     (0.7006, 0.7004),
                     (0.70006, 0.70004),
                     (0.700006, 0.700004),
+                    (0.500004, 0.500001),
                     (0.704, 0.696),
                     (0.706, 0.704),
                 )
@@ -1027,7 +1029,7 @@ EXERCISES = (
                     **{
                         f"by {least}": f"You ask for a loss clearly below the best, by {least} or so; any loss below it is "
                         "a new best, however little."
-                        for least in ("0.00001", "0.0001", "0.001", "0.01")
+                        for least in ("0.000001", "0.00001", "0.0001", "0.001", "0.01")
                     },
                     **{
                         digits: f"You round the losses to {digits}; any loss below the best is a new "

@@ -203,9 +203,40 @@ def _cost_less_what_is_skipped(
 def _cost(
     kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int, *, mistake: str
 ) -> dict[str, float]:
-    """The right answer with one thing wrong: the updates, the weights, or the operations."""
-    later, n, sizes = steps - rewind_step, len(kept), [sum(layers) for layers in kept]
-    wrong_updates = {
+    """The right answer with one thing wrong: the updates, the weights, the operations, or the examples."""
+    n = len(kept)
+    updates = _updates(kept, steps, steps - rewind_step, rewind_step, mistake=mistake)
+    wrong_weights: dict[str, Sequence[Sequence[int]]] = {
+        "first mask": [kept[0]] * n,
+        "last mask": [kept[-1]] * n,
+        "last operations": [[0]] * (n - 1) + [kept[-1]],
+        "sorted": sorted(kept, key=sum, reverse=True),
+        "two layers": [layers[:2] for layers in kept],
+        "densest mask": [max(kept, key=sum)] * n,
+    }
+    weights = pick(mistake, wrong_weights, kept)
+    images = pick(mistake, {"one image": 1, "batch twice": batch_size**2}, batch_size)
+    flops = images * sum(u * _an_image(k, mistake=mistake) for u, k in zip(updates, weights, strict=True))
+    if mistake == "mean mask":
+        flops = images * sum(updates) * sum(_an_image(k, mistake=mistake) for k in kept) // n
+    if mistake == "first mask's input":
+        flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
+    if mistake == "flops of one step":
+        flops = images * sum(_an_image(k, mistake=mistake) for k in kept)
+    wrong_examples = {"one step's examples": n * batch_size, "steps are examples": sum(updates)}
+    examples = pick(mistake, wrong_examples, batch_size * sum(updates))
+    cost: dict[str, float] = {"steps": sum(updates), "examples": examples, "sparse_flops": flops}
+    if mistake == "no examples":
+        del cost["examples"]
+    return cost
+
+
+def _updates(
+    kept: Sequence[Sequence[int]], steps: int, later: int, rewind_step: int, *, mistake: str
+) -> Sequence[int]:
+    """How many updates each training does; `later` is what all but the first do."""
+    n, sizes = len(kept), [sum(layers) for layers in kept]
+    wrong: dict[str, Sequence[int]] = {
         "all in full": [steps] * n,
         "first too": [later] * n,
         "last in full": [later] * (n - 1) + [steps],
@@ -219,18 +250,12 @@ def _cost(
         "rewind only": [steps] + [rewind_step] * (n - 1),
         "twice rewound": [steps - r * rewind_step for r in range(n)],
     }
-    wrong_weights: dict[str, Sequence[Sequence[int]]] = {
-        "first mask": [kept[0]] * n,
-        "last mask": [kept[-1]] * n,
-        "last operations": [[0]] * (n - 1) + [kept[-1]],
-        "sorted": sorted(kept, key=sum, reverse=True),
-        "two layers": [layers[:2] for layers in kept],
-        "densest mask": [max(kept, key=sum)] * n,
-    }
-    updates: Sequence[int] = pick(mistake, wrong_updates, [steps] + [later] * (n - 1))
-    weights = pick(mistake, wrong_weights, kept)
-    images = 1 if mistake == "one image" else batch_size
-    per_weight = {
+    return pick(mistake, wrong, [steps] + [later] * (n - 1))
+
+
+def _an_image(layers: Sequence[int], *, mistake: str) -> int:
+    """The operations for one image."""
+    per_weight = {  # behind the input layer, and in it
         "forward": (2, 2),
         "multiplications": (3, 2),
         "back as forward": (4, 4),
@@ -243,27 +268,10 @@ def _cost(
         "a sixth": (1, 1),
     }
     inner, first = pick(mistake, per_weight, (6, 4))
-
-    def an_image(layers: Sequence[int]) -> int:
-        saved = {"last layer": layers[-1], "largest layer": max(layers), "smallest layer": min(layers)}
-        if mistake in tuple(saved):
-            return inner * sum(layers) - 2 * pick(mistake, saved, 0)
-        return inner * sum(layers[1:]) + first * layers[0]
-
-    flops = images * sum(u * an_image(k) for u, k in zip(updates, weights, strict=True))
-    if mistake == "mean mask":
-        flops = batch_size * sum(updates) * sum(map(an_image, kept)) // n
-    if mistake == "first mask's input":
-        flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
-    if mistake == "flops of one step":
-        flops = images * sum(map(an_image, kept))
-    examples = len(kept) * batch_size if mistake == "one step's examples" else batch_size * sum(updates)
-    if mistake == "steps are examples":
-        examples = sum(updates)
-    if mistake == "batch twice":
-        flops *= batch_size
-    cost: dict[str, float] = {"steps": sum(updates), "examples": examples, "sparse_flops": flops}
-    return {"steps": cost["steps"], "sparse_flops": flops} if mistake == "no examples" else cost
+    saved = {"last layer": layers[-1], "largest layer": max(layers), "smallest layer": min(layers)}
+    if mistake in tuple(saved):
+        return inner * sum(layers) - 2 * pick(mistake, saved, 0)
+    return inner * sum(layers[1:]) + first * layers[0]
 
 
 Accuracies = Mapping[str, Sequence[float]]
