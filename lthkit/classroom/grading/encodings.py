@@ -33,16 +33,23 @@ _LOST = re.compile(
     "\ufffd|[\u00c3\u00d0\u00d1][\u00a0-\u00bf]"
 )  # "M\u00c3\u00bcller": UTF-8 that was read as cp1252
 _WORD = re.compile(r"[A-Za-z\u0080-\U0010ffff]+")
-_SURE = re.compile(
-    "[a-z\u00e9\u00f3\u00f4\u00f6\u00fa\u00fc\u00df]"
-    "|(?<![aeiou])[\u00e1\u00e4]"  # behind a vowel it is sharp s, or a Polish n with an accent, of DOS
-    "|\u00ed(?=[b-df-hj-np-tv-z]|$)|(?<=[b-df-hj-np-tv-z])\u00ed(?=[ao])"  # else a Latvian k
-    "|\u00f1(?=[aeiou])"  # else a Polish n
-    "|\u00e7(?=[aou])|(?<![a-z])\u00e7(?=[ei])"  # else a Latvian e
-    "|(?<=[aeiou])\u00eb"  # else a Lithuanian e
-    "|\u00e3(?=os?$)"  # else a Romanian a
+_SURE = re.compile(  # one letter of a word in small letters; what it would be elsewhere
+    "[a-z\u00e9\u00f3\u00f4\u00f6\u00fa\u00fc]"
+    "|\u00df(?![aou])|(?<![aeiou])\u00e1"  # of each other in DOS
+    "|(?<![aeiou])\u00e4(?![aeo])"  # Polish n and Portuguese o in DOS
+    "|\u00ed(?=[b-df-hj-np-tv-z]|$)|(?<=[b-df-hj-np-tv-z])\u00ed(?=[ao])"  # Latvian k
+    "|\u00f1(?=[aeiou])"  # Polish n
+    "|(?<=n)\u00e7(?=[aou])|^\u00e7(?=[aeiou])"  # Latvian e
+    "|\u00e8(?=(?:ch|gn|vr|tr|[bcdglmnrstv])es?$)"  # Czech c
+    "|(?<=[aeiou])\u00eb"  # Lithuanian e
+    "|\u00e3(?=os?$)"  # Romanian a
+    "|(?<=[ao])\u00ef(?=[cs]$)|(?<=o)\u00ee(?=t$)"  # Czech d, Latvian i
+    "|^\u00e5|\u00e5(?=[lr])|(?:(?<=^bj)|(?<=^[fjlmnrs]))\u00f8(?=[b-df-hj-np-tv-z])"  # Slovak l, Czech r
 )
-_PAIRS = re.compile("\u00e4\u00e4|\u00f6\u00f6|\u00e1\u00f1")  # of Finnish and Spanish names
+_PAIRS = re.compile(
+    "\u00e4\u00e4|\u00f6\u00f6|[\u00e1\u00fa]\u00f1|[\u00e4\u00f6\u00fc]\u00df"
+)  # Finnish, Spanish, German
+_OF_DOS = "\u00d4|[A-Z]\u00d6"  # E grave, and I acute within capitals
 _COMMON = re.compile(
     "[\u0386-\u03ce]+|[\u0400-\u045f\u0490-\u04e9]+|[\u0531-\u0587]+|[\u05d0-\u05ea]+|[\u0621-\u064a\u067e-\u06cc]+"
 )  # Greek, Cyrillic, Armenian, Hebrew, Arabic
@@ -134,7 +141,7 @@ def _is_western(word: str) -> bool:
     if not cased or not (upper or word[0].isascii() or word[0].isupper()):
         return False
     small = word.lower()
-    known = all(_SURE.match(small, i) for i in range(len(small)))
+    known = all(_SURE.match(small, i) for i in range(len(small))) and not re.search(_OF_DOS, word)
     apart = not re.search("[\u0080-\uffff]{2}", _PAIRS.sub("a", small))
     after_capital = re.search("[A-Z][\u00df-\u00ff][A-Z]", word)
     return known and apart and not after_capital and sum(c.isascii() for c in word) >= 2
@@ -146,15 +153,20 @@ def by_chance(text: str) -> bool:
     Chinese and Korean characters of two bytes are valid UTF-8 now and then; a name of them then is a Greek letter or two.
     """
     words = [w for w in _WORD.findall(text) if any(c > "\x7f" and c.isalpha() for c in w)]
-    return bool(words) and all(max(w) < "\u0800" and not _is_word(w) for w in words)
+    signs = [w for w in _SIGN.findall(text) if not any(c.isalpha() for c in w)]
+    return bool(words or signs) and all(max(w) < "\u0800" and not _is_word(w) for w in [*words, *signs])
+
+
+_SIGN = re.compile('(?:^|(?<=[,;\t"\r\n]))[\u00a1-\U0010ffff]+(?=[,;\t"\r\n]|$)')  # alone in a cell
 
 
 def _is_word(word: str) -> bool:
     word = unicodedata.normalize("NFC", word)
     if _COMMON.fullmatch(word):
-        return len(word) > 1
-    latin = all(unicodedata.name(c, "").startswith("LATIN") or not c.isalpha() for c in word)
-    return latin and (any(c.isascii() for c in word) or len(word) == 1 and word.isupper())
+        return len(word) > 1 and (word[1:] == word[1:].lower() or word.isupper() and len(word) > 2)
+    if not all(unicodedata.name(c, "").startswith("LATIN") for c in word if c.isalpha()):
+        return False
+    return any(c.isascii() for c in word) or len(word) > 3 or len(word) == 1 and word.isupper()
 
 
 def _first_line(text: str, bad: object) -> tuple[int, str]:
