@@ -111,6 +111,7 @@ READ: dict[str, bytes] = {
     "sep=": ("sep=;\r\n" + EXCEL).encode("utf-8-sig"),
     "sep= in quotes, of UTF-16": ('"sep=;"\r\n' + EXCEL).encode("utf-16"),
     "more commas than separators": ('id;name;"x, y, z, or so"\n' + PLAIN.replace(",", ";")[8:]).encode(),
+    "one heading twice, once empty": PLAIN.replace("\n", ",\n").replace("name,", "name,id").encode(),
     "lines of an old Mac": PLAIN.replace("\n", "\r").encode(),
     "a line break in a heading": b'"id\nnumber",name,"remarks,\nif any;"\n' + PLAIN.encode()[8:],
     "blanks and quotes in headings": "\u200b ID\u00a0 number ,\u201cName\u201d\n".encode()

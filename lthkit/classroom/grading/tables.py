@@ -34,9 +34,14 @@ class Table:
         return self.rows[0]
 
     def by_heading(self) -> list[dict[str, str]]:
-        """The rows below the headings, each with a cell for every heading."""
-        blank = [""] * len(self.headings)
-        return [dict(zip(self.headings, (*row, *blank), strict=False)) for row in self.rows[1:]]
+        """The rows below the headings, each with a cell for every heading; of several the first that says something."""
+        found = []
+        for row in self.rows[1:]:
+            cells = dict.fromkeys(self.headings, "")
+            for heading, cell in zip(self.headings, row, strict=False):
+                cells[heading] = cells[heading] if cells[heading].strip() else cell
+            found.append(cells)
+        return found
 
     def write(self, target: Path) -> Path:
         """Write the rows as the file was written: encoding and mark, separator, `sep=` and line ends."""
@@ -54,7 +59,7 @@ def read(path: Path) -> Table:
     text, encoding = encodings.decode(path.read_bytes(), str(path))
     said = found[0] if (found := _SAYS.match(text)) else ""
     text = text.removeprefix(said)
-    separator = found[1] if found else max(_SEPARATORS, key=lambda s: _width(text, s))
+    separator = found[1] if found else _separator(text)
     above = len(re.findall(r"\r\n|\r|\n", said))
     newline = "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
     rows, lines, last = [], [], 0
@@ -75,13 +80,10 @@ def read(path: Path) -> Table:
     return table
 
 
-def _width(text: str, separator: str) -> int:
-    """The number of cells of the first row that has any."""
-    try:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        return next((len(row) for row in rows if row), 0)
-    except csv.Error:
-        return 0
+def _separator(text: str) -> str:
+    """The separator that is most often in the row of headings, outside of quotes."""
+    head = re.sub(r'"[^"]*"', "", text).lstrip("\r\n")
+    return max(_SEPARATORS, key=re.split(r"[\r\n]", head)[0].count)
 
 
 def _require_width(table: Table) -> None:
