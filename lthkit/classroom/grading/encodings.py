@@ -1,7 +1,8 @@
 """Bytes that others wrote, as text: read surely, or refused with what to do.
 
 What is neither UTF-8 nor UTF-16 does not say what it is. A list is then taken for a Western one (cp1252) only if each of its
-words is one there and would be the same, or no word, in cp1250, cp1254, cp1257, on a Macintosh and in Asia.
+words looks like one there, and would not in the names that are written in cp1250, cp1254, cp1257, on a Macintosh or in Asia.
+Of DOS a few are left that cannot be told apart, such as an Estonian "T\u00f5nu", whose bytes are those of "T\u00e4nu".
 """
 
 from __future__ import annotations
