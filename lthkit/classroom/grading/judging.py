@@ -123,7 +123,8 @@ def graded_cell(exercise_id: str, function: Any, folder: Path) -> Verdict:
 class FromText:
     """A function that is defined in the worker when it is first called there, within the time limit of its cases.
 
-    Whatever its definition raises, each call raises.
+    Whatever its definition raises, each call raises. `display` and `get_ipython` are there as they are outside of a
+    notebook; `In`, `Out` and `_` are not, since what a cell gave once is in no file.
     """
 
     def __init__(self, code: str, name: str, file: str) -> None:
@@ -135,8 +136,14 @@ class FromText:
         if self._function is None and self._failed is None:
             before = torch.get_rng_state(), random.getstate(), np.random.get_state()
             try:
-                space: dict[str, Any] = {"__name__": "__main__"}
+                space: dict[str, Any] = {
+                    "__name__": "__main__",
+                    "display": display,
+                    "get_ipython": _no_notebook,
+                }
                 exec(compile(self._code, self._file, "exec", dont_inherit=True), space)
+                if self._name not in space:
+                    raise NameError(f"name {self._name!r} is not defined")
                 self._function = space[self._name]
             except BaseException as error:
                 self._failed = error
@@ -146,6 +153,15 @@ class FromText:
         if self._failed is not None:
             raise self._failed
         return self._function(*arguments)
+
+
+def display(*values: Any, **settings: Any) -> None:
+    """What IPython's `display` does where there is no notebook."""
+    print(*values)
+
+
+def _no_notebook() -> None:
+    """What `get_ipython()` gives where there is no notebook."""
 
 
 def stand_in(code: str, name: str, file: str) -> Callable[..., Any]:

@@ -1,0 +1,412 @@
+"""What one statement does when it runs: the names that it gives a value, changes, uses and calls.
+
+Statements are read, never run. What happens inside of a function is told apart from what happens when the statement
+runs, since a function that is never called fills nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+# Methods that change what they are called on, whatever becomes of their value.
+_ALWAYS = re.compile(
+    r"append(left)?|extend(left)?|insert|update|setdefault|pop|popitem|popleft|remove|discard|clear|sort|reverse"
+    r"|[a-z]\w*[^_\W]_"
+)
+# Those that do so where their value is not used: `a.add(b)` of two tensors makes a third one.
+_ALONE = re.compile(
+    r"(add|push|put|set|fill|register|init|load|seed|manual_seed)(_\w+|all)?|rotate|shuffle|move_to_end|subtract"
+    r"|setflags|setstate|(intersection|difference|symmetric_difference)_update|write|writelines|cache_clear"
+    r"|eval|train|double|float|half|to|apply|__(set|del)(item|attr)__|__i\w+__"
+)
+# Those that a record of what happened is written with.
+_WRITING = frozenset(("append", "extend", "insert", "add", "update", "clear", "write", "appendleft"))
+# Functions that change their arguments.
+_FUNCTION = re.compile(
+    r"heappush|heappop|heapify|heapreplace|heappushpop|insort(_left|_right)?|shuffle|setattr|delattr|setitem|delitem"
+    r"|fill_diagonal|copyto|place|put|putmask|vector_to_parameters"
+    r"|(ones|zeros|constant|eye|dirac|orthogonal|sparse|(\w+_)?normal|(\w+_)?uniform)_"
+)
+# Functions that change how a module behaves from then on.
+_SETTING = re.compile(
+    r"set_(?!printoptions|num_)\w+|setrecursionlimit|seterr|setcontext|setlocale|seed|seed_all|manual_seed(_all)?"
+    r"|use_deterministic_algorithms|filterwarnings|simplefilter|(enable|disable)_\w+"
+)
+_TYPES = frozenset(("dict", "list", "set", "object", "deque", "Counter", "OrderedDict", "defaultdict"))
+_FOR_EACH = frozenset(("map", "filter", "starmap", "reduce"))
+_WRAPPING = frozenset(
+    ("partial", "vectorize", "lru_cache", "cache", "wraps", "getattr", "itemgetter", "attrgetter", "compile")
+)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a statement does.
+
+    Attributes:
+        binds: names that it gives a value.
+        changes: names whose value it changes: `x.a = 1`, `x["a"] = 1`, `x += 1`, `del x`.
+        fills: names whose value it changes by a call: `x.append(1)`, `heappush(x, 1)`, `[x.add(i) for i in y]`.
+        asks: names and the methods that it calls on them, the value unused.
+        sets: names of what it changes the settings of: `torch.set_default_dtype(torch.float64)`.
+        patches: names and attributes of theirs that it gives a value: `torch.Tensor.foo = foo`.
+        needs: names of the notebook that it or a function in it uses; `now` those that it uses as it runs.
+        merely: those of `needs` that it only writes into.
+        calls: names that it calls as it runs; `decorators` those of them that it calls on what it defines.
+        passes: names that it gives to a call: what is called, the place or the keyword, the name.
+        gives: names of the notebook that the functions in it change when they are called.
+        mutates: places and names of parameters that the function which it defines changes.
+        methods: methods of the class which it defines that change their object.
+        attributes: names of attributes that it uses.
+        packages: names that it imports, each with its package.
+        checks: exercises that it checks.
+    """
+
+    binds: frozenset[str]
+    changes: frozenset[str]
+    fills: frozenset[str]
+    asks: frozenset[tuple[str, str]]
+    sets: frozenset[str]
+    patches: frozenset[tuple[str, str]]
+    needs: frozenset[str]
+    now: frozenset[str]
+    merely: frozenset[str]
+    calls: frozenset[str]
+    decorators: frozenset[str]
+    passes: frozenset[tuple[str, int | str, str]]
+    gives: frozenset[str]
+    mutates: frozenset[int | str]
+    methods: frozenset[str]
+    attributes: frozenset[str]
+    packages: frozenset[tuple[str, str]]
+    checks: frozenset[str]
+
+
+def effect(node: ast.stmt) -> Effect:
+    """What a statement at the top of a cell does.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    running = list(_running(node))
+    at_once = set(map(id, running))
+    every = list(ast.walk(node))
+    inside = [n for n in every if id(n) not in at_once]
+    needs, now, declared = _used(ast.unparse(node))
+    for n in every:
+        if (name := _by_text(n)) and isinstance(getattr(n, "ctx", None), ast.Load):
+            needs.add(name)
+    binds = frozenset(_bound(running))
+    calls, decorators = _called(running)
+    changes = _stored(running)
+    removed = {n.id for n in running if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
+    return Effect(
+        binds=binds,
+        changes=frozenset(changes),
+        fills=frozenset(() if isinstance(node, ast.Assert) else _filled(running)),
+        asks=frozenset(_asked(running)),
+        sets=frozenset(_settings(running)),
+        patches=frozenset(_patches(running)),
+        needs=frozenset(needs | changes | removed),
+        now=frozenset(now if isinstance(node, (*_DEFINING, ast.Import, ast.ImportFrom)) else needs),
+        merely=_merely(every, needs),
+        calls=calls | decorators,
+        decorators=decorators,
+        passes=frozenset(_passed(running)),
+        gives=frozenset(_changed(inside) & needs | declared),
+        mutates=_mutated(node, inside),
+        methods=_methods(node),
+        attributes=frozenset(n.attr for n in every if isinstance(n, ast.Attribute)),
+        packages=frozenset(_packages(running)),
+        checks=frozenset(_checks(running)),
+    )
+
+
+def endless(node: ast.stmt) -> bool:
+    """Whether it is a loop that nothing in it ends."""
+    if not isinstance(node, ast.While) or not isinstance(node.test, ast.Constant) or not node.test.value:
+        return False
+    return not any(isinstance(n, (ast.Break, ast.Raise, ast.Assert)) for n in ast.walk(node))
+
+
+def makes_function(node: ast.stmt) -> bool:
+    """Whether what it binds can surely be called: a definition, an import, a lambda, a partial, another name for one."""
+    if isinstance(node, (*_DEFINING, ast.Import, ast.ImportFrom)):
+        return True
+    value = getattr(node, "value", None) if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+    if isinstance(value, ast.Call):
+        return _last(value.func) in _WRAPPING
+    return isinstance(value, (ast.Lambda, ast.Name, ast.Attribute))
+
+
+# Which nodes run
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run with the statement; of a function its decorators and the defaults of its parameters."""
+    left: list[ast.AST] = [node]
+    while left:
+        at = left.pop()
+        yield at
+        if isinstance(at, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            left += [*at.args.defaults, *(d for d in at.args.kw_defaults if d is not None)]
+            left += getattr(at, "decorator_list", [])
+        else:
+            left += ast.iter_child_nodes(at)
+
+
+def _bound(running: Iterable[ast.AST]) -> Iterator[str]:
+    """Names that get a value: not those of a class's body or of a comprehension, nor those that are added to."""
+    nodes = list(running)
+    local: set[int] = set()
+    for n in nodes:
+        if isinstance(n, ast.comprehension):
+            local |= set(map(id, ast.walk(n.target)))
+        elif isinstance(n, ast.ClassDef):
+            local |= {id(inner) for part in n.body for inner in ast.walk(part)}
+        elif isinstance(n, ast.AugAssign):
+            local.add(id(n.target))
+    for n in nodes:
+        if id(n) in local:
+            continue
+        if isinstance(n, _DEFINING):
+            yield n.name
+        elif isinstance(n, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in n.names)
+        elif isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+            yield n.id
+        elif isinstance(n, (ast.MatchAs, ast.MatchStar, ast.ExceptHandler)) and n.name:
+            yield n.name
+        elif isinstance(n, ast.MatchMapping) and n.rest:
+            yield n.rest
+        elif (name := _by_text(n)) and isinstance(getattr(n, "ctx", None), ast.Store):
+            yield name
+
+
+def _by_text(node: ast.AST) -> str:
+    """`globals()["x"]`: the name, if it stands there."""
+    if (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "globals"
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    ):
+        return node.slice.value
+    return ""
+
+
+# What they change
+
+
+def _root(node: ast.AST) -> str:
+    """The name at the beginning of `x.a["b"].c(d)`, "" if there is none."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _last(node: ast.AST) -> str:
+    """The last name of `x.a.b`."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _stored(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names whose value is changed by an assignment to a part of it, or that are added to or deleted."""
+    found: set[str] = set()
+    for n in nodes:
+        if isinstance(n, (ast.Attribute, ast.Subscript)) and isinstance(n.ctx, (ast.Store, ast.Del)):
+            found.add(_root(n))
+        elif isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del):
+            found.add(n.id)
+        elif isinstance(n, ast.AugAssign):
+            found.add(_root(n.target))
+    return found - {""}
+
+
+def _filled(nodes: Iterable[ast.AST]) -> set[str]:
+    """Names whose value is changed by a call, as far as the name of what is called says so."""
+    alone: set[int] = set()
+    found: set[str] = set()
+    calls: list[ast.Call] = []
+    for n in nodes:
+        if isinstance(n, ast.Expr):
+            alone |= set(map(id, _unused(n.value)))
+        elif isinstance(n, ast.Call):
+            calls.append(n)
+        elif isinstance(n, _DEFINING):
+            alone |= set(map(id, n.decorator_list))  # `@area.register(int)`, and `@area.register`
+            found |= {
+                _root(d) for d in n.decorator_list if isinstance(d, ast.Attribute) and d.attr == "register"
+            }
+    for call in calls:
+        found |= set(_filled_by(call, id(call) in alone))
+    return found - {""}
+
+
+def _changed(nodes: Iterable[ast.AST]) -> set[str]:
+    listed = list(nodes)
+    return _stored(listed) | _filled(listed)
+
+
+def _unused(value: ast.expr) -> Iterator[ast.expr]:
+    """The expressions in a statement whose values nobody gets: in `[x.add(i) for i in y]` too."""
+    if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        yield from _unused(value.elt)
+    elif isinstance(value, ast.BoolOp):
+        yield from _unused(value.values[-1])
+    elif isinstance(value, ast.IfExp):
+        yield from (*_unused(value.body), *_unused(value.orelse))
+    elif isinstance(value, ast.Tuple):
+        for part in value.elts:
+            yield from _unused(part)
+    else:
+        yield value
+
+
+def _filled_by(call: ast.Call, alone: bool) -> Iterator[str]:
+    """Names whose value the call changes, by the name of what is called."""
+    name = _last(call.func)
+    if isinstance(call.func, ast.Attribute):
+        training = name == "train" and not all(isinstance(a, ast.Constant) for a in call.args)
+        if _ALWAYS.fullmatch(name) or (alone and not training and _ALONE.fullmatch(name)):
+            yield _root(call.func)
+            if _root(call.func) in _TYPES and call.args:  # dict.update(x, a=1)
+                yield _root(call.args[0])
+    if _FUNCTION.fullmatch(name):
+        yield from map(_root, call.args)
+
+
+def _asked(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    for n in running:
+        if isinstance(n, ast.Expr):
+            for value in _unused(n.value):
+                if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+                    yield _root(value.func), value.func.attr
+
+
+def _settings(running: Iterable[ast.AST]) -> Iterator[str]:
+    for n in running:
+        if isinstance(n, ast.Call) and _SETTING.fullmatch(_last(n.func)):
+            if not any(isinstance(inner, ast.Call) for inner in ast.walk(n.func)):  # a generator of its own
+                yield _root(n.func)
+        elif isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Call):
+            yield _root(n)  # decimal.getcontext().prec = 50
+
+
+def _patches(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    for n in running:
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store):
+            yield _root(n), n.attr
+        elif isinstance(n, ast.Call) and _last(n.func) == "setattr" and len(n.args) == 3:
+            if isinstance(n.args[1], ast.Constant):
+                yield _root(n.args[0]), str(n.args[1].value)
+
+
+def _mutated(node: ast.stmt, inside: Iterable[ast.AST]) -> frozenset[int | str]:
+    arguments = node.args if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+        arguments = node.value.args
+    if arguments is None:
+        return frozenset()
+    changed = _changed(inside)
+    placed = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+    found: set[int | str] = {i for i, name in enumerate(placed) if name in changed}
+    return frozenset(found | {a for a in (*placed, *(k.arg for k in arguments.kwonlyargs)) if a in changed})
+
+
+def _methods(node: ast.stmt) -> frozenset[str]:
+    if not isinstance(node, ast.ClassDef):
+        return frozenset()
+    own = [f for f in node.body if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) and f.args.args]
+    return frozenset(f.name for f in own if f.args.args[0].arg in _changed(ast.walk(f)))
+
+
+# What they use
+
+
+def _used(text: str) -> tuple[set[str], set[str], set[str]]:
+    """Names of the notebook that a statement uses, in the functions in it too; those at its top; declared global and bound."""
+    found: set[str] = set()
+    top: set[str] = set()
+    declared: set[str] = set()
+
+    def look(table: symtable.SymbolTable, running: bool) -> None:
+        at_top = table.get_type() == "module"
+        running = running and (at_top or table.get_type() == "class")
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and (at_top or symbol.is_global()):
+                found.add(symbol.get_name())
+                if running:
+                    top.add(symbol.get_name())
+            if not at_top and symbol.is_declared_global() and symbol.is_assigned():
+                declared.add(symbol.get_name())
+        for child in table.get_children():
+            look(child, running)
+
+    try:
+        look(symtable.symtable(text, "<cell>", "exec"), True)
+    except (SyntaxError, ValueError):  # `return` outside of a function, say: it will not run either
+        pass
+    return found, top, declared
+
+
+def _merely(every: Iterable[ast.AST], needs: Iterable[str]) -> frozenset[str]:
+    """Names that are only written into: `log.append(1)` and `log["a"] = 1`, and nothing else."""
+    uses, writes = Counter[str](), Counter[str]()
+    for n in every:
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load):
+            uses[n.id] += 1
+        written: ast.AST | None = None
+        if isinstance(n, ast.Assign):
+            written = n.targets[0] if len(n.targets) == 1 else None
+            written = written.value if isinstance(written, ast.Subscript) else None
+        elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call):
+            f = n.value.func
+            written = f.value if isinstance(f, ast.Attribute) and f.attr in _WRITING else None
+        if isinstance(written, ast.Name):
+            writes[written.id] += 1
+    return frozenset(name for name in needs if writes[name] and writes[name] == uses[name])
+
+
+def _called(running: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]:
+    calls: set[str] = set()
+    decorators: set[str] = set()
+    for n in running:
+        if isinstance(n, ast.Call):
+            calls |= {n.func.id} if isinstance(n.func, ast.Name) else set()
+            if _last(n.func) in _FOR_EACH:
+                calls |= {a.id for a in n.args if isinstance(a, ast.Name)}
+        elif isinstance(n, _DEFINING):
+            decorators |= {_root(d) for d in n.decorator_list}
+    return frozenset(calls), frozenset(decorators - {""})
+
+
+def _passed(running: Iterable[ast.AST]) -> Iterator[tuple[str, int | str, str]]:
+    for n in running:
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name):
+            yield from ((n.func.id, i, _root(a)) for i, a in enumerate(n.args))
+            yield from ((n.func.id, k.arg or "", _root(k.value)) for k in n.keywords)
+
+
+def _packages(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    for n in running:
+        if isinstance(n, ast.Import):
+            yield from ((a.asname or a.name.partition(".")[0], a.name.partition(".")[0]) for a in n.names)
+        elif isinstance(n, ast.ImportFrom) and n.module:
+            yield from ((a.asname or a.name, n.module.partition(".")[0]) for a in n.names)
+
+
+def _checks(running: Iterable[ast.AST]) -> Iterator[str]:
+    for n in running:
+        if isinstance(n, ast.Call) and _last(n.func) == "check" and n.args:
+            if isinstance(n.args[0], ast.Constant) and isinstance(n.args[0].value, str):
+                yield n.args[0].value
