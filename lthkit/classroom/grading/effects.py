@@ -44,6 +44,8 @@ _FOR_EACH = frozenset(("map", "filter", "starmap", "reduce"))
 _WRAPPING = frozenset(
     ("partial", "vectorize", "lru_cache", "cache", "wraps", "getattr", "itemgetter", "attrgetter", "compile")
 )
+# The names of Python's tables for functions without a name, which mostly run where they stand.
+_AT_ONCE = frozenset(("lambda", "listcomp", "setcomp", "dictcomp", "genexpr"))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Effect:
         mutates: places and names of parameters that the function which it defines changes.
         methods: methods of the class which it defines that change their object.
         attributes: names of attributes that it uses.
+        holds: a function stands in it, or another name for one.
         packages: names that it imports, each with its package.
         checks: exercises that it checks.
     """
@@ -85,6 +88,7 @@ class Effect:
     mutates: frozenset[int | str]
     methods: frozenset[str]
     attributes: frozenset[str]
+    holds: bool
     packages: frozenset[tuple[str, str]]
     checks: frozenset[str]
 
@@ -100,9 +104,9 @@ def effect(node: ast.stmt) -> Effect:
     every = list(ast.walk(node))
     inside = [n for n in every if id(n) not in at_once]
     needs, now, declared = _used(ast.unparse(node))
-    for n in every:
-        if (name := _by_text(n)) and isinstance(getattr(n, "ctx", None), ast.Load):
-            needs.add(name)
+    texts = [n for n in every if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load) and _by_text(n)]
+    needs |= set(map(_by_text, texts))
+    now |= {_by_text(n) for n in texts if id(n) in at_once}
     binds = frozenset(_bound(running))
     calls, decorators = _called(running)
     changes = _stored(running)
@@ -115,7 +119,7 @@ def effect(node: ast.stmt) -> Effect:
         sets=frozenset(_settings(running)),
         patches=frozenset(_patches(running)),
         needs=frozenset(needs | changes | removed),
-        now=frozenset(now if isinstance(node, (*_DEFINING, ast.Import, ast.ImportFrom)) else needs),
+        now=frozenset(now | changes | removed),
         merely=_merely(every, needs),
         calls=calls | decorators,
         decorators=decorators,
@@ -124,6 +128,7 @@ def effect(node: ast.stmt) -> Effect:
         mutates=_mutated(node, inside),
         methods=_methods(node),
         attributes=frozenset(n.attr for n in every if isinstance(n, ast.Attribute)),
+        holds=_holds(node, every),
         packages=frozenset(_packages(running)),
         checks=frozenset(_checks(running)),
     )
@@ -144,6 +149,12 @@ def makes_function(node: ast.stmt) -> bool:
     if isinstance(value, ast.Call):
         return _last(value.func) in _WRAPPING
     return isinstance(value, (ast.Lambda, ast.Name, ast.Attribute))
+
+
+def _holds(node: ast.stmt, every: Iterable[ast.AST]) -> bool:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return False
+    return makes_function(node) or any(isinstance(n, (*_DEFINING, ast.Lambda)) for n in every)
 
 
 # Which nodes run
@@ -276,7 +287,9 @@ def _filled_by(call: ast.Call, alone: bool) -> Iterator[str]:
     """Names whose value the call changes, by the name of what is called."""
     name = _last(call.func)
     if isinstance(call.func, ast.Attribute):
-        training = name == "train" and not all(isinstance(a, ast.Constant) for a in call.args)
+        training = name == "train" and not all(
+            isinstance(a, ast.Constant) and isinstance(a.value, bool) for a in call.args
+        )
         if _ALWAYS.fullmatch(name) or (alone and not training and _ALONE.fullmatch(name)):
             yield _root(call.func)
             if _root(call.func) in _TYPES and call.args:  # dict.update(x, a=1)
@@ -341,7 +354,7 @@ def _used(text: str) -> tuple[set[str], set[str], set[str]]:
 
     def look(table: symtable.SymbolTable, running: bool) -> None:
         at_top = table.get_type() == "module"
-        running = running and (at_top or table.get_type() == "class")
+        running = running and (at_top or table.get_type() == "class" or table.get_name() in _AT_ONCE)
         for symbol in table.get_symbols():
             if symbol.is_referenced() and (at_top or symbol.is_global()):
                 found.add(symbol.get_name())

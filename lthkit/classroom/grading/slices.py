@@ -157,7 +157,7 @@ class _Search:
             (self.storing, e.changes),
             (self.filling, e.fills),
             (self.acting, e.gives),
-            (self.users, e.needs if s.helper and not s.imports else ()),
+            (self.users, e.needs if e.holds else ()),
             (self.calling, e.calls),
             (self.passing, {name for _, _, name in e.passes}),
             (self.asking, {name for name, method in e.asks if method in self.methods}),
@@ -248,6 +248,8 @@ class _Search:
                 function = left.pop()
                 if function not in acting:
                     acting.add(function)
+                    if function in reached:
+                        continue
                     left += [f for i in self.users.get(function, ()) for f in self.pool[i].binds]
             for function in acting:
                 for i in self._within(name, self.calling.get(function, ())):
@@ -324,7 +326,7 @@ class _Search:
             if not any(x in order for x in binders[name]):
                 earlier |= set(binders[name])
             for x in binders[name]:
-                if self.pool[x].helper:
+                if self.pool[x].effect.holds:
                     left += self.pool[x].needs
         return seen, sorted(earlier)
 
