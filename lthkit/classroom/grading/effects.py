@@ -10,7 +10,7 @@ import ast
 import re
 import symtable
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -30,7 +30,7 @@ _ALONE = re.compile(
 _WRITING = frozenset(("append", "extend", "insert", "add", "update", "clear", "write", "appendleft"))
 # Functions that change their arguments.
 _FUNCTION = re.compile(
-    r"heappush|heappop|heapify|heapreplace|heappushpop|insort(_left|_right)?|shuffle|setattr|delattr|setitem|delitem"
+    r"heappush|heappop|heapify|heapreplace|heappushpop|next|insort(_left|_right)?|shuffle|setattr|delattr|setitem|delitem"
     r"|fill_diagonal|copyto|place|put|putmask|vector_to_parameters"
     r"|(ones|zeros|constant|eye|dirac|orthogonal|sparse|(\w+_)?normal|(\w+_)?uniform)_"
 )
@@ -56,7 +56,8 @@ class Effect:
         binds: names that it gives a value.
         changes: names whose value it changes: `x.a = 1`, `x["a"] = 1`, `x += 1`, `del x`.
         fills: names whose value it changes by a call: `x.append(1)`, `heappush(x, 1)`, `[x.add(i) for i in y]`.
-        asks: names and the methods that it calls on them, the value unused.
+        asks: names and the methods that it calls on them, the value unused; `__call__` for the names themselves.
+        aliases: names that it gives to a part of what another name has: `row = table[0]`.
         sets: names of what it changes the settings of: `torch.set_default_dtype(torch.float64)`.
         patches: names and attributes of theirs that it gives a value: `torch.Tensor.foo = foo`.
         needs: names of the notebook that it or a function in it uses; `now` those that it uses as it runs.
@@ -76,6 +77,7 @@ class Effect:
     changes: frozenset[str]
     fills: frozenset[str]
     asks: frozenset[tuple[str, str]]
+    aliases: frozenset[tuple[str, str]]
     sets: frozenset[str]
     patches: frozenset[tuple[str, str]]
     needs: frozenset[str]
@@ -116,6 +118,7 @@ def effect(node: ast.stmt) -> Effect:
         changes=frozenset(changes),
         fills=frozenset(() if isinstance(node, ast.Assert) else _filled(running)),
         asks=frozenset(_asked(running)),
+        aliases=frozenset(_alias(node)),
         sets=frozenset(_settings(running)),
         patches=frozenset(_patches(running)),
         needs=frozenset(needs | changes | removed),
@@ -230,20 +233,15 @@ def _last(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _stored(nodes: Iterable[ast.AST]) -> set[str]:
+def _stored(nodes: Collection[ast.AST]) -> set[str]:
     """Names whose value is changed by an assignment to a part of it, or that are added to or deleted."""
-    found: set[str] = set()
-    for n in nodes:
-        if isinstance(n, (ast.Attribute, ast.Subscript)) and isinstance(n.ctx, (ast.Store, ast.Del)):
-            found.add(_root(n))
-        elif isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del):
-            found.add(n.id)
-        elif isinstance(n, ast.AugAssign):
-            found.add(_root(n.target))
-    return found - {""}
+    parts = [n for n in nodes if isinstance(n, (ast.Attribute, ast.Subscript))]
+    found = _with_loops(nodes, {_root(n) for n in parts if isinstance(n.ctx, (ast.Store, ast.Del))})
+    found |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
+    return (found | {_root(n.target) for n in nodes if isinstance(n, ast.AugAssign)}) - {""}
 
 
-def _filled(nodes: Iterable[ast.AST]) -> set[str]:
+def _filled(nodes: Collection[ast.AST]) -> set[str]:
     """Names whose value is changed by a call, as far as the name of what is called says so."""
     alone: set[int] = set()
     found: set[str] = set()
@@ -260,6 +258,17 @@ def _filled(nodes: Iterable[ast.AST]) -> set[str]:
             }
     for call in calls:
         found |= set(_filled_by(call, id(call) in alone))
+    return _with_loops(nodes, found)
+
+
+def _with_loops(nodes: Collection[ast.AST], found: set[str]) -> set[str]:
+    """Also what a loop goes through, if it changes what it gets: `for p in net.parameters(): p.zero_()`."""
+    for n in nodes:
+        if isinstance(n, (ast.For, ast.AsyncFor, ast.comprehension)):
+            if any(isinstance(t, ast.Name) and t.id in found for t in ast.walk(n.target)):
+                called = {id(c.func) for c in ast.walk(n.iter) if isinstance(c, ast.Call)}
+                named = [x for x in ast.walk(n.iter) if isinstance(x, ast.Name) and id(x) not in called]
+                found |= {x.id for x in named}
     return found - {""}
 
 
@@ -300,10 +309,19 @@ def _filled_by(call: ast.Call, alone: bool) -> Iterator[str]:
 
 def _asked(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
     for n in running:
+        asked: list[ast.expr] = []
         if isinstance(n, ast.Expr):
-            for value in _unused(n.value):
-                if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-                    yield _root(value.func), value.func.attr
+            asked = [value.func for value in _unused(n.value) if isinstance(value, ast.Call)]
+        elif isinstance(n, _DEFINING):
+            asked = [d.func if isinstance(d, ast.Call) else d for d in n.decorator_list]
+        for f in asked:
+            yield _root(f), f.attr if isinstance(f, ast.Attribute) else "__call__"
+
+
+def _alias(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """`row = table[0]`: the new name and the one of whose value it is a part."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript)):
+        yield from ((t.id, _root(node.value)) for t in node.targets if isinstance(t, ast.Name))
 
 
 def _settings(running: Iterable[ast.AST]) -> Iterator[str]:
@@ -400,14 +418,19 @@ def _called(running: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]
                 calls |= {a.id for a in n.args if isinstance(a, ast.Name)}
         elif isinstance(n, _DEFINING):
             decorators |= {_root(d) for d in n.decorator_list}
+            if isinstance(n, ast.ClassDef):  # `__init_subclass__`, a metaclass
+                decorators |= {_root(b) for b in (*n.bases, *(k.value for k in n.keywords))}
     return frozenset(calls), frozenset(decorators - {""})
 
 
 def _passed(running: Iterable[ast.AST]) -> Iterator[tuple[str, int | str, str]]:
     for n in running:
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name):
-            yield from ((n.func.id, i, _root(a)) for i, a in enumerate(n.args))
-            yield from ((n.func.id, k.arg or "", _root(k.value)) for k in n.keywords)
+        if isinstance(n, ast.Call):
+            arguments = [n.func, *n.args][_last(n.func) == "partial" :]
+            if arguments and isinstance(arguments[0], ast.Name):
+                called = arguments[0].id
+                yield from ((called, i, _root(a)) for i, a in enumerate(arguments[1:]))
+                yield from ((called, k.arg or "", _root(k.value)) for k in n.keywords)
 
 
 def _packages(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:

@@ -87,8 +87,10 @@ def statements(code: str) -> list[Statement]:
             lines = code.split("\n")
             shared = Counter(line for node in tree.body for line in {_begin(node), node.end_lineno or 0})
             return [_statement(node, lines, shared) for node in tree.body]
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise SyntaxError(str(error) or "it is nested too deeply") from None
+        except (RecursionError, MemoryError):
+            raise SyntaxError("it is nested too deeply") from None
+        except ValueError as error:
+            raise SyntaxError(str(error)) from None
 
 
 def needed(
@@ -136,6 +138,7 @@ class _Search:
         self.calling: dict[str, list[int]] = defaultdict(list)
         self.passing: dict[str, list[int]] = defaultdict(list)
         self.asking: dict[str, list[int]] = defaultdict(list)
+        self.parts: dict[str, list[str]] = defaultdict(list)  # names of parts of what a name has
         self.patching: dict[str, list[int]] = defaultdict(list)
         self.packages: dict[str, str] = {}
         self.modules = set(modules)
@@ -152,6 +155,8 @@ class _Search:
         self.packages.update(e.packages)
         self.modules |= {name for name, _ in e.packages}
         self.setting += [i] if e.sets else []
+        for part, name in e.aliases:
+            self.parts[name].append(part)
         for index, names in (
             (self.binding, e.binds),
             (self.storing, e.changes),
@@ -226,9 +231,26 @@ class _Search:
         return [i for i in places if void <= i < end]
 
     def _changers(self, name: str) -> list[int]:
-        filling = () if name in self.modules else (*self.filling.get(name, ()), *self.asking.get(name, ()))
-        passing = [i for i in self.passing.get(name, ()) if self._mutates(i, name)]
-        return self._within(name, (*self.storing.get(name, ()), *filling, *passing))
+        names, left = {name}, [name]
+        while left:  # a name that is given once to a part of it stands for it
+            new = {p for p in self.parts.get(left.pop(), ()) if len(self.binding[p]) == 1} - names
+            names |= new
+            left += new
+        found = {i for n in names for i in (*self.storing.get(n, ()), *self._filling(n))}
+        return self._within(name, sorted(found))
+
+    def _filling(self, name: str) -> Iterator[int]:
+        if name not in self.modules:
+            yield from self.filling.get(name, ())
+            made = not any(self.pool[i].helper for i in self.binding.get(name, ()))
+            for i in self.asking.get(name, ()):
+                methods = {m for n, m in self.pool[i].effect.asks if n == name} & self.methods
+                if methods - {"__call__"} or (methods and made):
+                    yield i
+        yield from self._mutating(name)
+
+    def _mutating(self, name: str) -> list[int]:
+        return [i for i in self.passing.get(name, ()) if self._mutates(i, name)]
 
     def _mutates(self, i: int, name: str) -> bool:
         """Whether a call in the statement gives the name to a parameter that a function of the student's own changes."""
@@ -241,9 +263,11 @@ class _Search:
 
     def _by_calls(self, reached: Collection[str]) -> Iterator[int]:
         """Statements that call what changes a needed name; what is `reached` is called by the answer itself."""
-        for name in [n for n, full in self.full.items() if full and n in self.acting]:
+        for name in [n for n, full in self.full.items() if full and (n in self.acting or n in self.passing)]:
             acting: set[str] = set()
-            left = [f for i in self.acting[name] for f in self.pool[i].binds]
+            left = [
+                f for i in (*self.acting.get(name, ()), *self._mutating(name)) for f in self.pool[i].binds
+            ]
             while left:
                 function = left.pop()
                 if function not in acting:
