@@ -131,12 +131,13 @@ def find_answers(cells: Sequence[Code], lesson: Lesson) -> dict[str, Answer]:
 
 def unread(cells: Sequence[Code], answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """A sentence for the instructor on each cell that is no code, but for those that already make an exercise missing."""
-    told = []
+    told: dict[str, None] = {}
     for broken in _broken(cells):
         missing = [a for a in answers.values() if a.missing and broken.holds(find(a.exercise))]
         if not missing:
             begin = next((line.strip() for line in broken.cell.text.split("\n") if line.strip()), "")
-            told.append(f"the cell that begins with `{begin[:40]}` is left out, since it {broken.why}.")
+            which = f"the cell that begins with `{begin[:40]}`" if begin else "a cell"
+            told[f"{which} is left out, since it {broken.why}."] = None
     return tuple(told)
 
 

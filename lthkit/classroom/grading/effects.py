@@ -7,39 +7,27 @@ runs, since a function that is never called fills nothing.
 from __future__ import annotations
 
 import ast
-import re
 import symtable
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-_DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+from lthkit.classroom.grading.fillings import (
+    DEFINING,
+    WRITING,
+    aliases,
+    asked,
+    changed,
+    filled,
+    last,
+    methods,
+    mutated,
+    patches,
+    root,
+    settings,
+    stored,
+)
 
-# Methods that change what they are called on, whatever becomes of their value.
-_ALWAYS = re.compile(
-    r"append(left)?|extend(left)?|insert|update|setdefault|pop|popitem|popleft|remove|discard|clear|sort|reverse"
-    r"|[a-z]\w*[^_\W]_"
-)
-# Those that do so where their value is not used: `a.add(b)` of two tensors makes a third one.
-_ALONE = re.compile(
-    r"(add|push|put|set|fill|register|init|load|seed|manual_seed)(_\w+|all)?|rotate|shuffle|move_to_end|subtract"
-    r"|setflags|setstate|(intersection|difference|symmetric_difference)_update|write|writelines|cache_clear"
-    r"|eval|train|double|float|half|to|apply|__(set|del)(item|attr)__|__i\w+__"
-)
-# Those that a record of what happened is written with.
-_WRITING = frozenset(("append", "extend", "insert", "add", "update", "clear", "write", "appendleft"))
-# Functions that change their arguments.
-_FUNCTION = re.compile(
-    r"heappush|heappop|heapify|heapreplace|heappushpop|next|insort(_left|_right)?|shuffle|setattr|delattr|setitem|delitem"
-    r"|fill_diagonal|copyto|place|put|putmask|vector_to_parameters"
-    r"|(ones|zeros|constant|eye|dirac|orthogonal|sparse|(\w+_)?normal|(\w+_)?uniform)_"
-)
-# Functions that change how a module behaves from then on.
-_SETTING = re.compile(
-    r"set_(?!printoptions|num_)\w+|setrecursionlimit|seterr|setcontext|setlocale|seed|seed_all|manual_seed(_all)?"
-    r"|use_deterministic_algorithms|filterwarnings|simplefilter|(enable|disable)_\w+"
-)
-_TYPES = frozenset(("dict", "list", "set", "object", "deque", "Counter", "OrderedDict", "defaultdict"))
 _FOR_EACH = frozenset(("map", "filter", "starmap", "reduce"))
 _WRAPPING = frozenset(
     ("partial", "vectorize", "lru_cache", "cache", "wraps", "getattr", "itemgetter", "attrgetter", "compile")
@@ -111,25 +99,25 @@ def effect(node: ast.stmt) -> Effect:
     now |= {_by_text(n) for n in texts if id(n) in at_once}
     binds = frozenset(_bound(running))
     calls, decorators = _called(running)
-    changes = _stored(running)
+    changes = stored(running)
     removed = {n.id for n in running if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
     return Effect(
         binds=binds,
         changes=frozenset(changes),
-        fills=frozenset(() if isinstance(node, ast.Assert) else _filled(running)),
-        asks=frozenset(_asked(running)),
-        aliases=frozenset(_alias(node)),
-        sets=frozenset(_settings(running)),
-        patches=frozenset(_patches(running)),
+        fills=frozenset(() if isinstance(node, ast.Assert) else filled(running)),
+        asks=frozenset(asked(running)),
+        aliases=frozenset(aliases(node)),
+        sets=frozenset(settings(running)),
+        patches=frozenset(patches(running)),
         needs=frozenset(needs | changes | removed),
         now=frozenset(now | changes | removed),
         merely=_merely(every, needs),
         calls=calls | decorators,
         decorators=decorators,
         passes=frozenset(_passed(running)),
-        gives=frozenset(_changed(inside) & needs | declared),
-        mutates=_mutated(node, inside),
-        methods=_methods(node),
+        gives=frozenset(changed(inside) & needs | declared),
+        mutates=mutated(node, inside),
+        methods=methods(node),
         attributes=frozenset(n.attr for n in every if isinstance(n, ast.Attribute)),
         holds=_holds(node, every),
         packages=frozenset(_packages(running)),
@@ -146,18 +134,18 @@ def endless(node: ast.stmt) -> bool:
 
 def makes_function(node: ast.stmt) -> bool:
     """Whether what it binds can surely be called: a definition, an import, a lambda, a partial, another name for one."""
-    if isinstance(node, (*_DEFINING, ast.Import, ast.ImportFrom)):
+    if isinstance(node, (*DEFINING, ast.Import, ast.ImportFrom)):
         return True
     value = getattr(node, "value", None) if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
     if isinstance(value, ast.Call):
-        return _last(value.func) in _WRAPPING
+        return last(value.func) in _WRAPPING
     return isinstance(value, (ast.Lambda, ast.Name, ast.Attribute))
 
 
 def _holds(node: ast.stmt, every: Iterable[ast.AST]) -> bool:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return False
-    return makes_function(node) or any(isinstance(n, (*_DEFINING, ast.Lambda)) for n in every)
+    return makes_function(node) or any(isinstance(n, (*DEFINING, ast.Lambda)) for n in every)
 
 
 # Which nodes run
@@ -190,7 +178,7 @@ def _bound(running: Iterable[ast.AST]) -> Iterator[str]:
     for n in nodes:
         if id(n) in local:
             continue
-        if isinstance(n, _DEFINING):
+        if isinstance(n, DEFINING):
             yield n.name
         elif isinstance(n, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in n.names)
@@ -216,149 +204,6 @@ def _by_text(node: ast.AST) -> str:
     ):
         return node.slice.value
     return ""
-
-
-# What they change
-
-
-def _root(node: ast.AST) -> str:
-    """The name at the beginning of `x.a["b"].c(d)`, "" if there is none."""
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _last(node: ast.AST) -> str:
-    """The last name of `x.a.b`."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _stored(nodes: Collection[ast.AST]) -> set[str]:
-    """Names whose value is changed by an assignment to a part of it, or that are added to or deleted."""
-    parts = [n for n in nodes if isinstance(n, (ast.Attribute, ast.Subscript))]
-    found = _with_loops(nodes, {_root(n) for n in parts if isinstance(n.ctx, (ast.Store, ast.Del))})
-    found |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
-    return (found | {_root(n.target) for n in nodes if isinstance(n, ast.AugAssign)}) - {""}
-
-
-def _filled(nodes: Collection[ast.AST]) -> set[str]:
-    """Names whose value is changed by a call, as far as the name of what is called says so."""
-    alone: set[int] = set()
-    found: set[str] = set()
-    calls: list[ast.Call] = []
-    for n in nodes:
-        if isinstance(n, ast.Expr):
-            alone |= set(map(id, _unused(n.value)))
-        elif isinstance(n, ast.Call):
-            calls.append(n)
-        elif isinstance(n, _DEFINING):
-            alone |= set(map(id, n.decorator_list))  # `@area.register(int)`, and `@area.register`
-            found |= {
-                _root(d) for d in n.decorator_list if isinstance(d, ast.Attribute) and d.attr == "register"
-            }
-    for call in calls:
-        found |= set(_filled_by(call, id(call) in alone))
-    return _with_loops(nodes, found)
-
-
-def _with_loops(nodes: Collection[ast.AST], found: set[str]) -> set[str]:
-    """Also what a loop goes through, if it changes what it gets: `for p in net.parameters(): p.zero_()`."""
-    for n in nodes:
-        if isinstance(n, (ast.For, ast.AsyncFor, ast.comprehension)):
-            if any(isinstance(t, ast.Name) and t.id in found for t in ast.walk(n.target)):
-                called = {id(c.func) for c in ast.walk(n.iter) if isinstance(c, ast.Call)}
-                named = [x for x in ast.walk(n.iter) if isinstance(x, ast.Name) and id(x) not in called]
-                found |= {x.id for x in named}
-    return found - {""}
-
-
-def _changed(nodes: Iterable[ast.AST]) -> set[str]:
-    listed = list(nodes)
-    return _stored(listed) | _filled(listed)
-
-
-def _unused(value: ast.expr) -> Iterator[ast.expr]:
-    """The expressions in a statement whose values nobody gets: in `[x.add(i) for i in y]` too."""
-    if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
-        yield from _unused(value.elt)
-    elif isinstance(value, ast.BoolOp):
-        yield from _unused(value.values[-1])
-    elif isinstance(value, ast.IfExp):
-        yield from (*_unused(value.body), *_unused(value.orelse))
-    elif isinstance(value, ast.Tuple):
-        for part in value.elts:
-            yield from _unused(part)
-    else:
-        yield value
-
-
-def _filled_by(call: ast.Call, alone: bool) -> Iterator[str]:
-    """Names whose value the call changes, by the name of what is called."""
-    name = _last(call.func)
-    if isinstance(call.func, ast.Attribute):
-        training = name == "train" and not all(
-            isinstance(a, ast.Constant) and isinstance(a.value, bool) for a in call.args
-        )
-        if _ALWAYS.fullmatch(name) or (alone and not training and _ALONE.fullmatch(name)):
-            yield _root(call.func)
-            if _root(call.func) in _TYPES and call.args:  # dict.update(x, a=1)
-                yield _root(call.args[0])
-    if _FUNCTION.fullmatch(name):
-        yield from map(_root, call.args)
-
-
-def _asked(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    for n in running:
-        asked: list[ast.expr] = []
-        if isinstance(n, ast.Expr):
-            asked = [value.func for value in _unused(n.value) if isinstance(value, ast.Call)]
-        elif isinstance(n, _DEFINING):
-            asked = [d.func if isinstance(d, ast.Call) else d for d in n.decorator_list]
-        for f in asked:
-            yield _root(f), f.attr if isinstance(f, ast.Attribute) else "__call__"
-
-
-def _alias(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    """`row = table[0]`: the new name and the one of whose value it is a part."""
-    if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript)):
-        yield from ((t.id, _root(node.value)) for t in node.targets if isinstance(t, ast.Name))
-
-
-def _settings(running: Iterable[ast.AST]) -> Iterator[str]:
-    for n in running:
-        if isinstance(n, ast.Call) and _SETTING.fullmatch(_last(n.func)):
-            if not any(isinstance(inner, ast.Call) for inner in ast.walk(n.func)):  # a generator of its own
-                yield _root(n.func)
-        elif isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Call):
-            yield _root(n)  # decimal.getcontext().prec = 50
-
-
-def _patches(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    for n in running:
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store):
-            yield _root(n), n.attr
-        elif isinstance(n, ast.Call) and _last(n.func) == "setattr" and len(n.args) == 3:
-            if isinstance(n.args[1], ast.Constant):
-                yield _root(n.args[0]), str(n.args[1].value)
-
-
-def _mutated(node: ast.stmt, inside: Iterable[ast.AST]) -> frozenset[int | str]:
-    arguments = node.args if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-        arguments = node.value.args
-    if arguments is None:
-        return frozenset()
-    changed = _changed(inside)
-    placed = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-    found: set[int | str] = {i for i, name in enumerate(placed) if name in changed}
-    return frozenset(found | {a for a in (*placed, *(k.arg for k in arguments.kwonlyargs)) if a in changed})
-
-
-def _methods(node: ast.stmt) -> frozenset[str]:
-    if not isinstance(node, ast.ClassDef):
-        return frozenset()
-    own = [f for f in node.body if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) and f.args.args]
-    return frozenset(f.name for f in own if f.args.args[0].arg in _changed(ast.walk(f)))
 
 
 # What they use
@@ -402,7 +247,7 @@ def _merely(every: Iterable[ast.AST], needs: Iterable[str]) -> frozenset[str]:
             written = written.value if isinstance(written, ast.Subscript) else None
         elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call):
             f = n.value.func
-            written = f.value if isinstance(f, ast.Attribute) and f.attr in _WRITING else None
+            written = f.value if isinstance(f, ast.Attribute) and f.attr in WRITING else None
         if isinstance(written, ast.Name):
             writes[written.id] += 1
     return frozenset(name for name in needs if writes[name] and writes[name] == uses[name])
@@ -414,23 +259,23 @@ def _called(running: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]
     for n in running:
         if isinstance(n, ast.Call):
             calls |= {n.func.id} if isinstance(n.func, ast.Name) else set()
-            if _last(n.func) in _FOR_EACH:
+            if last(n.func) in _FOR_EACH:
                 calls |= {a.id for a in n.args if isinstance(a, ast.Name)}
-        elif isinstance(n, _DEFINING):
-            decorators |= {_root(d) for d in n.decorator_list}
+        elif isinstance(n, DEFINING):
+            decorators |= {root(d) for d in n.decorator_list}
             if isinstance(n, ast.ClassDef):  # `__init_subclass__`, a metaclass
-                decorators |= {_root(b) for b in (*n.bases, *(k.value for k in n.keywords))}
+                decorators |= {root(b) for b in (*n.bases, *(k.value for k in n.keywords))}
     return frozenset(calls), frozenset(decorators - {""})
 
 
 def _passed(running: Iterable[ast.AST]) -> Iterator[tuple[str, int | str, str]]:
     for n in running:
         if isinstance(n, ast.Call):
-            arguments = [n.func, *n.args][_last(n.func) == "partial" :]
+            arguments = [n.func, *n.args][last(n.func) == "partial" :]
             if arguments and isinstance(arguments[0], ast.Name):
                 called = arguments[0].id
-                yield from ((called, i, _root(a)) for i, a in enumerate(arguments[1:]))
-                yield from ((called, k.arg or "", _root(k.value)) for k in n.keywords)
+                yield from ((called, i, root(a)) for i, a in enumerate(arguments[1:]))
+                yield from ((called, k.arg or "", root(k.value)) for k in n.keywords)
 
 
 def _packages(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
@@ -443,6 +288,6 @@ def _packages(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
 
 def _checks(running: Iterable[ast.AST]) -> Iterator[str]:
     for n in running:
-        if isinstance(n, ast.Call) and _last(n.func) == "check" and n.args:
+        if isinstance(n, ast.Call) and last(n.func) == "check" and n.args:
             if isinstance(n.args[0], ast.Constant) and isinstance(n.args[0].value, str):
                 yield n.args[0].value
