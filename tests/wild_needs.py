@@ -269,12 +269,20 @@ CHECKED = (
         "a right function after the check of a wrong one",
         answered(e05_2=WRONG, after=(by("0.005"),)),
         states={"05.2": "wrong"},
+        told={
+            "05.2": "matching_density gets another value after the check of 05.2; the one before it is graded."
+        },
         noted=("matching_density gets another value after the check of 05.2",),
     ),
     Row(
         "a second check",
         answered(e05_2=WRONG, after=(by("0.005"), "check('05.2', matching_density)")),
         noted=("matching_density is defined 2 times; the last one before its check is graded",),
+    ),
+    Row(
+        "another function that was checked",
+        answered(after=(by("0.005").replace("matching_density", "mine"), "check('05.2', mine)"), e05_2=""),
+        noted=("05.2 is graded as `mine`, which was given to its check",),
     ),
     Row(
         "a helper that is another one after the check",
@@ -336,6 +344,16 @@ KINDS = (
     Row(
         "all names of a module",
         answered("from math import *\nfrom statistics import *", e05_2=by("fsum([0.005]) + fmean([0, 0])")),
+    ),
+    Row(
+        "all names of a module that is not here",
+        answered("from no_such_module import *\nfrom math import *", e05_2=by("fsum([0.005])")),
+    ),
+    Row(
+        "a name of a module that is not here",
+        answered("from no_such_module import *", e05_2=by("limit")),
+        states={"05.2": "wrong"},
+        told={"05.2": "No module named 'no_such_module'"},
     ),
     Row(
         "a module of the lesson that is replaced",

@@ -168,6 +168,11 @@ def _answer(
     own, cut = _own(placed, exercise, place, earlier)
     defining = [i for i, s in enumerate(own) if name in s.binds]
     done = [i for i in defining if not own[i].blank]
+    notes: list[str] = []
+    if not done and (other := _checked_as(exercise, placed, own)):
+        own.append(statements(f"{name} = {other}")[0])
+        done = [len(own) - 1]
+        notes.append(f"{exercise.id} is graded as `{other}`, which was given to its check.")
     if not done:
         if why := next((b.why for b in broken if b.holds(exercise)), ""):
             return Answer(exercise.id, "", missing=f"its cell {why}.")
@@ -186,12 +191,22 @@ def _answer(
     later = [s for text in lesson.cells[place:] for s in _readable(text) if s.imports and s.binds & lacking]
     lacking -= frozenset().union(*(s.binds for s in later))
     hints = [f"`{n}` is in a cell that {b.why}." for n in sorted(lacking) for b in broken if n in b.bound()]
+    again = list(_bound_again(exercise, own, cut, needs))
+    if count := sum(own[i].function == name for i in done if i < cut) - 1:
+        which = "the last one before its check" if cut < len(own) else "the last one"
+        notes += [f"{name} is defined {count + 1} times; {which} is graded."] if count > 0 else []
     return Answer(
-        exercise.id,
-        joined([*later, *chosen]),
-        notes=tuple(_on_bindings(exercise, own, cut, needs)),
-        hint=" ".join(hints),
+        exercise.id, joined([*later, *chosen]), notes=(*notes, *again), hint=" ".join([*hints, *again])
     )
+
+
+def _checked_as(exercise: Exercise, placed: Sequence[_Placed], own: Sequence[Statement]) -> str:
+    """The function of another name that was given to the last check of an exercise, "" if there is none."""
+    given = [
+        f for p in placed for e, f in p.statement.effect.checks if e == exercise.id and f != exercise.name
+    ]
+    functions = {s.function for s in own if s.function and not s.blank}
+    return given[-1] if given and given[-1] in functions else ""
 
 
 def _own(
@@ -202,7 +217,7 @@ def _own(
     What the lesson has before the exercise is not the student's own, unless it follows something of the student's that
     gives the same name a value. What the lesson has only after it is, if it stands before the check here.
     """
-    checks = [i for i, p in enumerate(placed) if exercise.id in p.statement.effect.checks]
+    checks = [i for i, p in enumerate(placed) if any(e == exercise.id for e, _ in p.statement.effect.checks)]
     end = checks[-1] if checks else len(placed)
     own: list[Statement] = []
     touched: set[str] = set()
@@ -226,23 +241,17 @@ def _own(
     return own, cut
 
 
-def _on_bindings(
+def _bound_again(
     exercise: Exercise, own: Sequence[Statement], cut: int, needs: Iterable[str]
 ) -> Iterator[str]:
-    """For the instructor: which of several definitions is graded."""
-    name = exercise.name
-    early = [s for s in own[:cut] if name in s.binds and not s.blank]
-    if sum(s.function == name for s in early) > 1:
-        which = "the last one before its check" if cut < len(own) else "the last one"
-        yield f"{name} is defined {len(early)} times; {which} is graded."
+    """A sentence on each needed name that gets another value after the check."""
     forms: dict[str, set[str]] = {}
     for s in own[:cut]:
-        for n in s.binds:
-            forms.setdefault(n, set()).add("" if s.blank else s.form)
+        for n in s.binds if not s.blank else ():
+            forms.setdefault(n, set()).add(s.form)
     again = {n for s in own[cut:] if not s.blank for n in s.binds & forms.keys() if s.form not in forms[n]}
     for n in sorted(again & set(needs)):
-        if forms[n] != {""}:
-            yield f"{n} gets another value after the check of {exercise.id}; the one before it is graded."
+        yield f"{n} gets another value after the check of {exercise.id}; the one before it is graded."
 
 
 def _absent(exercise: Exercise, own: Sequence[Statement], marked: set[str], lesson: Lesson) -> str:

@@ -58,7 +58,7 @@ class Effect:
         attributes: names of attributes that it uses.
         holds: a function stands in it, or another name for one.
         packages: names that it imports, each with its package.
-        checks: exercises that it checks.
+        checks: exercises that it checks, each with the name of the function that it gives to the check.
     """
 
     binds: frozenset[str]
@@ -80,7 +80,7 @@ class Effect:
     attributes: frozenset[str]
     holds: bool
     packages: frozenset[tuple[str, str]]
-    checks: frozenset[str]
+    checks: frozenset[tuple[str, str]]
 
 
 def effect(node: ast.stmt) -> Effect:
@@ -286,8 +286,9 @@ def _packages(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
             yield from ((a.asname or a.name, n.module.partition(".")[0]) for a in n.names)
 
 
-def _checks(running: Iterable[ast.AST]) -> Iterator[str]:
+def _checks(running: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
     for n in running:
         if isinstance(n, ast.Call) and last(n.func) == "check" and n.args:
             if isinstance(n.args[0], ast.Constant) and isinstance(n.args[0].value, str):
-                yield n.args[0].value
+                given = n.args[1] if len(n.args) > 1 else None
+                yield n.args[0].value, given.id if isinstance(given, ast.Name) else ""
