@@ -335,7 +335,7 @@ RETURNS_2 = {
     "a part with a name": "t = [[0], [0]]\nrow = t[0]\nrow[0] = 2\ndef f(): return t[0][0]",
     "a loop over what is needed": "rows = [[], []]\nfor r in rows:\n    r.append(2)\ndef f(): return rows[1][0]",
     "a chain": "C = {}\nC.setdefault('a', []).append(2)\ndef f(): return C['a'][0]",
-    "a value that nobody wants": "C = []\nnot C and C.append(2)\ndef f(): return C[0]",
+    "a value that nobody wants": "C = set()\nnot C and C.add(2)\ndef f(): return max(C)",
     "an attribute of a function": "def g(): return g.n[0]\ng.n = []\ng.n.append(2)\ndef f(): return g()",
     "a value that is used": "C = [1]\nx = C.pop()\nC.append(x + 1)\ndef f(): return C[0]",
     "torch in place": "import torch\nw = torch.zeros(2)\nw[0].add_(5)\ntorch.nn.init.ones_(w)\ndef f(): return w.sum().item()",
@@ -363,6 +363,8 @@ STAYS = {
     "steps of an optimizer": "net = [1]\nopt = list(net)\nfor i in range(9):\n    opt.step(1 / 0)\ndef f(): return net",
     "a method that changes nothing": "class N:\n    def fit(self): 1 / 0\nn = N()\nn.fit()\ndef f(): return n",
     "a print of a memo": "m = {}\ndef g(n):\n    m[n] = m.get(n, n)\n    return m[n]\nprint(g(1 / 0))\ndef f(): return g(3)",
+    "a training that uses a memo": "m = {}\ndef g(n):\n    m[n] = m.get(n, n)\n    return m[n]\n"
+    "def train(): print(g(1), 1 / 0)\ntrain()\ndef f(): return g(3)",
     "a log of what is done": "log = []\nlog.append(1 / 0)\ndef f(): log.append(1)",
     "a plot": "def plot(h): print(h.x)\nh = [1]\nplot(h)\ndef f(): return h",
     "a check": "def check(*a): 1 / 0\ndef f(): return 1\ncheck('05.2', f)",
