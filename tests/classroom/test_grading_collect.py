@@ -7,20 +7,21 @@ import json
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import archives, notebooks
-from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson
+from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson, unread
 from lthkit.classroom.grading.collect import collect, repaired
 from lthkit.classroom.grading.collected import submitted
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText
 from lthkit.classroom.grading.late import parse_time
 from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
-from lthkit.classroom.grading.slices import needed, statements
+from lthkit.classroom.grading.slices import joined, needed, statements
 from lthkit.classroom.grading.stage import stage
 from lthkit.classroom.judge import judge
 from lthkit.classroom.running import in_process
@@ -306,6 +307,119 @@ def test_the_last_definition_counts_and_a_stub_below_it_does_not() -> None:
     assert [s.blank for s in statements(stub)] == [True]
     assert "return 1" in names("def f(x):\n    return 1\nf = cached(f)", "f")
     assert names("if True:\n    def f(x):\n        return 1", "f").startswith("if True")
+
+
+def run(text: str, *, cut: int | None = None) -> Any:
+    """What `f()` gives with no more than it needs."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    code = joined(needed(["f"], statements(text), cut=cut))
+    exec(compile(code, "<answer>", "exec", dont_inherit=True), space)
+    return space["f"]()
+
+
+RETURNS_2 = {
+    "a lambda that registers": "C = {}\nreg = lambda k, v: C.update({k: v})\nreg('a', 2)\ndef f(): return C['a']",
+    "a partial that registers": "from functools import partial\nC = {}\ndef reg(c, k, v): c[k] = v\nput = partial(reg, C)\n"
+    "put('a', 2)\ndef f(): return C['a']",
+    "an argument by its name": "C = {}\ndef reg(*, c): c['a'] = 2\nreg(c=C)\ndef f(): return C['a']",
+    "a map": "C = []\ndef reg(k): C.append(k)\nlist(map(reg, [1, 2]))\ndef f(): return C[1]",
+    "a main part": "C = []\ndef main(): C.append(2)\nif __name__ == '__main__':\n    main()\ndef f(): return C[0]",
+    "an object that registers": "C = []\nclass A:\n    def __init__(self): C.append(2)\nA()\ndef f(): return C[0]",
+    "a subclass that registers": "R = {}\nclass Base:\n    def __init_subclass__(cls): R[cls.__name__] = cls\n"
+    "class A(Base):\n    x = 2\ndef f(): return R['A'].x",
+    "a decorator that is an object": "class Reg:\n    def __init__(self): self.all = {}\n    def __call__(self, g):\n"
+    "        self.all[g.__name__] = g\n        return g\nreg = Reg()\n@reg\ndef half(): return 2\ndef f(): return reg.all['half']()",
+    "a decorator that is a method": "class Reg:\n    all = {}\n    @classmethod\n    def keep(cls, g):\n"
+    "        cls.all[g.__name__] = g\n        return g\n@Reg.keep\ndef half(): return 2\ndef f(): return Reg.all['half']()",
+    "a call of an object": "class Sum:\n    n = 0\n    def __call__(self, k): self.n += k\ns = Sum()\ns(2)\ndef f(): return s.n",
+    "a part with a name": "t = [[0], [0]]\nrow = t[0]\nrow[0] = 2\ndef f(): return t[0][0]",
+    "a loop over what is needed": "rows = [[], []]\nfor r in rows:\n    r.append(2)\ndef f(): return rows[1][0]",
+    "a chain": "C = {}\nC.setdefault('a', []).append(2)\ndef f(): return C['a'][0]",
+    "a value that nobody wants": "C = set()\nnot C and C.add(2)\ndef f(): return max(C)",
+    "an attribute of a function": "def g(): return g.n[0]\ng.n = []\ng.n.append(2)\ndef f(): return g()",
+    "a value that is used": "C = [1]\nx = C.pop()\nC.append(x + 1)\ndef f(): return C[0]",
+    "torch in place": "import torch\nw = torch.zeros(2)\nw[0].add_(5)\ntorch.nn.init.ones_(w)\ndef f(): return w.sum().item()",
+    "a network that evaluates": "import torch\nnet = torch.nn.Dropout(0.9)\nnet.eval()\ndef f(): return net(torch.full((), 2.0)).item()",
+    "a default of that time": "K = 2\ndef g(x=K): return x\nK = 3\ndef f(): return g() if K == 3 else 0",
+    "an older helper of a default": "def h(): return 2\ndef g(x=h()): return x\ndef h(): return 5\ndef f(): return g()",
+    "a decorator below": "@twice\ndef f(): return 1\ndef twice(g): return lambda: 2 * g()",
+    "a base class below": "class B(A): pass\nclass A:\n    x = K\nK = 2\ndef f(): return B.x",
+    "a deleted helper": "def sum(x): return 0\ndel sum\ndef f(): return sum([2])",
+    "two names deleted": "a = 1; b = 2\ndel a, b\na = 2\ndef f(): return a",
+    "a patch": "from torch import Tensor\nimport torch\nTensor.two = lambda self: 2\ndef f(): return torch.ones(1).two()",
+    "a number named like a function": "round = 3\ndef f(): return round(2.4)",
+    "the future after a helper": "def g(x: No) -> No: return 2\nfrom __future__ import annotations\ndef f(): return g(1)",
+}
+
+
+@pytest.mark.parametrize("text", RETURNS_2.values(), ids=RETURNS_2.keys())
+def test_what_fills_a_name_comes_along(text: str) -> None:
+    """Catches a value that is not what it was in the notebook, because a statement that made it so stayed behind."""
+    assert run(text) == 2
+
+
+STAYS = {
+    "a training": "def train(m): m.fit()\nnet = object()\ntrain(net)\ndef f(): return net",
+    "steps of an optimizer": "net = [1]\nopt = list(net)\nfor i in range(9):\n    opt.step(1 / 0)\ndef f(): return net",
+    "a method that changes nothing": "class N:\n    def fit(self): 1 / 0\nn = N()\nn.fit()\ndef f(): return n",
+    "a print of a memo": "m = {}\ndef g(n):\n    m[n] = m.get(n, n)\n    return m[n]\nprint(g(1 / 0))\ndef f(): return g(3)",
+    "a training that uses a memo": "m = {}\ndef g(n):\n    m[n] = m.get(n, n)\n    return m[n]\n"
+    "def train(): print(g(1), 1 / 0)\ntrain()\ndef f(): return g(3)",
+    "a log of what is done": "log = []\nlog.append(1 / 0)\ndef f(): log.append(1)",
+    "a plot": "def plot(h): print(h.x)\nh = [1]\nplot(h)\ndef f(): return h",
+    "a check": "def check(*a): 1 / 0\ndef f(): return 1\ncheck('05.2', f)",
+    "an assertion": "c = [1]\nassert c.pop() == 2\ndef f(): return c",
+    "a local name of another function": "x = 3\ndef g():\n    x = []\n    x.append(1 / 0)\ng()\ndef f(): return x",
+    "a setting of the looks": "import torch\ntorch.set_printoptions(no=1)\ndef f(): return torch",
+}
+
+
+@pytest.mark.parametrize("text", STAYS.values(), ids=STAYS.keys())
+def test_what_fills_nothing_stays_behind(text: str) -> None:
+    """Catches a training or a plot that comes along because it has to do with a name that is needed."""
+    run(text)
+
+
+def test_what_stood_before_the_check_counts() -> None:
+    """Catches a helper, a setting or an entry that was tried later and changes the answer, and a later one that is lost."""
+    text = "h = {'a': 1}\ndef f(): return h['a'] + k + len(['x'])\nk = 5\nh['a'] = 9\ndef len(x): return 7\ndef f(): return 0"
+    assert run(text, cut=2) == 1 + 5 + 1
+    assert run(text) == 0
+
+
+def test_what_two_answers_change_is_changed_once(lesson: Lesson) -> None:
+    """Catches a name of the lesson that two answers add to, and that is added to twice in the graded program."""
+    at = min(lesson.places.values())
+    cells = ("COUNT = [1]", *lesson.cells)
+    longer = Lesson(LESSON, cells, {e: i + 1 for e, i in lesson.places.items()})
+    assert at < lesson.places["05.3"]
+    fill = "COUNT.append(1)\n"
+    second = fill + "def matching_density(d, t, dense):\n    return len(COUNT)\n"
+    third = "def early_stop_step(s, l, p):\n    return matching_density(s, l, p) + 10 * len(COUNT)\n"
+    found = answers([second, third], longer)
+    again = find_answers([Code(found[e].code, e) for e in ("05.2", "05.3")], longer)
+    for each in (found, again):
+        space: dict[str, Any] = {}
+        exec(program(longer, each, "05.3"), space)
+        assert space["early_stop_step"](1, 1, 1) == 22
+
+
+def test_a_cell_that_was_not_read_is_told(lesson: Lesson) -> None:
+    """Catches a cell that is dropped silently: an answer's below a magic, and one that is no answer's."""
+    cells: list[Any] = [
+        SimpleNamespace(text=text, mark=mark, trouble=trouble)
+        for text, mark, trouble in (
+            ("", "05.2", "its first line is %%writefile."),
+            ("x = (", "", ""),
+            ("", "", "it is a table."),
+        )
+    ]
+    found = find_answers(cells, lesson)
+    assert found["05.2"].missing == "its cell was not read as code: its first line is %%writefile."
+    assert unread(cells, found) == (
+        "the cell that begins with `x = (` is left out, since it is not Python: '(' was never closed (line 1, `x = (`).",
+        "a cell is left out, since it was not read as code: it is a table.",
+    )
 
 
 def answers(cells: list[str], lesson: Lesson) -> dict[str, Any]:

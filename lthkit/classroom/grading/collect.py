@@ -15,7 +15,15 @@ from pathlib import Path
 
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
-from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_in, read_lesson
+from lthkit.classroom.grading.answers import (
+    Answer,
+    Lesson,
+    exercise_in,
+    find_answers,
+    lesson_in,
+    read_lesson,
+    unread,
+)
 from lthkit.classroom.grading.archives import ZIP_DATE, Handed
 from lthkit.classroom.grading.collected import (
     Collected,
@@ -216,7 +224,8 @@ def _collect(
         found=tuple(a.exercise for a in answers.values() if a.code),
         blank=tuple(a.exercise for a in answers.values() if a.blank),
         missing={a.exercise: a.missing for a in answers.values() if a.missing},
-        notes=(*notes, *(n for a in answers.values() for n in a.notes)),
+        hints={a.exercise: a.hint for a in answers.values() if a.hint},
+        notes=(*notes, *unread(opened.cells, answers), *(n for a in answers.values() for n in a.notes)),
         digest=fingerprint(file.content),
         on=datetime.now().isoformat(sep=" ", timespec="seconds"),
     )
