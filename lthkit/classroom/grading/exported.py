@@ -27,7 +27,7 @@ _BLOCK = re.compile(
 _CELL_MAGIC = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%%\w")
 _JUPYTEXT = re.compile(r"^# +jupytext:$", re.MULTILINE)
 _COMMENTED = re.compile(r"([ \t]*)# ?([ \t]*(?:%{1,2}[A-Za-z_]|! ?\w|\w+ *= *(?:![\w/.~]|%[A-Za-z_])))")
-_PROSE = re.compile(r"\s*(\"\"\"|''').*\1\s*", re.DOTALL)
+_LONG = 3000  # lines; no longer cell is looked through for its broken statements
 
 
 def cells(text: str) -> list[tuple[str, str]]:
@@ -51,8 +51,9 @@ def cells(text: str) -> list[tuple[str, str]]:
 def _by_heads(text: str) -> Iterator[tuple[str, str]]:
     """The first line of each cell, and what follows it. A line in a statement of a valid file begins no cell."""
     inside = set[int]()
-    if parses(text):
-        for node in ast.parse(text).body:
+    whole = reading(text).text
+    if parses(whole) and whole.count("\n") == text.count("\n"):
+        for node in ast.parse(whole).body:
             inside.update(range(node.lineno + 1, (node.end_lineno or 0) + 1))
     heads = [h for h in _HEAD.finditer(text) if text.count("\n", 0, h.start()) + 1 not in inside]
     if not any(h["light"] and "+" in h["light"] for h in heads):
@@ -63,8 +64,10 @@ def _by_heads(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _defines(text: str) -> bool:
-    """Whether what should be prose is code that defines a function: a first line that is missing below it."""
-    return parses(text) and any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) for n in ast.parse(text).body)
+    """Whether what should be prose is code that defines a function: the first line of its cell is missing."""
+    if parses(text):
+        return any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in ast.parse(text).body)
+    return bool(re.search(r"^def \w+ *\(", text, re.MULTILINE))
 
 
 def _by_blocks(text: str) -> Iterator[str]:
@@ -97,8 +100,7 @@ def _uncommented(text: str, *, surely: bool) -> str:
     for begin in reversed(places):
         if magic := _COMMENTED.match(text, begin):
             changed = changed[:begin] + magic[1] + magic[2] + changed[magic.end() :]
-    read = reading(changed)
-    return changed if changed != text and (read.trouble or parses(read.text)) else text
+    return changed if changed != text and _readable(changed) else text
 
 
 def _parts(text: str) -> list[str]:
@@ -107,7 +109,7 @@ def _parts(text: str) -> list[str]:
     Where a text in three quotes has no end, either it goes on to the next three quotes, or the next definition is one:
     whichever leaves fewer broken pieces.
     """
-    if _readable(text):
+    if _readable(text) or text.count("\n") > _LONG:
         return [text]
     places = begins(text)
     ways: dict[int, tuple[int, list[tuple[bool, str]]]] = {len(text): (0, [])}
@@ -139,4 +141,10 @@ def _joined(pieces: list[tuple[bool, str]]) -> list[str]:
             found[-1] = True, found[-1][1] + piece
         else:
             found.append((good, piece))
-    return [piece.strip("\n") for good, piece in found if good or not _PROSE.fullmatch(piece)]
+    return [piece.strip("\n") for good, piece in found if good or not _is_prose(piece)]
+
+
+def _is_prose(piece: str) -> bool:
+    """Whether it is a text in three quotes and nothing else: prose of a notebook, in which a backslash makes no Python."""
+    found = LEXEME.fullmatch(piece.strip())
+    return bool(found and found["q"] and len(found[0]) >= 6 and found[0].endswith(found["q"]))

@@ -9,7 +9,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from textwrap import dedent
 from typing import Any
 
@@ -50,6 +50,7 @@ class Reading:
     unread: str = ""
 
 
+@lru_cache(maxsize=128)
 def reading(text: str) -> Reading:
     """Read a cell; a magic below comments counts, and so does one in another one's cell."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -86,7 +87,7 @@ def _cell(text: str) -> Reading:
         comments, name, line = found[1], found[2], found[3].strip()
         text = text[found.end() :]
         if name not in _RUN:
-            said = f"its first line is %%{name}, so that the cell is not read as Python; remove that line."
+            said = f"its first line is %%{name}, which Jupyter does not run as Python; remove that line."
             return Reading("", said, text)
         above += comments + _left_behind(name, line) + "\n"
     if above:
@@ -153,14 +154,14 @@ def _cleaned(text: str) -> str:
 def _transformed(text: str, manager: Any) -> str:
     """Each magic as the call that IPython makes of it, on as many lines; what IPython cannot read stays as it is."""
     places = [*begins(text), len(text)]
-    done, at = text[: places[0]], places[0]
-    if not parses(done):  # the cell begins with an indented line
+    if not parses(text[: places[0]]):  # the cell begins with an indented line
         return _transformed_piece(text, manager)
-    while at < len(text):
-        end = ends(text, at, [place for place in places if place > at])[0]
-        piece = text[at:end]
-        done, at = done + (piece if parses(piece) else _transformed_piece(piece, manager)), end
-    return done
+    done, n = [text[: places[0]]], 0
+    while n < len(places) - 1:
+        begin, n = places[n], places.index(ends(text, places[n], places[n + 1 :])[0], n + 1)
+        piece = text[begin : places[n]]
+        done.append(piece if parses(piece) else _transformed_piece(piece, manager))
+    return "".join(done)
 
 
 def _transformed_piece(text: str, manager: Any) -> str:

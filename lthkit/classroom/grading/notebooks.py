@@ -114,12 +114,17 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def _codes(text: str, mark: str) -> list[Code]:
-    """A cell as it is read; where it is not read, once for each exercise that it is for, and not at all for none."""
+    """A cell as it is read; one that is not read once for each exercise that it is for, or else if it defines functions."""
     read = reading(text)
     if not read.trouble:
         return [Code(read.text, mark)]
-    defined = [e.id for e in every() if re.search(rf"^\s*def {e.name}\b", read.unread, re.MULTILINE)]
-    marks = [mark] if mark else defined or ([""] if read.trouble == NO_IPYTHON else [])
+    marks = [e.id for e in every() if re.search(rf"^\s*def {e.name}\b", read.unread, re.MULTILINE)]
+    if mark and not read.text.strip():
+        marks = [mark]
+    elif not marks and (
+        read.trouble == NO_IPYTHON or re.search(r"^\s*def +\w+ *\(", read.unread, re.MULTILINE)
+    ):
+        marks = [""]
     troubles = [Code("", m, read.trouble) for m in marks]
     return [Code(read.text, mark), *troubles] if read.text.strip() or not troubles else troubles
 
