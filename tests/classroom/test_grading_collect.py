@@ -435,7 +435,7 @@ def test_marks_of_an_exported_file() -> None:
 
 
 GOOD = 'def {}(x):\n    """Doc.\n\n    More."""\n    return (x\n)\n'
-ONE, TWO = GOOD.format("one"), GOOD.format("two")
+ONE, TWO = GOOD.format("one"), "SIZE = 2\n" + GOOD.format("two")
 BROKEN = {
     "no colon": "def f(x)\n    return 1\n",
     "a bracket that stays open": "def f(x):\n    return (x\n",
@@ -456,6 +456,7 @@ def test_a_broken_statement_costs_only_itself(broken: str, mark: str) -> None:
         good = [text for text, _ in found if magics.parses(text)]
         named = {n.name for text in good for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)}
         assert named == {"one", "two"}
+        assert any("SIZE = 2" in text for text in good) or broken.startswith("x = g(")  # its bracket is open
         assert len(found) - len(good) == 1
         assert {m for _, m in found} == {"05.1" if mark else ""}
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from lthkit.classroom.grading.magics import parses, reading
-from lthkit.classroom.grading.pieces import LEXEME, begins, ends
+from lthkit.classroom.grading.pieces import DEFINES, LEXEME, begins, ends
 
 # The first line of a cell: of Jupyter's export, the percent format (VS Code, Spyder, Jupytext), Jupytext's light format.
 _HEAD = re.compile(
@@ -106,16 +106,19 @@ def _uncommented(text: str, *, surely: bool) -> str:
 def _parts(text: str) -> list[str]:
     """A cell that can be read, whole; else its statements, those that can be read together.
 
-    Where a text in three quotes has no end, either it goes on to the next three quotes, or the next definition is one:
-    whichever leaves fewer broken pieces.
+    A broken statement may end in several places: where its brackets and texts do, at the next definition, and, as the rest
+    of a definition is indented, at the next line that is not. That counts which leaves the fewest broken pieces.
     """
     if _readable(text) or text.count("\n") > _LONG:
         return [text]
     places = begins(text)
     ways: dict[int, tuple[int, list[tuple[bool, str]]]] = {len(text): (0, [])}
     for n in range(len(places) - 1, -1, -1):
-        begin, at = places[n], ends(text, places[n], [*places[n + 1 :], len(text)])
+        begin, rest = places[n], [*places[n + 1 :], len(text)]
+        at = ends(text, begin, rest)
         good = _readable(text[begin : at[0]])
+        if not good and DEFINES.match(text, begin):
+            at = [rest[0], *at]
         end = at[0] if good else min(at, key=lambda end: ways[end][0])
         ways[begin] = ways[end][0] + (not good), [(good, text[begin:end]), *ways[end][1]]
     first = places[0] if places else len(text)

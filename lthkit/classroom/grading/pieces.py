@@ -13,7 +13,7 @@ LEXEME = re.compile(
     re.DOTALL,
 )
 _BEGIN = re.compile(r"^(?![#\s)\]}]|(?:else|elif|except|finally)\b)", re.MULTILINE)
-_DEFINES = re.compile(r"(?:def|class|import|from|async def)\b|@\w")
+DEFINES = re.compile(r"(?:def|class|import|from|async def)\b|@\w")
 
 
 def begins(text: str) -> list[int]:
@@ -36,12 +36,12 @@ def ends(text: str, begin: int, rest: list[int]) -> list[int]:
     """
     if text[begin] in "%!?":
         return rest[:1]
-    near = next((end for end in rest if _DEFINES.match(text, end)), len(text))
+    near = next((end for end in rest if DEFINES.match(text, end)), len(text))
     depth, over, left = 0, False, iter(rest)
     end = next(left)
     for found in LEXEME.finditer(text, begin):
         while end <= found.start():
-            if depth <= 0 or _DEFINES.match(text, end):
+            if depth <= 0 or DEFINES.match(text, end):
                 return [end, near] if over else [end]
             end = next(left)
         if found["q"] and not (len(found[0]) >= 6 and found[0].endswith(found["q"])):
@@ -50,5 +50,5 @@ def ends(text: str, begin: int, rest: list[int]) -> list[int]:
             over, end = over or end == near, next(left)
         depth += (found[0] in "([{") - (found[0] in ")]}")
     if depth > 0:
-        end = next((e for e in [end, *left] if _DEFINES.match(text, e)), len(text))
+        end = next((e for e in [end, *left] if DEFINES.match(text, e)), len(text))
     return [end, near] if over else [end]
