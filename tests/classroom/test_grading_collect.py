@@ -297,6 +297,7 @@ MAGICS = {  # a cell, and what it leaves behind, on as many lines
     "def f():\n\t!ls\n\treturn 1": "def f():\n\tpass\n\treturn 1",
     "!pip install y \\\n    z\nx = 1": "pass\n\nx = 1",
     "!echo it's (\nx = (1\n% 2)": "pass\nx = (1\n% 2)",
+    "!pip install y \\\nz\nx = 1": "pass\n\nx = 1",
     "gpu = !nvidia-smi": "gpu = []",
     "x = %timeit -o f()\ny = %time 1 + 2\n": "x = None\ny = (1 + 2)\n",
     "%time x = f(); y = 2\n%prun -l 5 f()\n%timeit x = 3": "x = f(); y = 2\npass\npass",
@@ -304,6 +305,7 @@ MAGICS = {  # a cell, and what it leaves behind, on as many lines
     "# Mine\n\n%%time\n%%capture out --no-stderr\n!ls\nx = 1": "# Mine\n\npass\nout = None\npass\nx = 1",
     "%%timeit -n 10 import math\nmath.pi": "import math\nmath.pi",
     "%%memit -r 3\nx = 1": "pass\nx = 1",
+    "    %%capture out\n    x = 1": "out = None\nx = 1",
     "x = 1\n%%time\ny = 2": "x = 1\npass\ny = 2",
     "%%time?": "pass",
     "x.sort?\n??y\n*.z?": "pass\npass\npass",
@@ -316,6 +318,7 @@ MAGICS = {  # a cell, and what it leaves behind, on as many lines
     "await f()\n!ls\nasync with a as b:\n    pass": "await f()\npass\nasync with a as b:\n    pass",
     "get_ipython().system('ls')\nx = get_ipython()": "pass\nx = None",
     "y = f(get_ipython().getoutput(\n    'ls')); IPython.get_ipython().magic('x')": "y = f(([]\n)); pass",
+    "get_ipython().system(\n    'ls'); y = 1": "pass\ny = 1",
     "x = '\xe9' + f'{get_ipython()}'; z = 1": "x = '\xe9' + f'{None}'; z = 1",
     "get_ipython().run_cell_magic('time', '', 'x = 1\\n')": "pass\nx = 1",
     "x = '''\n% of it\n!ls\n>>> y\n'''": "x = '''\n% of it\n!ls\n>>> y\n'''",
@@ -434,7 +437,7 @@ def test_marks_of_an_exported_file() -> None:
         assert exports(f"{head}\nx = 1") == [("x = 1", "05.2")]
 
 
-GOOD = 'def {}(x):\n    """Doc.\n\n    More."""\n    return (x\n)\n'
+GOOD = 'def {}(x):\n    """Doc.\n\nMore."""\n    return (x\n)\n'
 ONE, TWO = GOOD.format("one"), "SIZE = 2\n" + GOOD.format("two")
 BROKEN = {
     "no colon": "def f(x)\n    return 1\n",
@@ -442,6 +445,8 @@ BROKEN = {
     "a text that stays open": 'def f(x):\n    """Doc.\n    return x\n',
     "below a decorator": "@a\n@b(\n    1)\ndef f(x):\nreturn x\n",
     "a definition in a text": 'x = g("""\ndef f():\n    return 1\n"""\n',
+    "a text at the left": "def f(x)\n    '''Doc.\n\nMore.\n'''\n    return 1\n",
+    "a value that stays open": 'x = """a\n',
     "a shell line": "!echo '(\ndef f(:\n    pass\n",
     "an error at the left": "x = = 3\n",
 }
@@ -456,9 +461,16 @@ def test_a_broken_statement_costs_only_itself(broken: str, mark: str) -> None:
         good = [text for text, _ in found if magics.parses(text)]
         named = {n.name for text in good for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)}
         assert named == {"one", "two"}
-        assert any("SIZE = 2" in text for text in good) or broken.startswith("x = g(")  # its bracket is open
+        assert any("SIZE = 2" in text for text in good) or broken.startswith(("x = g(", 'x = """'))  # open
         assert len(found) - len(good) == 1
         assert {m for _, m in found} == {"05.1" if mark else ""}
+
+
+def test_what_is_broken_ends_where_the_next_statement_is_read() -> None:
+    """Catches a bracket of a shell line that opens something, and a text without an end that takes a function along."""
+    good = 'def f():\n    """Doc."""'
+    assert [text for text, _ in exports(f'x = """a\n{good}')] == ['x = """a', good]
+    assert [text for text, _ in exports("!echo (\nx = 1\ny = = 2\n")] == ["pass\nx = 1", "y = = 2"]
 
 
 # What an answer needs

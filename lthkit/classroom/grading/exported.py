@@ -95,7 +95,7 @@ def _uncommented(text: str, *, surely: bool) -> str:
         depth += (found[0] in "([{") - (found[0] in ")]}")
         begin = text.rfind("\n", 0, found.start()) + 1
         if found[0][0] == "#" and depth <= 0 and not text[begin : found.start()].strip():
-            places += [begin] if not text[:begin].endswith("\\\n") else []
+            places += [begin] if not text.endswith("\\\n", 0, begin) else []
     changed = text
     for begin in reversed(places):
         if magic := _COMMENTED.match(text, begin):

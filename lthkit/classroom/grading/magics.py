@@ -213,7 +213,7 @@ class _Silencer(ast.NodeTransformer):
             code = inner.text.rstrip()
         elif method == "run_line_magic" and len(given) == 2 and given[0] in _RUN_LINE:
             code = reading(given[1]).text.strip()
-        if not code or not parses(code) or ("\n" in code and node.col_offset):
+        if not code or not parses(code):
             code = "pass"
         self.edits.append((node.value, code + "\n" * _breaks(node.value)))
         return ast.parse(code).body

@@ -22,7 +22,7 @@ def begins(text: str) -> list[int]:
     for place in _BEGIN.finditer(text):
         begin = place.start()
         line = text[begin:].partition("\n")[0]
-        if line and not text[:begin].endswith("\\\n") and not before.startswith("@"):
+        if line and not text.endswith("\\\n", 0, begin) and not before.startswith("@"):
             found.append(begin)
         before = line
     return found
