@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from lthkit.classroom.exercises import find
-from lthkit.classroom.grading import archives, magics, notebooks
+from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson
 from lthkit.classroom.grading.collect import collect, repaired
 from lthkit.classroom.grading.collected import submitted
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText
 from lthkit.classroom.grading.late import parse_time
+from lthkit.classroom.grading.magics import _manager, parses, reading
 from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
 from lthkit.classroom.grading.slices import needed, statements
 from lthkit.classroom.grading.stage import stage
@@ -368,7 +369,7 @@ def test_without_ipython_a_cell_is_read_or_told(monkeypatch: pytest.MonkeyPatch)
     """Catches a cell that vanishes, or whose magic is run, where IPython is not installed."""
     monkeypatch.setitem(sys.modules, "IPython", None)
     monkeypatch.setitem(sys.modules, "IPython.core.inputtransformer2", None)
-    for cached in (magics.reading, magics._manager):
+    for cached in (reading, _manager):
         cached.cache_clear()
     try:
         assert read("x.py", b"%%time\nx = '''\n!ls'''") == [Code("pass\nx = '''\n!ls'''")]
@@ -377,7 +378,7 @@ def test_without_ipython_a_cell_is_read_or_told(monkeypatch: pytest.MonkeyPatch)
         ]
         found = read("x.ipynb", json.dumps({"cells": cells}).encode())
     finally:
-        for cached in (magics.reading, magics._manager):
+        for cached in (reading, _manager):
             cached.cache_clear()
     assert [(c.text, c.mark, "pip install ipython" in c.trouble) for c in found] == [
         ("", "", True),
@@ -458,7 +459,7 @@ def test_a_broken_statement_costs_only_itself(broken: str, mark: str) -> None:
     """Catches an error that takes the rest of a file along, or that is no longer told; and code that is made of a text."""
     for above, below in ((ONE, TWO), ("", ONE + TWO), (ONE + TWO, "")):
         found = exports(f"{mark}{above}{broken}{below}")
-        good = [text for text, _ in found if magics.parses(text)]
+        good = [text for text, _ in found if parses(text)]
         named = {n.name for text in good for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)}
         assert named == {"one", "two"}
         assert any("SIZE = 2" in text for text in good) or broken.startswith(("x = g(", 'x = """'))  # open
