@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +23,7 @@ from lthkit.classroom.grading.collected import submitted
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText
 from lthkit.classroom.grading.late import parse_time
+from lthkit.classroom.grading.magics import _manager, parses, reading
 from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
 from lthkit.classroom.grading.slices import joined, needed, statements
 from lthkit.classroom.grading.stage import stage
@@ -224,6 +228,32 @@ def test_versions_of_the_format(release: dict[str, Any]) -> None:
             assert [c.text for c in read("x.ipynb", content)] == expected
 
 
+HANGUL = "x = '\ud55c'  # \u4e2d"
+IN_HANGUL = json.dumps({"cells": [{"cell_type": "code", "source": HANGUL}]}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_notebook_is_read_in_every_encoding_of_unicode(encoding: str) -> None:
+    """Catches a notebook that PowerShell wrote again, and that is refused as something else."""
+    assert read("x.ipynb", IN_HANGUL.encode(encoding)) == [Code(HANGUL)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HANGUL.encode(),
+        HANGUL.encode("utf-8-sig"),
+        HANGUL.encode("utf-16"),
+        f"# coding: latin-1\n{HANGUL}".encode("utf-8-sig"),
+        f"#!/usr/bin/env python\n# -*- coding: gb18030 -*-\n{HANGUL}".encode("gb18030"),
+        f"y = 1\n# coding: latin-1\n{HANGUL}".encode(),
+    ],
+)
+def test_a_file_of_python_is_read_in_its_encoding(content: bytes) -> None:
+    """Catches letters that become others: an encoding that is not asked for, or that counts where Python does not look."""
+    assert read("x.py", content)[0].text.split("\n")[-1] == HANGUL
+
+
 @pytest.mark.parametrize(
     "name, content, why",
     [
@@ -233,6 +263,13 @@ def test_versions_of_the_format(release: dict[str, Any]) -> None:
         ("x.ipynb", b"[1]", "no cells"),
         ("x.ipynb", b"\x89PNG\x00\xff", "not a text file"),
         ("x.ipynb", b'{"cells": ' + b"[" * 100_000, "not a whole notebook"),
+        ("x.ipynb", IN_HANGUL.encode("gb18030"), "not UTF-8 text. Save it as UTF-8"),
+        ("x.py", HANGUL.encode("gb18030"), "save it as UTF-8"),
+        ("x.py", b"#\n#\n#\n" + HANGUL.encode("gb18030"), "not utf-8 text. Save it as UTF-8"),
+        ("x.py", b"# coding: klingon\nx = 1", "name no encoding that exists"),
+        ("x.py", b"# coding: rot13\nx = 1", "rot13, which is no encoding of text"),
+        ("x.py", HANGUL.encode("utf-16-le"), "ave it as UTF-8"),
+        ("x.py", b"x = 1\0", "zero bytes"),
     ],
 )
 def test_a_damaged_file_is_named(name: str, content: bytes, why: str) -> None:
@@ -255,20 +292,187 @@ def test_marks_of_a_cell_in_every_place() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("%matplotlib inline\nx = 1", "pass\nx = 1"),
-        ("if x:\n    !pip install y\nz = 1", "if x:\n    pass\nz = 1"),
-        ("%%time\nx = 1", "pass\nx = 1"),
-        ("%%bash\nls", ""),
-        ("x = '''\n% of it\n'''", "x = '''\n% of it\n'''"),
-        ("x.sort?", "pass"),
-        ("x = 7 %\\\n3", "x = 7 %\\\n3"),
-    ],
-)
-def test_magics_are_taken_out_and_lines_stay(text: str, expected: str) -> None:
-    assert plain(text) == expected
+MAGICS = {  # a cell, and what it leaves behind, on as many lines
+    "%matplotlib inline\nx = 1": "pass\nx = 1",
+    "%matplotlib inline\nx = (7\n% 3)": "pass\nx = (7\n% 3)",
+    "if x:\n    !pip install y\nz = 1": "if x:\n    pass\nz = 1",
+    "def f():\n\t!ls\n\treturn 1": "def f():\n\tpass\n\treturn 1",
+    "!pip install y \\\n    z\nx = 1": "pass\n\nx = 1",
+    "!echo it's (\nx = (1\n% 2)": "pass\nx = (1\n% 2)",
+    "!pip install y \\\nz\nx = 1": "pass\n\nx = 1",
+    "gpu = !nvidia-smi": "gpu = []",
+    "x = %timeit -o f()\ny = %time 1 + 2\n": "x = None\ny = (1 + 2)\n",
+    "%time x = f(); y = 2\n%prun -l 5 f()\n%timeit x = 3": "x = f(); y = 2\npass\npass",
+    "%%time\nx = 1": "pass\nx = 1",
+    "# Mine\n\n%%time\n%%capture out --no-stderr\n!ls\nx = 1": "# Mine\n\npass\nout = None\npass\nx = 1",
+    "%%timeit -n 10 import math\nmath.pi": "import math\nmath.pi",
+    "%%memit -r 3\nx = 1": "pass\nx = 1",
+    "    %%capture out\n    x = 1": "out = None\nx = 1",
+    "x = 1\n%%time\ny = 2": "x = 1\npass\ny = 2",
+    "%%time?": "pass",
+    "x.sort?\n??y\n*.z?": "pass\npass\npass",
+    ",f a b\n;f a b\n/f a b": 'f("a", "b")\nf("a b")\nf(a, b)',
+    ">>> def f(x):\n...     return x\n>>> !ls": "def f(x):\n    return x\npass",
+    "\nIn [3]: x = 1\n   ...: y = 2": "\nx = 1\ny = 2",
+    "In [3]: x = 1": "x = 1",
+    "    x = 1\n    !ls": "x = 1\npass",
+    "pip install torch": "pass",
+    "await f()\n!ls\nasync with a as b:\n    pass": "await f()\npass\nasync with a as b:\n    pass",
+    "get_ipython().system('ls')\nx = get_ipython()": "pass\nx = None",
+    "y = f(get_ipython().getoutput(\n    'ls')); IPython.get_ipython().magic('x')": "y = f(([]\n)); pass",
+    "get_ipython().system(\n    'ls'); y = 1": "pass\ny = 1",
+    "x = '\xe9' + f'{get_ipython()}'; z = 1": "x = '\xe9' + f'{None}'; z = 1",
+    "get_ipython().run_cell_magic('time', '', 'x = 1\\n')": "pass\nx = 1",
+    "x = '''\n% of it\n!ls\n>>> y\n'''": "x = '''\n% of it\n!ls\n>>> y\n'''",
+    "x = '''\n% of it\n!ls\n>>> y\n'''\n!ls": "x = '''\n% of it\n!ls\n>>> y\n'''\npass",
+    "x = 7 %\\\n3": "x = 7 %\\\n3",
+    "x = (1 +\n%time y = 2": None,
+    "for f in !ls:\n    pass": None,
+    "def f(:\n    pass": None,
+}
+
+
+@pytest.mark.parametrize("cell, expected", MAGICS.items(), ids=range(len(MAGICS)))
+def test_a_magic_leaves_behind_what_it_binds(cell: str, expected: str | None) -> None:
+    """Catches a line that is lost, or run, or read as another one than IPython reads; and an error that is healed (None)."""
+    notebook = {"cells": [{"cell_type": "code", "source": cell}]}
+    assert read("x.ipynb", json.dumps(notebook).encode()) == [Code(plain(cell))]
+    if expected is None:
+        with pytest.raises(SyntaxError):
+            ast.parse(plain(cell))
+    else:
+        assert plain(cell) == expected and plain(cell.replace("\n", "\r\n")) == expected
+        assert "run_cell_magic" in cell or expected.count("\n") == cell.count("\n")
+
+
+def test_many_magics_in_one_cell_are_all_read() -> None:
+    """Catches the limit of IPython, 500 magics a cell, as ours: it is 500 a statement."""
+    assert plain("!ls\nx = 1\n" * 600) == "pass\nx = 1\n" * 600
+
+
+@pytest.mark.parametrize("name", ["bash", "writefile answer.py", "html", "course.answer", "python", ""])
+def test_a_cell_of_another_magic_is_not_read_and_that_is_told(name: str) -> None:
+    """Catches an answer that is dropped without a word, or a text in another language that is taken for one."""
+
+    def found(body: str, mark: str = "") -> list[Code]:
+        cell = {"cell_type": "code", "source": f"# c\n%%{name}\n{body}", "metadata": {"exercise": mark}}
+        return read("x.ipynb", json.dumps({"cells": [cell]}).encode())
+
+    said = f"its first line is %%{name.partition(' ')[0]}, which Jupyter does not run as Python; remove that line."
+    both = "def matching_density():\n    pass\ndef early_stop_step():\n    pass"
+    assert found("x = 1") == [Code("")]
+    assert found("x = 1", "05.4") == [Code("", "05.4", said)]
+    assert found(both) == [Code("", "05.2", said), Code("", "05.3", said)]
+    assert found("def helper():\n    pass") == [Code("", "", said)]
+
+
+def test_without_ipython_a_cell_is_read_or_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a cell that vanishes, or whose magic is run, where IPython is not installed."""
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    monkeypatch.setitem(sys.modules, "IPython.core.inputtransformer2", None)
+    for cached in (reading, _manager):
+        cached.cache_clear()
+    try:
+        assert read("x.py", b"%%time\nx = '''\n!ls'''") == [Code("pass\nx = '''\n!ls'''")]
+        cells = [
+            {"cell_type": "code", "source": s} for s in ("!ls", "x = 1", "%%time\ndef matching_density(:")
+        ]
+        found = read("x.ipynb", json.dumps({"cells": cells}).encode())
+    finally:
+        for cached in (reading, _manager):
+            cached.cache_clear()
+    assert [(c.text, c.mark, "pip install ipython" in c.trouble) for c in found] == [
+        ("", "", True),
+        ("x = 1", "", False),
+        ("", "05.2", True),
+    ]
+
+
+def test_python_is_read_without_ipython() -> None:
+    """Catches a grading, or a check, that needs a notebook for what has no magic."""
+    asked = (
+        "import sys; from lthkit.classroom.grading.notebooks import plain; plain('x = 1')\n"
+        "assert 'IPython.core.inputtransformer2' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", asked], check=True)
+
+
+# Exported files
+
+
+def exports(text: str) -> list[tuple[str, str]]:
+    return [(c.text, c.mark) for c in read("x.py", text.encode()) if not c.trouble]
+
+
+COLAB = "# Commented out IPython magic to ensure Python compatibility.\n"
+FORMS = {
+    "percent": ("# %% a\nx = 1\n#%%\ny = 2\n# %%%% b\nz = 3\n#%%[markdown]\n# t", ["x = 1", "y = 2", "z = 3"]),
+    "old": ("# <codecell>\nx = 1\n# <markdowncell>\n# t\n# In[ ]:\ny = 2\n# In [3]\nz = 3", ["x = 1", "y = 2", "z = 3"]),
+    "light": ("x = 1\n\n# + [markdown]\n# t\n# -\n# +\ny = 2\n# -", ["x = 1", "y = 2"]),
+    "magics of an editor": ("# %%\n%%time\nx = 1\n# %%\ny = !ls", ["pass\nx = 1", "y = []"]),
+    "no marks": ("x = (1\n# + 2\n)\n# -\n# %%time\ny = 2", ["x = (1\n# + 2\n)\n# -\n# %%time\ny = 2"]),
+    "a mark in a text": ('!ls\nx = """\n# %%\ndef f(): pass\n"""', ['pass\nx = """\n# %%\ndef f(): pass\n"""']),
+    "code in prose": ("# %% [markdown]\n# t\ndef f(): pass", ["# t\ndef f(): pass"]),
+    "a definition in prose": ("# %% [markdown]\n'''\ndef f(): pass\n'''\n# %%\nx = 1", ["x = 1"]),
+    "Jupyter": ("# In[1]:\n\n\nget_ipython().run_cell_magic('time', '', 'x = 1\\n')\n", ["pass\nx = 1"]),
+    "Colab": (f"{COLAB}# %%time\n# def f():\n# \n#   return 1\n\ny = 2", ["pass\ndef f():\n\n  return 1", "y = 2"]),
+    "Colab, magics in line": (f"{COLAB}try:\n#   %cd x\nexcept Exception:\n  pass", [COLAB[:-1], "try:\n  pass\nexcept Exception:\n  pass"]),
+    "Colab, comments": (f"{COLAB}# x = 3\n# %cd\nx = (7\n# %y\n)", [f"{COLAB}# x = 3\npass\nx = (7\n# %y\n)"]),
+    "a comment of one's own": ("# %time x = 3\ny = 2", ["# %time x = 3\ny = 2"]),
+    "backslashes in prose": ('"""$\\xi$"""\nx = 1', ["x = 1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text, expected", FORMS.values(), ids=FORMS.keys())
+def test_cells_of_an_exported_file(text: str, expected: list[str]) -> None:
+    """Catches a cell that is lost, prose that is read as code, and a comment or a text that becomes code."""
+    assert [text for text, _ in exports(text)] == expected
+
+
+def test_marks_of_an_exported_file() -> None:
+    for head in (
+        '# %% exercise="05.2"',
+        '# + {"exercise": "05.2"}',
+        '# + nbgrader={"grade_id": "exercise-05-2"}',
+        '# + id="exercise-05-2"',
+    ):
+        assert exports(f"{head}\nx = 1") == [("x = 1", "05.2")]
+
+
+GOOD = 'def {}(x):\n    """Doc.\n\nMore."""\n    return (x\n)\n'
+ONE, TWO = GOOD.format("one"), "SIZE = 2\n" + GOOD.format("two")
+BROKEN = {
+    "no colon": "def f(x)\n    return 1\n",
+    "a bracket that stays open": "def f(x):\n    return (x\n",
+    "a text that stays open": 'def f(x):\n    """Doc.\n    return x\n',
+    "below a decorator": "@a\n@b(\n    1)\ndef f(x):\nreturn x\n",
+    "a definition in a text": 'x = g("""\ndef f():\n    return 1\n"""\n',
+    "a text at the left": "def f(x)\n    '''Doc.\n\nMore.\n'''\n    return 1\n",
+    "a value that stays open": 'x = """a\n',
+    "a shell line": "!echo '(\ndef f(:\n    pass\n",
+    "an error at the left": "x = = 3\n",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize("mark", ["", '# %% exercise="05.1"\n'])
+def test_a_broken_statement_costs_only_itself(broken: str, mark: str) -> None:
+    """Catches an error that takes the rest of a file along, or that is no longer told; and code that is made of a text."""
+    for above, below in ((ONE, TWO), ("", ONE + TWO), (ONE + TWO, "")):
+        found = exports(f"{mark}{above}{broken}{below}")
+        good = [text for text, _ in found if parses(text)]
+        named = {n.name for text in good for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)}
+        assert named == {"one", "two"}
+        assert any("SIZE = 2" in text for text in good) or broken.startswith(("x = g(", 'x = """'))  # open
+        assert len(found) - len(good) == 1
+        assert {m for _, m in found} == {"05.1" if mark else ""}
+
+
+def test_what_is_broken_ends_where_the_next_statement_is_read() -> None:
+    """Catches a bracket of a shell line that opens something, and a text without an end that takes a function along."""
+    good = 'def f():\n    """Doc."""'
+    assert [text for text, _ in exports(f'x = """a\n{good}')] == ['x = """a', good]
+    assert [text for text, _ in exports("!echo (\nx = 1\ny = = 2\n")] == ["pass\nx = 1", "y = = 2"]
 
 
 # What an answer needs
