@@ -58,6 +58,8 @@ def diagnose(
     if known is not None:
         return Diagnosis((known.sentence,), (known,))
     seen = _Seen(exercise, tuple(calls), tuple(failing))
+    if not seen.wrong_values:  # what is wrong is told by the check itself: an argument that was changed, say
+        return None
     for look in (_result, _argument, _pair, _result_of_known):
         if found := look(seen):
             return found
@@ -78,6 +80,11 @@ class _Seen:
     @property
     def expected(self) -> tuple[Call, ...]:
         return calls_of(self.exercise, self.exercise.reference)
+
+    @property
+    def wrong_values(self) -> bool:
+        """Whether some result is another one than the right one."""
+        return any(not _same_value(self.exercise, self.expected[i], self.calls[i]) for i in self.failing)
 
     def enough(self, failing: Sequence[int]) -> bool:
         """Whether these failing cases say more than a coincidence: the right results for them are not all one."""

@@ -998,6 +998,14 @@ EXERCISES = (
                 ({"a": [(0.2, 0.85), (0.5, 0.87), (0.9, 0.86)]}, 0.86, 0.02),
                 "It holds at all three points and is best at the middle one.",
             ),
+            Case(
+                ({"a": [(0.5, 0.85), (0.9, 0.3), (0.2, 0.86)]}, 0.86, 0.02),
+                "The point with the smallest sparsity comes last, and the middle one first.",
+            ),
+            Case(
+                ({"a": [(0.2, 0.86), (0.9, 0.85), (0.5, 0.3)]}, 0.86, 0.02),
+                "The point that falls short comes last in the list and lies in the middle.",
+            ),
             Case(({"a": []}, 0.86, 0.02), "The curve has no points."),
             Case(
                 ({"fc1": [(0.5, 0.86), (0.9, 0.80)], "fc3": [(0.5, 0.7), (0.9, 0.5)], "fc2": []}, 0.86, 0.02),

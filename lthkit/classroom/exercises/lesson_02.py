@@ -844,6 +844,10 @@ EXERCISES = (
                 ),
                 "All three layers leak.",
             ),
+            Case(
+                ({"w": torch.tensor([0.5, 0.25, 0.3, -0.25])}, {"w": _K}),
+                "Two weights came back whose sum is 0.",
+            ),
             Case(({"w": _W, "b": torch.tensor([1.0])}, {}), "No tensor has a mask."),
             Case(
                 (

@@ -603,6 +603,10 @@ EXERCISES = (
                 ([torch.tensor([1.0 + 1e-9, -1.0, 0.5], dtype=torch.float64)] * 2, 0.5),
                 "Weights that only float64 tells apart.",
             ),
+            Case(
+                ([torch.tensor([3e-30, -2e-30, 4e-30, 1e-30])] * 2, 0.5),
+                "Weights so small that their squares are 0.",
+            ),
             Case(([torch.tensor([0.5, -0.25, 2.0, 1.0]).half()] * 3, 0.5), "float16."),
         ),
         hints=(

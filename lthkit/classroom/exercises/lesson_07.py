@@ -412,6 +412,15 @@ EXERCISES = (
                 (_doubles(1.0, 1.0), torch.tensor([[1.0, 1.0]], dtype=torch.float64), _doubles(2.0), 0.1),
                 "The model is exactly right: all slopes are 0.",
             ),
+            Case(
+                (
+                    _doubles(0.0004, 1.0),
+                    torch.tensor([[900.0, 1.0], [-500.0, 2.0]], dtype=torch.float64),
+                    _doubles(2.0, 0.0),
+                    0.1,
+                ),
+                "A small weight on a large input.",
+            ),
             Case((_normal(6, seed=1), _normal(20, 6, seed=2), _normal(20, seed=3), 0.001), "Six weights."),
             Case(
                 (

@@ -600,6 +600,11 @@ EXERCISES = (
                 (_apart(0, 0.16, 0.5, 0.08), 2, 0.1),
                 "The fourth mask lies between the first two and is far from the third.",
             ),
+            Case(
+                ([[0.0, 0.7, 0.1], [0.7, 0.0, 0.1], [0.1, 0.1, 0.0]], 2, 0.7),
+                "The first distance equals the threshold of 0.7.",
+                tags=("limit",),
+            ),
             Case(([], 3, 0.1), "No epoch at all."),
         ),
         hints=(

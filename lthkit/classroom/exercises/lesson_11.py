@@ -967,6 +967,15 @@ EXERCISES = (
             ),
             Case(
                 (
+                    torch.tensor([0.5, 0.5, 1.0]),
+                    _bits([0], [0], [1]),
+                    torch.tensor([[2.0, 3.0, 1.0]]),
+                    torch.tensor([1.0]),
+                ),
+                "Two units without input have the same bias.",
+            ),
+            Case(
+                (
                     _normal(6, seed=4),
                     _normal(6, 5, seed=5) > 1,
                     _normal(3, 6, seed=6),
@@ -1084,6 +1093,10 @@ EXERCISES = (
             Case(
                 (_normal(2, 3, seed=8), _normal(4, 3, seed=9), torch.zeros(2, 4).bool()),
                 "Nothing is kept.",
+            ),
+            Case(
+                (_normal(2, 3, seed=8).double(), _normal(4, 3, seed=9).double(), torch.zeros(2, 4).bool()),
+                "Nothing is kept, in float64.",
             ),
             Case(
                 (
