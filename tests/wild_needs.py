@@ -70,7 +70,7 @@ FILLED = (
 def reinitialised_weights(theta_0, mask, seed):
     generator, new = torch.Generator().manual_seed(seed), {}
     for name, w in theta_0.items():
-        new[name] = torch.randn(w.shape, generator=generator, dtype=w.dtype) * w.std()
+        new[name] = torch.randn(w.shape, generator=generator, dtype=torch.float32) * w.std().float()
         if name in mask:
             new[name][~mask[name]] = 0
     return new

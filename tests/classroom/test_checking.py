@@ -260,7 +260,7 @@ WRONG: dict[str, tuple[str, Callable[..., Any], str]] = {
     "double": (
         "05.1",
         lambda t, m, s: {n: w.double() for n, w in redrawn(t, m, s).items()},
-        "['w']: the dtype should be",
+        "the dtype should be",
     ),
 }
 
