@@ -55,6 +55,7 @@ class Call:
         shares: whether a tensor in the result uses the memory of one in the arguments.
         printed: lines printed.
         random: whether torch's global random state is another one after the call.
+        tracked: whether a tensor in the arguments wants or has a gradient that it had not before.
     """
 
     value: Any
@@ -65,6 +66,7 @@ class Call:
     shares: bool
     printed: int
     random: bool = False
+    tracked: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,17 @@ def in_process(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     """Call the function once and pack all that came out; whatever it raises is caught."""
-    head: dict[str, Any] = {"raised": None, "same": None, "shares": False, "unsendable": "", "random": False}
+    head: dict[str, Any] = {
+        "raised": None,
+        "same": None,
+        "shares": False,
+        "unsendable": "",
+        "random": False,
+        "tracked": False,
+    }
     sink = _Sink()
     _seed()
-    before = torch.get_rng_state()
+    before, gradients = torch.get_rng_state(), _gradients(arguments)
     result: Any = None
     try:
         with redirect_stdout(sink), redirect_stderr(sink):
@@ -102,6 +111,7 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     body = b""
     try:
         head["random"] = torch.get_rng_state().tolist() != before.tolist()
+        head["tracked"] = _gradients(arguments) != gradients
         head["same"] = next((i for i, a in enumerate(arguments) if a is result and _is_object(a)), None)
         head["shares"] = not _memory(result).isdisjoint(_memory(arguments))
         body = values.pack(result)
@@ -143,6 +153,7 @@ def read(content: bytes) -> Call:
         shares=bool(head["shares"]),
         printed=int(head["printed"]),
         random=bool(head["random"]),
+        tracked=bool(head["tracked"]),
     )
 
 
@@ -236,6 +247,10 @@ def _tensors(value: Any, depth: int) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _tensors(item, depth + 1)
+
+
+def _gradients(arguments: tuple[Any, ...]) -> list[tuple[bool, bool]]:
+    return [(t.requires_grad, t.is_leaf and t.grad is not None) for t in _tensors(arguments, 0)]
 
 
 def _seed() -> None:
