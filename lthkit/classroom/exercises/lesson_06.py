@@ -567,6 +567,10 @@ EXERCISES = (
                 "float64: half-way between 16777217 and -16777216 is 0.5.",
             ),
             Case(
+                ({"w": _w(1.0, dtype=torch.float64)}, {"w": _w(2.0, dtype=torch.float64)}, 0.3),
+                "float64, and an alpha that float32 does not have.",
+            ),
+            Case(
                 ({"w": _w(4097.0)}, {"w": _w(-4096.0)}, 0.5),
                 "float32: half-way between 4097 and -4096 is 0.5.",
             ),

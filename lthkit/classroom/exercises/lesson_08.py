@@ -137,6 +137,8 @@ def _flow(first: Tensor, second: Tensor, *, mistake: str) -> Pair:
         "axis of second": lambda: (b.sum(1)[:, None], into),
         "whole network": lambda: (total, total),
         "whole layer": lambda: (b.sum(), a.sum()),
+        "whole second": lambda: (b.sum(), into),
+        "inflow cancels": lambda: (out, first.sum(1).abs()),
         "shares": lambda: (out / total, into / total),
         "twice": lambda: (out, (a * out).sum(1)),
     }
@@ -452,6 +454,10 @@ EXERCISES = (
         misconceptions=variants(
             _flow,
             {
+                "whole second": "Each weight of the first layer gets the sum over the whole second layer; its paths go on from its own "
+                "hidden neuron alone.",
+                "inflow cancels": "You sum the weights into a hidden neuron with their signs, so that they cancel; take absolute values "
+                "before the sum.",
                 "signed": "You keep the signs, so that a negative path cancels a positive one; SynFlow takes the absolute "
                 "value of each weight first.",
                 "absolute last": "You take the absolute value at the end, after paths of both signs have cancelled; take it "
