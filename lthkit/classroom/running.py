@@ -29,7 +29,8 @@ from lthkit.classroom.exercises import Case
 # exercise has it as a seed of its own.
 GLOBAL_SEED = 20_190_506
 
-_TEXT = 300  # characters of an exception's message
+_TEXT = 300  # characters of an exception's message, of a file's name and of a function's
+_FRAMES = 30
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,15 @@ def read(content: bytes) -> Call:
     raised = head["raised"]
     if raised is not None:
         raised = Raised(
-            str(raised["kind"]),
-            str(raised["message"]),
+            str(raised["kind"])[: values.NAME],
+            str(raised["message"])[:_TEXT],
             bool(raised["memory"]),
-            tuple((str(f), int(n), str(w)) for f, n, w in raised["frames"]),
+            tuple((str(f)[:_TEXT], int(n), str(w)[:_TEXT]) for f, n, w in raised["frames"][-_FRAMES:]),
         )
     same = head["same"] if isinstance(head["same"], int) else None
     return Call(
         value,
-        str(head["unsendable"]),
+        str(head["unsendable"])[:_TEXT],
         raised,
         arguments,
         same,
@@ -213,15 +214,20 @@ def _described(error: BaseException) -> dict[str, Any]:
     )
     try:
         # The last frames are enough: a recursion without end has a thousand.
-        frames = [(f.filename, f.lineno or 0, f.name) for f in _frames(error)]
+        frames = [(f.filename[:_TEXT], f.lineno or 0, f.name[:_TEXT]) for f in _frames(error)]
     except BaseException:
         frames = []
-    return {"kind": type(error).__name__, "message": message, "memory": out_of_memory, "frames": frames}
+    return {
+        "kind": type(error).__name__[: values.NAME],
+        "message": message,
+        "memory": out_of_memory,
+        "frames": frames,
+    }
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:
     return traceback.StackSummary.extract(
-        traceback.walk_tb(error.__traceback__), limit=-30, lookup_lines=False, capture_locals=False
+        traceback.walk_tb(error.__traceback__), limit=-_FRAMES, lookup_lines=False, capture_locals=False
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lthkit.data.sources import data_folder
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
+from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row, read_table, write_table
 from lthkit.tickets.rounds import load_round
 
@@ -40,7 +41,7 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
     if not (folder / "summary.json").exists():
         raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
     summary = files.read_sealed(folder / "summary.json")
-    return files.read_sealed(folder / "config.json"), summary, read_results(folder, "table.csv", summary)
+    return read_config(folder), summary, read_results(folder, "table.csv", summary)
 
 
 def read_results(folder: Path | str, name: str, summary: Mapping[str, Any]) -> list[Row]:

@@ -19,7 +19,6 @@ from lthkit.storage.files import (
 )
 from lthkit.storage.folders import (
     RunBusy,
-    RunMismatch,
     keep_no_runs,
     keep_runs,
     open_run,
@@ -30,9 +29,12 @@ from lthkit.storage.identity import (
     name_of,
     network_name,
 )
+from lthkit.storage.owners import (
+    RunMismatch,
+    canonical,
+)
 from lthkit.storage.records import (
     Row,
-    canonical,
     environment,
     processor,
     read_table,

@@ -14,7 +14,9 @@ from uuid import uuid4
 
 import numpy as np
 
-_META, _SEAL = "__meta__", "sha256"
+from lthkit.storage import owners
+
+_META, _SEAL = "__meta__", owners.SEAL
 
 
 class DamagedFile(ValueError):
@@ -76,29 +78,32 @@ def read_json(path: Path | str) -> Any:
 
 
 def write_sealed(path: Path | str, record: Mapping[str, Any]) -> Path:
-    """Write a JSON object atomically, with a checksum over its content as its last entry."""
-    return write_json(path, dict(record) | {_SEAL: _seal(record)})
+    """Write a JSON object atomically, with the mark of its run (`owners`) and a checksum over its content as last entries."""
+    record = dict(record) | _marked(path)
+    return write_json(path, record | {_SEAL: _seal(record)})
 
 
 def read_sealed(path: Path | str) -> dict[str, Any]:
-    """Read what `write_sealed` wrote, without the checksum.
+    """Read what `write_sealed` wrote, without mark and checksum.
 
     Raises:
         FileNotFoundError: there is no such file.
         DamagedFile: it is truncated, altered or foreign.
+        owners.RunMismatch: it is whole, and of another run than its folder.
     """
     record = read_json(path)
     if not isinstance(record, dict) or _SEAL not in record:
         raise DamagedFile(f"{path} has no checksum: it is damaged, or was not written by lthkit.")
     if record.pop(_SEAL) != _seal(record):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
+    owners.check(path, record.pop(owners.MARK, None))
     return record
 
 
 def save_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
-    """Write named arrays and a JSON description to one `.npz` file, atomically, with a checksum over both."""
+    """Write named arrays and a JSON description to one `.npz` file, atomically, with the mark of its run and a checksum."""
     body = {f"a{i}": np.asarray(a) for i, a in enumerate(arrays.values())}
-    header = {"names": list(arrays), "meta": dict(meta)}
+    header = {"names": list(arrays), "meta": dict(meta) | _marked(path)}
     header["sha256"] = _digest(header, list(body.values()))
     buffer = io.BytesIO()
     np.savez(buffer, **{_META: np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}, **body)  # type: ignore[arg-type]
@@ -111,6 +116,7 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
     Raises:
         FileNotFoundError: there is no such file.
         DamagedFile: it is truncated, altered or foreign.
+        owners.RunMismatch: it is whole, and of another run than its folder.
     """
     content = _bytes_of(path)
     try:
@@ -125,7 +131,13 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         ) from error
     if not whole:
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
+    owners.check(path, meta.pop(owners.MARK, None))
     return dict(zip(names, body, strict=True)), meta
+
+
+def _marked(path: Path | str) -> dict[str, str]:
+    mark = owners.mark_at(path) if Path(path).name != owners.CONFIG else None
+    return {} if mark is None else {owners.MARK: mark}
 
 
 def _bytes_of(path: Path | str) -> bytes:

@@ -10,22 +10,22 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import filelock
+import torch
 
-from lthkit.storage import files
-from lthkit.storage.records import canonical, run_id, runs_folder
+from lthkit.storage import files, owners
+from lthkit.storage.owners import RunMismatch as RunMismatch
+from lthkit.storage.owners import canonical
+from lthkit.storage.records import run_id, runs_folder
 
 log = logging.getLogger("lthkit")
 
 _LOCK, _HOLDER = ".lock", ".holder.json"
-
-
-class RunMismatch(ValueError):
-    """The run folder belongs to a run with another configuration."""
 
 
 class RunBusy(RuntimeError):
@@ -95,40 +95,104 @@ def working_in(
             raise
 
 
-def open_run(folder: Path | str, config: Mapping[str, Any]) -> Path:
+def open_run(folder: Path | str, given: Mapping[str, Any]) -> Path:
     """Make a run folder, or go on in the one that the same configuration made.
 
+    Where config.json is lost or damaged, the marks of the other files say whose they are (`owners`): if all are of this
+    configuration, it is written again. Another version of lthkit or torch that goes on with a run is told once, and stands
+    in config.json from then on.
+
     Raises:
-        RunMismatch: the folder has a run with another configuration; the differences are shown.
-        files.DamagedFile: its config.json is damaged, so nobody knows whose results lie there.
+        RunMismatch: the folder has a run with another configuration, whose differences are shown, or files of one; or files
+                without a mark, and no configuration that says whose they are.
+        files.DamagedFile: config.json is damaged, and nothing else says whose the folder is.
         files.CannotWrite: the folder cannot be written.
     """
     folder = Path(folder)
-    config = json.loads(canonical(config))
-    path = folder / "config.json"
-    if not path.exists():
-        files.write_sealed(path, config)
-        return folder
-    try:
-        before = files.read_sealed(path)
-    except files.DamagedFile as error:
-        raise files.DamagedFile(
-            f"{error} So it is not known which run {folder} holds; choose another folder, or delete this one."
-        ) from error
-    if before != config:
-        keys = sorted(k for k in before.keys() | config.keys() if before.get(k) != config.get(k))
-        differences = "; ".join(f"{k}: {before.get(k)!r} there, {config.get(k)!r} now" for k in keys)
-        changed = any(_same_function(before.get(k), config.get(k)) for k in keys)
-        raise RunMismatch(
-            f"{folder} holds another run ({differences}). Choose another folder, or delete it."
-            + (
-                " The function has the same name; its code is another, or what it holds: numbers, objects, also a list "
-                "that it writes to."
-                if changed
-                else ""
-            )
-        )
+    config: dict[str, Any] = json.loads(canonical(given))
+    path = folder / owners.CONFIG
+    before, damaged = _configuration(path)
+    if before is None:
+        _require_own(folder, owners.mark_of(config), damaged=damaged)
+        files.write_sealed(path, config | {owners.MADE_WITH: [_versions()]})
+    else:
+        made_with = before.pop(owners.MADE_WITH, [])
+        if before != config:
+            raise RunMismatch(_differences(folder, before, config))
+        if made_with and _versions() not in made_with:
+            log.warning(
+                "%s was begun with %s, and goes on with %s; config.json says so from now on.",
+                folder, _named(made_with[-1]), _named(_versions()),
+            )  # fmt: skip
+            files.write_sealed(path, config | {owners.MADE_WITH: [*made_with, _versions()]})
+    owners.opened(folder, owners.mark_of(config))
     return folder
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """The configuration of a run, as it was given. `files.DamagedFile` or FileNotFoundError if it cannot be read."""
+    config = files.read_sealed(Path(folder) / owners.CONFIG)
+    config.pop(owners.MADE_WITH, None)
+    return config
+
+
+def made_with(folder: Path | str) -> list[dict[str, str]]:
+    """The versions of lthkit and torch that worked on a run, the first one first; none for a run of an older lthkit."""
+    return list(files.read_sealed(Path(folder) / owners.CONFIG).get(owners.MADE_WITH, []))
+
+
+def _configuration(path: Path) -> tuple[dict[str, Any] | None, bool]:
+    """The configuration on disk, None if there is none that can be read; and whether it is damaged."""
+    try:
+        return files.read_sealed(path), False
+    except FileNotFoundError:
+        return None, False
+    except files.DamagedFile:
+        return None, True
+
+
+def _require_own(folder: Path, mark: str, *, damaged: bool) -> None:
+    """Without a configuration that can be read, go on only where the other files are of this run."""
+    found = list(owners.marks_in(folder))
+    lost = f"{folder / owners.CONFIG} is {'damaged' if damaged else 'not there'}"
+    safe = (
+        "Choose another folder, or put the right config.json back; to begin anew, move the whole folder away."
+    )
+    for path, other in found:
+        if other != mark:
+            why = f"is of another run ({other})" if other else "does not say which run it is of"
+            raise RunMismatch(f"{lost}, and {path.name} {why}; this run is {mark}. {safe}")
+    if damaged and not found:
+        raise files.DamagedFile(f"{lost}, so it is not known which run {folder} holds. {safe}")
+    if found:
+        log.warning("%s; all else in %s is of this run, which goes on.", lost, folder)
+
+
+def _differences(folder: Path, before: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    keys = sorted(k for k in before.keys() | config.keys() if before.get(k) != config.get(k))
+    differences = "; ".join(f"{k}: {before.get(k)!r} there, {config.get(k)!r} now" for k in keys)
+    text = f"{folder} holds another run ({differences}). Choose another folder; to begin anew there, move the whole folder away."
+    if any(_same_function(before.get(k), config.get(k)) for k in keys):
+        text += (
+            " The function has the same name; its code is another, or what it holds: numbers, objects, also a list that it "
+            "writes to."
+        )
+    return text
+
+
+def _versions() -> dict[str, str]:
+    return {"lthkit": _version("lthkit"), "torch": torch.__version__.partition("+")[0]}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _named(versions: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def _same_function(one: object, other: object) -> bool:
@@ -140,8 +204,9 @@ def _same_function(one: object, other: object) -> bool:
 
 def _forget_if_empty(folder: Path) -> None:
     """Where nothing was saved, a corrected call is welcome: the folder belongs to nobody again."""
-    if {path.name for path in folder.iterdir()} <= {"config.json", _LOCK, _HOLDER}:
-        (folder / "config.json").unlink(missing_ok=True)
+    if {path.name for path in folder.iterdir()} <= {owners.CONFIG, _LOCK, _HOLDER}:
+        (folder / owners.CONFIG).unlink(missing_ok=True)
+        owners.given_up(folder)
 
 
 @contextlib.contextmanager
@@ -189,6 +254,9 @@ def _acquired(folder: Path) -> filelock.BaseFileLock:
         log.warning("%s cannot be locked; see to it that only one process works there.", folder)
         return filelock.SoftFileLock(folder / ".unlocked")  # never acquired: releasing it does nothing
     except OSError as error:
+        if (folder / owners.CONFIG).exists() and not os.access(folder, os.W_OK):
+            log.warning("%s cannot be written; what is finished there is read.", folder)
+            return filelock.SoftFileLock(folder / ".unlocked")
         raise files.CannotWrite(error.errno, error.strerror or str(error), str(folder)) from error
     with contextlib.suppress(OSError):  # only for the message of the next process
         files.write_json(holder, me)

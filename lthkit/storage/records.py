@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import os
 import platform
 import sys
@@ -18,13 +17,9 @@ from typing import Any
 import torch
 
 from lthkit.storage import files
+from lthkit.storage.owners import canonical
 
 Row = dict[str, Any]
-
-
-def canonical(config: Mapping[str, Any]) -> str:
-    """The one way to write a configuration as text: JSON, keys sorted, no spaces."""
-    return json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def run_id(name: str, config: Mapping[str, Any], *, digits: int = 6) -> str:

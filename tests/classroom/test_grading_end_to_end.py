@@ -280,3 +280,33 @@ def test_a_hundred_submissions(
 def test_the_wrong_answers_are_wrong() -> None:
     """The test above can fail: each wrong answer is another function than the right one."""
     assert len(set(WRONG.values())) == 4
+
+
+@pytest.mark.skipif(not HAS_NBGRADER, reason='nbgrader is not installed: pip install -e ".[classroom]"')
+def test_staging_works_without_the_environments_programs_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a first `stage` that fails where the environment is called by its path, because nbgrader looks for alembic."""
+    root = course_root(tmp_path / "root")
+    monkeypatch.setenv("PATH", os.defpath)
+    assert shutil.which("alembic") is None or os.name == "nt"
+    lthkit(root, "stage", "05", "--seed", "11")
+    assert (root / "class" / "gradebook.db").stat().st_size > 0
+
+
+def test_a_half_made_database_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches a second `stage` that reports success because the first, which failed, has left a database behind."""
+    root = course_root(tmp_path / "root")
+
+    def fails(command: list[str], *, cwd: Path, **_: Any) -> subprocess.CompletedProcess[str]:
+        (Path(cwd) / "gradebook.db").write_bytes(b"half")
+        return subprocess.CompletedProcess(command, 1, "", "ERROR no alembic")
+
+    monkeypatch.setattr("lthkit.classroom.grading.stage.subprocess.run", fails)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.chdir(root)
+    assert main(["grade", "stage", "05"]) != 0
+    assert "no alembic" in capsys.readouterr().err
+    assert not (root / "class" / "gradebook.db").exists()

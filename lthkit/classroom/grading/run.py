@@ -10,8 +10,9 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -113,23 +114,53 @@ def read_result(path: Path) -> Result | None:
     return Result(verdicts=verdicts, **value)
 
 
-def _side_by_side(tasks: Sequence[tuple[Path, str, str]], jobs: int) -> Any:
-    """The results as they come. A grading process that dies costs its own submission a second try, and no other one."""
-    if len(tasks) <= 1 or jobs <= 1:
-        yield from (_graded(*task) for task in tasks)
-        return
-    left = list(tasks)
-    context = get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=_single_thread) as pool:
-        futures = {pool.submit(_graded, *task): task for task in tasks}
-        for future in as_completed(futures):
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                continue
-            left.remove(futures[future])
-            yield result
-    yield from (_graded(*task) for task in left)
+Task = tuple[Path, str, str]  # the folder of the class, the lesson, the student
+
+
+def _side_by_side(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+    """The results as they come, each from a process of a pool; nothing of a submission runs in this one.
+
+    Where a process of the pool dies, each submission under way then is graded again alone. The one that ends its process
+    once more is at fault; all others have their grades.
+    """
+    waiting = deque(tasks)
+    while waiting:
+        suspects: list[Task] = []
+        with _pool(min(jobs, len(waiting))) as pool:
+            under_way: dict[Future[Result], Task] = {}
+            while (waiting or under_way) and not suspects:
+                while waiting and len(under_way) < jobs:
+                    try:
+                        future = pool.submit(_graded, *waiting[0])
+                    except BrokenProcessPool:  # it died while nothing was looked at; the loop below meets it
+                        break
+                    under_way[future] = waiting.popleft()
+                if not under_way:  # it died idle
+                    break
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    task = under_way.pop(future)
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        suspects.append(task)
+            suspects += under_way.values()
+        for task in suspects:
+            yield _alone(task)
+
+
+def _alone(task: Task) -> Result:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_graded, *task).result()
+        except BrokenProcessPool:
+            why = (
+                "not graded: it ends or changes the process that grades it, twice now. Look at what it does."
+            )
+            return Result(task[2], task[1], fault=why)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(max(1, jobs), mp_context=get_context("spawn"), initializer=_single_thread)
 
 
 def _single_thread() -> None:
@@ -138,15 +169,36 @@ def _single_thread() -> None:
 
 def _graded(folder: Path, lesson: str, student: str) -> Result:
     """Grade one submission; what goes wrong here is written in its result and ends nothing else."""
+    before = _own_state()
     course = courses.load(folder)
     assignment = course.assignments[lesson]
     try:
-        return grade(course, assignment, student)
+        result = grade(course, assignment, student)
     except Exception as error:
         why = f"not graded: {type(error).__name__}: {error}. This is not the student's mistake."
         if os.environ.get("LTHKIT_DEBUG"):
             why += "\n" + traceback.format_exc()
-        return Result(student, lesson, fault=why)
+        result = Result(student, lesson, fault=why)
+    if (
+        _own_state() != before
+    ):  # a submission has reached out of its process: nothing more is graded in this one
+        os._exit(1)
+    return result
+
+
+def _own_state() -> tuple[Any, ...]:
+    """What another process of the same user could change of this one: its limits, its priority, its processors."""
+    found: list[Any] = []
+    if hasattr(os, "getpriority"):
+        found.append(os.getpriority(os.PRIO_PROCESS, 0))
+    if hasattr(os, "sched_getaffinity"):
+        found.append(sorted(os.sched_getaffinity(0)))
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return tuple(found)
+    kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    return (*found, *(resource.getrlimit(kind) for kind in kinds))
 
 
 def grade(course: Course, assignment: Assignment, student: str) -> Result:

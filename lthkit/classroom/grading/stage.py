@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +32,7 @@ CONFIG = f'''\
 
 import os
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -57,6 +59,8 @@ os.environ["{courses.VARIABLE}"] = str(here)
 os.environ.setdefault("LTHKIT_TIER", "smoke")
 os.environ["LTHKIT_RUNS"] = scratch
 os.environ["LTHKIT_PASSPORT"] = os.path.join(scratch, "passport.json")
+scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
+os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
 os.environ["PYTHONWARNINGS"] = "ignore"  # nbgrader takes points for whatever stands on stderr
 os.environ["TQDM_DISABLE"] = "1"
 '''
@@ -293,8 +297,14 @@ def register(course: Course, name: str) -> None:
             "collect, run and report do not need it."
         )
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--force", "--create"]
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    # nbgrader calls `alembic` by its name, which is not found where this environment is not activated.
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    environment = os.environ | {"PYTHONWARNINGS": "ignore", "PATH": path}
+    database = course.path("gradebook.db")
+    there = database.exists()
     done = subprocess.run(command, cwd=course.folder, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
+        if not there:  # half made, it would be taken for whole the next time
+            database.unlink(missing_ok=True)
         said = [line for line in done.stderr.splitlines() if "ERROR" in line] or done.stderr.splitlines()[-1:]
         raise RuntimeError(f"nbgrader does not accept {name}: {' '.join(said)[:400]}")
