@@ -57,7 +57,7 @@ def test_names_and_messages_are_short_whoever_wrote_them() -> None:
 def test_what_a_hostile_worker_writes_is_cut_on_this_side_too() -> None:
     """Catches bounds that only the writing side keeps, which belongs to the submission."""
     head = {"raised": {"kind": "K" * LONG, "message": "m" * LONG, "memory": False, "frames": [["f" * LONG, 1, "g" * LONG]] * 500},
-            "same": None, "shares": False, "unsendable": "u" * LONG, "random": False, "printed": 0}  # fmt: skip
+            "same": None, "shares": False, "tracked": False, "unsendable": "u" * LONG, "random": False, "printed": 0}  # fmt: skip
     import json
 
     text = json.dumps(head).encode()
