@@ -137,7 +137,7 @@ print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "dif
 #
 # A **mask** is a tensor of True and False with the shape of a weight tensor: True where the weight stays. The **density**
 # is the fraction that stays; the **sparsity** is the fraction that was removed. They add up to 1, and papers use both, so
-# it pays to say which one you mean.
+# it pays to say which one you mean. A mask has at least one entry, and it has no dimension, or one, two or four.
 #
 # Expected: `density(torch.tensor([True, False, False, False]))` is `0.25`.
 

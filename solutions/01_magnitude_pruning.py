@@ -44,7 +44,9 @@ print(weights)
 # %% [markdown]
 # ### Exercise 01.1: the magnitude score · easy · one line · 5 minutes
 #
-# A weight of -0.8 does as much as a weight of 0.8. Write the function that gives each weight its score.
+# A weight of -0.8 does as much as a weight of 0.8. Write the function that gives each weight its score. `weight` is a float
+# tensor of any shape (lesson 00 says which types and shapes this means). The score of minus infinity is infinity, and NaN
+# stays NaN.
 #
 # Expected: `magnitude_score(torch.tensor([-3.0, 1.0, 2.0]))` is `tensor([3., 1., 2.])`.
 
@@ -102,7 +104,7 @@ quiz("01.Q1", "b")
 # ### Exercise 01.2: the global mask · medium · six lines · 15 minutes
 #
 # Rank the scores of **all** layers together. Remove exactly `round(fraction * n)` of the n scores, the lowest first, ties by flat
-# index.
+# index. There is at least one layer. A layer may have any name, and scores of any shape; scores may be negative.
 #
 # Expected: for scores `{"a": [0.1, 0.2], "b": [0.8, 0.9]}` and fraction 0.5, both weights of `a` go: `{"a": [False, False], "b": [True, True]}`.
 
@@ -158,8 +160,8 @@ quiz("01.Q2", "c")
 # %% [markdown]
 # ### Exercise 01.3: layerwise masks · medium · four lines · 10 minutes
 #
-# Each layer loses its own fraction, which may be 1.0. A layer without a fraction stays whole. Count and ties are as before, inside each layer; scores may be negative. You may call
-# `global_mask_`.
+# Each layer loses its own fraction, which may be 1.0. A layer without a fraction stays whole, and it may be that no layer has one.
+# Count and ties are as before, inside each layer; scores may be negative, and of any shape. You may call `global_mask_`.
 #
 # Expected: for scores `{"a": [0.4, 0.3], "b": [0.1, 0.2]}` and fractions `{"a": 0.5}` the masks are
 # `{"a": [True, False], "b": [True, True]}`.
@@ -323,7 +325,9 @@ lth.explore.prune_it_yourself(networks, data)
 #
 # A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point
 # below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If even the
-# first point falls short, the answer is 0.0. Several curves come in one dict, one for each name.
+# first point falls short, the answer is 0.0. A curve may have no point; then the answer is 0.0 too. In one curve a sparsity comes once.
+# Several curves come in one dict, one for each name; there is at least one. Compare the numbers as they are, not
+# rounded and without a margin.
 #
 # Expected: `largest_sparsities({"fc1": [(0.9, 0.60), (0.5, 0.85)]}, 0.86, 0.02)` is `{"fc1": 0.5}`. The points need not be in order.
 

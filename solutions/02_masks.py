@@ -52,7 +52,9 @@ print("where:", broken.where(keep, 0))
 #
 # ### Exercise 02.1: apply a mask · easy · one line · 5 minutes
 #
-# A network has many tensors. Give back a new dict of all of them, with removed entries exactly 0, whatever stood there. A tensor without a mask (a bias) stays whole.
+# A network has many tensors. Give back a new dict of all of them, with removed entries exactly 0, whatever stood there, NaN and infinity
+# too. A kept NaN stays: a mask repairs nothing. A tensor without a mask (a bias) stays whole, and it may be that no tensor has a mask.
+# Each is a float tensor of any shape (lesson 00 says which types and shapes this means).
 #
 # Expected: `apply_mask({"w": torch.tensor([0.5, -0.4]), "b": torch.tensor([1.0])}, {"w": torch.tensor([True, False])})` is
 # `{"w": tensor([0.5, 0.0]), "b": tensor([1.0])}`.
@@ -96,7 +98,8 @@ quiz("02.Q1", "b")
 # %% [markdown]
 # ### Exercise 02.2: densities · easy · four lines · 5 minutes
 #
-# Count for yourself. The density of each layer by its name, and the density of all weights together under the name `"all"`.
+# Count for yourself. The density of each layer by its name, and the density of all weights together under the name `"all"`. There is at
+# least one layer. Its mask has at least one weight and no dimension, or one, two or four. No layer is called `"all"`.
 #
 # Expected: `densities({"a": torch.tensor([True, False]), "b": torch.tensor([True] * 8)})` is `{"a": 0.5, "b": 1.0, "all": 0.9}`.
 
@@ -142,7 +145,8 @@ quiz("02.Q2", "c")
 # ### Exercise 02.3: a masked step · medium · three lines · 10 minutes
 #
 # Write one step of SGD with momentum that cannot move a removed weight. Both results, the new weight and the new velocity, are exactly 0 where the
-# mask removes, whatever came in: NaN and infinity included, in the weight, the gradient or the velocity. The arguments stay as they are. The formulas above are meant as
+# mask removes, whatever came in: NaN and infinity included, in the weight, the gradient or the velocity. A kept NaN stays. The arguments stay as they are;
+# they are float tensors of any shape, all of one type, and the step is computed in this type or in a longer one. The formulas above are meant as
 # they stand; torch's variants (Nesterov, dampening) are others.
 #
 # Expected: `masked_sgd_step(w, g, v, keep, 0.5, 0.5)` with `w = [1.0, 0.0]`, `g = [1.0, 1.0]`, `v = [0.0, 8.0]`, `keep = [True, False]` is
@@ -221,7 +225,8 @@ def update(model, velocity, grads, mask, way):
 # ### Exercise 02.4: which weights came back? · medium · two lines · 10 minutes
 #
 # For each tensor with a mask, list the flat indices (rising) of the removed entries that are not exactly 0. Leave out tensors
-# that have none, so that an empty dict says: the mask is kept. The flat index goes row by row and starts at 0 in each tensor; NaN is not 0. A weight that is kept may well be 0; that is no error.
+# that have none, so that an empty dict says: the mask is kept. The flat index goes row by row and starts at 0 in each tensor. NaN and infinity are not 0; minus zero is. A weight that is kept may
+# well be 0, NaN or infinite; that is no leak. The weights are float tensors of any shape, and it may be that no tensor has a mask.
 #
 # Expected: `came_back({"w": torch.tensor([0.5, 0.1, 0.0, 0.0])}, {"w": torch.tensor([True, False, True, False])})` is `{"w": [1]}`.
 

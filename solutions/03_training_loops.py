@@ -41,7 +41,8 @@ print("batches:", [order[i : i + 3].tolist() for i in (0, 3, 6)])
 # ### Exercise 03.1: the batches of an epoch · easy · three lines · 8 minutes
 #
 # Make the order a *function*: the same seed and epoch always give the same batches, so that a training that was stopped can go on as if nothing had happened. Seed a generator of your own
-# with `1000 * seed + epoch`, a new one in each call, and leave torch's global generator alone. Shuffle the rows 0 to n - 1 with `torch.randperm`, and cut from the start. What does not fill a batch is left out.
+# with `1000 * seed + epoch`, a new one in each call, and leave torch's global generator alone. Shuffle the rows 0 to n - 1 with `torch.randperm`, and cut from the start. What does not fill a batch is left out. If n is
+# smaller than `batch_size`, there is no batch, and the list is empty.
 #
 # Expected: `epoch_batches(5, 2, 0, 0)` is a list of two tensors with two row numbers each, all four different.
 
@@ -237,7 +238,7 @@ quiz("03.Q2", "a")
 # ### Exercise 03.2: a fair ratio · medium · two lines · 10 minutes
 #
 # `interleaved` gives a ratio for you. Compute it yourself: for each turn, the time before over the time after; the first `warmups` turns do not count; the answer is the
-# median of the ratios (for an even number of turns the mean of the two in the middle).
+# median of the ratios (for an even number of turns the mean of the two in the middle). At least one turn counts. Return the number as it is, without rounding.
 #
 # Expected: `speedup([9.0, 4.0, 4.0], [1.0, 2.0, 2.0], 1)` is `2.0`.
 
@@ -319,7 +320,10 @@ for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=6
 # ### Exercise 03.3: an accuracy from batches · easy · two lines · 8 minutes
 #
 # Evaluation can also be slow, if it goes in small batches. And it can be wrong: 2,000 validation images in batches of 300 leave a last
-# batch of 200. Compute the accuracy over all images.
+# batch of 200. Compute the accuracy over all images, without rounding. There is at least one batch, and each has at least one image.
+#
+# The answer of the network is the class of the largest output. If several outputs of an image are equally large, the first of them counts, as with
+# `argmax`. In a dead network all outputs are equal: it always answers class 0, and must not get every image right.
 #
 # Expected: with two batches, of which one has 2 of 3 right and the other 1 of 1, the answer is `0.75`.
 

@@ -93,6 +93,8 @@ quiz("04.Q1", "b")
 # way: 1.0 for the dense network first, then one for each round, `target` last. Every round removes the same fraction of what
 # remains. You can find the formula without a loop: what do you multiply by in each round, if `rounds` such factors together make `target`?
 #
+# `rounds` may be 1. With a target of 1.0 nothing goes. Return the densities as they are, without rounding.
+#
 # Expected: `density_schedule(0.25, 2)` is `[1.0, 0.5, 0.25]`.
 
 
@@ -192,7 +194,7 @@ quiz("04.Q2", "c")
 # `trained[0]` is the dense network after its training; `trained[r]` was trained under mask *r*. Return all masks, from mask 0, which
 # keeps everything, to the mask that is cut by the last entry of the list. Removed weights may be other than 0 in
 # `trained`; they stay out all the same. (`lth.prune` takes the old mask and never lets a removed weight come back.) A kept weight may be exactly 0, and
-# a round may remove nothing, where `round` gives 0.
+# a round may remove nothing, where `round` gives 0. The tensors are of any shape. Rank them in the type that they have.
 #
 # The wrong version, for comparison:
 #
@@ -205,7 +207,8 @@ quiz("04.Q2", "c")
 # return masks
 # ```
 #
-# `lth.prune` removes `round(fraction * remaining)` weights, among equal ones the first. `mask["w"]` is the bool tensor.
+# `lth.prune` removes `round(fraction * remaining)` weights, among equal ones the first (in the flattened tensor). Python's `round`
+# takes a half to the even number: 2.5 gives 2. `mask["w"]` is the bool tensor.
 #
 # Expected: with `trained_0` and `trained_1` from above and fraction 0.5, the last mask keeps places 0 and 3.
 
@@ -269,7 +272,7 @@ for found, broken in zip(rounds, masks, strict=True):
 #
 # `masks[r]` is the mask of round *r*, a dict from layer name to bool tensor. Return the numbers of the rounds that keep
 # at least one weight, in any layer, that is out (False) in the mask of the round before. An empty list says that the masks nest. Mask 0 need not keep everything, and
-# the dicts may list the layers in another order: go by name.
+# the dicts may list the layers in another order: go by name. The masks are of any shape.
 #
 # Expected: one layer, masks `[1, 1, 1]`, `[1, 0, 0]`, `[1, 1, 0]` (written as 1 and 0) give `[2]`.
 
@@ -339,7 +342,8 @@ quiz("04.Q3", "b")
 # ### Exercise 04.4: rewind by copy · medium · four lines · 8 minutes
 #
 # Return the state from which a ticket starts: every tensor of `initial`, copied, with 0 where the mask removes. Biases and
-# buffers have no mask. They are copied too. `initial` must stay as it is, because the next round needs it again.
+# buffers have no mask. They are copied too. `initial` must stay as it is, because the next round needs it again. So no tensor of the result may share
+# memory with one of `initial`. The tensors are of any shape, and each keeps its type. The mask may be empty: then all of `initial` is copied.
 #
 # Expected: `rewind({"w": torch.tensor([0.5, -0.3])}, {"w": torch.tensor([True, False])})` is `{"w": tensor([0.5, 0.0])}`,
 # printed with two digits as `tensor([0.50, 0.00])`.

@@ -121,6 +121,9 @@ quiz("05.Q1", "c")
 # Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard deviation of that tensor (`tensor.std()`) in θ₀. Use **one** generator of your own, seeded once: `torch.manual_seed` would change what everything else draws. Draw each tensor whole, in the order of θ₀ and
 # in float32, with the deviation of the *whole* old tensor; then set the removed entries to 0. A tensor without a mask (a bias) is redrawn too, and nothing of it is removed.
 #
+# Each tensor of θ₀ has one, two or four dimensions and at least two entries. It is float32 or float64; the new tensor is
+# float32 in either case. `mask` may be empty; then nothing is removed.
+#
 # Expected: removed entries are exactly 0, `theta_0` is unchanged, and the same seed gives the same numbers.
 
 
@@ -286,8 +289,11 @@ quiz("05.Q3", "c")
 #
 # How small can a ticket be? A ticket **matches** where its accuracy is at least the dense accuracy minus 0.005 (half a point).
 # Walk along the curve from large to small densities. The **matching density** is the smallest density that you reach before the ticket
-# fails to match for the first time. One lucky point beyond a gap does not count. Exactly 0.005 below still matches. If the ticket does not match even at the first
+# fails to match for the first time. One lucky point beyond a gap does not count. If the ticket does not match even at the first
 # density, the answer is 1.0.
+#
+# Exactly 0.005 below still matches. Floats make this delicate: 0.85 - 0.845 is a little *more* than 0.005. So write the
+# comparison as `accuracy >= dense - 0.005`, with all digits of both accuracies.
 #
 # Expected: `matching_density([0.8, 0.5, 0.2], [0.85, 0.86, 0.80], 0.85)` is `0.5`. Accuracies are fractions: half a point is
 # 0.005.
@@ -361,7 +367,7 @@ quiz("05.Q4", "b")
 #
 # How does a training know that it may stop? It cannot see the future. So it has a **patience**: the number of steps that it
 # goes on without a new best loss. It stops at the first measurement that lies `patience` steps or more after the best one so far,
-# and never sees the rest. A *new best* is a loss below the best so far, however little; an equal loss is none. The patience counts from the step of the best. At each measurement ask first: is this a new best? Only if it is not, ask whether the patience
+# and never sees the rest. There is at least one measurement. A *new best* is a loss below the best so far, however little; an equal loss is none. The patience counts from the step of the best. At each measurement ask first: is this a new best? Only if it is not, ask whether the patience
 # is over.
 #
 # Expected: `early_stop_step([0, 100, 200, 300], [2.0, 1.0, 1.2, 0.5], 100)` is `100`: at step 200 the best is 100 steps old, and the
@@ -508,8 +514,9 @@ print(made["device"], "·", made["environment"]["processor"], "· torch", made["
 #
 # ### Exercise 05.4: a ticket under a constraint · medium · four lines · 12 minutes
 #
-# For each density you get the differences ticket minus dense, one for each seed. A density is *safe* if the 95 % interval of its differences lies at
-# 0 or above: `evidence.interval(values).low` is the lower end, not rounded. All seeds count, a failed one too. A smaller density may be safe where a larger one is not. Return the smallest safe density that is at most `largest`, or
+# For each density you get the differences ticket minus dense, one for each seed. There are two seeds or more, and not every
+# density need have the same number of them. A density is *safe* if the 95 % interval of its differences lies at
+# 0 or above: `evidence.interval(values).low` is the lower end; compare it as it is, not rounded. All seeds count, a failed one too. A smaller density may be safe where a larger one is not. Return the smallest safe density that is at most `largest`, or
 # `None` if there is none.
 #
 # Expected: `smallest_safe_density({0.2: [0.01, 0.012], 0.04: [0.01, 0.0101]}, 0.05)` is `0.04`.

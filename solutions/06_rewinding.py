@@ -330,10 +330,10 @@ quiz("06.Q3", "b")
 #
 # ### Exercise 06.2: the network in between · medium · four lines · 10 minutes
 #
-# Write the network at α. A state dict holds weights and buffers. Floating-point tensors are interpolated and keep
-# their dtype. Everything else, such as batch norm's counter of batches, is a copy of the one in `a`, at every α. The
+# Write the network at α. A state dict holds weights and buffers, tensors of any shape. Floating-point tensors (float16,
+# float32 or float64) are interpolated and keep their dtype, so that a float64 tensor keeps its digits. Everything else, such as batch norm's counter of batches, is a copy of the one in `a`, at every α. The
 # result is a new dict of new tensors, and `a` and `b` stay as they are. `b` has the names of `a`, perhaps in another
-# order.
+# order. Two state dicts without tensors give an empty one.
 #
 # Expected: `interpolate_states({"w": torch.tensor([0.0, 2.0])}, {"w": torch.tensor([4.0, 0.0])}, 0.25)` has `w` =
 # `[1.0, 1.5]`.
@@ -390,7 +390,7 @@ for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
 # ### Exercise 06.3: the error barrier · easy · one line · 4 minutes
 #
 # The **error barrier** is the highest error on the path minus the mean error of its two ends. The ends belong to the
-# path.
+# path. It has two points or more. Return the barrier as it is, not rounded.
 #
 # Expected: `error_barrier([0.1, 0.5, 0.3])` is `0.3`.
 
@@ -497,7 +497,8 @@ lth.plots.show(lth.plots.instability(barriers, stamp=stamp), alt=lth.plots.descr
 # ### Exercise 06.4: stable from which step on? · medium · six lines · 10 minutes
 #
 # For each step *k* you get the barriers of one or more seeds; not every step need have the same number of them. A step
-# is stable if the **mean** over its seeds is below the threshold. Return the smallest step from which on **every**
+# is stable if the **mean** over its seeds, not rounded, is below the threshold. A mean equal to the threshold is not below
+# it. Return the smallest step from which on **every**
 # measured step is stable, or `None` if not even the largest is.
 #
 # Expected: `smallest_stable_step({0: [0.2], 100: [0.01]}, 0.02)` is `100`.
@@ -731,11 +732,11 @@ for arm, group in paths.items():
 #
 # ### Exercise 06.5: the cheapest that is good enough · hard · ten lines · 15 minutes
 #
-# A colleague has a pruned network and a budget of updates. You get each arm's price and its accuracies, one a seed,
-# in the same order of seeds for all arms. Among the arms that cost at most `budget`, find the best by mean accuracy.
-# Another arm is *shown to be worse* if the 95 % interval of the paired differences, best minus it, lies above 0
-# (`evidence.interval(values).low > 0`). Return the arm with the fewest steps that is **not** shown to be worse; among
-# equal ones take any. If no arm is within the budget, return `None`.
+# A colleague has a pruned network and a budget of updates. You get each arm's price and its accuracies, one a seed, for
+# two seeds or more, in the same order of seeds for all arms. Among the arms that cost at most `budget`, find the best by
+# mean accuracy, of equally good ones the first. Another arm is *shown to be worse* if the 95 % interval of the paired differences, best minus it, lies above 0
+# (`evidence.interval(values).low > 0`, without rounding). Return the arm with the fewest steps that is **not** shown to be
+# worse, of equally cheap ones the first. *The first* is the one that `options` lists first. If no arm is within the budget, return `None`.
 #
 # Expected: `choose_retraining({"a": (100, [0.88, 0.86]), "b": (300, [0.88, 0.90])}, 300)` is `"a"`: its two seeds do
 # not show that it is worse.

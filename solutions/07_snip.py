@@ -104,7 +104,7 @@ quiz("07.Q1", "a")
 #
 # $$\left|\frac{L(1 + h) - L(1 - h)}{2h}\right|.$$
 #
-# Do this for each weight. The loss as a function of all factors is given.
+# Do this for each weight. The loss as a function of all factors is given. All tensors are float32 or float64, and all are of one type. A weight may be 0.
 #
 # Expected: w = [2], x = [[1]], y = [3] gives [4.0], for any h.
 
@@ -162,7 +162,8 @@ print((gradient * weights).abs())
 #
 # ### Exercise 07.2: the score of several batches · easy · two lines · 5 minutes
 #
-# Return the SNIP score of the weights `w`, given the gradients of batches of **equal** size.
+# Return the SNIP score of the weights `w`, given the gradients of batches of **equal** size. `w` and the gradients are float tensors of one type, of any
+# shape. There is at least one batch.
 #
 # Expected: `w = [1, 1]`, gradients `[0.4, 0.4]` and `[-0.4, 0.2]` give `[0.0, 0.3]`. At the first weight the batches cancel.
 
@@ -185,7 +186,8 @@ score_of_batches_ = use("07.2", score_of_batches)
 # ### Exercise 07.3: batches of unequal size · medium · two lines · 8 minutes
 #
 # 250 images in batches of 100 make batches of 100, 100 and 50. Each gradient belongs to the *mean* loss of its own batch. Return the
-# gradient of the mean loss over all images. Every image counts the same.
+# gradient of the mean loss over all images. Every image counts the same. There is at least one batch. The gradients are float tensors of one type, of any
+# shape.
 #
 # Expected: gradients `[1.0]` and `[5.0]` of batches with 3 images and 1 image give `[2.0]`.
 
@@ -249,7 +251,7 @@ print({name: round(d, 3) for name, d in mask.per_layer().items()})
 # How alike are two masks? Comparing all places is no good: two masks that keep 5 % each agree at 90 % of the places or more, even if they share
 # nothing. So we count kept weights only. The **overlap** (intersection over union) is the number of weights that *both* keep, divided by the number that
 # *at least one* keeps. Add up the counts over all layers before you divide; the names of the two dicts may stand in
-# another order. If neither mask keeps anything, the overlap is 1.0.
+# another order. The masks are of any shape. If neither mask keeps anything, the overlap is 1.0.
 #
 # Expected: one layer, `[1, 1, 0, 0]` and `[1, 0, 1, 0]` (1 is True) have overlap 1/3.
 

@@ -87,7 +87,8 @@ quiz("08.Q1", "a")
 #
 # ### Exercise 08.1: the flow through a weight · easy · two lines · 10 minutes
 #
-# Compute the scores for two linear layers. A path goes from an input to a hidden neuron to an output.
+# Compute the scores for two linear layers. A path goes from an input to a hidden neuron to an output. Weights are float
+# tensors of one type.
 #
 # Expected: for `first = [[2, 1]]` and `second = [[3], [-3]]` the scores are `[[12, 6]]` and `[[9], [9]]`. The weight 2 lies on two
 # paths, each of strength 2 · 3.
@@ -215,7 +216,8 @@ print("the same mask in one line:", mask == one_line)
 #
 # ### Exercise 08.2: which weights does GraSP remove? · easy · four lines · 10 minutes
 #
-# You get the weights, *Hg*, and how many weights are to go.
+# You get the weights, *Hg*, and how many weights are to go. Weights and *Hg* are two vectors of the same length, float
+# tensors of one type. The number that goes may be 0, or all. Among equal ones the lower index goes first.
 #
 # Expected: `grasp_mask(torch.tensor([1.0, 1.0]), torch.tensor([3.0, -3.0]), 1)` is `[True, False]`: removing weight 1 changes
 # |*g*|² by +6, removing weight 0 by -6.
@@ -444,7 +446,7 @@ print(row["found"])
 # ### Exercise 08.4: a shuffle that shuffles · medium · five lines · 10 minutes
 #
 # This control was once broken in a published repository, and no error message said so: the mask came back as it was (see the traps below). Write one that works. Use one generator, seeded once. For each tensor in turn, a full or an empty one
-# too, draw an order with `torch.randperm(n, generator=generator)`, and put the flattened entries into that order.
+# too, draw an order with `torch.randperm(n, generator=generator)`, and put the flattened entries into that order. The tensors may have any shape.
 #
 # Expected: every tensor keeps its shape and its number of `True`; the old mask is unchanged; the same seed gives the same result.
 

@@ -48,7 +48,8 @@ print("epochs 2 and 3:", (second != third).sum().item(), "of 10 entries differ")
 #
 # A network has several layers, so a mask is a dict: parameter name to bool tensor. Write the distance of two such masks:
 # all entries that differ, in all layers, divided by all entries. A large layer then counts for more than a small one. The
-# names of the two dicts may stand in another order.
+# names of the two dicts may stand in another order. The tensors may have any shape, but each has at
+# least one entry.
 #
 # Expected: for one layer, `[1, 0, 1, 0]` and `[1, 1, 0, 0]` have the distance `0.5`.
 
@@ -161,7 +162,7 @@ lth.plots.show(
 # You get the matrix of distances as a list of rows: `matrix[i][j]` for the masks of epochs i + 1 and j + 1. Return the
 # first epoch, counted from 1, at which the newest mask is closer than `threshold` to each of the `window - 1` masks
 # before it. Before the window is full, nothing stops. A distance that equals the threshold is too large. If the rule
-# never fires, return `None`.
+# never fires, return `None`. The matrix may have no row at all; then the answer is `None` too.
 #
 # Expected: with three equal masks and `window=3` the answer is `3`, whatever the threshold above 0.
 
@@ -253,7 +254,7 @@ quiz("09.Q2", "b")
 # Pruned layers have unequal densities, and random masks *with the same layer densities* are the fair comparison. Write
 # the average distance of two such masks. For each layer: size times 2d(1 - d) with the layer's own d. Add up, and divide
 # by the number of all entries. (`null_distance` does this too when it is given a mask; when it is given a number, it
-# returns 2d(1 - d).)
+# returns 2d(1 - d).) The tensors may have any shape, but each has at least one entry.
 #
 # Expected: one layer with half of its entries kept gives `0.5`; a second one of the same size, a quarter kept, brings it
 # to `0.4375`.
@@ -478,8 +479,8 @@ print("kept:", (at_start > threshold).sum().item(), "of 8")
 #
 # Write it with an exact count. `gains` maps a name to a tensor of gains, one for each channel. Keep
 # `round(density * channels)` of all channels (Python's `round`), those of largest absolute gain, all layers ranked
-# together. Among equal gains the one with the lowest index is *removed* first, counted through all layers in the order of
-# the dict.
+# together. Among gains of equal size the one with the lowest index is *removed* first, counted through all layers in the
+# order of the dict. Gains are float tensors. The density may be 0 or 1.
 #
 # Expected: six gains of 0.5 and density 0.5 give `[False, False, False, True, True, True]`.
 

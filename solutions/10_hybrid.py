@@ -150,7 +150,8 @@ print(plan(1500, 3, last_share=0.6))
 # ### Exercise 10.2: what is left for IMP · medium · one line · 8 minutes
 #
 # SNIP has cut to `snip_density`. IMP is to reach `density` in `rounds` rounds, and each removes the same fraction of what
-# *remains*. Which fraction? Both densities are fractions of *all* weights.
+# *remains*. Which fraction? Both densities are fractions of *all* weights, and `density` is at most `snip_density`. Return
+# the fraction as it is, not rounded.
 #
 # Expected: `fraction_after_snip(0.5, 0.25, 1)` is `0.5`.
 
@@ -196,7 +197,7 @@ for first in (1.0, 0.5, 0.2, 0.1):
 #
 # All trainings of a search are called its *ladder*. `kept[r]` lists the weights that training *r* has in each layer, the
 # input layer first. A training has the length `steps`. The first training does all of them; every later one begins at `rewind_step`, so it does
-# `steps - rewind_step` steps. Each step takes `batch_size` images ("examples").
+# `steps - rewind_step` steps. There is one training or more, and each has one layer or more. Each step takes `batch_size` images ("examples").
 #
 # For linear layers, one image costs 2 operations a kept weight on the way forward (multiply, add). The way back repeats
 # this twice: once for the gradient of the weight, once for the gradient of what came into the layer. Together that is 6.
@@ -451,6 +452,8 @@ quiz("10.Q3", "a")
 #
 # You have a budget, and a table of prices and accuracies. The best mean is a poor guide, because a difference of means
 # may be luck. Write this rule:
+#
+# There are two seeds or more. *The first* is always the one that `costs` lists first; numbers are compared without rounding.
 #
 # 1. A method is *affordable* if its cost is at most the budget. If there is none, return `None`.
 # 2. Among the affordable ones, find the method of best mean accuracy, of equally good ones the first.

@@ -130,7 +130,7 @@ for r in range(7):
 #
 # How many bytes does a ticket take, written as a bit for each entry and a value for each kept entry? Every tensor has its
 # bits, also one that keeps everything or nothing. The bits of each tensor start in a new byte. A byte that is only partly
-# used counts as one.
+# used counts as one. The tensors may have any shape; one without entries takes no byte.
 #
 # Expected: `packed_bytes({"w": torch.tensor([True, False, True])}, 4)` is `9`: one byte of bits, two values of four
 # bytes.
@@ -208,7 +208,7 @@ print(f"with the kept values, 4 bytes each, that makes {(floor + value_bytes) / 
 #
 # ### Exercise 11.2: CSR by hand · medium · six lines · 12 minutes
 #
-# Write a matrix as CSR. Go through the rows from top to bottom. `begins` has one number more than there are rows: row `r`
+# Write a matrix as CSR. The matrix is a float tensor. Go through the rows from top to bottom. `begins` has one number more than there are rows: row `r`
 # has the entries from `begins[r]` up to, but not including, `begins[r + 1]`.
 #
 # Expected: `csr_arrays(torch.tensor([[0.0, 2.0, 3.0], [1.0, 0.0, 0.0]]))` is `([0, 2, 3], [1, 2, 0], [2.0, 3.0, 1.0])`.
@@ -490,7 +490,8 @@ print(f"of the {len(first)} in the last line, {mute} have no output")
 # ### Exercise 11.5: fold a constant · medium · two lines · 10 minutes
 #
 # Return the biases of the next layer after the units *without input* have been taken out. Return a new tensor; do not
-# change `next_bias`.
+# change `next_bias`. Biases are vectors, `next_weight` and `incoming` are matrices. Biases and weights are float tensors
+# of one type.
 #
 # Expected: with `bias = [2., 1.]`, `incoming = [[0], [1]]`, `next_weight = [[3., 5.]]` and `next_bias = [10.]` it is
 # `[16.]`: unit 0 handed on 2, and the next layer takes it three times.
@@ -706,7 +707,8 @@ print("the last of them alone:", delta[3] @ entering[2])
 # ### Exercise 11.6: the gradient at the kept places · medium · two lines · 10 minutes
 #
 # Return the gradients of the kept weights, one after another, row by row, as in CSR. Do it without the whole product. The
-# check sees your numbers only, so it cannot see how you came to them.
+# check sees your numbers only, so it cannot see how you came to them. All three are matrices; `delta` and `inputs` are
+# float tensors of one type. If nothing is kept, the answer is an empty vector.
 #
 # Expected: with `delta = [[1.], [2.]]`, `inputs = [[3.], [5.]]` and `kept = [[1, 0], [1, 1]]` (as bools) it is
 # `[3., 6., 10.]`.

@@ -217,9 +217,17 @@ def _of_one(index: int, name: str, exercise: Exercise) -> Iterator[Alteration]:
 
 
 def _tensors(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A change of the tensors of floats in an argument; a number has another meaning each time."""
-    inside = _reals(change)
-    return lambda value: None if isinstance(value, (int, float)) else inside(value)
+    """A change of the tensors of floats in an argument; plain numbers mean another thing each time."""
+    inside = _reals(lambda x: change(x) if isinstance(x, Tensor) else x)
+    return lambda value: inside(value) if _has_tensor(value) else None
+
+
+def _has_tensor(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_tensor, value))
+    return isinstance(value, Tensor)
 
 
 def _whole(more: int) -> Callable[[Any], Any]:

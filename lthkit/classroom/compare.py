@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lthkit.classroom.values import Foreign
 
+_ITEMS, _LINE = 40, 600  # entries and characters of a value that is shown
 _DOUBLE = 1e-4  # how much closer than float32 float64 must come
 
 
@@ -47,7 +48,7 @@ def difference(expected: Any, got: Any, *, rtol: float, atol: float, at: str = "
         if isinstance(expected, numbers.Integral):  # a count is right or wrong, however large
             equal = bool(expected == got)
         else:
-            equal = _close(float(expected), float(got), rtol, atol)
+            equal = _close(_as_float(expected), _as_float(got), rtol, atol)
         left, right = _apart(expected, got)
         return "" if equal else f"{here}expected {left}, got {right}."
     if isinstance(expected, Mapping):
@@ -116,6 +117,14 @@ def _tensor_difference(expected: Tensor, got: Any, rtol: float, atol: float, her
     return f"{here}{place} should be {left}, and it is {right}{count}."
 
 
+def _as_float(number: Any) -> float:
+    """A number as a float; one beyond every float is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def _close(expected: float, got: float, rtol: float, atol: float) -> bool:
     if math.isnan(expected) or math.isnan(got):
         return math.isnan(expected) and math.isnan(got)
@@ -150,20 +159,19 @@ def show(value: Any, *, digits: int = 6) -> str:
         if isinstance(value, bool):
             return str(value)
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-            number = float(value) + 0.0  # without the sign of a zero
+            number = _as_float(value) + 0.0  # without the sign of a zero
             if number % 1 == 0 and abs(number) < 1e15:
                 return f"{number:.1f}"
             text = f"{number:.{digits}g}"
             return text if set(text) & set(".en") else f"{text}.0"  # rounded to an integer, but a float
         if isinstance(value, Mapping):
-            return (
-                "{" + ", ".join(f"{ascii(key)}: {show(v, digits=digits)}" for key, v in value.items()) + "}"
-            )
+            pairs = (f"{_key(key)}: {show(v, digits=digits)}" for key, v in value.items())
+            return _within("{", pairs, len(value), "}")
         if isinstance(value, (list, tuple)):
-            inside = ", ".join(show(item, digits=digits) for item in value)
+            items = (show(item, digits=digits) for item in value)
             if isinstance(value, list):
-                return f"[{inside}]"
-            return f"({inside},)" if len(value) == 1 else f"({inside})"
+                return _within("[", items, len(value), "]")
+            return _within("(", items, len(value), ",)" if len(value) == 1 else ")")
         if isinstance(value, Foreign):
             return f"<{value.kind}>"
         text = ascii(value)
@@ -172,6 +180,22 @@ def show(value: Any, *, digits: int = 6) -> str:
     except BaseException:  # a __repr__ can do anything
         return f"<{type(value).__name__}>"
     return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _key(key: Any) -> str:
+    text = ascii(key)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _within(begin: str, items: Iterable[str], count: int, end: str) -> str:
+    """Items on one line; of many, or of long ones, the first."""
+    shown: list[str] = []
+    for item in items:
+        if shown and (len(shown) == _ITEMS or sum(map(len, shown)) + len(item) > _LINE):
+            shown.append(f"... ({count} in all)")
+            break
+        shown.append(item if len(item) <= _LINE else item[: _LINE - 3] + "...")
+    return begin + ", ".join(shown) + end
 
 
 def kind_of(value: Any) -> str:

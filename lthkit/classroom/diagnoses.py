@@ -58,6 +58,8 @@ def diagnose(
     if known is not None:
         return Diagnosis((known.sentence,), (known,))
     seen = _Seen(exercise, tuple(calls), tuple(failing))
+    if not seen.wrong_values:  # what is wrong is told by the check itself: an argument that was changed, say
+        return None
     for look in (_result, _argument, _pair, _result_of_known):
         if found := look(seen):
             return found
@@ -78,6 +80,11 @@ class _Seen:
     @property
     def expected(self) -> tuple[Call, ...]:
         return calls_of(self.exercise, self.exercise.reference)
+
+    @property
+    def wrong_values(self) -> bool:
+        """Whether some result is another one than the right one."""
+        return any(not _same_value(self.exercise, self.expected[i], self.calls[i]) for i in self.failing)
 
     def enough(self, failing: Sequence[int]) -> bool:
         """Whether these failing cases say more than a coincidence: the right results for them are not all one."""
@@ -189,8 +196,15 @@ def _pair(seen: _Seen) -> Diagnosis | None:
         for m in exercise.misconceptions
         if isinstance(m.function, partial) and set(m.function.keywords) == {"mistake"} and not m.function.args
     ]
-    for one, other in itertools.permutations(own, 2):
-        if one.function.func is not other.function.func:  # type: ignore[attr-defined]
+    first = seen.failing[0]
+    alone = [calls_of(exercise, m.function)[first] for m in own]
+    shows = [not _same_value(exercise, call, seen.expected[first]) for call in alone]
+    fits = [same(exercise, call, seen.calls[first]) for call in alone]
+    for (i, one), (j, other) in itertools.permutations(enumerate(own), 2):
+        # On the first failing case both mistakes show, or one of them is all that shows.
+        if one.function.func is not other.function.func or not (  # type: ignore[attr-defined]
+            shows[i] and shows[j] or fits[i] or fits[j]
+        ):
             continue
         both = Both(one.function.keywords["mistake"], other.function.keywords["mistake"])  # type: ignore[attr-defined]
         function = partial(one.function.func, mistake=both)  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
 # Sentences that name a mistake by themselves; others only set two values side by side.
 _NAMING = re.compile(
     r"It (changes its argument|returns its argument|returns a generator|returned None: is)|The result shares memory|"
-    r"The dtype should be|An? \S+ is expected, and this is (?!None)"
+    r"(\[.*\]: )?([Tt]he dtype should be|[Aa]n? \S+ is expected, and this is (?!None))"
 )
 
 # The file name that cloudpickle, from 3.1.3 on, gives to the code of every function that it sends.
@@ -75,7 +75,7 @@ def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> O
     }
     if not failing and not run.stopped:
         if exercise.leaves_random_state and any(call.random for call in run.calls):
-            return _wrong(_RANDOM)
+            return Outcome("wrong", (_RANDOM,), named=_RANDOM)
         return Outcome("passed")
     if (other := _elsewhere(exercise, function)) is not None:
         return other
@@ -92,7 +92,7 @@ def _explained(
     shown = (points or list(failing))[0]
     case, sentences = exercise.cases[shown], failing[shown]
     found = None if run.stopped else diagnose(exercise, run.calls, list(failing), again)
-    said = {sentences[0].partition(", and this is ")[0] for sentences in failing.values()}
+    said = {_without_place(sentences[0]).partition(", and this is ")[0] for sentences in failing.values()}
     plain = sentences[0] if len(said) == 1 and _NAMING.match(sentences[0]) else ""
     lines = [found.text if found else case.note, _call_text(exercise, case), *sentences]
     if printed := sum(c.printed for c in run.calls):
@@ -105,6 +105,11 @@ def _explained(
         found.known[0] if found and found.known else None,
         named=found.text if found else plain,
     )
+
+
+def _without_place(sentence: str) -> str:
+    """A sentence without the name of the entry that it is about, so that those of several cases can be compared."""
+    return re.sub(r"^\[.*?\]: ", "", sentence)
 
 
 def _again(runner: Runner, function: Callable[..., Any], case: Case) -> Call | None:
@@ -141,6 +146,10 @@ def _on_values(exercise: Exercise, wanted: Call, call: Call, function: Any) -> l
             return [
                 f"It changes its argument `{name}` in place; leave the arguments as they are and work on a copy."
             ]
+    if call.tracked and not wanted.tracked:
+        return [
+            "It changes its arguments: they want or have gradients after the call. Work on copies (detach, clone)."
+        ]
     shown = side_by_side(wanted.value, call.value)
     if call.value is None and not any(c.value is None and not c.raised for c in _expected(exercise)):
         if _returns_none(function):
@@ -215,10 +224,13 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
         "function, or pass it as an argument.",
         "start": f"The process that checks functions could not be started: {run.detail}. This is not your mistake.",
         "time": f"It did not finish within {run.detail}: is there a loop that does not end?",
+        "asleep": f"It waited for {run.detail} and did nothing: does it sleep, or wait for input or for another thread?",
+        "starved": f"The machine was too busy: it gave the function only {run.detail}. Close other programs, and try "
+        "again. This is not your mistake.",
         "memory": "It ran out of memory: does something grow without an end, or is a shape far too large?",
         "ended": _ended(run.detail),
     }[run.stopped]
-    if run.stopped in ("unsendable", "start") or len(run.calls) >= len(exercise.cases):
+    if run.stopped in ("unsendable", "start", "starved") or len(run.calls) >= len(exercise.cases):
         return Outcome("wrong", (sentence,), stopped=run.stopped)
     where = _call_text(exercise, exercise.cases[len(run.calls)])
     return Outcome("wrong", (sentence, where), stopped=run.stopped)

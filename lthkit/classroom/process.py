@@ -1,4 +1,4 @@
-"""The notebook's side of the worker process: start it, send it a function, wait no longer than the time limit.
+"""The notebook's side of the worker process: start it, send it a function, wait no longer than its limit (`limits`).
 
 One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it.
 """
@@ -17,7 +17,6 @@ import sys
 import sysconfig
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +25,12 @@ from typing import IO, Any
 
 from lthkit.classroom import running
 from lthkit.classroom.exercises import Case
+from lthkit.classroom.limits import Limit, Over, usage
 from lthkit.classroom.running import Run
 from lthkit.classroom.values import read_frame, write_frame
 
-SECONDS = 10.0  # for all cases of an exercise together
-START_SECONDS = 120.0  # importing torch takes long on a busy machine
+SECONDS = 10.0  # of computing, for all cases of an exercise together
+START_SECONDS = 120.0  # importing torch takes long on a busy machine, and so may loading what is sent
 
 CACHE = type(functools.cache(abs))  # what functools.cache and lru_cache make of a function
 
@@ -45,7 +45,7 @@ class Unsendable(ValueError):
 
 
 def time_limit() -> float:
-    """Seconds that a function may take for all cases: $LTHKIT_CHECK_SECONDS, else 10."""
+    """Seconds that a function may compute for all cases: $LTHKIT_CHECK_SECONDS, else 10."""
     try:
         seconds = float(os.environ.get("LTHKIT_CHECK_SECONDS", ""))
     except ValueError:
@@ -60,7 +60,9 @@ def in_worker(
     worker: Worker | None = None,
     seconds: float | None = None,
 ) -> Run:
-    """Run a function on the cases in the worker process, ours if none is given, for at most `seconds` (`time_limit`).
+    """Run a function on the cases in the worker process, ours if none is given.
+
+    It may compute for `seconds` (`time_limit` if None), and sleep for as long; see `limits.Limit`.
 
     What the function does is told by the result, never raised.
     """
@@ -226,29 +228,51 @@ class Worker:
             write_frame(self._process.stdin, head, b"".join(pieces))
         except OSError:
             return self._ended(())
-        answer = self._answer(START_SECONDS)  # sending and loading do not count
-        if answer is None or answer[0]["what"] == "unsendable":
-            if answer is None:
-                return self._ended(())
-            self.stop()
-            return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
-        deadline = time.monotonic() + seconds
         calls: list[running.Call] = []
         try:
-            while True:
-                answer = self._answer(deadline - time.monotonic())
-                if answer is None:
-                    return self._ended(tuple(calls))
+            answer = self._next(self._limit(START_SECONDS))
+            if answer is None:
+                return self._ended(())
+            if isinstance(answer, Over):  # not the limit of the function, which has not begun
+                self.stop()
+                if answer.why == "starved":
+                    return Run((), "starved", answer.detail)
+                return Run((), "unsendable", f"it had not arrived there after {answer.detail}")
+            if answer[0]["what"] == "unsendable":
+                self.stop()
+                return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
+            limit = self._limit(seconds)
+            while (answer := self._next(limit)) is not None:
+                if isinstance(answer, Over):
+                    self.stop()
+                    return Run(tuple(calls), answer.why, answer.detail)
                 if answer[0]["what"] == "done":
                     if not answer[0]["clean"]:
                         self.stop()
                     return self._complete(tuple(calls), len(pieces) - 1)
                 calls.append(running.read(answer[1]))
-        except queue.Empty:
-            self.stop()
-            return Run(tuple(calls), "time", f"{seconds:g} second{'s' * (seconds != 1)}")
         except Exception:  # the function made the worker write something else
-            return self._ended(tuple(calls))
+            pass
+        return self._ended(tuple(calls))
+
+    def _limit(self, seconds: float) -> Limit:
+        assert self._process is not None
+        return Limit(seconds, functools.partial(usage, self._process.pid))
+
+    def _next(self, limit: Limit) -> Frame | Over | None:
+        """The next answer, None when the worker is gone, and what the limit says if it is over before."""
+        while (over := limit.over()) is None:
+            try:
+                answer = self._answer(limit.look)
+            except queue.Empty:
+                continue
+            if answer is None or answer[0]["what"] not in ("importing", "imported"):
+                return answer
+            if answer[0]["what"] == "importing":
+                limit.importing()
+            else:
+                limit.imported(float(answer[0]["computed"]))
+        return over
 
     def _complete(self, calls: tuple[running.Call, ...], cases: int) -> Run:
         out_of_memory = bool(calls) and calls[-1].raised is not None and calls[-1].raised.memory

@@ -29,7 +29,8 @@ from lthkit.classroom.exercises import Case
 # exercise has it as a seed of its own.
 GLOBAL_SEED = 20_190_506
 
-_TEXT = 300  # characters of an exception's message
+_TEXT = 300  # characters of an exception's message, of a file's name and of a function's
+_FRAMES = 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Call:
         shares: whether a tensor in the result uses the memory of one in the arguments.
         printed: lines printed.
         random: whether torch's global random state is another one after the call.
+        tracked: whether a tensor in the arguments wants or has a gradient that it had not before.
     """
 
     value: Any
@@ -65,13 +67,15 @@ class Call:
     shares: bool
     printed: int
     random: bool = False
+    tracked: bool = False
 
 
 @dataclass(frozen=True)
 class Run:
     """What a function did on the cases, in order. `stopped` says why there are fewer calls than cases, else "".
 
-    It is "unsendable", "time", "memory", "ended" or "start"; `detail` tells more about it.
+    It is "unsendable", "time", "asleep", "memory", "ended", "start" or "starved"; the last two say nothing of the function.
+    `detail` tells more about it.
     """
 
     calls: tuple[Call, ...]
@@ -87,10 +91,17 @@ def in_process(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     """Call the function once and pack all that came out; whatever it raises is caught."""
-    head: dict[str, Any] = {"raised": None, "same": None, "shares": False, "unsendable": "", "random": False}
+    head: dict[str, Any] = {
+        "raised": None,
+        "same": None,
+        "shares": False,
+        "unsendable": "",
+        "random": False,
+        "tracked": False,
+    }
     sink = _Sink()
     _seed()
-    before = torch.get_rng_state()
+    before, gradients = torch.get_rng_state(), _gradients(arguments)
     result: Any = None
     try:
         with redirect_stdout(sink), redirect_stderr(sink):
@@ -101,6 +112,7 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     body = b""
     try:
         head["random"] = torch.get_rng_state().tolist() != before.tolist()
+        head["tracked"] = _gradients(arguments) != gradients
         head["same"] = next((i for i, a in enumerate(arguments) if a is result and _is_object(a)), None)
         head["shares"] = not _memory(result).isdisjoint(_memory(arguments))
         body = values.pack(result)
@@ -127,21 +139,22 @@ def read(content: bytes) -> Call:
     raised = head["raised"]
     if raised is not None:
         raised = Raised(
-            str(raised["kind"]),
-            str(raised["message"]),
+            str(raised["kind"])[: values.NAME],
+            str(raised["message"])[:_TEXT],
             bool(raised["memory"]),
-            tuple((str(f), int(n), str(w)) for f, n, w in raised["frames"]),
+            tuple((str(f)[:_TEXT], int(n), str(w)[:_TEXT]) for f, n, w in raised["frames"][-_FRAMES:]),
         )
     same = head["same"] if isinstance(head["same"], int) else None
     return Call(
         value,
-        str(head["unsendable"]),
+        str(head["unsendable"])[:_TEXT],
         raised,
         arguments,
         same,
         shares=bool(head["shares"]),
         printed=int(head["printed"]),
         random=bool(head["random"]),
+        tracked=bool(head["tracked"]),
     )
 
 
@@ -201,15 +214,20 @@ def _described(error: BaseException) -> dict[str, Any]:
     )
     try:
         # The last frames are enough: a recursion without end has a thousand.
-        frames = [(f.filename, f.lineno or 0, f.name) for f in _frames(error)]
+        frames = [(f.filename[:_TEXT], f.lineno or 0, f.name[:_TEXT]) for f in _frames(error)]
     except BaseException:
         frames = []
-    return {"kind": type(error).__name__, "message": message, "memory": out_of_memory, "frames": frames}
+    return {
+        "kind": type(error).__name__[: values.NAME],
+        "message": message,
+        "memory": out_of_memory,
+        "frames": frames,
+    }
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:
     return traceback.StackSummary.extract(
-        traceback.walk_tb(error.__traceback__), limit=-30, lookup_lines=False, capture_locals=False
+        traceback.walk_tb(error.__traceback__), limit=-_FRAMES, lookup_lines=False, capture_locals=False
     )
 
 
@@ -235,6 +253,10 @@ def _tensors(value: Any, depth: int) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _tensors(item, depth + 1)
+
+
+def _gradients(arguments: tuple[Any, ...]) -> list[tuple[bool, bool]]:
+    return [(t.requires_grad, t.is_leaf and t.grad is not None) for t in _tensors(arguments, 0)]
 
 
 def _seed() -> None:

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 LIMIT = 64 * 2**20  # bytes of all tensors in one value: the results of exercises are small
 DEPTH = 50
+FRAME = 4 * LIMIT  # bytes of one frame: a value, the arguments beside it, and what describes them
+NAME = 80  # characters of the name of a type
 
 _LENGTH = struct.Struct(">Q")
 _SCALARS: tuple[type, ...] = (bool, int, float, str)
@@ -44,10 +46,12 @@ def pack(value: Any) -> bytes:
     mappings of these. Modules are sent as their state.
 
     Raises:
-        TooLarge: more than `LIMIT` bytes of tensors, or nested more than `DEPTH` deep.
+        TooLarge: more than `LIMIT` bytes of tensors or of all else, or nested more than `DEPTH` deep.
     """
     blobs: list[bytes] = []
     head = json.dumps(_encode(value, blobs, 0)).encode()
+    if len(head) > LIMIT:
+        raise TooLarge(f"its texts and numbers take more than {LIMIT // 2**20} MiB.")
     return b"".join([_LENGTH.pack(len(head)), head, *blobs])
 
 
@@ -63,11 +67,17 @@ def unpack(content: bytes) -> Any:
 
 
 def read_frame(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """Read one frame, eight bytes of length, a line of JSON and bytes; None at the end of the pipe."""
-    length = pipe.read(8)
-    if len(length) < 8:
+    """Read one frame, eight bytes of length, a line of JSON and bytes; None at the end of the pipe.
+
+    Raises:
+        TooLarge: it says that it has more than `FRAME` bytes; nothing of it was read.
+    """
+    begin = pipe.read(8)
+    if len(begin) < 8:
         return None
-    content = pipe.read(int.from_bytes(length, "big"))
+    if (length := int.from_bytes(begin, "big")) > FRAME:
+        raise TooLarge(f"a frame of {length:,} bytes.")
+    content = pipe.read(length)
     head, found, rest = content.partition(b"\n")
     return (json.loads(head), rest) if found else None
 
@@ -102,10 +112,10 @@ def _encode(value: Any, blobs: list[bytes], depth: int) -> Any:
             for k in list(value)
             if type(k) in _SCALARS or isinstance(k, tuple)
         ]
-        return ["dict", items] if len(items) == len(value) else ["foreign", kind.__name__]
+        return ["dict", items] if len(items) == len(value) else ["foreign", kind.__name__[:NAME]]
     if isinstance(value, nn.Module):
         return ["dict", [[["str", "module"], _encode(dict(value.state_dict()), blobs, depth + 1)]]]
-    return ["foreign", kind.__name__]
+    return ["foreign", kind.__name__[:NAME]]
 
 
 def _encode_tensor(value: Tensor, blobs: list[bytes]) -> Any:
@@ -124,7 +134,7 @@ def _encode_tensor(value: Tensor, blobs: list[bytes]) -> Any:
 
 def _encode_array(value: np.ndarray, kind: type, blobs: list[bytes]) -> Any:
     if value.dtype.kind not in "biufc":
-        return ["foreign", kind.__name__]
+        return ["foreign", kind.__name__[:NAME]]
     _room_for(value.nbytes, blobs)
     where = _add(np.ascontiguousarray(value).tobytes(), blobs)
     return ["array", value.dtype.str, list(value.shape), kind is not np.ndarray, where]
@@ -160,7 +170,7 @@ def _decode(code: Any, blobs: memoryview) -> Any:
         array = np.frombuffer(blobs[begin : begin + size], dtype=np.dtype(dtype)).reshape(shape).copy()
         return array[()] if scalar else array
     if kind == "foreign":
-        return Foreign(str(rest[0]))
+        return Foreign(str(rest[0])[:NAME])
     raise ValueError(f"there is no value of kind {kind!r}")
 
 

@@ -121,7 +121,7 @@ def _calls(function: Callable[..., Any], cases: Sequence[Case], runner: Runner) 
     while len(calls) < len(cases):
         run = runner(function, tuple(cases[len(calls) :]))
         calls += run.calls
-        if run.stopped in ("start", "unsendable"):
+        if run.stopped in ("start", "starved", "unsendable"):
             raise RuntimeError(f"the process that checks functions could not be used: {run.detail}")
         if run.stopped:
             calls.append(None)

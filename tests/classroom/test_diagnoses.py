@@ -82,6 +82,13 @@ def _matrices(weights: dict[str, Tensor], mask: dict[str, Tensor], floor: float)
     }
 
 
+def _tracking(weights: dict[str, Tensor], mask: dict[str, Tensor], floor: float) -> dict[str, float]:
+    found = kept_mean(weights, mask, floor)
+    for weight in weights.values():
+        weight.requires_grad_()
+    return found
+
+
 _seen: list[float] = []
 
 
@@ -108,6 +115,7 @@ NAMED: dict[str, tuple[Callable[..., Any], str]] = {
     "floor unused": (lambda w, m, f: kept_mean(w, m, 0.0), "`floor` = 0.0, whatever `floor` is"),
     "last layer lost": (lambda w, m, f: kept_mean(w, dict(list(m.items())[:-1] or m.items()), f), "last entry of `mask` is left out"),
     "in place": (_mutating, "changes its argument `weights` in place"),
+    "gradients": (_tracking, "they want or have gradients after the call"),
     "outlives": (_remembers, "something outlives a call"),
     "one type": (_single, "all cases but those with float64"),
     "one shape": (_matrices, "all cases but those with a tensor of four dimensions"),

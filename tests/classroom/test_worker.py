@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import functools
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +26,7 @@ from lthkit.classroom.exercises import Case, Exercise
 from lthkit.classroom.judge import Outcome, judge
 from lthkit.classroom.process import Worker, in_worker, time_limit
 from lthkit.classroom.running import GLOBAL_SEED, Run, call, in_process, read
+from lthkit.classroom.worker import Aside, Snapshot
 
 
 def doubled(w: Tensor) -> Tensor:
@@ -252,6 +255,26 @@ def sleeps_whatever_happens(w: Tensor) -> None:
             pass
 
 
+def waits_for_busy_threads(w: Tensor) -> None:
+    threads = [threading.Thread(target=loops, args=(w,), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def blocks_signals(w: Tensor) -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    loops(w)
+
+
+def waits_for_itself(w: Tensor) -> None:
+    lock = threading.Lock()
+    with lock, lock:
+        pass
+
+
 def takes_memory_at_once(w: Tensor) -> Any:
     return torch.empty(10**12)
 
@@ -292,6 +315,11 @@ def changes_the_precision(w: Tensor) -> Tensor:
     return w
 
 
+# The computing time of another process is known on these systems.
+KNOWN = sys.platform in ("linux", "darwin")
+LIMIT = "1 second of computing" if KNOWN else "1 second"
+ASLEEP = "waited for 1 second and did nothing" if KNOWN else "did not finish within 1 second"
+
 HOSTILE: dict[str, tuple[Callable[..., Any], str]] = {
     "prints": (prints_a_lot, "expected"),
     "input": (reads_input, "EOFError"),
@@ -299,8 +327,11 @@ HOSTILE: dict[str, tuple[Callable[..., Any], str]] = {
     "KeyboardInterrupt": (interrupts, "KeyboardInterrupt"),
     "_exit": (quits, "It ended Python itself (exit code 3)"),
     "abort": (aborts, "It crashed Python itself"),
-    "loop": (loops, "It did not finish within 1 second: is there a loop that does not end?"),
-    "loop that catches all": (sleeps_whatever_happens, "It did not finish within 1 second"),
+    "loop": (loops, f"It did not finish within {LIMIT}: is there a loop that does not end?"),
+    "busy threads": (waits_for_busy_threads, f"It did not finish within {LIMIT}"),
+    "loop that a signal does not end": (blocks_signals, f"It did not finish within {LIMIT}"),
+    "sleep that catches all": (sleeps_whatever_happens, f"It {ASLEEP}"),
+    "deadlock": (waits_for_itself, f"It {ASLEEP}"),
     "memory of torch": (takes_memory_at_once, "It ran out of memory"),
     "memory of Python": (takes_memory_of_python, "It ran out of memory"),
     "recursion": (recurses, "It calls itself without an end (RecursionError)"),
@@ -328,7 +359,7 @@ def test_a_hostile_function_is_refused_with_a_reason_and_the_next_check_works(
     if sys.platform != "linux" and "memory" in sentence:
         pytest.skip("this system has no limit on memory")
     with monkeypatch.context() as patch:
-        patch.setenv("LTHKIT_CHECK_SECONDS", "1" if "finish" in sentence else "10")
+        patch.setenv("LTHKIT_CHECK_SECONDS", "1" if "1 second" in sentence else "10")
         outcome = verdict(function)
     assert outcome.state == "wrong" and any(sentence in line for line in outcome.lines), outcome.lines
     assert verdict(doubled).state == "passed"
@@ -338,7 +369,8 @@ def test_a_hostile_function_is_refused_with_a_reason_and_the_next_check_works(
 
 def test_a_worker_that_a_function_changed_is_not_used_again() -> None:
     """Catches a right answer that fails, or a wrong one that passes, because of what the function before it did."""
-    for changes in (changes_the_precision, starts_a_thread):
+    leaves = [leaves_a_process] if hasattr(os, "fork") else []
+    for changes in (changes_the_precision, starts_a_thread, starts_a_bare_thread, *leaves):
         assert verdict(doubled).state == "passed"
         before = pid()
         verdict(changes)
@@ -349,6 +381,131 @@ def test_a_worker_that_a_function_changed_is_not_used_again() -> None:
 def starts_a_thread(w: Tensor) -> Tensor:
     threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
     return w
+
+
+def starts_a_bare_thread(w: Tensor) -> Tensor:
+    import _thread
+
+    begun = threading.Event()
+    _thread.start_new_thread(lambda: (begun.set(), time.sleep(60)), ())
+    begun.wait()
+    return w
+
+
+def leaves_a_process(w: Tensor) -> Tensor:
+    subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    return w
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux
+def test_what_a_function_starts_counts_and_ends_with_the_worker(quick: None) -> None:
+    """Catches a loop in another process that is called asleep, or that takes the time of the next function."""
+
+    def loops_elsewhere(w: Tensor) -> Tensor:
+        subprocess.run([sys.executable, "-c", "while True: pass"])
+        return w
+
+    assert "It did not finish within 1 second of computing" in verdict(loops_elsewhere).lines[0]
+    assert len(run(leaves_a_process).calls) == 2
+    assert verdict(doubled).state == "passed"
+
+    def number(w: Tensor) -> int:
+        return subprocess.Popen([sys.executable, "-c", "while True: pass"]).pid
+
+    left = [c.value for c in run(number).calls]
+    assert len(left) == 2 and not any(map(_alive, left))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_copy_of_the_worker_answers_nobody() -> None:
+    """Catches a fork that comes out of the function too: its answers would be taken for those of the next function."""
+
+    def forks(w: Tensor) -> Tensor:
+        if child := os.fork():
+            os.waitpid(child, 0)
+        return 2 * w if child else 3 * w
+
+    assert verdict(forks).state == "passed"
+    assert verdict(doubled).state == "passed"
+
+
+# What a function imports
+
+
+def builds_an_optimizer(w: Tensor) -> Tensor:
+    torch.optim.SGD([torch.nn.Parameter(w.clone())], lr=0.1)
+    return 2 * w
+
+
+def test_the_imports_of_a_first_optimizer_cost_neither_time_nor_the_worker() -> None:
+    """Catches a right answer called a loop because torch imports half of itself, and a new worker after each one."""
+    worker = Worker()
+    try:
+        cases = DOUBLED.cases
+        assert not in_worker(doubled, cases, worker=worker).stopped
+        before = worker.pid
+        done = in_worker(builds_an_optimizer, cases, worker=worker, seconds=0.5)
+        assert (done.stopped, len(done.calls)) == ("", 2)
+        again = in_worker(lambda w: "torch._dynamo" in sys.modules, cases, worker=worker)
+        assert [c.value for c in again.calls] == [True, True]
+        assert worker.pid == before is not None
+    finally:
+        worker.stop()
+
+
+def test_an_import_hides_no_change() -> None:
+    """Catches a worker in which a module keeps what a function exchanged, and what it did after the import."""
+
+    def during(w: Tensor) -> Tensor:
+        true, torch.equal = torch.equal, abs
+        builds_an_optimizer(w)
+        torch.equal = true
+        return w
+
+    def after(w: Tensor) -> Tensor:
+        builds_an_optimizer(w)
+        torch.manual_seed = abs
+        return w
+
+    def before(w: Tensor) -> Tensor:
+        torch.equal = abs
+        builds_an_optimizer(w)
+        return w
+
+    for function in (during, after, before):
+        worker = Worker()
+        try:
+            assert not in_worker(function, DOUBLED.cases, worker=worker).stopped
+            assert worker.pid is None, function.__name__
+        finally:
+            worker.stop()
+
+
+def test_installed_modules_alone_are_beside_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a loop in a module of the student's that may take minutes."""
+    told: list[str] = []
+    finder = Aside(Snapshot(), lambda head, content=b"": told.append(head["what"]))
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    (tmp_path / "my_own_module.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importlib.import_module("my_own_module").x == 1 and told == []
+    monkeypatch.delitem(sys.modules, "my_own_module")
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    assert importlib.import_module("colorsys").rgb_to_hsv and told == ["importing", "imported"]
+
+
+def test_what_cannot_be_imported_raises_as_anywhere() -> None:
+    """Catches a finder that makes another error of a missing module."""
+
+    def imports_nothing(w: Tensor) -> None:
+        importlib.import_module("no_such_module")
+
+    assert any("No module named 'no_such_module'" in line for line in verdict(imports_nothing).lines)
 
 
 def test_what_cannot_be_pickled_is_named() -> None:

@@ -38,13 +38,14 @@ EXERCISES = (
             Case((torch.tensor([False, False, False]),), "Nothing is kept."),
             Case(
                 (torch.tensor([[True, False, True], [True, False, False]]),),
-                "A mask has any number of dimensions.",
+                "A mask with two dimensions.",
             ),
             Case(
                 (torch.eye(3, dtype=torch.bool).reshape(3, 3, 1, 1),),
-                "A mask of a convolution has four dimensions.",
+                "A mask with four dimensions, as a convolution has.",
             ),
-            Case((torch.arange(1000) % 7 == 0,), "A longer mask."),
+            Case((torch.tensor(True),), "A mask of one weight, without a dimension."),
+            Case((torch.arange(10_000) % 3 == 1,), "A long mask."),
         ),
         hints=(
             "A bool tensor can be summed: True counts as 1. How many entries are there in all?",
@@ -65,6 +66,35 @@ EXERCISES = (
                 "You divide by len(mask), which is the size of the first dimension only, not the number of entries.",
             ),
             Misconception(
+                lambda mask: mask.sum().item() / mask.shape[0],
+                "You divide by mask.shape[0], the size of the first dimension only, and a single entry has none; divide by "
+                "mask.numel().",
+            ),
+            Misconception(
+                lambda mask: mask.sum().item() / (mask.shape[0] * mask.shape[1]),
+                "You multiply two dimensions. A mask may have fewer or more; mask.numel() counts the entries of any shape.",
+            ),
+            Misconception(
+                lambda mask: mask.sum().item() / (mask.numel() - mask.sum().item()),
+                "You divide the kept entries by the removed ones; divide by the number of all entries.",
+            ),
+            Misconception(
+                lambda mask: mask.sum().item() // mask.numel(),
+                "// cuts the fraction off; divide with /.",
+            ),
+            Misconception(
+                lambda mask: round(mask.sum().item() / mask.numel(), 2),
+                "You round the result to two digits; return it as it is.",
+            ),
+            Misconception(
+                lambda mask: round(mask.sum().item() / mask.numel(), 3),
+                "You round the result to three digits; return it as it is.",
+            ),
+            Misconception(
+                lambda mask: round(mask.sum().item() / mask.numel(), 4),
+                "You round the result to four digits; return it as it is.",
+            ),
+            Misconception(
                 lambda mask: mask.sum() / mask.numel(),
                 "The value is right, but it is a tensor with one entry; .item() makes a Python number of it.",
             ),
@@ -77,7 +107,13 @@ EXERCISES = (
         difficulty="easy",
         lines=1,
         minutes=3,
+        rtol=1e-6,
         python_numbers=True,
+        told={"0-D,1-D,2-D,4-D": "no dimension, or one, two or four"},
+        absent={
+            "empty tensor": "the text says at least one entry",
+            "ties": "a fraction ranks nothing",
+        },
     ),
 )
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import (
+    Case,
+    Exercise,
+    Misconception,
+    Option,
+    Question,
+    pick,
+    variants,
+)
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import prune
 
@@ -82,7 +91,7 @@ def _abs_by_where(weight: Tensor) -> Tensor:
 
 
 def _abs_by_numpy(weight: Tensor) -> Tensor:
-    return torch.from_numpy(np.abs(weight.numpy()))
+    return torch.as_tensor(np.abs(weight.numpy()))
 
 
 # 01.2
@@ -125,6 +134,24 @@ def _above_kth(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     return _cut(scores, flat > flat.sort().values[count - 1])
 
 
+def _above_kth_or_last(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    return _cut(scores, flat > flat.sort().values[round(fraction * len(flat)) - 1])
+
+
+def _above_kth_value(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    return _cut(scores, flat > flat.kthvalue(round(fraction * len(flat))).values)
+
+
+def _at_least_kth(scores: Mapping[str, Tensor], fraction: float) -> Masks:
+    flat = _flat(scores)
+    count = round(fraction * len(flat))
+    if count == 0:
+        return _cut(scores, torch.ones(len(flat), dtype=torch.bool))
+    return _cut(scores, flat >= flat.sort().values[count - 1])
+
+
 def _at_least_next(scores: Mapping[str, Tensor], fraction: float) -> Masks:
     """`>=` the first value that may stay: ties at the threshold all stay."""
     flat = _flat(scores)
@@ -158,8 +185,8 @@ def _by_prune(scores: Mapping[str, Tensor], fraction: float) -> Masks:
 
 
 def _column_by_column(scores: Mapping[str, Tensor], fraction: float) -> Masks:
-    turned = global_mask({n: s.permute(*reversed(range(s.dim()))) for n, s in scores.items()}, fraction)
-    return {n: m.permute(*reversed(range(m.dim()))) for n, m in turned.items()}
+    turned = global_mask({n: s.permute(tuple(reversed(range(s.dim())))) for n, s in scores.items()}, fraction)
+    return {n: m.permute(tuple(reversed(range(m.dim())))) for n, m in turned.items()}
 
 
 def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> Masks:
@@ -168,6 +195,8 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
         scores = {name: s.abs() for name, s in scores.items()}
     elif mistake == "smaller type":
         scores = {name: s.float() for name, s in scores.items()}
+    elif mistake == "rounded":
+        scores = {name: s.round(decimals=6) for name, s in scores.items()}
     flat = _flat(scores)
     n = len(flat)
     counts: dict[str, Callable[[], int]] = {
@@ -180,8 +209,11 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
         "round each layer": lambda: sum(round(fraction * s.numel()) for s in scores.values()),
         "not 0": lambda: round(fraction * int(flat.count_nonzero())),
         "keep": lambda: round((1 - fraction) * n),
+        "at least one": lambda: max(1, round(fraction * n)),
+        "wrong part": lambda: n - round(fraction * n),
+        "rounded fraction": lambda: round(round(fraction, 2) * n),
     }
-    count = counts.get(mistake, lambda: round(fraction * n))()
+    count = pick(mistake, counts, lambda: round(fraction * n))()
     order = flat.argsort(stable=True, descending=mistake == "highest")
     if mistake == "last first":
         order = n - 1 - flat.flip(0).argsort(stable=True)
@@ -192,7 +224,14 @@ def _ranked(scores: Mapping[str, Tensor], fraction: float, *, mistake: str) -> M
     if mistake == "-0":
         keep = torch.zeros(n, dtype=torch.bool)
         keep[order[-(n - count) :]] = True
-    return _cut(scores, ~keep if mistake == "inverted" else keep)
+    masks = _cut(scores, ~keep if mistake == "inverted" else keep)
+    written: dict[str, Callable[[Tensor], Tensor]] = {
+        "flat": Tensor.flatten,
+        "floats": Tensor.float,
+        "integers": Tensor.long,
+    }
+    as_it_is: Callable[[Tensor], Tensor] = Tensor.clone
+    return {name: pick(mistake, written, as_it_is)(m) for name, m in masks.items()}
 
 
 def _each_layer(scores: Mapping[str, Tensor], fraction: float) -> Masks:
@@ -272,6 +311,15 @@ def _fraction_kept(scores: Mapping[str, Tensor], fractions: Mapping[str, float])
     return {n: global_mask({n: s}, 1 - fractions[n] if n in fractions else 0.0)[n] for n, s in scores.items()}
 
 
+def _first_named_only(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
+    masks: Masks = {}
+    for name, s in scores.items():
+        masks |= global_mask({name: s}, fractions.get(name, 0.0))
+        if name in fractions:
+            break
+    return masks
+
+
 def _fraction_as_threshold(scores: Mapping[str, Tensor], fractions: Mapping[str, float]) -> Masks:
     return {name: s > fractions.get(name, 0.0) for name, s in scores.items()}
 
@@ -283,29 +331,45 @@ def _every_layer_needs_one(scores: Mapping[str, Tensor], fractions: Mapping[str,
 # 01.4
 
 
-def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistake: str) -> dict[str, float]:
+def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistake: str) -> dict[str, Any]:
     """The right answer with one thing wrong."""
     orders: dict[str, Callable[[Curve], Curve]] = {
         "given order": list,
         "falling": lambda curve: sorted(curve, reverse=True),
         "by accuracy": lambda curve: sorted(curve, key=lambda point: -point[1]),
+        "rising accuracy": lambda curve: sorted(curve, key=lambda point: point[1]),
     }
-    found: dict[str, float] = {}
+    rising: Callable[[Curve], Curve] = sorted
+    order = pick(mistake, orders, rising)
+    if mistake == "in place":
+        for curve in curves.values():
+            curve.sort()  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
     best = 0.0
     for name, curve in curves.items():
+        if not curve and mistake == "no point, no answer":
+            continue
         best, last, stopped = best if mistake == "carried" else 0.0, dense, False
         top = max((a for _, a in curve), default=dense)
-        for sparsity, accuracy in orders.get(mistake, sorted)(curve):
-            floor = {
+        for sparsity, accuracy in order(curve):
+            floors = {
                 "no tolerance": dense,
                 "relative": dense * (1 - tolerance),
                 "percent": dense - tolerance / 100,
+                "above": dense + tolerance,
                 "best": top - tolerance,
                 "previous": last - tolerance,
-            }.get(mistake, dense - tolerance)
+                "rounded limit": round(dense - tolerance, 3),
+                "both rounded": round(dense - tolerance, 4),
+            }
+            if mistake in ("both rounded", "rounded"):
+                accuracy = round(accuracy, 4)
+            floor = pick(mistake, floors, dense - tolerance)
             fails = accuracy < floor or (mistake == "strict" and accuracy == floor)
             if mistake == "abs":
                 fails = abs(dense - accuracy) > tolerance
+            if mistake == "margin":
+                fails = accuracy < floor - 1e-9
             if not fails:
                 best, last = accuracy if mistake == "accuracy" else sparsity, accuracy
             elif mistake != "gaps":
@@ -314,7 +378,18 @@ def _read(curves: Mapping[str, Curve], dense: float, tolerance: float, *, mistak
         found[name] = 0.0 if mistake == "at a stop" and not stopped else best
         if mistake == "first only":
             break
-    return {name: 1 - s for name, s in found.items()} if mistake == "density" else found
+    return {name: _written(s, mistake) for name, s in found.items()}
+
+
+def _written(sparsity: float, mistake: str) -> Any:
+    rules: dict[str, Any] = {
+        "density": 1 - sparsity,
+        "two digits": round(sparsity, 2),
+        "three digits": round(sparsity, 3),
+        "four digits": round(sparsity, 4),
+        "none": sparsity or None,
+    }
+    return pick(mistake, rules, sparsity)
 
 
 def _first_failing(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
@@ -351,6 +426,25 @@ def _read_below_first_failure(
     return found
 
 
+def _read_by_loss(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
+    def walk(points: list[tuple[float, float]], found: float) -> float:
+        if not points or dense - points[0][1] > tolerance:
+            return found
+        return walk(points[1:], points[0][0])
+
+    return {name: walk(sorted(curve, key=lambda point: point[0]), 0.0) for name, curve in curves.items()}
+
+
+def _read_in_numpy(curves: Mapping[str, Curve], dense: float, tolerance: float) -> dict[str, float]:
+    found = {}
+    for name, curve in curves.items():
+        points = np.array(curve, dtype=float).reshape(-1, 2)
+        points = points[points[:, 0].argsort()]
+        holding = np.logical_and.accumulate(points[:, 1] + tolerance >= dense)
+        found[name] = float(points[holding, 0].max(initial=0.0))
+    return found
+
+
 def _t(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.tensor(values, dtype=dtype)
 
@@ -364,16 +458,25 @@ _IN_A_RANKING = (
     *variants(
         _ranked,
         {
-            "abs": "You take absolute values once more; these are scores already, and a negative one is a low one.",
+            "abs": "A negative score counts as a high one in yours, as after abs() or a square. These are scores already, and a "
+            "negative one is a low one.",
             "int": "int() cuts the count off: int((1 - 0.8) * 10) is 1. Use round().",
             "up": "You round the count up; use round(), which goes to the nearest number.",
             "half up": "You round every half up; round() goes to the even number, so round(2.5) is 2.",
             "round what stays": "You round what stays; round what goes.",
             "one more": "One weight too many goes: order[:count] holds count of them already.",
-            "float32 count": "You compute the count in float32, where 0.575 * 100 becomes 57.5; use round(fraction * n) with "
-            "Python numbers.",
-            "smaller type": "You change the type of the scores; in a smaller type, scores that differ a little become equal. "
-            "Leave their type.",
+            "float32 count": "In your count 0.575 * 100 becomes 57.5, as in float32, or if one rounds it twice or adds a little; "
+            "use round(fraction * n) with Python numbers.",
+            "smaller type": "You change float64 scores to float32, in which scores that differ a little become equal. Leave "
+            "their type.",
+            "rounded": "In your ranking scores that differ a little become equal, by rounding or in a smaller type. Leave the "
+            "scores as they are.",
+            "at least one": "You remove at least one weight; at fraction 0 none goes.",
+            "wrong part": "You remove as many as should stay: round(fraction * n) is the number of those that go.",
+            "rounded fraction": "You round the fraction first; only the product fraction * n is rounded.",
+            "floats": "The masks are floats, 0.0 and 1.0; they should be bool tensors, True and False.",
+            "integers": "The masks are integers, 0 and 1; they should be bool tensors, True and False.",
+            "flat": "The masks are flat; each has the shape of its scores.",
             "last first": "The counts are right; among equal scores you remove the last first, and the lowest index should go "
             "first.",
             "topk": "The counts are right, but topk picks any of the equal scores; argsort(stable=True) keeps them in their "
@@ -387,6 +490,19 @@ _IN_A_RANKING = (
     Misconception(
         _above_kth,
         "You remove every score that equals the threshold; among ties only as many go as the count asks for.",
+    ),
+    Misconception(
+        _above_kth_or_last,
+        "When nothing should go, index count - 1 is -1, and the threshold is the highest score; and every score that equals "
+        "a threshold goes. Count: order[:count].",
+    ),
+    Misconception(
+        _above_kth_value,
+        "When nothing should go, there is no kthvalue(0); and every score that equals a threshold goes. Count: order[:count].",
+    ),
+    Misconception(
+        _at_least_kth,
+        "The threshold is a score that should go, and >= keeps it, with all that equal it. Count: order[:count].",
     ),
     Misconception(
         _at_least_next,
@@ -427,13 +543,20 @@ EXERCISES = (
             Case((_t(0.5, 0.5, -0.5),), "Three weights at the same distance from 0."),
             Case((_t(0.5, 0.25),), "No weight is negative; the result is a new tensor all the same."),
             Case((torch.tensor([[0.4, -0.1], [0.0, -0.9]]),), "A matrix, with a 0 in it."),
+            Case((torch.tensor(-0.7),), "A single weight, without a dimension."),
+            Case((torch.zeros(0, 3),), "A tensor without entries; its shape stays."),
             Case(
                 (_t(1e-4, -2e-4, 3e-4, -0.5, dtype=torch.float16),),
                 "Small numbers in float16: a square of 1e-4 is too small for this type.",
             ),
             Case(
+                (_t(-0.1 - 1e-12, 1e-12, 0.123456789, dtype=torch.float64),),
+                "Numbers in float64, with more digits than float32 can hold.",
+            ),
+            Case((_t(-math.inf, math.nan, -0.5),), "One weight is minus infinity, one is NaN."),
+            Case(
                 (torch.arange(-12.0, 12.0).view(2, 3, 2, 2),),
-                "The weight of a convolution has four dimensions.",
+                "A weight with four dimensions, as a convolution has.",
             ),
         ),
         hints=(
@@ -483,6 +606,43 @@ EXERCISES = (
                 "This is one number for the whole tensor; every weight needs a score of its own.",
             ),
             Misconception(
+                lambda weight: weight.abs().sort().values,
+                "You sort the scores; each score has the place of its weight.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().flatten(),
+                "The scores have lost the shape of the weight; abs() alone keeps it.",
+            ),
+            Misconception(
+                lambda weight: weight.float().abs(),
+                "You change the type to float32; the scores have the type of the weight.",
+            ),
+            Misconception(
+                lambda weight: weight.float().abs().to(weight.dtype),
+                "You compute in float32, in which a float64 weight loses digits; abs() needs no other type.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().nan_to_num(),
+                "You put numbers in place of NaN and infinity; abs() alone leaves NaN as it is and makes infinity of minus "
+                "infinity.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().round(decimals=4),
+                "You round the scores; return them as they are.",
+            ),
+            Misconception(
+                lambda weight: weight.abs().tolist(),
+                "This is a list; return a torch tensor.",
+            ),
+            Misconception(
+                lambda weight: torch.stack([w.abs() for w in weight]),
+                "You go through the first dimension, and a single weight has none; abs() works on a tensor of any shape.",
+            ),
+            Misconception(
+                lambda weight: weight if bool((weight >= 0).all()) else weight.abs(),
+                "Where no weight is negative you return the argument itself; the scores are a new tensor. abs() makes one.",
+            ),
+            Misconception(
                 lambda weight: weight.abs_(),
                 "The scores are right, but you change the weights themselves; abs_ works in place, abs does not.",
             ),
@@ -494,6 +654,13 @@ EXERCISES = (
         rtol=0.0,
         atol=0.0,
         fresh=True,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "NaN": "NaN stays NaN",
+            "infinity": "minus infinity",
+        },
+        absent={"ties": "each score by itself, nothing is ranked"},
     ),
     Exercise(
         id="01.2",
@@ -515,15 +682,19 @@ EXERCISES = (
                 "Scores in float64: the second is lower, by 1e-12.",
             ),
             Case(
-                ({"a": _t(0.5, 0.5, 0.5, 0.5)}, 0.5), "All scores are equal: exactly two go, the first two."
+                ({"a": _t(0.5, 0.5, 0.5, 0.5)}, 0.5),
+                "All scores are equal: exactly two go, the first two.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(0.2, 0.7, 0.2), "b": _t(0.2, 0.9)}, 0.4),
                 "Three scores are equal and two go: the flat index runs through the layers in their order.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(0.0, 0.0, 0.6), "b": _t(0.0, 0.8, 0.9)}, 1 / 6),
                 "Three scores are 0 and only one weight goes.",
+                tags=("ties",),
             ),
             Case(
                 (
@@ -534,6 +705,7 @@ EXERCISES = (
                     0.3,
                 ),
                 "Scores in float16, some of them equal.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _t(*[i / 10 for i in range(1, 11)])}, 1 - 0.8),
@@ -543,21 +715,48 @@ EXERCISES = (
             Case(
                 ({"b": _t(0.5), "a": _t(0.5)}, 0.5),
                 "Equal scores: the layer that comes first in the dict loses its own.",
+                tags=("ties",),
             ),
+            Case(
+                ({"a": _t(0.5), "b": _t(0.5, 0.5, 0.9)}, 0.25),
+                "Three scores are equal and one goes: that of the first layer, which is the smaller one.",
+                tags=("ties",),
+            ),
+            Case(({"a": _t(0.1000004, 0.1000001)}, 0.5), "The second score is lower, by 3e-7."),
+            Case(({"a": torch.arange(400.0)}, 0.1263), "0.1263 * 400 is 50.52, and so 51 go."),
             Case(({"a": _t(-1.0, 0.5)}, 0.5), "A score may be negative; the lowest goes."),
             Case(
                 ({"a": torch.full((2, 3), 0.5)}, 0.5),
                 "A matrix of equal scores: its first row goes before its second.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _FORTY}, 0.4),
                 "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": torch.arange(100.0)}, 0.575),
                 "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
             ),
             Case((_NETWORK, 0.5), "Two matrices, of different size and with weights of different size."),
+            Case(
+                ({"a": torch.tensor(0.3), "b": _t(0.1, 0.4), "c": torch.tensor(0.2)}, 0.5),
+                "Three layers; two of them are single weights without a dimension.",
+            ),
+            Case(
+                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1)}, 0.5),
+                "A layer has no entries; it is in the result, empty.",
+            ),
+            Case(
+                ({"a": _t(0.9, 0.3), "b": _t(0.1, 0.8), "c": _t(0.2, 0.4)}, 0.5),
+                "Three layers; the lowest three scores lie one in each.",
+            ),
+            Case(
+                ({"a": _normal(2, 3, 2, 2, std=0.1, seed=3), "b": torch.full((2, 2, 1, 1), 0.05)}, 0.3),
+                "Two layers with four dimensions, one of equal scores.",
+                tags=("ties",),
+            ),
         ),
         hints=(
             "Put the scores of all layers into one long tensor (flatten, then torch.cat). How many of them go?",
@@ -590,6 +789,15 @@ EXERCISES = (
         difficulty="medium",
         lines=6,
         minutes=15,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "ties": "ties by flat index",
+        },
+        absent={
+            "NaN": "NaN has no rank, and the text does not name it",
+            "empty dict": "the text says at least one layer",
+        },
     ),
     Exercise(
         id="01.3",
@@ -619,8 +827,10 @@ EXERCISES = (
                 ({"a": _t(0.2, 0.1), "b": _t(0.4, 0.3)}, {"a": 1.0}),
                 "Layer a has the fraction 1: all of it goes.",
             ),
+            Case(({"a": _t(0.1000004, 0.1000001)}, {"a": 0.5}), "The second score is lower, by 3e-7."),
+            Case(({"a": torch.arange(400.0)}, {"a": 0.1263}), "0.1263 * 400 is 50.52, and so 51 go."),
             Case(({"a": _t(-1.0, 0.5)}, {"a": 0.5}), "A score may be negative; the lowest goes."),
-            Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal."),
+            Case(({"a": _t(0.5, 0.5, 0.5, 0.5)}, {"a": 0.5}), "All scores are equal.", tags=("ties",)),
             Case(
                 ({"a": _FIVE, "b": _FIVE, "c": _FIVE}, {"a": 0.5, "b": 0.25, "c": 0.3}),
                 "round() makes 2 of 2.5, 1 of 1.25 and 2 of 1.5.",
@@ -632,16 +842,40 @@ EXERCISES = (
             Case(
                 ({"a": torch.full((2, 3), 0.5)}, {"a": 0.5}),
                 "A matrix of equal scores: its first row goes before its second.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": _FORTY}, {"a": 0.4}),
                 "Forty scores; of the twenty that are 0.2 the first eleven go, so the sort must be stable.",
+                tags=("ties",),
             ),
             Case(
                 ({"a": torch.arange(100.0)}, {"a": 0.575}),
                 "0.575 * 100 is a little below 57.5 in Python, and so 57 go.",
             ),
             Case((_NETWORK, {"fc1.weight": 0.8, "fc2.weight": 0.4}), "Two matrices."),
+            Case(({"a": _t(0.4, 0.3), "b": _t(0.1)}, {}), "No layer has a fraction: all stay whole."),
+            Case(
+                ({"a": torch.tensor(0.3), "b": _t(0.1, 0.4), "c": torch.tensor(0.2)}, {"c": 1.0, "b": 0.5}),
+                "Three layers; two of them are single weights without a dimension.",
+            ),
+            Case(
+                ({"a": torch.zeros(0, 2), "b": _t(0.3, 0.1)}, {"a": 0.5, "b": 0.5}),
+                "A layer has no entries; it is in the result, empty.",
+            ),
+            Case(
+                ({"a": _t(0.1, 0.2, 0.1, 0.1, 0.3, dtype=torch.float16)}, {"a": 0.3}),
+                "Scores in float16, some of them equal.",
+                tags=("ties",),
+            ),
+            Case(
+                (
+                    {"a": _normal(2, 3, 2, 2, std=0.1, seed=3), "b": torch.full((2, 2, 1, 1), 0.05)},
+                    {"a": 0.6, "b": 0.3},
+                ),
+                "Two layers with four dimensions, one of equal scores.",
+                tags=("ties",),
+            ),
         ),
         hints=(
             "Each layer is a small network of its own. You have a function that prunes a network exactly.",
@@ -684,6 +918,10 @@ EXERCISES = (
                 _in_each_layer(_row_by_row),
                 "You take the fraction from each row of a matrix; rank all weights of the layer together.",
             ),
+            Misconception(
+                _first_named_only,
+                "You return after the first layer that has a fraction; the return belongs after the loop over the layers.",
+            ),
             Misconception(_fraction_kept, "You keep these fractions; they are the fractions to remove."),
             Misconception(
                 _fraction_as_threshold,
@@ -695,15 +933,23 @@ EXERCISES = (
         difficulty="medium",
         lines=4,
         minutes=10,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "ties": "Count and ties are as before",
+            "empty dict": "no layer has one",
+        },
+        absent={"NaN": "NaN has no rank, and the text does not name it"},
     ),
     Exercise(
         id="01.4",
         reference=largest_sparsities,
         cases=(
-            Case(({"a": [(0.5, 0.85), (0.9, 0.6)]}, 0.86, 0.02), "It holds at 0.5 and falls short at 0.9."),
+            Case(({"fc2": [(0.5, 0.85), (0.9, 0.6)]}, 0.86, 0.02), "It holds at 0.5 and falls short at 0.9."),
             Case(
                 ({"a": [(0.25, 0.75), (0.5, 0.5), (0.75, 0.375)]}, 0.75, 0.25),
                 "At 0.5 the accuracy is exactly dense - tolerance: that still counts.",
+                tags=("limit",),
             ),
             Case(
                 ({"a": [(0.5, 0.3), (0.75, 0.1)]}, 0.5, 0.25),
@@ -731,6 +977,36 @@ EXERCISES = (
                 ({"a": [(0.3, 0.89), (0.6, 0.85), (0.9, 0.3)]}, 0.86, 0.02),
                 "The pruned network is at first better than the dense one.",
             ),
+            Case(
+                ({"a": [(0.2, 0.86), (0.5, 0.839967), (0.8, 0.6)]}, 0.86, 0.02),
+                "At 0.5 the accuracy is 0.839967, and 0.84 is needed.",
+            ),
+            Case(
+                ({"a": [(0.2, 0.83695), (0.5, 0.83672), (0.8, 0.6)]}, 0.856746, 0.02),
+                "At least 0.836746 is needed; 0.83695 is more, and 0.83672 is less.",
+            ),
+            Case(
+                ({"a": [(0.123456, 0.86), (0.987654, 0.85), (0.999, 0.1)]}, 0.86, 0.02),
+                "The sparsities have many digits.",
+            ),
+            Case(
+                ({"a": [(0.25, 0.5 - 2**-50), (0.5, 0.25)]}, 0.75, 0.25),
+                "At 0.25 the accuracy is below dense - tolerance, though only by 9e-16.",
+                tags=("limit",),
+            ),
+            Case(
+                ({"a": [(0.2, 0.85), (0.5, 0.87), (0.9, 0.86)]}, 0.86, 0.02),
+                "It holds at all three points and is best at the middle one.",
+            ),
+            Case(
+                ({"a": [(0.5, 0.85), (0.9, 0.3), (0.2, 0.86)]}, 0.86, 0.02),
+                "The point with the smallest sparsity comes last, and the middle one first.",
+            ),
+            Case(
+                ({"a": [(0.2, 0.86), (0.9, 0.85), (0.5, 0.3)]}, 0.86, 0.02),
+                "The point that falls short comes last in the list and lies in the middle.",
+            ),
+            Case(({"a": []}, 0.86, 0.02), "The curve has no points."),
             Case(
                 ({"fc1": [(0.5, 0.86), (0.9, 0.80)], "fc3": [(0.5, 0.7), (0.9, 0.5)], "fc2": []}, 0.86, 0.02),
                 "Three layers, and one of them was not measured.",
@@ -762,6 +1038,18 @@ EXERCISES = (
                     "at a stop": "You set the answer only where a point falls short; a curve on which none does has its largest "
                     "sparsity as the answer.",
                     "carried": "An answer is carried over from one curve to the next; set it to 0.0 at the start of each curve.",
+                    "rising accuracy": "You sort by rising accuracy; sort by sparsity, then stop at the first point that falls short.",
+                    "above": "You add the tolerance to the dense accuracy; subtract it.",
+                    "rounded": "You round the accuracies to four digits before you compare; compare them as they are.",
+                    "both rounded": "You round before you compare; compare the accuracies and dense - tolerance as they are.",
+                    "rounded limit": "You round dense - tolerance; compare with it as it is.",
+                    "margin": "You allow a margin below dense - tolerance; compare with it as it stands.",
+                    "two digits": "You round the answer to two digits; return the sparsity as it stands in the curve.",
+                    "three digits": "You round the answer to three digits; return the sparsity as it stands in the curve.",
+                    "four digits": "You round the answer to four digits; return the sparsity as it stands in the curve.",
+                    "none": "Where no point holds, the answer is 0.0, not None.",
+                    "no point, no answer": "A curve without a point is missing from your result; its answer is 0.0.",
+                    "in place": "You sort the curves that came in; sorted() makes a new list and leaves them as they are.",
                     "first only": "You return after the first curve; the return belongs after the loop over the curves.",
                 },
             ),
@@ -774,10 +1062,24 @@ EXERCISES = (
                 "When the first point falls short there is none before it, and index -1 takes the last; the answer is 0.0.",
             ),
         ),
-        alternatives=(_read_by_takewhile, _read_below_first_failure),
+        alternatives=(
+            _read_by_takewhile,
+            _read_below_first_failure,
+            _read_by_loss,
+            _read_in_numpy,
+        ),
         difficulty="medium",
         lines=8,
         minutes=10,
+        told={
+            "empty list": "A curve may have no point",
+            "limit": "below `dense - tolerance`",
+        },
+        absent={
+            "NaN": "an accuracy is a number",
+            "ties": "a sparsity comes once in a curve, as the text says",
+            "empty dict": "there is at least one curve",
+        },
     ),
 )
 

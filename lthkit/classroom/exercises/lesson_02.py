@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import (
+    Case,
+    Exercise,
+    Misconception,
+    Option,
+    Question,
+    pick,
+    variants,
+)
 
 
 def apply_mask(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -72,6 +80,41 @@ def _apply_masked_fill(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]
     }
 
 
+def _apply_in_loops(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    new = {}
+    for name, w in weights.items():
+        keep = mask[name].flatten().tolist() if name in mask else [True] * w.numel()
+        entries = [x if k else 0.0 for x, k in zip(w.flatten().tolist(), keep, strict=True)]
+        new[name] = torch.tensor(entries, dtype=w.dtype).reshape(w.shape)
+    return new
+
+
+def _apply_zeros_by_factor(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w - w * ~mask[n] if n in mask else w for n, w in weights.items()}
+
+
+def _apply_finite_only(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w.where(w.isfinite(), 0) * mask[n] if n in mask else w for n, w in weights.items()}
+
+
+def _apply_in_float32(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w.float() for n, w in apply_mask(weights, mask).items()}
+
+
+def _apply_through_float32(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w.float().where(mask[n], 0).to(w.dtype) if n in mask else w for n, w in weights.items()}
+
+
+def _apply_times_float(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n: w * mask[n].float() if n in mask else w for n, w in weights.items()}
+
+
+def _apply_in_place(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    for name, keep in mask.items():
+        weights[name][~keep] = 0
+    return dict(weights)
+
+
 def _apply_times(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: w * mask[n] if n in mask else w for n, w in weights.items()}
 
@@ -117,6 +160,51 @@ def _step_kept_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, mo
     return new_w, new_v
 
 
+def _step_in_double(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    new_v = torch.where(keep, v.double() * momentum + g.double(), 0.0)
+    new_w = torch.where(keep, w.double() - new_v * lr, 0.0)
+    return new_w.to(w.dtype), new_v.to(v.dtype)
+
+
+def _step_in_float32(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    new_w, new_v = masked_sgd_step(w.float(), g.float(), v.float(), keep, lr, momentum)
+    return new_w.to(w.dtype), new_v.to(v.dtype)
+
+
+def _step_to_float32(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    return masked_sgd_step(w.float(), g.float(), v.float(), keep, lr, momentum)
+
+
+def _step_in_place(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v.mul_(momentum).add_(g)[~keep] = 0
+    w.sub_(lr * v)[~keep] = 0
+    return w, v
+
+
+def _step_repaired(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v = (momentum * v + g).nan_to_num() * keep
+    return (w - lr * v).nan_to_num() * keep, v
+
+
+def _step_finite_only(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v = momentum * v + g
+    v = v.where(keep & v.isfinite(), 0)
+    w = w - lr * v
+    return w.where(keep & w.isfinite(), 0), v
+
+
+def _step_gradient_and_weight(
+    w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float
+) -> Pair:
+    v = momentum * v + g.where(keep, 0)
+    return (w - lr * v).where(keep, 0), v
+
+
+def _step_factor_float(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
+    v = (momentum * v + g) * keep.float()
+    return (w - lr * v) * keep.float(), v
+
+
 def _step_factor(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: float) -> Pair:
     factor = keep.to(w.dtype)
     w, g, v = w * factor, g * factor, v * factor
@@ -137,9 +225,19 @@ def _step(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: fl
         "lr in velocity": lambda: momentum * v + lr * g,
         "momentum of gradient": lambda: v + momentum * g,
         "lr and momentum swapped": lambda: lr * v + g,
+        "no velocity": lambda: g,
+        "no momentum": lambda: v + g,
+        "minus gradient": lambda: momentum * v - g,
+        "lr in velocity, downhill": lambda: momentum * v - lr * g,
     }
-    v = rules.get(mistake, lambda: momentum * v + g)()
-    if mistake not in ("gradient only", "gradient times mask", "old velocity masked", "weight only"):
+    v = pick(mistake, rules, lambda: momentum * v + g)()
+    if mistake not in (
+        "gradient only",
+        "gradient times mask",
+        "old velocity masked",
+        "weight only",
+        "nothing",
+    ):
         v = v.where(keep, 0)
     moves: dict[str, Callable[[], Tensor]] = {
         "old velocity": lambda: lr * old,
@@ -147,12 +245,15 @@ def _step(w: Tensor, g: Tensor, v: Tensor, keep: Tensor, lr: float, momentum: fl
         "nesterov": lambda: lr * (g + momentum * v),
         "lr and momentum swapped": lambda: momentum * v,
         "uphill": lambda: -lr * v,
+        "no lr": lambda: v,
+        "lr in velocity, downhill": lambda: -v,
+        "gradient moves": lambda: lr * g,
     }
-    move = moves.get(mistake, lambda: lr * v)()
+    move = pick(mistake, moves, lambda: lr * v)()
     if mistake == "weight times mask":
         return w * keep - move, v
     w = w - move
-    if mistake not in ("gradient only", "gradient times mask", "velocity only"):
+    if mistake not in ("gradient only", "gradient times mask", "velocity only", "nothing"):
         w = w.where(keep, 0)
     return (v, w) if mistake == "results swapped" else (w, v)
 
@@ -174,32 +275,54 @@ def _densities_numpy(mask: Mapping[str, Tensor]) -> dict[str, float]:
     return {n: float(a.mean()) for n, a in arrays.items()}
 
 
-def _densities(mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, float]:
+def _densities_by_mean(mask: Mapping[str, Tensor]) -> dict[str, float]:
+    every = torch.cat([keep.reshape(-1) for keep in mask.values()])
+    return {name: keep.float().mean().item() for name, keep in (*mask.items(), ("all", every))}
+
+
+OWN = ("own rows", "own first dimension", "own matrix")  # wrong sizes of layers, and the right one of all
+
+
+def _densities(mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, Any]:
     """The right answer with one thing wrong."""
-    result: dict[str, float] = {}
+    sizes: dict[str, Callable[[Tensor], int]] = {
+        "rows": len,
+        "first dimension": lambda keep: keep.shape[0],
+        "matrix": lambda keep: keep.shape[0] * keep.shape[1],
+        "own rows": len,
+        "own first dimension": lambda keep: keep.shape[0],
+        "own matrix": lambda keep: keep.shape[0] * keep.shape[1],
+    }
+    result: dict[str, Any] = {}
     kept, total = 0, 0
     for name, keep in mask.items():
         if mistake == "last layer":
             kept = total = 0
-        ones, size = int(keep.sum()), len(keep) if mistake == "rows" else keep.numel()
-        kept, total = kept + ones, total + size
-        result[name] = {
-            "removed": 1 - ones / size,
-            "counts": float(ones),
-            "percent": 100 * ones / size,
-            "floor": float(ones // size),
-            "running": kept / total,
-            "share": ones / sum(k.numel() for k in mask.values()),
-        }.get(mistake, ones / size)
-    result["all"] = {
-        "removed": 1 - kept / total,
-        "counts": float(kept),
-        "percent": 100 * kept / total,
-        "floor": float(kept // total),
-        "mean": sum(result.values()) / len(result),
-        "product": math.prod(result.values()),
-    }.get(mistake, kept / total)
-    return result
+        ones, size = int(keep.sum()), pick(mistake, sizes, Tensor.numel)(keep)
+        kept, total = kept + ones, total + (keep.numel() if mistake in OWN else size)
+        everything = sum(k.numel() for k in mask.values())
+        counted = pick(mistake, {"running": (kept, total), "share": (ones, everything)}, (ones, size))
+        result[name] = _ratio(*counted, mistake)
+    if mistake == "without all":
+        return result
+    means = {"mean": sum(result.values()) / len(result), "product": math.prod(result.values())}
+    overall = pick(mistake, means, _ratio(kept, total, "" if mistake == "tensors of layers" else mistake))
+    return {"all": overall} if mistake == "all only" else {**result, "all": overall}
+
+
+def _ratio(kept: int, size: int, mistake: str) -> Any:
+    rules: dict[str, Callable[[], Any]] = {
+        "removed": lambda: 1 - kept / size,
+        "counts": lambda: float(kept),
+        "percent": lambda: 100 * kept / size,
+        "floor": lambda: float(kept // size),
+        "two digits": lambda: round(kept / size, 2),
+        "three digits": lambda: round(kept / size, 3),
+        "four digits": lambda: round(kept / size, 4),
+        "tensor": lambda: torch.tensor(kept) / size,
+        "tensors of layers": lambda: torch.tensor(kept) / size,
+    }
+    return pick(mistake, rules, lambda: kept / size)()
 
 
 Leaks = dict[str, list[int]]
@@ -215,14 +338,27 @@ def _back_loops(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Le
     return found
 
 
+def _back_by_counting(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
+    found: Leaks = {}
+    for name in mask:
+        place = torch.arange(mask[name].numel()).reshape(mask[name].shape)
+        removed = ~mask[name]
+        leaking = weights[name][removed].ne(0)
+        if int(leaking.sum()) > 0:
+            found[name] = sorted(int(i) for i in place[removed][leaking])
+    return found
+
+
 def _back_numpy(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> Leaks:
     found = {n: np.flatnonzero((weights[n].numpy() != 0) & ~k.numpy()).tolist() for n, k in mask.items()}
     return {n: places for n, places in found.items() if places}
 
 
-def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str) -> dict[str, list[Any]]:
+def _back(
+    weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake: str
+) -> dict[str, Any] | None:
     """The right answer with one thing wrong."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Any] = {}
     start = 0
     if mistake == "needs a mask":
         mask = {name: mask[name] for name in weights}
@@ -230,34 +366,49 @@ def _back(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor], *, mistake:
         mask = {name: mask.get(name, torch.zeros(w.shape, dtype=torch.bool)) for name, w in weights.items()}
     for name, keep in mask.items():
         w = weights[name].nan_to_num(0.0) if mistake == "no nan" else weights[name]
-        finds = {
-            "positive": (w > 0) & ~keep,
-            "isclose": ~torch.isclose(w, torch.zeros_like(w)) & ~keep,
-            "tolerance": (w.abs() > 1e-6) & ~keep,
-            "kept": (w != 0) & keep,
-            "differs": (w != 0) != keep,
-            "all": ~keep,
-            "times mask": w * ~keep != 0,
-        }.get(mistake, (w != 0) & ~keep)
+        finds = pick(
+            mistake,
+            {
+                "positive": (w > 0) & ~keep,
+                "isclose": ~torch.isclose(w, torch.zeros_like(w)) & ~keep,
+                "tolerance": (w.abs() > 1e-6) & ~keep,
+                "kept": (w != 0) & keep,
+                "differs": (w != 0) != keep,
+                "all": ~keep,
+                "times mask": w * ~keep != 0,
+                "float32": (w.float() != 0) & ~keep,
+                "finite": (w != 0) & w.isfinite() & ~keep,
+            },
+            (w != 0) & ~keep,
+        )
         if mistake == "among removed":
             finds = w[~keep] != 0
         elif mistake == "column by column":
-            finds = finds.permute(*reversed(range(finds.dim())))
+            finds = finds.permute(tuple(reversed(range(finds.dim()))))
         flat = finds.flatten().nonzero().flatten()
         if mistake == "by size":
             flat = flat[w.flatten()[flat].abs().argsort(descending=True)]
-        places: list[Any] = {
-            "coordinates": finds.nonzero(),
-            "columns": finds.nonzero()[:, -1],
-            "from 1": flat + 1,
-            "running": flat + start,
-        }.get(mistake, flat).tolist()
+        rules: dict[str, Callable[..., Tensor]] = {
+            "coordinates": lambda finds, flat: finds.nonzero(),
+            "columns": lambda finds, flat: finds.nonzero()[:, -1],
+            "first coordinate": lambda finds, flat: finds.nonzero()[:, 0],
+            "matrix": lambda finds, flat: torch.tensor([i * finds.shape[1] + j for i, j in finds.nonzero()]),
+            "not flattened": lambda finds, flat: finds.nonzero().flatten(),
+            "squeeze": lambda finds, flat: flat.squeeze(),
+            "values": lambda finds, flat, w=w: w.flatten()[flat],
+            "from 1": lambda finds, flat: flat + 1,
+            "running": lambda finds, flat, start=start: flat + start,
+        }
+        places: list[Any] = pick(mistake, rules, lambda finds, flat: flat)(finds, flat).tolist()
         if mistake == "stops" and not places:
             break
-        if places and not (mistake == "index 0" and places == [0]) or mistake == "empty":
-            found[name] = places
+        there = len(places) if isinstance(places, list) else len(flat)
+        if there and not (mistake == "index 0" and places == [0]) or mistake == "empty":
+            found[name] = {"tensor": flat, "counts": len(flat)}.get(mistake, places)
         start += keep.numel()
-    return found
+        if mistake == "first only" or mistake == "first leaking only" and found:
+            break
+    return None if mistake == "first only" and not mask else found
 
 
 T, F = True, False
@@ -292,6 +443,32 @@ EXERCISES = (
                 ({"w": torch.tensor([float("nan"), 1.0, float("inf")])}, {"w": torch.tensor([T, F, T])}),
                 "A kept weight is NaN, one is infinite, and both stay so: a mask repairs nothing.",
             ),
+            Case(({"w": _W, "b": torch.tensor([1.0])}, {}), "There is no mask: all tensors stay whole."),
+            Case(
+                (
+                    {"a": torch.tensor(0.5), "b": torch.tensor(0.25), "c": torch.tensor(-1.0)},
+                    {"a": torch.tensor(F), "b": torch.tensor(T)},
+                ),
+                "Three single weights without a dimension: one removed, one kept, one without a mask.",
+            ),
+            Case(
+                ({"w": torch.zeros(0, 2), "v": _W}, {"w": torch.zeros(0, 2).bool(), "v": _K}),
+                "A tensor without entries; it is in the result, empty.",
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([0.1 + 1e-12, -0.1, 1e-300], dtype=torch.float64)},
+                    {"w": torch.tensor([T, F, T])},
+                ),
+                "Weights in float64, with more digits than float32 can hold.",
+            ),
+            Case(
+                (
+                    {"conv.weight": torch.arange(1.0, 25.0).view(2, 3, 2, 2) / 7, "conv.bias": _W[:2]},
+                    {"conv.weight": (torch.arange(24) % 3 == 0).view(2, 3, 2, 2)},
+                ),
+                "A weight with four dimensions, as a convolution has, and a bias.",
+            ),
         ),
         hints=(
             "Go through all names in weights; some of them have no mask.",
@@ -307,11 +484,37 @@ EXERCISES = (
             ),
             Misconception(
                 _apply_without_nan,
-                "You set every NaN to 0 after multiplying, in kept weights too, where it should be seen; choose with where instead.",
+                "You set every NaN to 0, in kept weights too, where it should be seen; choose by the mask alone, with where.",
             ),
             Misconception(
                 _apply_times,
                 "You multiply by the mask. NaN times 0 is NaN, and so is infinity times 0; choose with where instead.",
+            ),
+            Misconception(
+                _apply_zeros_by_factor,
+                "You subtract what is removed. NaN minus NaN is NaN, and so is infinity minus infinity; choose with where "
+                "instead.",
+            ),
+            Misconception(
+                _apply_finite_only,
+                "You set NaN and infinity to 0, in kept weights too, where they should be seen; choose by the mask alone, with "
+                "where.",
+            ),
+            Misconception(
+                _apply_in_float32,
+                "You change the type to float32; each tensor keeps its own.",
+            ),
+            Misconception(
+                _apply_in_place,
+                "You change what came in. Clone first, or use where, which makes new tensors, and a new dict.",
+            ),
+            Misconception(
+                _apply_times_float,
+                "You multiply by mask.float(): float16 becomes float32, and NaN times 0 is NaN. Choose with where instead.",
+            ),
+            Misconception(
+                _apply_through_float32,
+                "You go through float32, in which a float64 weight loses digits; choose with where, in the type of the weight.",
             ),
             Misconception(_apply_inverted, "This keeps the removed weights: True in the mask means kept."),
             Misconception(
@@ -326,11 +529,19 @@ EXERCISES = (
                 _apply_every, "You look up a mask for every parameter; some, such as biases, have none."
             ),
         ),
-        alternatives=(_apply_filled, _apply_masked_fill),
+        alternatives=(_apply_filled, _apply_masked_fill, _apply_in_loops),
         difficulty="easy",
         lines=1,
         minutes=5,
+        rtol=0.0,
         atol=0.0,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "NaN,infinity": "NaN and infinity",
+            "empty dict": "no tensor has a mask",
+        },
+        absent={"ties": "a mask ranks nothing"},
     ),
     Exercise(
         id="02.2",
@@ -338,12 +549,25 @@ EXERCISES = (
         cases=(
             Case(({"a": torch.tensor([T, F, F, F])},), "One layer of four weights."),
             Case(
-                ({"a": torch.tensor([[T, F, F], [F, F, F]]), "b": torch.tensor([T, T])},),
+                ({"fc1": torch.tensor([[T, F, F], [F, F, F]]), "fc2": torch.tensor([T, T, T])},),
                 "Two layers of different sizes.",
             ),
             Case(
                 ({"a": torch.zeros(3, 2).bool(), "b": torch.ones(2, 5).bool(), "c": torch.eye(4).bool()},),
-                "An empty layer, a whole one, and a diagonal.",
+                "A layer that keeps nothing, a whole one, and a diagonal.",
+            ),
+            Case(
+                ({"a": torch.tensor(F), "b": torch.tensor(T), "c": torch.tensor([T, F, F])},),
+                "Two layers are a single weight without a dimension.",
+            ),
+            Case(
+                ({"conv": torch.arange(24).view(2, 3, 2, 2) > 4, "fc": torch.tensor([[T, F]])},),
+                "A layer with four dimensions, as a convolution has.",
+            ),
+            Case(({"w": torch.arange(2500) > 0},), "A long layer that has lost one weight."),
+            Case(
+                ({"w": torch.tensor([F, F, F]), "v": torch.tensor([T, F])},),
+                "Two layers; the first keeps nothing.",
             ),
         ),
         hints=(
@@ -366,13 +590,36 @@ EXERCISES = (
                     "counts": "These are counts; divide by the number of weights.",
                     "percent": "These are percentages; a density runs from 0 to 1.",
                     "floor": "// cuts the fraction off; divide with /.",
+                    "first dimension": "You divide by the first dimension of the shape, which is the number of rows, and a single "
+                    "weight has none; keep.numel() is the number of weights.",
+                    "matrix": "You multiply two dimensions of the shape. A layer may have fewer or more; keep.numel() counts the "
+                    "weights of any shape.",
+                    "own rows": "You divide a layer by len(keep), its number of rows; keep.numel() is its number of weights.",
+                    "own first dimension": "You divide a layer by the first dimension of its shape, and a single weight has none; "
+                    "keep.numel() is its number of weights.",
+                    "own matrix": "You divide a layer by the product of two dimensions, and it may have fewer or more; keep.numel() "
+                    "is its number of weights.",
+                    "tensors of layers": "The densities of the layers are tensors; .item() makes a Python number of each.",
+                    "without all": 'The density of all weights together is missing; put it under "all".',
+                    "all only": 'You return the density of all weights only; put each layer under its name, and this under "all".',
+                    "two digits": "You round to two digits; return the densities as they are.",
+                    "three digits": "You round to three digits; return the densities as they are.",
+                    "four digits": "You round to four digits; return the densities as they are.",
+                    "tensor": "The values are right, but they are tensors; .item() makes a Python number of each.",
                 },
             ),
         ),
-        alternatives=(_densities_counted, _densities_numpy),
+        alternatives=(_densities_counted, _densities_numpy, _densities_by_mean),
         difficulty="easy",
         lines=4,
         minutes=5,
+        rtol=1e-6,
+        told={"0-D,1-D,2-D,4-D": "no dimension, or one, two or four"},
+        absent={
+            "empty tensor": "the text says at least one weight",
+            "empty dict": "the text says at least one layer",
+            "ties": "a density ranks nothing",
+        },
     ),
     Exercise(
         id="02.3",
@@ -407,6 +654,58 @@ EXERCISES = (
                 ),
                 "A removed gradient is NaN, a removed velocity infinite: whatever came in, 0 comes out.",
             ),
+            Case(
+                (
+                    torch.tensor([float("nan"), -0.4, float("inf"), -0.2]),
+                    torch.tensor([1.0, 2.0, -1.0, -2.0]),
+                    torch.zeros(4),
+                    _K,
+                    0.5,
+                    0.5,
+                ),
+                "A kept weight is NaN, another infinite, and both stay so: a mask repairs nothing.",
+            ),
+            Case(
+                (*(torch.tensor(x) for x in (0.5, 1.0, 2.0, True)), 0.5, 0.25),
+                "A single kept weight, without a dimension.",
+            ),
+            Case(
+                (*(torch.zeros(0, 3) for _ in range(3)), torch.zeros(0, 3).bool(), 0.5, 0.5),
+                "Tensors without entries.",
+            ),
+            Case(
+                (
+                    torch.tensor([1e9 + 0.25, 3.0, -2.0], dtype=torch.float64),
+                    torch.tensor([2e9, 1.0, 1.0 + 2**-20], dtype=torch.float64),
+                    torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64),
+                    torch.tensor([T, F, T]),
+                    0.5,
+                    0.5,
+                ),
+                "Numbers in float64, of which float32 would lose digits.",
+            ),
+            Case(
+                (
+                    torch.tensor([0.5, -0.25, 2.0], dtype=torch.float16),
+                    torch.tensor([1.0, 1.0, -0.5], dtype=torch.float16),
+                    torch.tensor([2.0, 1.0, 1.0], dtype=torch.float16),
+                    torch.tensor([T, F, T]),
+                    0.5,
+                    0.5,
+                ),
+                "Numbers in float16.",
+            ),
+            Case(
+                (
+                    torch.arange(-12.0, 12.0).view(2, 3, 2, 2) / 8,
+                    torch.arange(24.0).view(2, 3, 2, 2) / 4,
+                    torch.arange(24.0, 0.0, -1.0).view(2, 3, 2, 2) / 2,
+                    (torch.arange(24) % 3 == 0).view(2, 3, 2, 2),
+                    0.25,
+                    0.5,
+                ),
+                "Tensors with four dimensions, as a convolution has.",
+            ),
         ),
         hints=(
             "Two things can move a removed weight, its gradient and its old velocity; and it may not be 0 when it comes in.",
@@ -435,6 +734,15 @@ EXERCISES = (
                     "nesterov": "This is Nesterov's step, which looks ahead; here the weight moves by lr times the new velocity.",
                     "lr and momentum swapped": "lr and momentum are exchanged: momentum goes with the old velocity, lr with the step.",
                     "uphill": "You step up the slope: subtract lr times the velocity.",
+                    "no velocity": "You leave the old velocity out; the new one is momentum times the old one, plus the gradient.",
+                    "no momentum": "You add the old velocity whole; multiply it by momentum first.",
+                    "minus gradient": "You subtract the gradient from the velocity; add it there, and subtract where the weight "
+                    "moves.",
+                    "nothing": "You mask nothing; mask the new velocity and the new weight.",
+                    "lr in velocity, downhill": "You put -lr into the velocity and add it; here v is momentum v + g, and lr comes in "
+                    "only when the weight moves.",
+                    "gradient moves": "The weight moves by lr times the gradient alone; it moves by lr times the new velocity.",
+                    "no lr": "You move the weight by the whole velocity; multiply it by lr.",
                     "inverted": "You mask the kept weights: True in keep means kept.",
                     "results swapped": "Your two results are exchanged: the weight comes first, then the velocity.",
                     "weight times mask": "You multiply the weight by the mask, and NaN times 0 is NaN, as is infinity times 0; choose "
@@ -442,15 +750,50 @@ EXERCISES = (
                 },
             ),
             Misconception(
+                _step_factor_float,
+                "You multiply by keep.float(): float16 becomes float32, and NaN times 0 is NaN. Choose with where instead.",
+            ),
+            Misconception(
+                _step_finite_only,
+                "You set NaN and infinity to 0, in kept weights too, where they should be seen; choose by the mask alone, with "
+                "where.",
+            ),
+            Misconception(
+                _step_gradient_and_weight,
+                "You mask the gradient and the weight. An old velocity of a removed weight stays; mask the new velocity too.",
+            ),
+            Misconception(
+                _step_repaired,
+                "nan_to_num repairs the kept weights too, where NaN should be seen; choose with where instead.",
+            ),
+            Misconception(
+                _step_in_float32,
+                "You compute in float32, in which float64 numbers lose digits; compute in the type that comes in.",
+            ),
+            Misconception(
+                _step_to_float32,
+                "You change the type to float32; the results have the type of what comes in.",
+            ),
+            Misconception(
+                _step_in_place,
+                "The numbers are right, but you change the weight and the velocity that came in; work on new tensors.",
+            ),
+            Misconception(
                 _step_factor,
                 "You multiply by the mask. NaN times 0 is NaN, and so is infinity times 0; choose with where instead.",
             ),
         ),
-        alternatives=(_step_filled, _step_kept_only),
+        alternatives=(_step_filled, _step_kept_only, _step_in_double),
         difficulty="medium",
         lines=3,
         minutes=10,
         atol=1e-7,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "NaN,infinity": "NaN and infinity included",
+        },
+        absent={"ties": "a step ranks nothing"},
     ),
     Exercise(
         id="02.4",
@@ -487,6 +830,57 @@ EXERCISES = (
                 ({"w": torch.tensor([float("inf"), 0.0, float("nan"), 0.5])}, {"w": _K}),
                 "Kept weights may be infinite or NaN; they are no leak.",
             ),
+            Case(
+                (
+                    {"w": torch.tensor([float("-inf"), 0.0, float("inf"), 0.0])},
+                    {"w": torch.tensor([F, T, F, F])},
+                ),
+                "Two removed weights are infinite.",
+            ),
+            Case(
+                (
+                    {"a": _W, "b": torch.tensor([0.1, 0.2, 0.3]), "c": torch.tensor([0.5])},
+                    {"a": _K, "b": torch.tensor([F, T, F]), "c": torch.tensor([F])},
+                ),
+                "All three layers leak.",
+            ),
+            Case(
+                ({"w": torch.tensor([0.5, 0.25, 0.3, -0.25])}, {"w": _K}),
+                "Two weights came back whose sum is 0.",
+            ),
+            Case(({"w": _W, "b": torch.tensor([1.0])}, {}), "No tensor has a mask."),
+            Case(
+                (
+                    {"a": torch.tensor(0.5), "b": torch.tensor(0.5), "c": torch.tensor(0.0)},
+                    {"a": torch.tensor(F), "b": torch.tensor(T), "c": torch.tensor(F)},
+                ),
+                "Three single weights without a dimension; the first came back.",
+            ),
+            Case(
+                (
+                    {"w": torch.zeros(0, 2), "v": torch.tensor([0.5, 0.1])},
+                    {"w": torch.zeros(0, 2).bool(), "v": torch.tensor([T, F])},
+                ),
+                "A tensor without entries comes before one that leaks.",
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([0.0, 1e-300, 0.1], dtype=torch.float64)},
+                    {"w": torch.tensor([F, F, T])},
+                ),
+                "A number in float64 that is 0 in float32.",
+            ),
+            Case(
+                ({"w": torch.tensor([0.0, -0.25, 0.1], dtype=torch.float16)}, {"w": torch.tensor([F, F, T])}),
+                "Weights in float16.",
+            ),
+            Case(
+                (
+                    {"w": (torch.arange(24) % 5 - 2.0).view(2, 3, 2, 2)},
+                    {"w": (torch.arange(24) % 3 > 0).view(2, 3, 2, 2)},
+                ),
+                "A tensor with four dimensions, as a convolution has.",
+            ),
         ),
         hints=(
             "A leak is a place that is removed and whose weight is not exactly 0: two conditions.",
@@ -500,7 +894,8 @@ EXERCISES = (
                     "times mask": "You multiply by ~mask: a kept weight that is infinite or NaN becomes NaN and looks like a leak.",
                     "no nan": "You miss NaN: it is not above 0 and not below, but it is not 0 either. Ask for != 0.",
                     "positive": "You look for weights above 0; weights that came back may be negative.",
-                    "isclose": "You allow a tolerance. A removed weight is exactly 0, or it has come back, however small.",
+                    "isclose": "Very small numbers count as 0 in yours, as with a tolerance, by rounding or in a smaller type. A removed "
+                    "weight is exactly 0, or it has come back, however small.",
                     "tolerance": "You allow a tolerance, and NaN is not above it. A removed weight is exactly 0, or it has come "
                     "back: ask for != 0.",
                     "kept": "These are kept weights: look where the mask is False.",
@@ -512,20 +907,41 @@ EXERCISES = (
                     "mask.items().",
                     "coordinates": "These are coordinates, one list for each place; flatten first, then nonzero gives flat indices.",
                     "columns": "This is only the last coordinate, the column; flatten first, then nonzero gives flat indices.",
+                    "first coordinate": "This is only the first coordinate, the row; flatten first, then nonzero gives flat indices.",
+                    "matrix": "You count with the two coordinates of a matrix; a tensor may have fewer or more. Flatten first, then "
+                    "nonzero gives flat indices.",
+                    "float32": "You change the type to float32, in which a very small float64 number is 0; leave the type.",
+                    "finite": "You leave out NaN and infinity. Neither is 0, so a removed weight that is either has come back.",
                     "column by column": "You number a matrix column by column; the flat index runs row by row.",
                     "among removed": "You count among the removed entries only; the flat index counts all entries.",
                     "from 1": "You count from 1; indices start at 0.",
                     "running": "Your index runs on from layer to layer; in each layer it starts again at 0.",
                     "by size": "You list the places by the size of the weight; list them by rising index.",
                     "index 0": "A leak at index 0 alone is lost: `if index` takes 0 for False. Ask for the number of leaks.",
+                    "not flattened": "You flatten the coordinates; flatten the tensor first, then nonzero gives flat indices.",
+                    "squeeze": "squeeze() makes a single number where there is one place; a list of one index is expected. "
+                    "flatten() keeps the list.",
+                    "values": "These are the weights; list the indices of their places.",
+                    "tensor": "The indices are tensors; .tolist() makes a list of each.",
+                    "counts": "This is how many came back; list their indices.",
+                    "first only": "You return after the first layer; the return belongs after the loop over the layers.",
+                    "first leaking only": "You return at the first layer that leaks; the return belongs after the loop over the "
+                    "layers.",
                     "stops": "You stop at the first layer in which nothing came back; go on to the next.",
                 },
             ),
         ),
-        alternatives=(_back_loops, _back_numpy),
+        alternatives=(_back_loops, _back_numpy, _back_by_counting),
         difficulty="medium",
         lines=2,
         minutes=10,
+        told={
+            "0-D,1-D,2-D,4-D,empty tensor": "of any shape",
+            "float16,float64": "float tensor",
+            "NaN,infinity": "NaN and infinity are not 0",
+            "empty dict": "no tensor has a mask",
+        },
+        absent={"ties": "no two places are equal"},
     ),
 )
 

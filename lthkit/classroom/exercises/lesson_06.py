@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, median
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from lthkit import evidence
 from lthkit.classroom.exercises.choosing import TABLES, Options, choose, sentences
-from lthkit.classroom.exercises.exercise import Case, Exercise, Misconception, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 State = Mapping[str, Tensor]
 Barriers = Mapping[int, Sequence[float]]
@@ -129,7 +130,7 @@ def _start_by_parts(arm: str, k: int, steps: int, tune: int) -> tuple[int, int]:
 
 def _start(arm: str, k: int, steps: int, tune: int, *, mistake: str) -> tuple[int, int]:
     """The right answer but for one arm."""
-    changed, pair = {
+    wrong = {
         "whole schedule": ("weight rewinding", (k, 0)),
         "always to 0": ("weight rewinding", (0, 0)),
         "weights of 0": ("weight rewinding", (0, k)),
@@ -144,14 +145,21 @@ def _start(arm: str, k: int, steps: int, tune: int, *, mistake: str) -> tuple[in
         "untrained": ("fine-tuning", (k, steps - tune)),
         "larger": ("fine-tuning", (steps, max(k, steps - tune))),
         "a quarter": ("fine-tuning", (steps, steps * 3 // 4)),
+        "all of tune": ("fine-tuning", (steps - tune, steps - tune)),
+        "minus": ("fine-tuning", (steps, -tune)),
+        "no way back": ("learning-rate rewinding", (steps, steps)),
+        "what is left": ("learning-rate rewinding", (steps, steps - k)),
+        "left for both": ("weight rewinding", (k, steps - k)),
         "one more": ("fine-tuning", (steps, steps - tune - 1)),
         "one fewer": ("fine-tuning", (steps, steps - tune + 1)),
         "both at k": ("re-initialised", (k, k)),
         "schedule at k": ("re-initialised", (0, k)),
         "step k": ("re-initialised", (k, 0)),
         "trained": ("re-initialised", (steps, 0)),
-    }[mistake]
-    return pair if arm == changed else starting_point(arm, k, steps, tune)
+    }
+    own = {key: pair for key, (changed, pair) in wrong.items() if changed == arm}
+    place, schedule = pick(mistake, own, starting_point(arm, k, steps, tune))
+    return (schedule, place) if mistake == "other order" else (place, schedule)
 
 
 def _line_with_lerp(a: State, b: State, alpha: float) -> dict[str, Tensor]:
@@ -171,6 +179,17 @@ def _line_by_difference(a: State, b: State, alpha: float) -> dict[str, Tensor]:
     return new
 
 
+def _line_in_float64(a: State, b: State, alpha: float) -> dict[str, Tensor]:
+    new = {}
+    for name in sorted(a):
+        if torch.is_floating_point(a[name]):
+            x, y = a[name].to(torch.float64), b[name].to(torch.float64)
+            new[name] = (x - alpha * x + alpha * y).to(a[name].dtype)
+        else:
+            new[name] = torch.empty_like(a[name]).copy_(a[name])
+    return new
+
+
 def _line(a: State, b: State, alpha: float, *, mistake: str) -> dict[str, Tensor]:
     """The right answer with one thing wrong."""
     if mistake == "shortcut at 0" and alpha == 0:
@@ -180,27 +199,69 @@ def _line(a: State, b: State, alpha: float, *, mistake: str) -> dict[str, Tensor
     new = {}
     for name, other in zip(a, b, strict=True):
         w, v = a[name], b[other if mistake == "by order" else name]
-        right = (1 - alpha) * w + alpha * v
         if w.is_floating_point():
-            new[name] = {
-                "swapped": alpha * w + (1 - alpha) * v,
-                "added": w + alpha * v,
-                "middle": (w + v) / 2,
-                "float32": right.float(),
-                "float32 only": right if w.dtype == torch.float32 else w.clone(),
-                "weights only": right if name.endswith("w") else w.clone(),
-                "no statistics": w.clone() if name.startswith("running") else right,
-                "zeros": right * (w != 0) * (v != 0),
-                "equal": w if torch.equal(w, v) else right,
-            }.get(mistake, right)
+            new[name] = _on_the_line(name, w, v, alpha, mistake=mistake)
         elif mistake != "floats only":
-            new[name] = {
+            right = (1 - alpha) * w + alpha * v
+            counters = {
                 "mixed": right,
                 "cut": right.to(w.dtype),
                 "second": v.clone(),
+                "nearer": v.clone() if alpha >= 0.5 else w.clone(),
+                "larger": torch.maximum(w, v) if w.dtype != torch.bool else w | v,
+                "rounded": right.round().to(w.dtype),
                 "shared": w,
-            }.get(mistake, w.clone())
+            }
+            new[name] = pick(mistake, counters, w.clone())
     return new
+
+
+def _on_the_line(name: str, w: Tensor, v: Tensor, alpha: float, *, mistake: str) -> Tensor:
+    right = (1 - alpha) * w + alpha * v
+    wrong = {
+        "swapped": alpha * w + (1 - alpha) * v,
+        "added": w + alpha * v,
+        "middle": (w + v) / 2,
+        "float32": right.float(),
+        "float64": right.double(),
+        "by float32": ((1 - alpha) * w.float() + alpha * v.float()).to(w.dtype),
+        "by float16": ((1 - alpha) * w.half() + alpha * v.half()).to(w.dtype),
+        "float32 only": right if w.dtype == torch.float32 else w.clone(),
+        "no float64": right if w.dtype in (torch.float32, torch.float16) else w.clone(),
+        "no float16": right if w.dtype in (torch.float32, torch.float64) else w.clone(),
+        "no scalars": right if w.dim() > 0 else w.clone(),
+        "matrices only": right if w.dim() > 1 else w.clone(),
+        "no convolutions": right if w.dim() < 3 else w.clone(),
+        "weights only": right if name.endswith(("w", "weight")) else w.clone(),
+        "no statistics": w.clone() if name.startswith("running") else right,
+        "zeros": right * (w != 0) * (v != 0),
+        "equal": w if torch.equal(w, v) else right,
+    }
+    return pick(mistake, wrong, right)
+
+
+def _drawn_states(rng: random.Random) -> tuple[dict[str, Tensor], dict[str, Tensor], float]:
+    """Two small state dicts and an alpha with few binary digits, so that every way to compute gives the same bits."""
+    names = rng.sample(
+        ["weight", "bias", "running_mean", "scale", "steps", "flag", "conv", "fc.w"], rng.randint(1, 4)
+    )
+    a: dict[str, Tensor] = {}
+    b: dict[str, Tensor] = {}
+    for name in names:
+        shape = rng.choice(((), (3,), (2, 3), (2, 1, 2, 2)))
+        for state in (a, b):
+            numbers = torch.tensor([rng.randint(-32, 32) for _ in range(12)])[
+                : max(torch.Size(shape).numel(), 1)
+            ]
+            state[name] = numbers.reshape(shape)
+        kinds = {"steps": torch.int64, "flag": torch.bool}
+        kind = kinds.get(name, rng.choice((torch.float32, torch.float32, torch.float64, torch.float16)))
+        for state in (a, b):
+            state[name] = state[name] > 0 if kind == torch.bool else state[name].to(kind)
+            if kind.is_floating_point:
+                state[name] = state[name] / 4
+    order = rng.sample(names, len(names))
+    return a, {name: b[name] for name in order}, rng.randint(0, 8) / 8
 
 
 def _barrier_step_by_step(errors: Sequence[float]) -> float:
@@ -216,27 +277,56 @@ def _barrier_sorted(errors: Sequence[float]) -> float:
     return sorted(errors)[-1] - mean(ends)
 
 
+def _barrier_in_torch(errors: Sequence[float]) -> Tensor:
+    path = torch.tensor(errors)
+    return path.max() - path[[0, -1]].mean()
+
+
 def _barrier(errors: Sequence[float], *, mistake: str) -> float:
-    """The right answer with one thing wrong."""
+    """The right answer with one thing wrong: the highest point, what it is compared with, or the difference."""
     first, *inside, last = errors
-    top, ends = max(errors), (first + last) / 2
-    if mistake == "inside":
-        return max(inside) - ends
+    if mistake == "inside" and not inside:
+        raise ValueError
     along = [i / (len(errors) - 1) for i in range(len(errors))]
-    return {
-        "first end": top - first,
-        "worse end": top - max(first, last),
-        "better end": top - min(first, last),
-        "lowest": top - min(errors),
-        "whole path": top - mean(errors),
-        "middle": errors[len(errors) // 2] - ends,
-        "inside or 0": max(inside, default=0.0) - ends,
-        "inside or ends": max(inside or errors) - ends,
-        "inside, not below 0": max(0.0, max(inside, default=0.0) - ends),
-        "sum": top - first - last,
-        "line": max(e - (1 - x) * first - x * last for e, x in zip(errors, along, strict=True)),
-        "rounded": round(top - ends, 2),
-    }[mistake]
+    if mistake == "line":
+        return max(e - (1 - x) * first - x * last for e, x in zip(errors, along, strict=True))
+    tops = {
+        "inside": max(inside or errors),
+        "middle": errors[len(errors) // 2],
+        "inside or 0": max(inside, default=0.0),
+        "inside or ends": max(inside or errors),
+        "inside, not below 0": max(inside, default=0.0),
+        "whole path less ends": mean(errors),
+        "median": median(errors),
+        "not the last": max(errors[:-1]),
+        "not the first": max(errors[1:]),
+    }
+    compared = {
+        "first end": first,
+        "last end": last,
+        "worse end": max(first, last),
+        "better end": min(first, last),
+        "lowest": min(errors),
+        "whole path": mean(errors),
+        "sum": first + last,
+        "nothing": 0.0,
+        "brackets": first - last / 2,
+        "half of the last": first + last / 2,
+        "neighbours": (errors[0] + errors[1]) / 2,
+    }
+    barrier = pick(mistake, tops, max(errors)) - pick(mistake, compared, (first + last) / 2)
+    if mistake == "inside, not below 0":
+        barrier = max(0.0, barrier)
+    results = {
+        "two digits": round(barrier, 2),
+        "three digits": round(barrier, 3),
+        "four digits": round(barrier, 4),
+        "five digits": round(barrier, 5),
+        "fraction": barrier / ((first + last) / 2),
+        "percent": 100 * barrier,
+        "sign": -barrier,
+    }
+    return pick(mistake, results, barrier)
 
 
 def _stable_by_list(barriers: Barriers, threshold: float) -> int | None:
@@ -262,16 +352,26 @@ def _stable(barriers: Barriers, threshold: float, *, mistake: str) -> int | None
         "median": median,
         "one count": lambda values: sum(values) / seeds,
         "percent": lambda values: 100 * mean(values),
+        "first seed": lambda values: values[0],
+        "last seed": lambda values: values[-1],
+        "two seeds": lambda values: mean(values[:2]),
+        "slack": lambda values: mean(values) - 0.001,
+        "less": lambda values: mean(values) + 0.001,
+        "sum": sum,
+        "two digits": lambda values: round(mean(values), 2),
+        "three digits": lambda values: round(mean(values), 3),
+        "four digits": lambda values: round(mean(values), 4),
     }
-    measure = measures.get(mistake, mean)
+    usual: Callable[[Sequence[float]], float] = mean
+    measure = pick(mistake, measures, usual)
     good = [measure(barriers[k]) < threshold for k in steps]
     if mistake == "equal":
-        good = [mean(barriers[k]) <= threshold for k in steps]
+        good = [measure(barriers[k]) <= threshold for k in steps]
     if mistake == "majority":
         good = [sum(x < threshold for x in barriers[k]) > len(barriers[k]) / 2 for k in steps]
     last_bad = max((i for i, g in enumerate(good) if not g), default=-1)
     first_bad = good.index(False) if False in good else -1
-    found = {
+    rules = {
         "gaps": [i for i, g in enumerate(good) if g],
         "last": [i for i, g in enumerate(good) if g and good[-1]],
         "next only": [i for i, g in enumerate(good) if g and all(good[i : i + 2])],
@@ -281,8 +381,15 @@ def _stable(barriers: Barriers, threshold: float, *, mistake: str) -> int | None
         "after the first": list(range(first_bad + 1, len(good))),
         "last bad": [last_bad] if last_bad >= 0 else [],
         "last bad or first": [max(last_bad, 0)] if good[-1] else [],
-    }.get(mistake, list(range(last_bad + 1, len(good))))
+        "largest": [len(good) - 1] if good[-1] else [],
+        "from the start": list(range(first_bad if first_bad >= 0 else len(good)))[-1:],
+    }
+    found = pick(mistake, rules, list(range(last_bad + 1, len(good))))
     answer = next((steps[i] for i in found), None)
+    if answer is None:
+        return pick(mistake, {"or largest": max(steps), "or 0": 0, "or -1": -1}, None)
+    if mistake == "index":
+        return steps.index(answer)
     return answer or None if mistake == "0 is none" else answer
 
 
@@ -290,7 +397,7 @@ def _choose_sorted(options: Options, budget: float) -> str | None:
     arms = sorted((arm for arm in options if options[arm][0] <= budget), key=lambda arm: options[arm][0])
     if not arms:
         return None
-    top = options[max(arms, key=lambda arm: mean(options[arm][1]))][1]
+    top = max((options[arm][1] for arm in options if arm in arms), key=mean)
     for arm in arms:
         if not evidence.interval([y - x for x, y in zip(top, options[arm][1], strict=True)]).high < 0:
             return arm
@@ -309,11 +416,6 @@ def _choose_in_a_loop(options: Options, budget: float) -> str | None:
         if not band.low > 0 and (found is None or steps < options[found][0]):
             found = arm
     return found
-
-
-def _choose_with_price(options: Options, budget: float) -> tuple[str, float] | None:
-    arm = choose_retraining(options, budget)
-    return None if arm is None else (arm, options[arm][0])
 
 
 def _w(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -343,8 +445,11 @@ EXERCISES = (
             Case(("learning-rate rewinding", 0, 1000, 250), "The whole schedule once more."),
             Case(("fine-tuning", 0, 600, 600), "A fine-tuning as long as the training."),
             Case(("fine-tuning", 30, 800, 100), "A short fine-tuning, and k is not 0."),
-            Case(("fine-tuning", 900, 1000, 250), "k lies within the last 250 steps."),
-            Case(("learning-rate rewinding", 900, 1000, 250), "k lies within the last 250 steps."),
+            Case(("fine-tuning", 900, 1000, 250), "A fine-tuning, and k lies within the last 250 steps."),
+            Case(
+                ("learning-rate rewinding", 900, 1000, 250),
+                "The schedule goes back to k, which lies within the last 250 steps.",
+            ),
         ),
         hints=(
             "Ask two questions for each arm: what was the step at which these weights were saved, and how large is the "
@@ -375,6 +480,14 @@ EXERCISES = (
                 "untrained": "Your fine-tuning loads the weights of step k; it goes on from the trained ones.",
                 "larger": "Your fine-tuning never starts before k; it repeats the last `tune` steps, and k has no part in it.",
                 "a quarter": "Your fine-tuning is always a quarter of the training; its length is `tune`.",
+                "all of tune": "Your fine-tuning sets the weights back as well; it goes on from the trained weights, those of step "
+                "`steps`.",
+                "minus": "The schedule of your fine-tuning starts below 0; it starts at steps - tune.",
+                "no way back": "Your learning-rate rewinding starts at the end of the schedule; it starts at step k.",
+                "what is left": "Your learning-rate rewinding starts the schedule at steps - k, which is how many steps are left; "
+                "it starts at step k.",
+                "left for both": "Your weight rewinding starts the schedule at steps - k, which is how many steps are left; it "
+                "starts at step k.",
                 "one more": "Your fine-tuning starts one step too early, and does one step more than `tune`.",
                 "one fewer": "Your fine-tuning starts one step too late, and does one step fewer than `tune`.",
                 "both at k": "Your re-initialised control starts at step k; new weights have not been trained, so it "
@@ -383,12 +496,14 @@ EXERCISES = (
                 "the whole one.",
                 "step k": "You count the new weights as weights of step k; they have not been trained, so theirs is step 0.",
                 "trained": "Your re-initialised control loads the trained weights; its weights are new and count as step 0.",
+                "other order": "You return the two steps in the other order; the step of the weights comes first.",
             },
         ),
         alternatives=(_start_by_if, _start_by_parts),
         difficulty="easy",
         lines=6,
         minutes=6,
+        absent={"ties": "nothing is compared or chosen"},
     ),
     Exercise(
         id="06.2",
@@ -424,11 +539,52 @@ EXERCISES = (
             ),
             Case(
                 (
+                    {"w": _w(1.0), "count": torch.tensor(20), "seen": torch.tensor(3)},
+                    {"w": _w(3.0), "count": torch.tensor(11), "seen": torch.tensor(7)},
+                    0.25,
+                ),
+                "Two counters, of which one is larger in a and one in b.",
+            ),
+            Case(
+                (
                     {"w": _w(1.0, -0.5, dtype=torch.float16), "flag": torch.tensor([True, False])},
                     {"w": _w(2.0, 0.5, dtype=torch.float16), "flag": torch.tensor([True, True])},
                     0.5,
                 ),
                 "float16 stays float16; a bool is no float.",
+                point=True,
+            ),
+            Case(
+                ({"scale": torch.tensor(2.0)}, {"scale": torch.tensor(6.0)}, 0.75),
+                "A float tensor without dimensions.",
+            ),
+            Case(
+                (
+                    {"w": _w(16777217.0, -1.0, dtype=torch.float64)},
+                    {"w": _w(-16777216.0, 2.0, dtype=torch.float64)},
+                    0.5,
+                ),
+                "float64: half-way between 16777217 and -16777216 is 0.5.",
+            ),
+            Case(
+                ({"w": _w(1.0, dtype=torch.float64)}, {"w": _w(2.0, dtype=torch.float64)}, 0.3),
+                "float64, and an alpha that float32 does not have.",
+            ),
+            Case(
+                ({"w": _w(4097.0)}, {"w": _w(-4096.0)}, 0.5),
+                "float32: half-way between 4097 and -4096 is 0.5.",
+            ),
+            Case(
+                (
+                    {"conv.weight": torch.arange(12.0).reshape(2, 1, 3, 2)},
+                    {"conv.weight": torch.arange(12.0).reshape(2, 1, 3, 2) * -2},
+                    0.25,
+                ),
+                "The weights of a convolution have four dimensions.",
+            ),
+            Case(
+                ({"w": torch.zeros(0, 3), "b": _w(1.0)}, {"w": torch.zeros(0, 3), "b": _w(3.0)}, 0.5),
+                "One tensor has no entries.",
             ),
             Case(({}, {}, 0.5), "No tensors at all."),
         ),
@@ -448,6 +604,8 @@ EXERCISES = (
                 "copy of a's.",
                 "cut": "You interpolate integers and cut the fraction off; a tensor that is not floating point is a copy "
                 "of a's.",
+                "larger": "You take the larger of the two counters; they come from a.",
+                "rounded": "You interpolate integers and round them; a tensor that is not floating point is a copy of a's.",
                 "second": "You take the counters from b; they are to come from a.",
                 "shortcut at 1": "At alpha 1 you return a copy of b with its counters; counters come from a for every alpha.",
                 "shortcut at 0": "At alpha 0 you return the tensors of a themselves, in a new dict; copy them.",
@@ -460,13 +618,33 @@ EXERCISES = (
                 "float is interpolated.",
                 "no statistics": "You leave the running statistics as they are in a; they are floats and are interpolated.",
                 "zeros": "You set to 0 what is 0 at one end; on the line it is alpha times the value at the other end.",
+                "float64": "Your result is float64; a tensor keeps the dtype that it has in the state dict.",
+                "by float32": "You compute in float32; a float64 tensor is interpolated with all its digits.",
+                "by float16": "You compute in float16, which has only three or four digits; keep the type of the tensor.",
+                "no float64": "You interpolate float32 and float16 only; float64 is floating point, too.",
+                "no float16": "You interpolate float32 and float64 only; float16 is floating point, too.",
+                "no scalars": "You leave tensors without dimensions as they are in a; they are interpolated if they are floats.",
+                "matrices only": "You interpolate tensors of two dimensions or more; biases and running statistics are "
+                "interpolated too.",
+                "no convolutions": "You leave tensors of three dimensions or more as they are in a; every float is interpolated.",
+                "nearer": "You take the counters of the nearer end; they come from a for every alpha.",
             },
         ),
-        alternatives=(_line_with_lerp, _line_by_difference),
+        alternatives=(_line_with_lerp, _line_by_difference, _line_in_float64),
         difficulty="medium",
         lines=4,
         minutes=10,
         fresh=True,
+        vary=_drawn_states,
+        told={
+            "0-D, 1-D, 2-D, 4-D, empty tensor": "tensors of any shape",
+            "float16, float64": "floating-point tensors",
+            "empty dict": "Two state dicts without tensors",
+        },
+        absent={
+            "NaN": "the weights of a trained network are finite",
+            "ties": "nothing is compared or chosen",
+        },
     ),
     Exercise(
         id="06.3",
@@ -475,12 +653,15 @@ EXERCISES = (
             Case(([0.1, 0.3, 0.1],), "A hill in the middle, equal ends."),
             Case(([0.1, 0.5, 0.3],), "The ends differ: their mean is 0.2."),
             Case(([0.2, 0.2, 0.2],), "Flat."),
-            Case(([0.1, 0.12346, 0.1],), "A low hill."),
+            Case(([0.1, 0.1234567, 0.1],), "A low hill."),
             Case(([0.1, 0.2, 0.6, 0.2, 0.3, 0.1],), "The top of the hill is not in the middle."),
             Case(([0.3, 0.1, 0.3],), "A valley: nothing on the path is higher than its ends."),
             Case(([0.3, 0.2, 0.1],), "It falls all the way, so that the highest point is an end."),
             Case(([0.4, 0.5, 0.2, 0.1],), "The ends differ, and the top is near the higher one."),
             Case(([0.2, 0.4],), "Two points: only the ends."),
+            Case(([0.1, 0.4, 0.4, 0.3],), "The highest error is there twice."),
+            Case(([0.104, 0.304, 0.104],), "Errors with three digits, and a barrier with one."),
+            Case(([0.3, 0.31, 0.32, 0.2, 0.1],), "A low hill near the higher end."),
         ),
         hints=(
             "How far does the highest point of the path rise above its ends?",
@@ -504,13 +685,34 @@ EXERCISES = (
                 "sum": "You subtract the sum of the two ends; subtract their mean, half of the sum.",
                 "line": "You compare each point with the straight line between the two ends. Some papers do; here all are "
                 "compared with one number, the mean of the ends.",
-                "rounded": "You round the result; a small barrier is then lost.",
+                "last end": "You compare with the last end only; compare with the mean of both ends.",
+                "whole path less ends": "You take the mean of the path; take its highest point.",
+                "median": "You take the median of the path; take its highest point.",
+                "nothing": "This is the highest error of the path; subtract the mean error of its two ends.",
+                "percent": "This is 100 times the barrier; errors and barrier are fractions.",
+                "sign": "You subtract the other way round; the barrier is the highest error minus the mean of the ends.",
+                "two digits": "You round the result to two digits; a small barrier is then lost.",
+                "three digits": "You round the result to three digits; return it as it is.",
+                "four digits": "You round the result to four digits; return it as it is.",
+                "five digits": "You round the result to five digits; return it as it is.",
+                "fraction": "You divide by the mean of the ends; the barrier is the difference itself.",
+                "not the last": "You leave the last point out of the path; both ends belong to it.",
+                "not the first": "You leave the first point out of the path; both ends belong to it.",
+                "brackets": "Brackets are missing: you subtract the first end and add half of the last. Subtract "
+                "(first + last) / 2.",
+                "half of the last": "Brackets are missing: you halve the last end only. Subtract (first + last) / 2.",
+                "neighbours": "You take the mean of the first two points; take that of the first and the last.",
             },
         ),
-        alternatives=(_barrier_step_by_step, _barrier_sorted),
+        alternatives=(_barrier_step_by_step, _barrier_sorted, _barrier_in_torch),
         difficulty="easy",
         lines=1,
         minutes=4,
+        absent={
+            "empty list": "the text says two points or more",
+            "NaN": "an error is a fraction from 0 to 1",
+            "ties": "the place of the highest error has no part in the result",
+        },
     ),
     Exercise(
         id="06.4",
@@ -534,6 +736,7 @@ EXERCISES = (
             Case(
                 ({0: [0.015], 20: [0.05], 100: [0.01], 400: [0.0]}, 0.02),
                 "Stable at 0, unstable at 20: a gap.",
+                point=True,
             ),
             Case(
                 ({0: [0.01], 20: [0.01], 100: [0.05], 400: [0.0]}, 0.02),
@@ -545,8 +748,31 @@ EXERCISES = (
             Case(
                 ({0: [0.5], 100: [0.25], 200: [0.125]}, 0.25),
                 "A mean equal to the threshold is not below it.",
+                tags=("limit",),
             ),
             Case(({7: [0.0]}, 0.02), "One step only."),
+            Case(({7: [0.1]}, 0.02), "One step only, and it is not stable."),
+            Case(({0: [0.1], 50: [0.0203], 100: [0.01]}, 0.02), "0.0203 is not below the threshold of 0.02."),
+            Case(({0: [0.1], 50: [0.03], 100: [0.0193]}, 0.02), "0.0193 is below the threshold of 0.02."),
+            Case(
+                ({0: [0.1, 0.1], 50: [0.03, 0.021], 100: [0.01, 0.01]}, 0.02),
+                "At 50 both seeds are above the threshold, one by little.",
+            ),
+            Case(
+                ({0: [0.2, 0.2, 0.2], 50: [0.01, 0.05, 0.01], 100: [0.01, 0.0, 0.01]}, 0.02),
+                "At 50 the second of three seeds is far above the threshold, and the mean is 0.0233.",
+            ),
+            Case(({0: [0.1], 50: [0.03], 100: [0.019996]}, 0.02), "0.019996 is below the threshold of 0.02."),
+            Case(({0: [0.1], 50: [0.0297], 100: [0.01]}, 0.03), "0.0297 is below the threshold of 0.03."),
+            Case(({0: [0.1], 50: [0.02998], 100: [0.01]}, 0.03), "0.02998 is below the threshold of 0.03."),
+            Case(
+                ({0: [0.3, 0.2], 50: [0.0, 0.05], 100: [0.03, 0.0]}, 0.02),
+                "At 50 the second seed is unstable, at 100 the first; the means are 0.025 and 0.015.",
+            ),
+            Case(
+                ({0: [0.3, 0.2], 50: [0.05, 0.0], 100: [0.0, 0.03]}, 0.02),
+                "At 50 the first seed is unstable, at 100 the second; the means are 0.025 and 0.015.",
+            ),
         ),
         hints=(
             "Walk from the largest step to the smallest. When do you stop?",
@@ -575,6 +801,24 @@ EXERCISES = (
                 "given order": "You walk through the steps in the order of the dict; sort them first.",
                 "as words": "You sort the steps as text, where 200 stands before 50; sort them as numbers.",
                 "percent": "Your means are 100 times too large for the threshold; barriers and threshold are both fractions.",
+                "first seed": "You look at the first seed only; the mean over seeds decides.",
+                "last seed": "You look at the last seed only; the mean over seeds decides.",
+                "two seeds": "You look at the first two seeds only; all seeds count.",
+                "slack": "You allow 0.001 above the threshold; a mean must lie below it.",
+                "less": "You ask for 0.001 below the threshold; any mean below it is stable.",
+                "sum": "You compare the sum over seeds with the threshold; the mean decides.",
+                "two digits": "You round the means to two digits, and one just below the threshold may reach it; compare them "
+                "as they are.",
+                "three digits": "You round the means to three digits, and one just below the threshold may reach it; compare "
+                "them as they are.",
+                "four digits": "You round the means to four digits, and one just below the threshold may reach it; compare "
+                "them as they are.",
+                "largest": "This is the largest measured step, if it is stable; a smaller one may be stable too.",
+                "from the start": "You begin at the smallest step and stop at the first unstable one; begin at the largest.",
+                "or largest": "Where not even the largest step is stable you return the largest; return None.",
+                "or 0": "Where not even the largest step is stable you return 0; return None.",
+                "or -1": "Where not even the largest step is stable you return -1; return None.",
+                "index": "This is the place of the step in the sorted list; return the step itself.",
                 "0 is none": "You return None for step 0, because Python takes a 0 for false; ask `is None` instead.",
             },
         ),
@@ -582,12 +826,19 @@ EXERCISES = (
         difficulty="medium",
         lines=6,
         minutes=10,
+        told={"limit": "A mean equal to the threshold is not below it"},
+        absent={
+            "empty list": "the text says one or more seeds",
+            "empty dict": "the text names no empty dict",
+            "NaN": "a barrier is a difference of two errors, which are finite",
+            "ties": "the steps are the keys of a dict, so no two are equal",
+        },
     ),
     Exercise(
         id="06.5",
         reference=choose_retraining,
         cases=(
-            *(Case((options, budget), note) for options, budget, note in TABLES),
+            *(Case((t.options, t.budget), t.note, t.tags, t.point) for t in TABLES),
             Case((_FOUR, 1000), "Four arms; the budget allows all of them."),
             Case((_FOUR, 900), "A budget of exactly 900 steps."),
         ),
@@ -596,16 +847,17 @@ EXERCISES = (
             "For each arm of the rest take the differences best minus it, seed by seed, and look at evidence.interval(...).low.",
             "Keep the arms whose low is not above 0 (the best itself is one of them), and return the one with the fewest steps.",
         ),
-        misconceptions=(
-            *variants(choose, sentences("arm")),
-            Misconception(
-                _choose_with_price, "You return the arm together with its price; only its name is asked for."
-            ),
-        ),
+        misconceptions=variants(choose, sentences("arm")),
         alternatives=(_choose_sorted, _choose_in_a_loop),
         difficulty="hard",
         lines=10,
         minutes=15,
+        told={"ties": "of equally good ones the first", "limit": "at most budget"},
+        absent={
+            "empty list": "the text says two seeds or more",
+            "empty dict": "the text names no empty table",
+            "NaN": "accuracies are finite, and so is the interval of two seeds",
+        },
     ),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 
 def flow_scores(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,10 +85,12 @@ def shuffled_mask(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 Pair = tuple[Tensor, Tensor]
 
+_DIGITS = (2, 3, 4)  # to which an answer may be rounded
+
 
 def _flow_by_gradient(first: Tensor, second: Tensor) -> Pair:
     a, b = first.abs().requires_grad_(), second.abs().requires_grad_()
-    (b @ (a @ torch.ones(a.shape[1]))).sum().backward()
+    (b @ (a @ torch.ones(a.shape[1], dtype=a.dtype))).sum().backward()
     assert a.grad is not None and b.grad is not None
     return (a * a.grad).detach(), (b * b.grad).detach()
 
@@ -104,32 +106,57 @@ def _flow_path_by_path(first: Tensor, second: Tensor) -> Pair:
     return one, two
 
 
+def _flow_in_double(first: Tensor, second: Tensor) -> Pair:
+    a, b = first.double().abs(), second.double().abs()
+    one, two = torch.einsum("hi,oh->hi", a, b), torch.einsum("oh,hi->oh", b, a)
+    return one.to(first.dtype), two.to(second.dtype)
+
+
 def _flow(first: Tensor, second: Tensor, *, mistake: str) -> Pair:
-    """The scores with one thing wrong."""
-    a, b = first.abs(), second.abs()
-    out, into, total = b.sum(0)[:, None], a.sum(1), (b @ a).sum()
-    found: dict[str, Callable[[], Pair]] = {
-        "signed": lambda: (first * second.sum(0)[:, None], second * first.sum(1)),
-        "absolute last": lambda: ((first * second.sum(0)[:, None]).abs(), (second * first.sum(1)).abs()),
-        "own sign": lambda: (first * out, second * into),
-        "negative is 0": lambda: flow_scores(first.relu(), second.relu()),
-        "squared": lambda: flow_scores(first**2, second**2),
-        "no weight": lambda: (out.expand_as(a).clone(), into.expand_as(b).clone()),
-        "magnitude": lambda: (a, b),
-        "mean": lambda: (a * b.mean(0)[:, None], b * a.mean(1)),
-        "mean of the outputs": lambda: (a * b.mean(0)[:, None], b * into),
-        "largest": lambda: (a * b.max(0).values[:, None], b * a.max(1).values),
-        "one path": lambda: (a * b[0][:, None], b * a[:, 0]),
-        "along the inputs": lambda: (a * b.sum(0), b * into),
-        "axis": lambda: (a * b.sum(1)[:, None], b * a.sum(0)),
-        "axis of first": lambda: (a * out, b * a.sum(0)),
-        "axis of second": lambda: (a * b.sum(1)[:, None], b * into),
-        "whole network": lambda: (a * total, b * total),
-        "whole layer": lambda: (a * b.sum(), b * a.sum()),
-        "shares": lambda: (a * out / total, b * into / total),
-        "twice": lambda: (a * out, b * (a * out).sum(1)),
+    """The scores with one thing wrong: in the type, the size of a weight, what is summed, or in the end."""
+    kind = pick(mistake, {"float32": torch.float32, "float16": torch.float16}, first.dtype)
+    first, second, old = first.to(kind), second.to(kind), first.dtype
+    sizes: dict[str, Callable[[Tensor], Tensor]] = {
+        "signed": lambda w: w,
+        "absolute last": lambda w: w,
+        "negative is 0": torch.relu,
+        "squared": torch.square,
     }
-    return found[mistake]()
+    size = pick(mistake, sizes, torch.abs)
+    a, b = size(first), size(second)
+    out, into, total = b.sum(0)[:, None], a.sum(1), (b @ a).sum()
+    factors: dict[str, Callable[[], Pair]] = {
+        "magnitude": lambda: (torch.ones_like(a), torch.ones_like(b)),
+        "mean": lambda: (b.mean(0)[:, None], a.mean(1)),
+        "mean of the outputs": lambda: (b.mean(0)[:, None], into),
+        "largest": lambda: (b.max(0).values[:, None], a.max(1).values),
+        "one path": lambda: (b[0][:, None], a[:, 0]),
+        "along the inputs": lambda: (b.sum(0), into),
+        "axis": lambda: (b.sum(1)[:, None], a.sum(0)),
+        "axis of first": lambda: (out, a.sum(0)),
+        "axis of second": lambda: (b.sum(1)[:, None], into),
+        "whole network": lambda: (total, total),
+        "whole layer": lambda: (b.sum(), a.sum()),
+        "whole second": lambda: (b.sum(), into),
+        "inflow cancels": lambda: (out, first.sum(1).abs()),
+        "shares": lambda: (out / total, into / total),
+        "twice": lambda: (out, (a * out).sum(1)),
+    }
+    behind, before = pick(mistake, factors, lambda: (out, into))()
+    one, two = pick(
+        mistake,
+        {"no weight": (torch.ones_like(a), torch.ones_like(b)), "own sign": (first, second)},
+        (a, b),
+    )
+    found = one * behind, two * before
+    ends: dict[str, Callable[[Tensor], Tensor]] = {
+        "absolute last": torch.abs,
+        "always float32": lambda scores: scores.float(),
+        **{f"to {n} digits": lambda scores, n=n: scores.round(decimals=n) for n in _DIGITS},  # type: ignore[misc]
+    }
+    end = pick(mistake, ends, lambda scores: scores.to(old))
+    found = end(found[0]), end(found[1])
+    return pick(mistake, {"exchanged": found[::-1], "first alone": found[0]}, found)  # type: ignore[return-value]
 
 
 def _connected_by_products(masks: Sequence[Tensor]) -> list[Tensor]:
@@ -192,11 +219,12 @@ def _neighbours(masks: Sequence[Tensor], sweeps: int) -> list[Tensor]:
 
 def _connected(masks: Sequence[Tensor], *, mistake: str) -> list[Tensor]:
     """The connected weights with one thing wrong."""
-    need = mistake if mistake in ("all", "all kept") else "any"
+    need = pick(mistake, {"all": "all", "all kept": "all kept"}, "any")
     ahead, behind = _reached(masks, need=need), _leading_on(masks)
     forwards = [m & a for m, a in zip(masks, ahead, strict=True)]
     backwards = [m & b[:, None] for m, b in zip(masks, behind, strict=True)]
     right = [f & b for f, b in zip(forwards, backwards, strict=True)]
+    on = _counted([mask.T for mask in reversed(masks)])[::-1]
     into = [torch.ones_like(ahead[0]), *(m.any(1) for m in backwards[:-1])]
     out = [*(m.any(0) for m in forwards[1:]), torch.ones_like(behind[-1])]
     found: dict[str, Callable[[], list[Tensor]]] = {
@@ -210,16 +238,25 @@ def _connected(masks: Sequence[Tensor], *, mistake: str) -> list[Tensor]:
         "no empty layer": lambda: [m & all(bool(other.any()) for other in masks) for m in masks],
         "every output": lambda: [m & bool(forwards[-1].any(1).all()) for m in right],
         "filled": lambda: [a & b[:, None] for a, b in zip(ahead, behind, strict=True)],
-        "bytes": lambda: [m & (n > 0) for m, n in zip(right, _counted(masks), strict=True)],
+        "bytes": lambda: [
+            m & (n > 0) & (o > 0)[:, None] for m, n, o in zip(right, _counted(masks), on, strict=True)
+        ],
         "as they are": lambda: [m.clone() for m in masks],
         "reversed": lambda: right[::-1],
+        "three sweeps": lambda: _neighbours(masks, 3),
+        "numbers": lambda: [m.float() for m in right],
+        "dead": lambda: [m & ~r for m, r in zip(masks, right, strict=True)],
     }
-    return found.get(mistake, lambda: right)()
+    return pick(mistake, found, lambda: right)()
 
 
 def _grasp_by_sorting(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
     order = sorted(range(len(weight)), key=lambda i: (float(weight[i] * hg[i]), i))
     return torch.tensor([i not in order[:remove] for i in range(len(weight))])
+
+
+def _grasp_in_double(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
+    return grasp_mask(weight.double(), hg.double(), remove)
 
 
 def _grasp_by_rank(weight: Tensor, hg: Tensor, remove: int) -> Tensor:
@@ -242,17 +279,23 @@ def _without(score: Tensor, remove: int, *, last_first: bool = False) -> Tensor:
 
 def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
     """GraSP's mask with one thing wrong."""
+    kind = pick(mistake, {"float32": torch.float32, "float16": torch.float16}, weight.dtype)
+    weight, hg = weight.to(kind), hg.to(kind)
     score, number = weight * hg, len(weight)
     ranked_by = {
+        "rounded": (score.double() * 1e4).round(),
+        "sum": weight + hg,
         "upside down": -score,
         "absolute": score.abs(),
+        "largest": -score.abs(),
         "no weight": hg,
         "magnitude": weight.abs(),
         "size of the weight": weight.abs() * hg,
         "size of Hg": weight * hg.abs(),
     }
     if mistake in ranked_by:
-        return _without(ranked_by[mistake], remove)
+        ranks = pick(mistake, ranked_by, score)
+        return _without(ranks, remove, last_first=mistake == "last of equals")
     rising = score.sort().values
     found: dict[str, Callable[[], Tensor]] = {
         "last of equals": lambda: _without(score, remove, last_first=True),
@@ -260,12 +303,19 @@ def _grasp(weight: Tensor, hg: Tensor, remove: int, *, mistake: str) -> Tensor:
         "so many stay, last of equals": lambda: _without(score, number - remove, last_first=True),
         "inverted": lambda: ~_without(score, remove),
         "minus 0": lambda: _without(score, remove or number),
+        "one more": lambda: _without(score, remove + 1),
+        "one alone": lambda: _without(score, min(remove, 1)),
         "from the end": lambda: _without(score, remove or number, last_first=True),
         "equals go": lambda: score > rising[remove - 1] if remove else score == score,
         "equals stay": lambda: score >= rising[remove] if remove < number else score != score,
         "only what helps": lambda: _without(score, remove) | (score >= 0),
+        "all that helps": lambda: score >= 0,
+        "places": lambda: score.argsort(stable=True)[:remove],
+        "numbers": lambda: _without(score, remove).float(),
+        "always one": lambda: _without(score, 1),
+        "weights": lambda: weight * _without(score, remove),
     }
-    return found[mistake]()
+    return pick(mistake, found, lambda: _without(score, remove))()
 
 
 def _shuffled_in_a_loop(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -289,7 +339,7 @@ def _shuffled_into(mask: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
 
 def _shuffled(mask: Mapping[str, Tensor], seed: int, *, mistake: str) -> dict[str, Tensor]:
     """The shuffled control with one thing wrong."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0 if mistake == "seed of 0" else seed)
     orders: dict[int, Tensor] = {}
 
     def order(i: int, n: int) -> Tensor:
@@ -309,6 +359,10 @@ def _shuffled(mask: Mapping[str, Tensor], seed: int, *, mistake: str) -> dict[st
             return torch.rand(old.shape, generator=generator) < old.float().mean()
         if mistake == "full and empty skipped" and (bool(old.all()) or not bool(old.any())):
             return old.clone()
+        if mistake == "numbers":
+            flat = flat.float()
+        if mistake == "sizes alone":
+            return flat.sort(descending=True).values.view(old.shape)
         if mistake == "inverse":
             flat = flat[order(i, old.numel()).argsort()]
         elif mistake == "new places":
@@ -331,7 +385,7 @@ def _shuffled(mask: Mapping[str, Tensor], seed: int, *, mistake: str) -> dict[st
         for i, t in enumerate(mask.values()):
             t.copy_(shuffled(i, t))
         return dict(mask)
-    names = sorted(mask) if mistake == "sorted" else list(mask)
+    names = pick(mistake, {"sorted": sorted(mask), "first alone": list(mask)[:1]}, list(mask))
     return {name: shuffled(i, mask[name]) for i, name in enumerate(names)}
 
 
@@ -368,6 +422,27 @@ EXERCISES = (
                 "The first layer has been pruned whole: nothing flows.",
             ),
             Case((_random(4, 5, seed=0), _random(3, 4, seed=1)), "Five inputs, four hidden, three outputs."),
+            Case(
+                (
+                    torch.tensor([[1.0, -2.0], [0.5, 4.0]], dtype=torch.float16),
+                    torch.tensor([[2.0, -1.0]], dtype=torch.float16),
+                ),
+                "Weights in float16.",
+            ),
+            Case(
+                (
+                    torch.tensor([[1e30, -2e30]], dtype=torch.float64),
+                    torch.tensor([[3e30], [1e30]], dtype=torch.float64),
+                ),
+                "Weights in float64, so large that their products fit into no float32.",
+            ),
+            Case(
+                (
+                    torch.tensor([[0.5], [3.0]], dtype=torch.float64),
+                    torch.tensor([[2.0, -0.25]], dtype=torch.float64),
+                ),
+                "Weights of ordinary size in float64.",
+            ),
         ),
         hints=(
             "A path goes from an input through one hidden neuron to an output. Which paths use the weight first[h, i]?",
@@ -379,6 +454,10 @@ EXERCISES = (
         misconceptions=variants(
             _flow,
             {
+                "whole second": "Each weight of the first layer gets the sum over the whole second layer; its paths go on from its own "
+                "hidden neuron alone.",
+                "inflow cancels": "You sum the weights into a hidden neuron with their signs, so that they cancel; take absolute values "
+                "before the sum.",
                 "signed": "You keep the signs, so that a negative path cancels a positive one; SynFlow takes the absolute "
                 "value of each weight first.",
                 "absolute last": "You take the absolute value at the end, after paths of both signs have cancelled; take it "
@@ -406,12 +485,28 @@ EXERCISES = (
                 "paths itself.",
                 "twice": "For the second layer you use the scores of the first in place of its weights; then the second "
                 "layer is on each path twice.",
+                "exchanged": "Your two results have changed places: the scores of `first` come first.",
+                "first alone": "The scores of `second` are missing; return both.",
+                "float32": "You compute in float32, in which large flows become infinite; keep the type of the weights.",
+                "always float32": "Your scores are float32 whatever the weights are; they have the type of the weights.",
+                "float16": "You compute in float16, which has three digits; keep the type of the weights.",
+                **{
+                    f"to {n} digits": f"You round the scores to {n} digits; return them as they are."
+                    for n in _DIGITS
+                },
             },
         ),
-        alternatives=(_flow_by_gradient, _flow_path_by_path),
+        alternatives=(_flow_by_gradient, _flow_path_by_path, _flow_in_double),
         difficulty="easy",
         lines=2,
         minutes=10,
+        told={"2-D": "first: [hidden, inputs]", "float16, float64": "Weights are float tensors of one type"},
+        absent={
+            "0-D, 1-D, 4-D": "the text says [hidden, inputs] and [outputs, hidden]",
+            "empty tensor": "a layer has at least one weight",
+            "ties": "nothing is chosen or ranked",
+            "NaN": "weights are numbers",
+        },
     ),
     Exercise(
         id="08.2",
@@ -430,21 +525,62 @@ EXERCISES = (
                 (torch.tensor([0.1, 4.0, 2.0]), torch.tensor([0.5, -0.01, -1.0]), 1),
                 "A large weight with a small Hg.",
             ),
-            Case((torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 1.0, 1.0]), 0), "None goes."),
-            Case((torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, 2.0, 0.0]), 3), "All go."),
-            Case((torch.tensor([1.0, 1.0, 1.0, 1.0]), torch.full((4,), -2.0), 2), "All are equal."),
+            Case(
+                (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 1.0, 1.0]), 0),
+                "None goes.",
+                tags=("limit",),
+            ),
+            Case(
+                (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, 2.0, 0.0]), 3), "All go.", tags=("limit",)
+            ),
+            Case(
+                (torch.tensor([2.0]), torch.tensor([-1.5]), 1),
+                "A single weight, which goes.",
+                tags=("limit",),
+            ),
+            Case(
+                (torch.tensor([1.0, 1.0, 1.0, 1.0]), torch.full((4,), -2.0), 2),
+                "All are equal.",
+                tags=("ties",),
+            ),
             Case(
                 (torch.tensor([1.0, -1.0, 2.0, 0.0, 0.5]), torch.tensor([-1.0, 1.0, 0.0, -5.0, -2.0]), 4),
                 "Three changes are equal and two are 0.",
+                tags=("ties",),
             ),
             Case(
                 (torch.ones(2), torch.tensor([0.02, 0.01]), 1),
                 "Two changes that are small, and near each other.",
             ),
+            Case(
+                (torch.ones(2), torch.tensor([1.00001, 1.0]), 1),
+                "Two changes that differ in their fifth digit.",
+            ),
+            Case(
+                (torch.ones(2), torch.tensor([2e-5, 1e-5]), 1),
+                "Two changes near 0, one of them twice the other.",
+            ),
+            Case(
+                (
+                    torch.tensor([1.0, 2.0, -1.0], dtype=torch.float16),
+                    torch.tensor([0.5, -1.0, 4.0], dtype=torch.float16),
+                    2,
+                ),
+                "Weights and Hg in float16.",
+            ),
+            Case(
+                (torch.ones(2, dtype=torch.float64), torch.tensor([1 + 1e-12, 1.0], dtype=torch.float64), 1),
+                "Two changes in float64 that differ in their twelfth digit.",
+            ),
+            Case(
+                (torch.tensor([3.0, -2.0, 5.0, 1.0]), torch.tensor([1.0, -4.0, 0.5, -0.1]), 2),
+                "Only one removal makes the norm larger, and two go.",
+            ),
             Case((_random(9, seed=2), _random(9, seed=3), 5), "Nine weights, five go."),
             Case(
                 (torch.ones(40), torch.full((40,), -2.0), 10),
                 "Forty equal ones, so many that not every sort leaves them in their order.",
+                tags=("ties",),
             ),
         ),
         hints=(
@@ -457,8 +593,11 @@ EXERCISES = (
             {
                 "upside down": "The order is upside down: you remove the weights that the gradient needs most. Those whose "
                 "removal makes the gradient larger go first.",
-                "absolute": "You took the absolute value, as SNIP does; for GraSP the sign says whether the removal helps or "
-                "harms.",
+                "absolute": "You rank by the size of the change without its sign, as SNIP does; for GraSP the sign says "
+                "whether the removal helps or harms.",
+                "largest": "You remove the changes of largest size, whatever their sign; those that make the gradient larger "
+                "go first.",
+                "always one": "One weight goes, whatever `remove` says.",
                 "no weight": "You rank by Hg alone; removing a weight moves it by -weight, so the weight is a factor.",
                 "magnitude": "This is magnitude pruning; Hg has no part in it.",
                 "size of the weight": "You multiply Hg by the size of the weight; a negative weight turns the sign.",
@@ -475,12 +614,35 @@ EXERCISES = (
                 "equals stay": "You compare with a threshold, so that all equal ones stay together; exactly `remove` go.",
                 "only what helps": "You remove only weights whose removal makes the gradient larger; exactly `remove` go, "
                 "whatever their sign.",
+                "all that helps": "You remove every weight whose removal makes the gradient larger; exactly `remove` go.",
+                "one more": "One weight too many goes; a slice [:remove] has `remove` places.",
+                "one alone": "Only one weight goes; `remove` of them go.",
+                "sum": "You add weight and Hg; the change is their product, times -2.",
+                "places": "These are the places of the weights that go; return a mask with True for those that stay.",
+                "numbers": "Your mask holds numbers; it should hold True and False.",
+                "weights": "These are the pruned weights; the mask is asked for.",
+                "rounded": "You round the changes before you rank them; rank them as they are.",
+                "float32": "You rank in float32, in which changes that differ in float64 can become equal; keep the type of "
+                "the weights.",
+                "float16": "You rank in float16, in which changes that differ can become equal; keep the type of the "
+                "weights.",
             },
         ),
-        alternatives=(_grasp_by_sorting, _grasp_by_rank),
+        alternatives=(_grasp_by_sorting, _grasp_by_rank, _grasp_in_double),
         difficulty="easy",
         lines=4,
         minutes=10,
+        told={
+            "1-D": "two vectors of the same length",
+            "float16, float64": "float tensors of one type",
+            "ties": "Among equal ones the lower index goes first",
+            "limit": "The number that goes may be 0, or all",
+        },
+        absent={
+            "0-D, 2-D, 4-D": "the text says vectors",
+            "empty tensor": "there is at least one weight",
+            "NaN": "weights and Hg are numbers that can be ranked",
+        },
     ),
     Exercise(
         id="08.3",
@@ -533,6 +695,7 @@ EXERCISES = (
                 "Ten layers, two chains of neurons; the first layer cuts one of them.",
             ),
             Case(([_bits("1" * 256), _bits("1")],), "One neuron with 256 inputs."),
+            Case(([_bits("1"), _bits(*("1" * 256))],), "One neuron with 256 outputs."),
         ),
         hints=(
             "A kept weight is on a path if its input neuron can be reached from an input, and if an output can be reached "
@@ -564,6 +727,10 @@ EXERCISES = (
                 "bytes": "You count paths in a type that ends at 255, where 256 paths count as 0; ask whether there is "
                 "any.",
                 "as they are": "These are the masks themselves; kept weights that lie on no path must go.",
+                "three sweeps": "You look at the neighbouring layers three times. In a deep network what is dead spreads "
+                "further: go on until nothing changes, or go through all layers.",
+                "numbers": "Your masks hold numbers; they should hold True and False.",
+                "dead": "These are the kept weights that lie on no path; those that do are asked for.",
                 "reversed": "Your list begins at the output; return the layers in the order in which they came.",
             },
         ),
@@ -572,6 +739,13 @@ EXERCISES = (
         lines=8,
         minutes=20,
         fresh=True,
+        told={"2-D": "each of shape [outputs, inputs]"},
+        absent={
+            "0-D, 1-D, 4-D": "the text says [outputs, inputs]",
+            "empty tensor": "a layer has at least one input and one output",
+            "empty list": "a network has at least one layer",
+            "ties": "nothing is chosen or ranked",
+        },
     ),
     Exercise(
         id="08.4",
@@ -602,12 +776,23 @@ EXERCISES = (
                 (
                     {
                         "c": _random(4, 2, 3, 3, seed=8) > 1,
-                        "e": torch.zeros(0, 5, dtype=torch.bool),
                         "f": _random(3, 4, seed=9) > 0,
                     },
                     5,
                 ),
-                "The kernel of a convolution, a tensor without entries, and a matrix.",
+                "The kernel of a convolution, with four dimensions, and a matrix.",
+            ),
+            Case(
+                ({"e": torch.zeros(0, 5, dtype=torch.bool), "f": _random(3, 4, seed=9) > 0}, 6),
+                "A tensor without entries, and a matrix.",
+            ),
+            Case(
+                ({"scale": torch.tensor(True), "w": _bits("1010")}, 4),
+                "A tensor without dimensions has one entry, and comes before another tensor.",
+            ),
+            Case(
+                ({"bias": torch.tensor([True, False, False, True, False]), "w": _bits("110", "000")}, 7),
+                "A vector and a matrix.",
             ),
         ),
         hints=(
@@ -641,6 +826,11 @@ EXERCISES = (
                 "in place": "You write into the old mask, so that the mask as it was is lost; return new tensors.",
                 "no generator": "The seed has no effect: pass generator=generator to torch.randperm, and seed that "
                 "generator.",
+                "first alone": "Only the first tensor is there; is there a `return` inside the loop?",
+                "seed of 0": "You seed with 0, whatever `seed` says.",
+                "sizes alone": "Your tensors have as many kept entries, and they stand at the front; put the entries into the "
+                "random order.",
+                "numbers": "Your masks hold numbers; they should hold True and False.",
                 "flat": "The tensors have lost their shape; give each its own back.",
             },
         ),
@@ -650,6 +840,8 @@ EXERCISES = (
         minutes=10,
         fresh=True,
         leaves_random_state=True,
+        told={"0-D, 1-D, 2-D, 4-D, empty tensor": "The tensors may have any shape"},
+        absent={"ties": "nothing is chosen or ranked", "empty dict": "a network has at least one tensor"},
     ),
 )
 

@@ -9,11 +9,13 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 Masks = Mapping[str, Tensor]
 Matrix = Sequence[Sequence[float]]
 Phases = Sequence[tuple[float, float]]
+
+_DIGITS = (1, 2, 3, 4)  # to which an answer may be rounded
 
 
 def mask_distance(one: Masks, other: Masks) -> float:
@@ -92,6 +94,11 @@ def _bits(*rows: str) -> Tensor:
     return bits[0] if len(rows) == 1 else bits
 
 
+def _kernel(bits: str) -> Tensor:
+    """Twelve bits as the kernel of a convolution of 2 x 3 filters of 2 x 1."""
+    return _bits(bits).view(2, 3, 2, 1)
+
+
 def _apart(*places: float) -> list[list[float]]:
     """Distances of points on a line."""
     return [[round(abs(a - b), 6) for b in places] for a in places]
@@ -113,36 +120,67 @@ def _distance_counted(one: Masks, other: Masks) -> float:
     return 1 - same / total
 
 
+def _distance_by_entry(one: Masks, other: Masks) -> float:
+    pairs = [
+        pair for n in one for pair in zip(one[n].flatten().tolist(), other[n].flatten().tolist(), strict=True)
+    ]
+    return len([pair for pair in pairs if len(set(pair)) == 2]) / len(pairs)
+
+
 def _differing(one: Masks, other: Masks, *, mistake: str) -> float:
     """The distance with one thing wrong."""
     if mistake == "by position":
         return mask_distance(one, dict(zip(one, other.values(), strict=True)))
     layers = [(int((one[n] != other[n]).sum()), one[n].numel()) for n in one]
     differ, total = (sum(column) for column in zip(*layers, strict=True))
-    kept, only_one, either = (
-        sum(int(a.sum()) for a in found)
-        for found in (
-            one.values(),
-            [one[n] & ~other[n] for n in one],
-            [one[n] | other[n] for n in one],
-        )
-    )
-    found: dict[str, Callable[[], float]] = {
+    only_one = sum(int((one[n] & ~other[n]).sum()) for n in one)
+    shapes = [mask.shape for mask in one.values()]
+    whole: dict[str, Callable[[], float]] = {
         "mean of layers": lambda: sum(d / n for d, n in layers) / len(layers),
-        "count": lambda: float(differ),
-        "agreement": lambda: 1 - differ / total,
-        "either": lambda: differ / max(1, either),
-        "kept": lambda: differ / max(1, kept),
-        "one way": lambda: only_one / total,
-        "one way twice": lambda: 2 * only_one / total,
-        "how many": lambda: abs(2 * only_one - differ) / total,
-        "last layer": lambda: differ / layers[-1][1],
         "first layer": lambda: layers[0][0] / layers[0][1],
-        "rows": lambda: differ / sum(len(mask) for mask in one.values()),
-        "changed layers": lambda: differ / max(1, sum(n for d, n in layers if d)),
-        "root": lambda: math.sqrt(differ) / total,
+        "last layer alone": lambda: layers[-1][0] / layers[-1][1],
+        "largest layer": lambda: max(d / n for d, n in layers),
+        "changed layers alone": lambda: sum(d > 0 for d, _ in layers) / len(layers),
     }
-    return found[mistake]()
+    above = pick(
+        mistake,
+        {
+            "one way": only_one,
+            "one way twice": 2 * only_one,
+            "how many": abs(2 * only_one - differ),
+            "how many in each": sum(abs(int(one[n].sum()) - int(other[n].sum())) for n in one),
+            "root": math.sqrt(differ),
+        },
+        differ,
+    )
+    below: dict[str, Callable[[], int]] = {
+        "count": lambda: 1,
+        "either": lambda: sum(int((one[n] | other[n]).sum()) for n in one),
+        "kept": lambda: sum(int(mask.sum()) for mask in one.values()),
+        "last layer": lambda: layers[-1][1],
+        "rows": lambda: sum(len(mask) for mask in one.values()),
+        "two sizes": lambda: sum(shape[0] * shape[1] for shape in shapes),
+        "first sizes": lambda: sum(shape[0] for shape in shapes),
+        "changed layers": lambda: max(1, sum(n for d, n in layers if d)),
+    }
+    found = pick(mistake, whole, lambda: above / pick(mistake, below, lambda: total)())()
+    return pick(mistake, {"agreement": 1 - found, "percent": 100 * found} | _rounded(found), found)
+
+
+def _rounded(value: float) -> dict[str, float]:
+    return {f"to {digits} digits": round(value, digits) for digits in _DIGITS}
+
+
+def _told_to_round(what: str) -> dict[str, str]:
+    """The sentences on `_rounded`."""
+    return {
+        f"to {digits} digits": f"You round {what} to {digits} digits; return it as it is."
+        for digits in _DIGITS
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _stop_with_max(matrix: Matrix, window: int, threshold: float) -> int | None:
@@ -164,36 +202,46 @@ def _stop_with_queue(matrix: Matrix, window: int, threshold: float) -> int | Non
 
 def _stop(matrix: Matrix, window: int, threshold: float, *, mistake: str) -> int | None:
     """The rule with one thing wrong."""
-    first = {"before it is full": 1, "longer": window, "distances": window}.get(mistake, window - 1)
+    window = pick(mistake, {"window of 3": 3, "window of 5": 5}, window)
+    threshold = pick(mistake, {"threshold of 0.1": 0.1}, threshold)
+    first = pick(mistake, {"before it is full": 1, "longer": window, "distances": window}, window - 1)
     ends = range(first, len(matrix) - (mistake == "one short"))
+    ends = pick(mistake, {"first window": ends[:1]}, ends)
 
     def pairs(t: int) -> Iterable[tuple[int, int]]:
         """The two masks of each distance that is looked at when t is the newest."""
         oldest = max(0, t - window + 1)
         queue = range(oldest, t)
-        return {
+        wrong: dict[str, Iterable[tuple[int, int]]] = {
             "neighbours": [(k + 1, k) for k in queue],
             "distances": [(k + 1, k) for k in range(t - window, t)],
             "all pairs": combinations(range(oldest, t + 1), 2),
             "from the oldest": [(k, oldest) for k in range(oldest + 1, t + 1)],
             "oldest alone": [(t, oldest)],
+            "newest pair": [(t, t - 1)],
+            "first of the row": [(t, k) for k in range(window)],
             "shorter": [(t, k) for k in queue[1:]],
             "longer": [(t, k) for k in range(t - window, t)],
             "all before": [(t, k) for k in range(t)],
-        }.get(mistake, [(t, k) for k in queue])
+        }
+        return pick(mistake, wrong, [(t, k) for k in queue])
 
     def fires(t: int) -> bool:
         distances = [matrix[i][j] for i, j in pairs(t)]
         if mistake == "mean":
-            return sum(distances) / len(distances) < threshold
+            distances = [_mean(distances)]
+        if mistake == "rounded":
+            distances = [round(d, 2) for d in distances]
+        if mistake == "farther":
+            return all(d > threshold for d in distances)
         small = [d <= threshold if mistake == "equal" else d < threshold for d in distances]
         return any(small) if mistake == "any" else all(small)
 
     fired = [t for t in ends if fires(t)]
     if not fired:
-        return len(matrix) if mistake == "last if none" else None
+        return pick(mistake, {"last if none": len(matrix), "0 if none": 0, "-1 if none": -1}, None)
     row = fired[-1 if mistake == "last" else 0]
-    return row + {"row": 0, "oldest": 2 - window}.get(mistake, 1)
+    return row + pick(mistake, {"row": 0, "oldest": 2 - window, "one late": 2}, 1)
 
 
 def _densities(mask: Masks) -> tuple[list[int], list[float]]:
@@ -214,6 +262,7 @@ def _random_with_tensors(mask: Masks) -> float:
 def _chance(mask: Masks, *, mistake: str) -> float:
     """The average distance with one thing wrong."""
     n, d = _densities(mask)
+    d = pick(mistake, {"rounded": [round(b, 2) for b in d]}, d)
     kept = [a * b for a, b in zip(n, d, strict=True)]
     overall, mean_density = sum(kept) / sum(n), sum(d) / len(d)
     each = [2 * b * (1 - b) for b in d]
@@ -222,22 +271,44 @@ def _chance(mask: Masks, *, mistake: str) -> float:
     def weighted(values: Iterable[float], weights: Sequence[float]) -> float:
         return sum(a * b for a, b in zip(values, weights, strict=True)) / (sum(weights) or 1)
 
+    sizes: dict[str, Callable[[Tensor], int]] = {
+        "rows": len,
+        "first sizes": lambda m: m.shape[0],
+        "two sizes": lambda m: m.shape[0] * m.shape[1],
+    }
     found: dict[str, Callable[[], float]] = {
         "overall": lambda: 2 * overall * (1 - overall),
         "mean density": lambda: 2 * mean_density * (1 - mean_density),
-        "mean of layers": lambda: sum(each) / len(each),
-        "half": lambda: right / sum(n) / 2,
-        "agreement": lambda: 1 - right / sum(n),
+        "mean of layers": lambda: _mean(each),
+        "first layer": lambda: each[0],
+        "last layer": lambda: each[-1],
+        "largest layer": lambda: max(each),
         "largest": lambda: weighted([2 * min(b, 1 - b) for b in d], n),
         "by kept": lambda: weighted(each, kept),
-        "over kept": lambda: right / max(1, sum(kept)),
+        "over kept": lambda: right / sum(kept),
+        "both keep": lambda: weighted([2 * b * b for b in d], n),
+        "one keeps": lambda: weighted([2 * b for b in d], n),
+        "rows alone": lambda: _chance_by_rows(mask),
         "count": lambda: right,
-        "rows": lambda: weighted(each, [len(m) for m in mask.values()]),
-        "less one": lambda: weighted([e * a / max(1, a - 1) for e, a in zip(each, n, strict=True)], n),
+        "less one": lambda: weighted(
+            [e * a / (a - 1) if a > 1 else math.nan for e, a in zip(each, n, strict=True)], n
+        ),
         "changing layers": lambda: weighted(each, [a * (0 < b < 1) for a, b in zip(n, d, strict=True)]),
-        "rounded": lambda: weighted([2 * round(b, 2) * (1 - round(b, 2)) for b in d], n),
     }
-    return found[mistake]()
+
+    def usual() -> float:
+        size = pick(mistake, sizes, lambda m: m.numel())
+        return weighted(each, [size(m) for m in mask.values()])
+
+    value = pick(mistake, found, usual)()
+    ends = {"half": value / 2, "twice": value * 2, "agreement": 1 - value, "percent": 100 * value}
+    return pick(mistake, ends | _rounded(value), value)
+
+
+def _chance_by_rows(mask: Masks) -> float:
+    """The average distance with the number of rows for the size of a layer, in its density too."""
+    densities = [(len(m), int(m.sum()) / len(m)) for m in mask.values()]
+    return sum(n * 2 * d * (1 - d) for n, d in densities) / sum(n for n, _ in densities)
 
 
 def _split_like(gains: Masks, keep: Tensor) -> dict[str, Tensor]:
@@ -267,16 +338,21 @@ def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor
     values = [gains[name] if mistake == "signed" else gains[name].abs() for name in names]
     if mistake == "shares":
         values = [gain / gain.max() for gain in values]
+    kind = pick(mistake, {"float16": torch.float16, "float32": torch.float32}, None)
+    values = [gain.to(kind or gain.dtype) for gain in values]
+    if mistake == "rounded":
+        values = [(gain.double() * 1e4).round() for gain in values]
     flat = torch.cat(values)
     exact = density * len(flat)
-    number = {
+    counts = {
         "cut off": int(exact),
         "up": math.ceil(exact),
         "half up": int(exact + 0.5),
         "removed rounded": len(flat) - round((1 - density) * len(flat)),
         "density removed": len(flat) - round(exact),
         "minus 0": round(exact) or len(flat),
-    }.get(mistake, round(exact))
+    }
+    number = pick(mistake, counts, round(exact))
     if mistake == "first of equals":
         order = flat.argsort(descending=True, stable=True).flip(0)
     elif mistake == "place in the layer":
@@ -287,11 +363,16 @@ def _channels(gains: Masks, density: float, *, mistake: str) -> dict[str, Tensor
         order = flat.argsort(stable=True)
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[order[: len(flat) - number]] = False
-    if mistake in ("above", "published", "published, capped", "at least"):
-        at = len(flat) - number if mistake in ("above", "at least") else int((1 - density) * len(flat))
-        at = at if mistake == "published" else min(len(flat) - 1, at)
-        limit = flat.sort().values[at]
+    if mistake == "smallest":
+        keep = torch.zeros_like(keep)
+        keep[order[:number]] = True
+    if mistake in ("above", "published", "published, capped", "at least", "equals go"):
+        at = int((1 - density) * len(flat))
+        at = pick(mistake, {"published, capped": min(len(flat) - 1, at), "published": at}, len(flat) - number)
+        limit = flat.sort().values[at - (mistake == "equals go")]
         keep = flat >= limit if mistake == "at least" else flat > limit
+    elif mistake == "squares":
+        keep[flat.square().argsort(stable=True)] = torch.arange(len(flat)) >= len(flat) - number
     elif mistake == "equals stay":
         keep = flat >= (flat.sort().values[-number] if number else math.inf)
     kept = dict(zip(names, keep.split([len(gain) for gain in values]), strict=True))
@@ -322,7 +403,12 @@ def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake
     """The factor with one thing wrong."""
     if mistake == "baseline alone":  # the last phase of the baseline
         baseline = baseline[-1:]
-    free = {"always": True, "never": False, "inverted": not zeros_are_free}.get(mistake, zeros_are_free)
+    if mistake == "baseline's first":
+        baseline = baseline[:1]
+    if mistake in ("first phases", "last phases"):
+        part = slice(1) if mistake == "first phases" else slice(-1, None)
+        schedule, baseline = schedule[part], baseline[part]
+    free = pick(mistake, {"always": True, "never": False, "inverted": not zeros_are_free}, zeros_are_free)
 
     def cost(phases: Phases, free: bool) -> float:
         if mistake == "set":
@@ -333,22 +419,32 @@ def _priced(schedule: Phases, baseline: Phases, zeros_are_free: bool, *, mistake
         if mistake == "no epochs":
             epochs = [1] * len(phases)
         elif mistake == "mean density":
-            densities = [sum(densities) / len(densities)] * len(phases)
+            densities = [_mean(densities)] * len(phases)
         elif mistake == "products":
             densities = [math.prod(densities[: i + 1]) for i in range(len(densities))]
         dense = [float(d > 0) if mistake == "empty is free" else 1.0 for d in densities]
         return sum(e * d for e, d in zip(epochs, densities if free else dense, strict=True))
 
-    searched = {"without the search": schedule[-1:], "two phases": schedule[:2]}.get(mistake, schedule)
+    searched = pick(
+        mistake,
+        {
+            "without the search": schedule[-1:],
+            "without the first": schedule[1:],
+            "the search alone": schedule[:1],
+            "two phases": schedule[:2],
+        },
+        schedule,
+    )
     ours = cost(searched, free)
-    theirs = cost(baseline, {"baseline dense": False, "baseline free": True}.get(mistake, free))
-    if mistake == "upside down":
-        return ours / theirs
-    if mistake == "saved":
-        return 1 - ours / theirs
-    if mistake == "whole":
-        return float(theirs // ours)
-    return round(theirs / ours, 2) if mistake == "rounded" else theirs / ours
+    theirs = cost(baseline, pick(mistake, {"baseline dense": False, "baseline free": True}, free))
+    ends = {
+        "upside down": ours / theirs,
+        "saved": 1 - ours / theirs,
+        "difference": theirs - ours,
+        "whole": float(theirs // ours),
+        "percent": 100 * theirs / ours,
+    }
+    return pick(mistake, ends | _rounded(theirs / ours), theirs / ours)
 
 
 EXERCISES = (
@@ -382,6 +478,31 @@ EXERCISES = (
                 ({"a": _bits("10"), "b": _bits("01")}, {"b": _bits("01"), "a": _bits("10")}),
                 "Equal masks whose names stand in another order.",
             ),
+            Case(
+                (
+                    {"a": _bits("1000"), "b": _bits("11"), "c": _bits("1010")},
+                    {"a": _bits("0000"), "b": _bits("00"), "c": _bits("1010")},
+                ),
+                "Three layers: a quarter differs, everything differs, nothing differs.",
+            ),
+            Case(
+                (
+                    {"a": _bits("1000"), "b": _bits("01")},
+                    {"a": _bits("0000"), "b": _bits("11")},
+                ),
+                "Two layers; in the larger one the smaller share of the entries differs.",
+            ),
+            Case(
+                ({"c": _kernel("110100101101")}, {"c": _kernel("100100111100")}),
+                "The kernel of a convolution, with four dimensions.",
+            ),
+            Case(
+                (
+                    {"w": _bits("101"), "scale": torch.tensor(True)},
+                    {"w": _bits("101"), "scale": torch.tensor(False)},
+                ),
+                "A tensor without dimensions is one entry; here it is the one that differs.",
+            ),
         ),
         hints=(
             "Two masks differ in an entry where one is True and the other is False; != compares entry by entry.",
@@ -394,8 +515,15 @@ EXERCISES = (
                 "mean of layers": "This is the mean of the layers' distances, so a small layer weighs as much as a large "
                 "one; count entries over the whole network.",
                 "first layer": "You return after the first layer; count all layers, and divide once after the loop.",
+                "last layer alone": "This is the distance of the last layer alone; count all layers, and divide once after "
+                "the loop.",
+                "largest layer": "This is the largest of the layers' distances; count entries over the whole network.",
                 "last layer": "You divide by the size of the last layer; add up the sizes of all layers.",
                 "rows": "You divide by the number of rows, which is what len gives for a matrix; count entries.",
+                "first sizes": "You take shape[0] for the number of entries; it is one of the sizes only. numel() counts "
+                "entries.",
+                "two sizes": "You take shape[0] * shape[1] for the number of entries, which is right for matrices only; "
+                "numel() counts the entries of any shape.",
                 "changed layers": "You leave layers that agree out of the number of entries; their entries count too.",
                 "by position": "You pair the layers by their place in the two dicts; pair them by name.",
                 "count": "This is the number of entries that differ; divide it by the number of all entries.",
@@ -409,13 +537,25 @@ EXERCISES = (
                 "round can be another number, when the masks keep unequally many.",
                 "how many": "You compare how many entries are kept, not which ones; two masks of one density can differ "
                 "everywhere.",
+                "how many in each": "You compare how many entries each layer keeps, not which ones; two masks of one "
+                "density can differ everywhere.",
                 "root": "You take the square root of the count, as for a length; here it is the count itself.",
-            },
+                "changed layers alone": "You ask for each layer only whether anything in it differs; count the entries that "
+                "differ.",
+                "percent": "This is the distance in percent; here it is a fraction from 0 to 1.",
+            }
+            | _told_to_round("the distance"),
         ),
-        alternatives=(_distance_joined, _distance_counted),
+        alternatives=(_distance_joined, _distance_counted, _distance_by_entry),
         difficulty="easy",
         lines=2,
         minutes=6,
+        told={"0-D, 1-D, 2-D, 4-D": "The tensors may have any shape, but each has at least one entry"},
+        absent={
+            "empty tensor": "the text says that each tensor has an entry",
+            "ties": "nothing is chosen or ranked",
+            "empty dict": "a network has at least one tensor",
+        },
     ),
     Exercise(
         id="09.2",
@@ -428,13 +568,19 @@ EXERCISES = (
             Case(
                 (_apart(0, 0.06, 0.12, 0.18, 0.24), 3, 0.1),
                 "Each mask is near the one before, and they drift.",
+                point=True,
             ),
             Case(
                 (_apart(0, 0.16, 0.08), 3, 0.1),
                 "The two old masks are far apart; the newest lies between them.",
             ),
             Case((_apart(0, 0.08, -0.08), 3, 0.1), "The oldest mask lies between the two others."),
-            Case((_apart(0, 0.25, 0.25), 3, 0.25), "A distance equals the threshold."),
+            Case((_apart(0, 0.25, 0.25), 3, 0.25), "A distance equals the threshold.", tags=("limit",)),
+            Case(
+                (_apart(0, 0.249999), 2, 0.25),
+                "The distance is smaller than the threshold by a millionth.",
+            ),
+            Case((_apart(0, 0.2, 0.2), 3, 0.3), "A larger threshold."),
             Case((_apart(0, 0.5, 0.5, 0.2), 2, 0.1), "A window of two."),
             Case(
                 (_apart(0, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3), 5, 0.1),
@@ -445,6 +591,20 @@ EXERCISES = (
                 "The masks settle, move once more, and settle again.",
             ),
             Case((_apart(0, 0, 0.5, 0.5), 3, 0.1), "Two and two are equal."),
+            Case((_apart(0, 0.5, 0, 0), 3, 0.1), "The second mask is far from the three others."),
+            Case(
+                (_apart(0, 0.16, 0.16, 0.08), 3, 0.1),
+                "The fourth mask lies between the first and the other two.",
+            ),
+            Case(
+                (_apart(0, 0.16, 0.5, 0.08), 2, 0.1),
+                "The fourth mask lies between the first two and is far from the third.",
+            ),
+            Case(
+                ([[0.0, 0.7, 0.1], [0.7, 0.0, 0.1], [0.1, 0.1, 0.0]], 2, 0.7),
+                "The first distance equals the threshold of 0.7.",
+                tags=("limit",),
+            ),
             Case(([], 3, 0.1), "No epoch at all."),
         ),
         hints=(
@@ -464,12 +624,16 @@ EXERCISES = (
                 "those before it.",
                 "oldest alone": "You compare the newest mask with the oldest in the window only; each of those between "
                 "counts too.",
+                "newest pair": "You compare the newest mask with the one before it only; compare it with every mask in the "
+                "window.",
                 "shorter": "Your window is shorter by one: you leave out its oldest mask.",
                 "longer": "Your queue is longer by one: with a window of 5 the newest mask has 4 others beside it, not 5.",
                 "all before": "You compare the newest mask with all masks before it; only those in the window count.",
                 "mean": "You compare the mean of the distances with the threshold; each single one must be below it.",
                 "any": "You stop when one of the distances is small; all of them must be.",
                 "equal": "A distance that equals the threshold passes yours; it must be below.",
+                "rounded": "You round the distances before you compare them; compare them as they are.",
+                "one late": "This is one epoch too late: epochs count from 1, so it is the row of the newest mask plus 1.",
                 "row": "This is the row of the matrix; epochs count from 1, so the epoch is one more.",
                 "oldest": "This is the oldest epoch in the window; at that time nobody could know. The ticket is drawn at "
                 "the newest.",
@@ -478,6 +642,16 @@ EXERCISES = (
                 "one short": "You never look at the last epoch; the rule may fire there too.",
                 "last if none": "If the rule never fires you return the last epoch; that hides that there is no ticket. "
                 "Return None.",
+                "0 if none": "If the rule never fires you return 0; return None.",
+                "-1 if none": "If the rule never fires you return -1; return None.",
+                "first window": "You look at the first full window only; if the rule does not fire there, go on to the next "
+                "epoch.",
+                "first of the row": "You compare the newest mask with the first masks of the training; compare it with those "
+                "just before it.",
+                "farther": "Your comparison is the other way round: the distances must be below the threshold.",
+                "window of 3": "You take a window of 3, whatever `window` says.",
+                "window of 5": "You take a window of 5, whatever `window` says.",
+                "threshold of 0.1": "You compare with 0.1, whatever `threshold` says.",
                 "last": "This is the last epoch at which the rule holds; a training that stops ends at the first.",
             },
         ),
@@ -485,6 +659,14 @@ EXERCISES = (
         difficulty="medium",
         lines=4,
         minutes=12,
+        told={
+            "limit": "A distance that equals the threshold is too large",
+            "empty list": "The matrix may have no row at all",
+        },
+        absent={
+            "ties": "the first epoch is the answer, so no two compete",
+            "NaN": "distances of masks are numbers",
+        },
     ),
     Exercise(
         id="09.3",
@@ -507,6 +689,15 @@ EXERCISES = (
                 ({"a": _bits("110", "100"), "b": _bits("11111110")},),
                 "Rows and columns, and a density above a half.",
             ),
+            Case(({"w": _bits("100")},), "A third of it is kept: a density with no end of digits."),
+            Case(
+                ({"c": _kernel("110100101101"), "w": _bits("1000")},),
+                "The kernel of a convolution, with four dimensions, and a smaller layer.",
+            ),
+            Case(
+                ({"w": _bits("10010"), "scale": torch.tensor(True)},),
+                "A tensor without dimensions is a layer of one entry; it is kept.",
+            ),
         ),
         hints=(
             "In one layer of density d an entry differs with probability 2d(1 - d).",
@@ -521,6 +712,9 @@ EXERCISES = (
                 "mean density": "You average the densities first; 2d(1 - d) belongs to each layer's own density.",
                 "mean of layers": "This is the mean over layers, so a small layer weighs as much as a large one; weigh by the "
                 "number of entries.",
+                "first layer": "You return after the first layer; add up over all layers, and divide once after the loop.",
+                "last layer": "Only the last layer counts in your answer; add up over all layers.",
+                "largest layer": "This is the largest of the layers' values; add up over all layers, weighed by their sizes.",
                 "half": "d(1 - d) is the probability that the first mask keeps the entry and the second does not; there are "
                 "two ways.",
                 "agreement": "This is how far two random masks agree; the distance is what is left.",
@@ -529,18 +723,36 @@ EXERCISES = (
                 "by kept": "You weigh the layers by the entries that they keep; the distance counts removed entries as well.",
                 "over kept": "You divide by the number of kept entries; divide by the number of all entries.",
                 "count": "This is how many entries differ on average; divide by the number of all entries.",
+                "twice": "This is twice the distance; 2d(1 - d) has both ways in it already.",
                 "rows": "You take the number of rows for the size of a layer, which is what len gives; count entries.",
+                "first sizes": "You take shape[0] for the size of a layer; it is one of the sizes only. numel() counts "
+                "entries.",
+                "two sizes": "You take shape[0] * shape[1] for the size of a layer, which is right for matrices only; "
+                "numel() counts the entries of any shape.",
                 "less one": "Your numbers are too large by the factor n / (n - 1), which the variance of a sample has by "
                 "default; 2d(1 - d) has none.",
                 "changing layers": "You leave out layers that are full or empty. No entry differs there, and all of them are "
                 "entries of the network.",
                 "rounded": "You round the density of a layer; keep all its digits.",
-            },
+                "percent": "This is the distance in percent; here it is a fraction from 0 to 1.",
+                "both keep": "2 d * d is twice the probability that both masks keep the entry; an entry differs if one keeps "
+                "it and the other does not.",
+                "one keeps": "The factor 1 - d is missing: an entry differs if one mask keeps it and the other does not.",
+                "rows alone": "You take len(layer) for the number of its entries, which is the number of rows; numel() counts "
+                "entries.",
+            }
+            | _told_to_round("the distance"),
         ),
         alternatives=(_random_by_counts, _random_with_tensors),
         difficulty="medium",
         lines=5,
         minutes=10,
+        told={"0-D, 1-D, 2-D, 4-D": "The tensors may have any shape, but each has at least one entry"},
+        absent={
+            "empty tensor": "the text says that each tensor has an entry",
+            "ties": "nothing is chosen or ranked",
+            "empty dict": "a network has at least one tensor",
+        },
     ),
     Exercise(
         id="09.4",
@@ -551,6 +763,8 @@ EXERCISES = (
             Case(
                 ({"bn": torch.full((6,), 0.5)}, 0.5),
                 "All gains are 0.5, as at the start of a published network.",
+                tags=("ties",),
+                point=True,
             ),
             Case(
                 ({"bn1": torch.tensor([0.1, 0.2]), "bn2": torch.tensor([0.9, 0.8, 0.7, 0.3])}, 0.5),
@@ -559,17 +773,25 @@ EXERCISES = (
             Case(
                 ({"bn1": torch.tensor([0.5, 0.9]), "bn2": torch.tensor([0.5, 0.1, 0.5])}, 0.6),
                 "Three gains tie for two places.",
+                tags=("ties",),
+            ),
+            Case(
+                ({"bn": torch.tensor([0.5, -0.5, -0.5, 0.5])}, 0.5),
+                "Four gains of one size, two of them negative.",
+                tags=("ties",),
             ),
             Case(
                 ({"bn1": torch.tensor([0.5, 0.5]), "bn2": torch.tensor([0.5, 0.5])}, 0.5),
                 "Four equal gains in two layers: the index counts through all layers.",
+                tags=("ties",),
             ),
             Case(
                 ({"b": torch.tensor([0.5]), "a": torch.tensor([0.5])}, 0.5),
                 "Two equal gains; the names do not stand in alphabetical order.",
+                tags=("ties",),
             ),
-            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 1.0), "All channels stay."),
-            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.0), "No channel stays."),
+            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 1.0), "All channels stay.", tags=("limit",)),
+            Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.0), "No channel stays.", tags=("limit",)),
             Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.4), "1.2 channels, which rounds to 1."),
             Case(({"bn": torch.tensor([0.3, 0.2, 0.1])}, 0.5), "1.5 channels, which rounds to 2."),
             Case(
@@ -585,12 +807,36 @@ EXERCISES = (
                 "Gains in float16.",
             ),
             Case(
+                ({"bn": torch.tensor([1.00001, 1.0, 0.5, 0.25])}, 0.25),
+                "Two gains in float32 that differ in their fifth digit.",
+            ),
+            Case(
+                ({"bn": torch.tensor([0.00002, 0.00001], dtype=torch.float16)}, 0.5),
+                "Two gains in float16, so near to 0 that their squares are 0.",
+            ),
+            Case(
+                ({"bn": torch.tensor([1 + 1e-12, 1.0, 0.5, 0.25], dtype=torch.float64)}, 0.25),
+                "Two gains in float64 that differ in their twelfth digit.",
+            ),
+            Case(
+                (
+                    {
+                        "a": torch.tensor([0.1]),
+                        "b": torch.tensor([0.9, 0.2]),
+                        "c": torch.tensor([0.8, 0.3, 0.05]),
+                    },
+                    0.5,
+                ),
+                "Three layers of unequal size.",
+            ),
+            Case(
                 ({"bn1": torch.tensor([0.2, 0.4, 0.6]), "bn2": torch.tensor([0.3, 0.5])}, 0.2),
                 "Only one of five channels stays.",
             ),
             Case(
                 ({"bn": torch.ones(40)}, 0.75),
                 "Forty equal gains, so many that not every sort leaves them in their order.",
+                tags=("ties",),
             ),
         ),
         hints=(
@@ -608,6 +854,11 @@ EXERCISES = (
                 "published, capped": "This is the rule of the published code, with a limit for its index. The threshold is "
                 "itself one of the gains: one channel too few stays, and none if all gains are equal.",
                 "at least": "You keep what equals the threshold, too: with equal gains too many channels stay.",
+                "equals go": "Your threshold is the largest gain that goes. All that equal it go too, so that with equal gains "
+                "too few stay.",
+                "smallest": "You keep the channels of the smallest gains; those of the largest stay.",
+                "squares": "You rank squares, and the squares of small gains are 0, so that gains that differ become equal; "
+                "take absolute values.",
                 "equals stay": "Your threshold is the smallest gain that stays. All that equal it stay too, so that with "
                 "equal gains there are too many.",
                 "minus 0": "Where no channel should stay all do: a slice [-0:] is the whole, because -0 is 0.",
@@ -617,6 +868,11 @@ EXERCISES = (
                 "layers.",
                 "sorted": "You sort the names of the layers; among equal gains the order of the dict decides.",
                 "signed": "You rank gains with their sign. A gain of -0.9 scales its channel as much as one of 0.9.",
+                "float16": "You rank the gains in float16, in which gains that differ can become equal; rank them in their "
+                "own type.",
+                "float32": "You rank float64 gains in float32, in which gains that differ can become equal; rank them in "
+                "their own type.",
+                "rounded": "You round the gains before you rank them; rank them as they are.",
                 "each layer": "You rank each layer by itself; network slimming ranks the channels of all layers together.",
                 "shares": "You divide the gains by the largest of their layer; here they are ranked as they are.",
                 "one a layer": "You keep at least one channel in each layer. The library does that too, but here only the "
@@ -633,6 +889,18 @@ EXERCISES = (
         difficulty="medium",
         lines=4,
         minutes=12,
+        told={
+            "1-D": "a tensor of gains, one for each channel",
+            "float16, float64": "Gains are float tensors",
+            "ties": "Among gains of equal size",
+            "limit": "The density may be 0 or 1",
+        },
+        absent={
+            "0-D, 2-D, 4-D": "the text says one gain for each channel",
+            "empty tensor": "a layer has at least one channel",
+            "NaN": "gains are numbers that can be ranked",
+            "empty dict": "a network has at least one layer",
+        },
     ),
     Exercise(
         id="09.5",
@@ -665,6 +933,7 @@ EXERCISES = (
                 "A schedule of four phases, of which two are equal.",
             ),
             Case(([(5, 1.0), (5, 0.0)], [(20, 1.0)], False), "A phase of density 0, where zeros cost."),
+            Case(([(7, 1.0), (23, 0.3)], [(13, 0.7), (11, 0.2)], True), "Numbers that are not round."),
         ),
         hints=(
             "The cost of a phase is its epochs times the cost of one epoch; a schedule costs the sum of its phases.",
@@ -678,8 +947,14 @@ EXERCISES = (
                 "saved": "This is the fraction that is saved; the factor is baseline divided by schedule.",
                 "without the search": "You leave out the epochs in which the ticket was searched for; they were trained, "
                 "too, and densely.",
+                "without the first": "You leave out the first phase of the schedule; it was trained, too.",
+                "the search alone": "You count the first phase of the schedule only; add up all of them.",
                 "two phases": "You count the first two phases of the schedule only; there may be more.",
                 "baseline alone": "You count the last phase of the baseline only; add up all of them.",
+                "baseline's first": "You count the first phase of the baseline only; add up all of them.",
+                "first phases": "You count the first phase of each list only; is there a `return` inside the loop?",
+                "last phases": "You count the last phase of each list only; add up all of them.",
+                "difference": "This is how many operations are saved; the factor is baseline divided by schedule.",
                 "always": "You always count zeros as free; on hardware that multiplies them an epoch costs 1, whatever its "
                 "density.",
                 "never": "You never count zeros as free, so density plays no part.",
@@ -694,14 +969,20 @@ EXERCISES = (
                 "no epochs": "You leave out the epochs; a phase costs its epochs times the cost of one.",
                 "mean density": "You multiply all epochs by the mean density; a long phase counts more than a short one.",
                 "products": "You multiply the densities of the phases; each is a fraction of the dense network.",
-                "whole": "You divide with //, which cuts the factor off at the point.",
-                "rounded": "You round the factor; return it as it is.",
-            },
+                "whole": "You cut the factor off at the point, as // and int() do; return it as it is.",
+                "percent": "This is the factor in percent; return the factor itself.",
+            }
+            | _told_to_round("the factor"),
         ),
         alternatives=(_factor_in_a_loop, _factor_by_power),
         difficulty="easy",
         lines=5,
         minutes=8,
+        absent={
+            "ties": "nothing is chosen or ranked",
+            "NaN": "epochs and densities are numbers",
+            "empty list": "a schedule has at least one phase",
+        },
     ),
 )
 

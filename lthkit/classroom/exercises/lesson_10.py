@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
+from typing import Any
 
 from lthkit import evidence
-from lthkit.classroom.exercises.choosing import TABLES, choose, sentences, sentences_on_ties
-from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.choosing import TABLES, choose, sentences
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 
 def split_budget(total: int, trainings: int) -> list[int]:
@@ -118,8 +119,11 @@ def _split(total: int, trainings: int, *, mistake: str) -> list[float]:
         "one training more": split_budget(total, trainings + 1),
         "fractions": [total / trainings] * trainings,
         "floats": [float(share) for share in split_budget(total, trainings)],
+        "all to the last": [0] * others + [total],
+        "others only": [each] * others,
+        "one each": [1] * others + [total - others],
     }
-    return list(shares[mistake])
+    return list(pick(mistake, shares, split_budget(total, trainings)))
 
 
 def _fraction_by_logs(snip_density: float, density: float, rounds: int) -> float:
@@ -130,7 +134,7 @@ def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str)
     """The right answer with one thing wrong."""
     kept = density / snip_density
     right = 1 - kept ** (1 / rounds)
-    return {
+    wrong = {
         "whole network": 1 - density ** (1 / rounds),
         "kept": kept ** (1 / rounds),
         "of all": (snip_density - density) / rounds,
@@ -141,8 +145,24 @@ def _fraction(snip_density: float, density: float, rounds: int, *, mistake: str)
         "root too early": 1 - density ** (1 / rounds) / snip_density,
         "one round more": 1 - kept ** (1 / (rounds + 1)),
         "whole power": 1 - kept ** (1 // rounds),
-        "rounded": round(right, 2),
-    }[mistake]
+        "times density": 1 - (density * snip_density) ** (1 / rounds),
+        "upside down": 1 - (snip_density / density) ** (1 / rounds),
+        "what is kept in all": kept,
+        "all at once": 1 - kept,
+        "one round less": 1 - kept ** (1 / max(rounds - 1, 1)),
+        "half": 0.5,
+        "by logarithm": -math.log(kept) / rounds,
+        "two digits": round(right, 2),
+        "three digits": round(right, 3),
+        "four digits": round(right, 4),
+        "five digits": round(right, 5),
+        "power": 1 - kept**rounds,
+        "root of the first": 1 - density / snip_density ** (1 / rounds),
+        "sign": -right,
+        "square root": 1 - math.sqrt(kept),
+        "percent": 100 * right,
+    }
+    return pick(mistake, wrong, right)
 
 
 def _fraction_by_search(snip_density: float, density: float, rounds: int) -> float:
@@ -182,10 +202,41 @@ def _cost_less_what_is_skipped(
 
 def _cost(
     kept: Sequence[Sequence[int]], steps: int, batch_size: int, rewind_step: int, *, mistake: str
-) -> dict[str, int]:
-    """The right answer with one thing wrong: the updates, the weights, or the operations."""
-    later, n, sizes = steps - rewind_step, len(kept), [sum(layers) for layers in kept]
-    updates = {
+) -> dict[str, float]:
+    """The right answer with one thing wrong: the updates, the weights, the operations, or the examples."""
+    n = len(kept)
+    updates = _updates(kept, steps, steps - rewind_step, rewind_step, mistake=mistake)
+    wrong_weights: dict[str, Sequence[Sequence[int]]] = {
+        "first mask": [kept[0]] * n,
+        "last mask": [kept[-1]] * n,
+        "last operations": [[0]] * (n - 1) + [kept[-1]],
+        "sorted": sorted(kept, key=sum, reverse=True),
+        "two layers": [layers[:2] for layers in kept],
+        "densest mask": [max(kept, key=sum)] * n,
+    }
+    weights = pick(mistake, wrong_weights, kept)
+    images = pick(mistake, {"one image": 1, "batch twice": batch_size**2}, batch_size)
+    flops = images * sum(u * _an_image(k, mistake=mistake) for u, k in zip(updates, weights, strict=True))
+    if mistake == "mean mask":
+        flops = images * sum(updates) * sum(_an_image(k, mistake=mistake) for k in kept) // n
+    if mistake == "first mask's input":
+        flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
+    if mistake == "flops of one step":
+        flops = images * sum(_an_image(k, mistake=mistake) for k in kept)
+    wrong_examples = {"one step's examples": n * batch_size, "steps are examples": sum(updates)}
+    examples = pick(mistake, wrong_examples, batch_size * sum(updates))
+    cost: dict[str, float] = {"steps": sum(updates), "examples": examples, "sparse_flops": flops}
+    if mistake == "no examples":
+        del cost["examples"]
+    return cost
+
+
+def _updates(
+    kept: Sequence[Sequence[int]], steps: int, later: int, rewind_step: int, *, mistake: str
+) -> Sequence[int]:
+    """How many updates each training does; `later` is what all but the first do."""
+    n, sizes = len(kept), [sum(layers) for layers in kept]
+    wrong: dict[str, Sequence[int]] = {
         "all in full": [steps] * n,
         "first too": [later] * n,
         "last in full": [later] * (n - 1) + [steps],
@@ -194,15 +245,17 @@ def _cost(
         "first by value": [steps if k == sizes[0] else later for k in sizes],
         "first by size": [steps if k == max(sizes) else later for k in sizes],
         "last alone": [0] * (n - 1) + [steps if n == 1 else later],
-    }.get(mistake, [steps] + [later] * (n - 1))
-    weights = {
-        "first mask": [kept[0]] * n,
-        "last mask": [kept[-1]] * n,
-        "last operations": [[0]] * (n - 1) + [kept[-1]],
-        "sorted": sorted(kept, key=sum, reverse=True),
-    }.get(mistake, kept)
-    images = 1 if mistake == "one image" else batch_size
-    inner, first = {
+        "first run alone": [steps] + [0] * (n - 1),
+        "rewind added": [steps] + [steps + rewind_step] * (n - 1),
+        "rewind only": [steps] + [rewind_step] * (n - 1),
+        "twice rewound": [steps - r * rewind_step for r in range(n)],
+    }
+    return pick(mistake, wrong, [steps] + [later] * (n - 1))
+
+
+def _an_image(layers: Sequence[int], *, mistake: str) -> int:
+    """The operations for one image."""
+    per_weight = {  # behind the input layer, and in it
         "forward": (2, 2),
         "multiplications": (3, 2),
         "back as forward": (4, 4),
@@ -211,19 +264,14 @@ def _cost(
         "first forward": (6, 2),
         "first alone": (0, 4),
         "first left out": (4, 6),
-    }.get(mistake, (6, 4))
-
-    def an_image(layers: Sequence[int]) -> int:
-        if mistake == "last layer":
-            return inner * sum(layers) - 2 * layers[-1]
-        return inner * sum(layers[1:]) + first * layers[0]
-
-    flops = images * sum(u * an_image(k) for u, k in zip(updates, weights, strict=True))
-    if mistake == "mean mask":
-        flops = batch_size * sum(updates) * sum(map(an_image, kept)) // n
-    if mistake == "first mask's input":
-        flops -= images * sum(2 * u * (kept[0][0] - k[0]) for u, k in zip(updates, kept, strict=True))
-    return {"steps": sum(updates), "examples": batch_size * sum(updates), "sparse_flops": flops}
+        "back once": (4, 2),
+        "a sixth": (1, 1),
+    }
+    inner, first = pick(mistake, per_weight, (6, 4))
+    saved = {"last layer": layers[-1], "largest layer": max(layers), "smallest layer": min(layers)}
+    if mistake in tuple(saved):
+        return inner * sum(layers) - 2 * pick(mistake, saved, 0)
+    return inner * sum(layers[1:]) + first * layers[0]
 
 
 Accuracies = Mapping[str, Sequence[float]]
@@ -245,7 +293,7 @@ def _pick_by_hand(costs: Mapping[str, float], accuracies: Accuracies, budget: fl
 
 
 def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: float) -> str | None:
-    left = {name: values for name, values in accuracies.items() if not costs[name] > budget}
+    left = {name: accuracies[name] for name, cost in costs.items() if not cost > budget}
     top = max(left.values(), key=mean, default=[])
     for name in list(left):
         if evidence.interval([b - a for b, a in zip(top, left[name], strict=True)]).low > 0:
@@ -253,7 +301,7 @@ def _pick_dropping(costs: Mapping[str, float], accuracies: Accuracies, budget: f
     return min(left, key=lambda name: (costs[name], list(costs).index(name)), default=None)
 
 
-def _choose(costs: Mapping[str, float], accuracies: Accuracies, budget: float, *, mistake: str) -> str | None:
+def _choose(costs: Mapping[str, float], accuracies: Accuracies, budget: float, *, mistake: str) -> Any:
     return choose({name: (costs[name], accuracies[name]) for name in costs}, budget, mistake=mistake)
 
 
@@ -269,7 +317,9 @@ EXERCISES = (
             Case((5, 5), "One step for each."),
             Case((9, 5), "Four are left over: the last training gets most of the steps."),
             Case((1501, 6), "A budget as in the lesson, and one step more."),
-            Case((11, 4), "11 / 4 is 2.75, which rounds up."),
+            Case((11, 4), "11 / 4 is 2.75, which is nearer to 3 than to 2."),
+            Case((6, 1), "One training again, with another budget."),
+            Case((100, 7), "Seven trainings, and two steps are left over."),
         ),
         hints=(
             "Every training but the last gets the same whole number of steps. Which operator of Python divides and "
@@ -300,6 +350,10 @@ EXERCISES = (
                 "one training more": "There is one training too many: the number given counts trainings, and the first "
                 "mask's is among them.",
                 "fractions": "These are fractions of steps; a training does whole steps.",
+                "all to the last": "The last training gets all steps; each gets an equal share.",
+                "others only": "The last training is missing in your list.",
+                "one each": "The others get one step each and the last training the rest; each gets an equal share, rounded "
+                "down.",
                 "floats": "The numbers are right and they are floats; steps are counted in whole numbers, of type int.",
             },
         ),
@@ -307,6 +361,7 @@ EXERCISES = (
         difficulty="easy",
         lines=2,
         minutes=5,
+        absent={"ties": "nothing is compared or chosen"},
     ),
     Exercise(
         id="10.2",
@@ -318,6 +373,8 @@ EXERCISES = (
             Case((0.2, 0.04, 2), "The sizes of the lesson."),
             Case((0.2, 0.04, 5), "The same ends in five rounds."),
             Case((0.1, 0.1, 4), "SNIP has already reached the density: nothing is left to remove."),
+            Case((0.2, 0.19, 2), "Little is left to remove."),
+            Case((0.3, 0.2, 1), "One round: the fraction is 1 - 0.2 / 0.3."),
         ),
         hints=(
             "What is the density multiplied by in each round, if every round removes the fraction f of what remains?",
@@ -341,13 +398,30 @@ EXERCISES = (
                 "snip_density.",
                 "one round more": "You count one cut too many: there are rounds + 1 trainings, but IMP cuts only between them.",
                 "whole power": "Your exponent is a whole number, 0 for two rounds or more: `//` rounds down.",
-                "rounded": "You round the result; after some rounds the density is then another one.",
+                "times density": "You multiply the two densities; what is to be kept in all is density / snip_density.",
+                "upside down": "You divide the larger density by the smaller; what is to be kept in all is density / snip_density.",
+                "what is kept in all": "This is what all rounds together keep; the task asks for what one round removes.",
+                "all at once": "This is what all rounds together remove; the task asks for one round.",
+                "one round less": "You count one cut too few: IMP cuts `rounds` times.",
+                "half": "You return 0.5 whatever the densities are; it is the result of the example only.",
+                "by logarithm": "You divide the logarithm by the rounds and leave it there; 1 - exp(-that) is the fraction.",
+                "two digits": "You round the result to two digits; after some rounds the density is then another one.",
+                "three digits": "You round the result to three digits; after some rounds the density is then another one.",
+                "four digits": "You round the result to four digits; after some rounds the density is then another one.",
+                "five digits": "You round the result to five digits; after some rounds the density is then another one.",
+                "power": "You take the power where the root is asked for: the exponent is 1 / rounds.",
+                "root of the first": "You take the root of snip_density alone; it belongs to the whole fraction, density by "
+                "snip_density.",
+                "sign": "This is what a round keeps minus 1, which is below 0; the fraction removed is 1 minus what is kept.",
+                "square root": "You take the square root whatever `rounds` is; the exponent is 1 / rounds.",
+                "percent": "This is a percentage; a fraction from 0 to 1 is asked for.",
             },
         ),
         alternatives=(_fraction_by_logs, _fraction_by_search),
         difficulty="medium",
         lines=1,
         minutes=8,
+        absent={"ties": "nothing is compared or chosen", "NaN": "both densities are above 0 and at most 1"},
     ),
     Exercise(
         id="10.3",
@@ -363,6 +437,10 @@ EXERCISES = (
             ),
             Case(([[10, 7], [5, 2]], 4, 5, 0), "Two trainings; both begin at initialisation."),
             Case(([[10, 7], [5, 2]], 4, 5, 1), "The second training begins at step 1."),
+            Case(
+                ([[3, 8, 5], [2, 6, 1]], 4, 5, 1),
+                "The input layer is neither the largest nor always the smallest.",
+            ),
             Case(([[10, 7], [10, 7]], 4, 5, 1), "Both trainings have the same numbers of weights."),
             Case(([[5, 2], [10, 7]], 4, 5, 1), "The second training has more weights than the first."),
             Case(
@@ -414,6 +492,21 @@ EXERCISES = (
                 "last operations": "Your operations are those of the last training alone; the search before it has to be paid "
                 "as well.",
                 "last alone": "This is the last training alone; the search before it has to be paid as well.",
+                "first run alone": "This is the first training alone; the later ones are paid as well.",
+                "rewind added": "A later training does steps - rewind_step updates; you add rewind_step.",
+                "rewind only": "A later training does steps - rewind_step updates; yours does rewind_step.",
+                "twice rewound": "Each later training begins at rewind_step; yours begins later from round to round.",
+                "two layers": "You count the first two layers only; every layer is paid.",
+                "back once": "You count the way back once; behind the input layer it repeats the way forward twice.",
+                "a sixth": "You count one operation a weight; it is 6, and 4 in the input layer.",
+                "flops of one step": "Your operations are for one step of each training; multiply by its updates.",
+                "one step's examples": "Your examples are those of one step of each training; multiply by its updates.",
+                "no examples": 'The entry "examples" is missing.',
+                "densest mask": "You price every training with the largest mask; each one has its own.",
+                "largest layer": "You save the gradient in the largest layer; it is the first that has nothing before it.",
+                "smallest layer": "You save the gradient in the smallest layer; it is the first that has nothing before it.",
+                "steps are examples": "Your examples are the steps; each step takes batch_size of them.",
+                "batch twice": "You multiply the operations by batch_size twice.",
                 "one image": "Your operations are for one image a step; each update takes batch_size of them.",
             },
         ),
@@ -421,6 +514,10 @@ EXERCISES = (
         difficulty="medium",
         lines=7,
         minutes=15,
+        absent={
+            "ties": "trainings are taken in their order, whatever their weights are",
+            "empty list": "a training has at least its input layer",
+        },
     ),
     Exercise(
         id="10.4",
@@ -430,26 +527,34 @@ EXERCISES = (
             Case(({"a": 2.0}, {"a": [0.8, 0.9]}, 1.0), "Nothing is affordable: None."),
             Case(
                 ({"b": 2.0, "a": 2.0}, {"a": [0.8, 0.8], "b": [0.8, 0.8]}, 2.0),
-                "The same price and the same accuracies; b is listed first.",
+                "The same price and the same accuracies: b is the first in costs, a in accuracies.",
+                tags=("ties", "limit"),
             ),
             Case(
                 ({"a": 1.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
                 "The dear method has the better mean, and the seeds do not agree: the cheap one is not beaten.",
             ),
             Case(
-                ({"a": 2.0, "b": 2.0}, {"a": [0.80, 0.84, 0.82], "b": [0.82, 0.83, 0.85]}, 2.0),
-                "The same price, and the second has the better mean.",
+                (
+                    {"b": 3.0, "a": 4.0, "c": 1.0},
+                    {"a": [0.8, 0.9], "b": [0.9, 0.8], "c": [0.85, 0.75]},
+                    4.0,
+                ),
+                "a and b have equal means: b is the first in costs, a in accuracies. c loses to b alone.",
+                tags=("ties", "limit"),
             ),
             *(
                 Case(
                     (
-                        {name: price for name, (price, _) in options.items()},
-                        {name: values for name, (_, values) in options.items()},
-                        budget,
+                        {name: price for name, (price, _) in table.options.items()},
+                        {name: values for name, (_, values) in table.options.items()},
+                        table.budget,
                     ),
-                    note,
+                    table.note,
+                    table.tags,
+                    table.point,
                 )
-                for options, budget, note in TABLES
+                for table in TABLES
             ),
         ),
         hints=(
@@ -459,11 +564,17 @@ EXERCISES = (
             "min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n]); the best "
             "method's own gaps are all 0, so there is always one.",
         ),
-        misconceptions=variants(_choose, sentences("method") | sentences_on_ties("method")),
+        misconceptions=variants(_choose, sentences("method")),
         alternatives=(_pick_by_hand, _pick_dropping),
         difficulty="hard",
         lines=6,
         minutes=15,
+        told={"ties": "of equally good ones the first", "limit": "at most the budget"},
+        absent={
+            "empty list": "the text says two seeds or more",
+            "empty dict": "the text names no empty table",
+            "NaN": "accuracies are finite, and so is the interval of two seeds",
+        },
     ),
 )
 

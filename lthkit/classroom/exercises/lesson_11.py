@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, variants
+from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
 
 
 def packed_bytes(mask: Mapping[str, Tensor], value_bytes: int) -> int:
@@ -131,6 +131,7 @@ _BITS: dict[str, Callable[[Tensor], float]] = {
     "down": lambda m: m.numel() // 8,
     "down, at least 1": lambda m: max(1, m.numel() // 8),
     "one more": lambda m: m.numel() // 8 + 1,
+    "at least 1": lambda m: max(1, math.ceil(m.numel() / 8)),
     "nearest": lambda m: round(m.numel() / 8),
     "nearest, at least 1": lambda m: max(1, round(m.numel() / 8)),
     "not rounded": lambda m: m.numel() / 8,
@@ -140,6 +141,8 @@ _BITS: dict[str, Callable[[Tensor], float]] = {
     "by row": lambda m: np.packbits(m.numpy(), axis=-1).size,
     "by column": lambda m: np.packbits(m.numpy(), axis=0).size,
     "of rows": lambda m: math.ceil(len(m) / 8),
+    "of the first size": lambda m: math.ceil(m.shape[0] / 8),
+    "of two sizes": lambda m: math.ceil(m.shape[0] * m.shape[1] / 8),
     "not of empty": lambda m: math.ceil(m.numel() / 8) if m.any() else 0,
     "not of full": lambda m: 0 if m.all() else math.ceil(m.numel() / 8),
 }
@@ -147,18 +150,13 @@ _BITS: dict[str, Callable[[Tensor], float]] = {
 
 def _bytes(mask: Masks, value_bytes: int, *, mistake: str) -> float:
     """The bytes with one thing wrong: in the bits (`_BITS`), in the values, or in the tensors that count."""
-    if mistake in _BITS:
-        bits = sum(_BITS[mistake](m) for m in mask.values())
-        return bits + value_bytes * sum(int(m.sum()) for m in mask.values())
-    numel, kept = sum(m.numel() for m in mask.values()), sum(int(m.sum()) for m in mask.values())
-    if mistake == "together":
-        return math.ceil(numel / 8) + value_bytes * kept
-    if mistake in ("first", "last"):
-        name = list(mask)[0 if mistake == "first" else -1]
-        return packed_bytes({name: mask[name]}, value_bytes)
-    wrong = {"all": numel, "removed": numel - kept, "no values": 0}
-    size = {"always 4": 4, "always 1": 1}.get(mistake, value_bytes)
-    return packed_bytes(mask, 0) + size * wrong.get(mistake, kept)
+    names = pick(mistake, {"first": list(mask)[:1], "last": list(mask)[-1:]}, list(mask))
+    masks = [mask[name] for name in names]
+    numel, kept = sum(m.numel() for m in masks), sum(int(m.sum()) for m in masks)
+    bits = sum(pick(mistake, _BITS, lambda m: math.ceil(m.numel() / 8))(m) for m in masks)
+    bits = pick(mistake, {"together": math.ceil(numel / 8), "bits": numel}, bits)
+    size = pick(mistake, {"always 4": 4, "always 1": 1, "bits": 8 * value_bytes}, value_bytes)
+    return bits + size * pick(mistake, {"all": numel, "removed": numel - kept, "no values": 0}, kept)
 
 
 Arrays = tuple[list[int], list[int], list[float]]
@@ -202,6 +200,12 @@ def _csr(weight: Tensor, *, mistake: str) -> tuple[Sequence[float], ...]:
         "no sign": (begins, columns, [abs(v) for v in values]),
         "positive": csr_arrays(weight.clamp(min=0)),
         "tolerance": csr_arrays(weight * (weight.abs() > 1e-8)),
+        "float32": csr_arrays(weight.float()),
+        "float16": csr_arrays(weight.half()),
+        "0 twice": ([0, *begins[:-1]], columns, values),
+        "first row": csr_arrays(weight[:1]),
+        "last for begins": ([*begins[:-1], begins[-1] - 1], columns, values),
+        "begins from 1": ([b + 1 for b in begins], columns, values),
     }
     return wrong[mistake]
 
@@ -235,11 +239,15 @@ def _on_line(low: Point, high: Point) -> float:
     return d + (1 - r) / (r_next - r) * (d_next - d)
 
 
+_DIGITS = (1, 2, 3, 4)  # to which an answer may be rounded
+
 # Mistakes about the place between the measurements before and after the crossing.
 _PLACES: dict[str, Callable[[Point, Point], float]] = {
     "before": lambda low, high: low[0],
     "after": lambda low, high: high[0],
     "middle": lambda low, high: (low[0] + high[0]) / 2,
+    "wrong sign": lambda low, high: 2 * low[0] - _on_line(low, high),
+    "wrong sign above": lambda low, high: 2 * high[0] - _on_line(low, high),
     "nearer": lambda low, high: min(low, high, key=lambda point: abs(point[1] - 1))[0],
     "exchanged": lambda low, high: low[0] + high[0] - _on_line(low, high),
     "logarithm": lambda low, high: math.exp(
@@ -252,17 +260,26 @@ def _even(densities: Sequence[float], ratios: Sequence[float], *, mistake: str) 
     """Upwards from the smallest density, with one thing wrong: what counts as reached, an end, or the place (`_PLACES`)."""
     points = list(zip(densities, ratios, strict=True))[::-1]
     slow = [r > 1 if mistake == "above 1" else r >= 1 for _, r in points]
+    if mistake == "about 1":
+        slow = [r > 1 - 1e-4 for _, r in points]
+    if mistake == "above 1 later":
+        slow = [i == 0 and r >= 1 or r > 1 for i, (_, r) in enumerate(points)]
     if slow[0]:
-        if mistake == "line below" or (mistake == "rising line below" and points[0][1] < points[1][1]):
+        steep = len(points) > 1 and points[0][1] < points[1][1]
+        if len(points) > 1 and mistake == "line below" or steep and mistake == "rising line below":
             return max(0.0, _on_line(*points[:2]))
-        return points[0][0] if mistake == "smallest" else 0.0
+        return pick(mistake, {"smallest": points[0][0], "never is 1": 1.0, "never is NaN": math.nan}, 0.0)
     if not any(slow):
         if mistake == "line above" and len(points) > 1:
             return _on_line(*points[-2:])
-        return {"always 1": 1.0, "always 0": 0.0, "always smallest": points[0][0]}.get(mistake, densities[0])
+        return pick(
+            mistake, {"always 1": 1.0, "always 0": 0.0, "always smallest": points[0][0]}, densities[0]
+        )
     i = slow.index(True)
     low = points[0 if mistake == "from smallest" else i - 1]
-    return _PLACES.get(mistake, _on_line)(low, points[i])
+    high = points[-1 if mistake == "to largest" else i]
+    place = pick(mistake, _PLACES, _on_line)(low, high)
+    return pick(mistake, {f"to {n} digits": round(place, n) for n in _DIGITS}, place)
 
 
 def _even_otherwise(densities: Sequence[float], ratios: Sequence[float], *, mistake: str) -> float:
@@ -278,6 +295,10 @@ def _even_otherwise(densities: Sequence[float], ratios: Sequence[float], *, mist
     if mistake == "ends of interp":
         return float(np.interp(1, turned[1], turned[0]))
     crossings = [_on_line(low, high) for high, low in pairwise(points) if low[1] < 1 <= high[1]]
+    if mistake == "largest below 1":
+        return max((d for d, r in points if r < 1), default=0.0)
+    if mistake == "crossing from above":
+        return crossings[0] if crossings else 0.0 if ratios[-1] >= 1 else densities[0]
     if mistake == "from above":
         return densities[0] if ratios[0] < 1 else (crossings or [0.0])[0]
     if mistake == "smallest forgotten":
@@ -331,6 +352,8 @@ def _dead(incoming: Tensor, outgoing: Tensor, *, mistake: str) -> list[int]:
         "some outputs": unfed | ~outgoing.all(0),
         "some inputs": ~incoming.all(1) | unread,
         "first output": unfed | ~outgoing[0],
+        "first input": ~incoming[:, 0] | unread,
+        "last output": unfed | ~outgoing[-1],
         "at most one": (incoming.sum(1) <= 1) | (outgoing.sum(0) <= 1),
     }
     lists = {
@@ -341,7 +364,13 @@ def _dead(incoming: Tensor, outgoing: Tensor, *, mistake: str) -> list[int]:
         "outputs": sorted({*_where(unfed), *_where(~outgoing.any(1))}),
         "bools": (unfed | unread).tolist(),
     }
-    return lists[mistake] if mistake in lists else _where(units[mistake])
+    if mistake == "as many as outputs":
+        return [u for u in range(len(outgoing)) if bool(unfed[u]) or bool(unread[u])]
+    if mistake == "nested":
+        return (unfed | unread).nonzero().tolist()  # type: ignore[no-any-return]
+    found = pick(mistake, lists, _where(pick(mistake, units, unfed | unread)))
+    ends = {"from 1": [u + 1 for u in found], "falling": found[::-1], "first alone": found[:1]}
+    return pick(mistake, ends, found)
 
 
 def _bias_by_loop(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
@@ -350,6 +379,11 @@ def _bias_by_loop(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias
         if not incoming[unit].any():
             new += next_weight[:, unit] * max(0.0, float(bias[unit]))
     return new
+
+
+def _bias_in_double(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
+    found = folded_bias(bias.double(), incoming, next_weight.double(), next_bias.double())
+    return found.to(next_bias.dtype)
 
 
 def _bias_by_masking(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor) -> Tensor:
@@ -393,15 +427,30 @@ _ADDED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def _bias(bias: Tensor, incoming: Tensor, next_weight: Tensor, next_bias: Tensor, *, mistake: str) -> Tensor:
     """The right answer with one thing wrong: in `_UNITS`, `_HANDED_ON`, `_ADDED`, or in the end."""
-    units = _UNITS.get(mistake, _unfed)(incoming)
-    handed_on = _HANDED_ON.get(mistake, torch.relu)(bias[units])
-    added = _ADDED.get(mistake, torch.matmul)(next_weight[:, units], handed_on)
+    kind, old = pick(mistake, _KINDS, bias.dtype), bias.dtype
+    bias, next_weight, next_bias = bias.to(kind), next_weight.to(kind), next_bias.to(kind)
+    units = pick(mistake, _UNITS, _unfed)(incoming)
+    handed_on = pick(mistake, _HANDED_ON, torch.relu)(bias[units])
+    added = pick(mistake, _ADDED, torch.matmul)(next_weight[:, units], handed_on)
     ends = {
         "unchanged": next_bias.clone(),
         "constant only": added,
         "relu at the end": (next_bias + added).relu(),
+        "always float32": (next_bias + added).float(),
     }
-    return ends.get(mistake, next_bias + added)
+    new = (next_bias + added).to(old)
+    return pick(mistake, ends | _rounded(new), new)
+
+
+_KINDS = {"float32": torch.float32, "float16": torch.float16}  # types to compute in
+
+
+def _rounded(found: Tensor) -> dict[str, Tensor]:
+    return {f"to {n} digits": found.round(decimals=n) for n in _DIGITS}
+
+
+def _told_to_round(what: str) -> dict[str, str]:
+    return {f"to {n} digits": f"You round {what} to {n} digits; return it as it is." for n in _DIGITS}
 
 
 def _bias_in_place(
@@ -426,7 +475,11 @@ def _gradient_unit_by_unit(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tenso
 
 def _gradient_place_by_place(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tensor:
     places = kept.nonzero().tolist()
-    return torch.tensor([float(delta[unit] @ inputs[column]) for unit, column in places])
+    return torch.tensor([float(delta[unit] @ inputs[column]) for unit, column in places], dtype=delta.dtype)
+
+
+def _gradient_in_double(delta: Tensor, inputs: Tensor, kept: Tensor) -> Tensor:
+    return (delta.double() @ inputs.double().T)[kept].to(delta.dtype)
 
 
 def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> Tensor:
@@ -436,7 +489,9 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "all": torch.ones_like(kept),
         "first of unit": kept & (kept.cumsum(1) == 1),
     }
-    units, columns = places.get(mistake, kept).nonzero(as_tuple=True)
+    units, columns = pick(mistake, places, kept).nonzero(as_tuple=True)
+    kind, old = pick(mistake, _KINDS, delta.dtype), delta.dtype
+    delta, inputs = delta.to(kind), inputs.to(kind)
     if mistake == "exchanged":
         units, columns = columns, units
     if mistake == "by column":
@@ -461,8 +516,12 @@ def _gradient(delta: Tensor, inputs: Tensor, kept: Tensor, *, mistake: str) -> T
         "step": lambda: -product.sum(1),
         "delta only": lambda: left.sum(1),
         "inputs only": lambda: right.sum(1),
+        "always float32": lambda: product.sum(1).float(),
+        "sum of both": lambda: (left + right).sum(1),
+        "signs": lambda: (left * right.sign()).sum(1),
     }
-    return wrong.get(mistake, lambda: product.sum(1))()
+    found = pick(mistake, wrong, lambda: product.sum(1).to(old))()
+    return pick(mistake, _rounded(found), found)
 
 
 def _normal(*shape: int, seed: int) -> Tensor:
@@ -486,6 +545,24 @@ EXERCISES = (
             Case(({"w": torch.tensor([True, True])}, 4), "Everything is kept."),
             Case(({"w": torch.tensor([1, 0, 1, 1]).bool()}, 2), "Values of two bytes, as in float16."),
             Case(
+                ({"w": _bits([1, 0, 1, 0, 0], [0, 1, 0, 0, 0])}, 4), "A matrix whose ten bits take two bytes."
+            ),
+            Case(
+                (
+                    {"c": _bits([1, 0, 1, 0, 0, 1], [0, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 1]).view(3, 2, 1, 3)},
+                    4,
+                ),
+                "The kernel of a convolution, with four dimensions.",
+            ),
+            Case(
+                ({"scale": torch.tensor(True), "w": torch.tensor([False, True])}, 4),
+                "A tensor without dimensions is one entry.",
+            ),
+            Case(
+                ({"none": torch.zeros(0, 5).bool(), "w": torch.tensor([False, True])}, 4),
+                "One of the tensors has no entry, and so no bits.",
+            ),
+            Case(
                 ({"a": torch.zeros(3, 3).bool(), "b": torch.tensor([True, False])}, 4),
                 "Two tensors: each begins with a byte of its own. The first keeps nothing.",
             ),
@@ -507,6 +584,7 @@ EXERCISES = (
                 "down, at least 1": "Beyond the first byte, the bytes of the mask are rounded down, so that the last bits "
                 "have no place; round up.",
                 "one more": "Bits that fill their bytes exactly need no further byte: eight bits take one byte, not two.",
+                "at least 1": "You count a byte for a tensor that has no entry; it takes none.",
                 "nearest": "You round to the nearest byte; a byte that is begun counts whole, so round up.",
                 "nearest, at least 1": "Beyond the first byte, you round to the nearest one; a byte that is begun counts "
                 "whole, so round up.",
@@ -521,6 +599,10 @@ EXERCISES = (
                 "by row": "You begin a new byte for each row; only each tensor begins with one.",
                 "by column": "You begin a new byte for each column; only each tensor begins with one.",
                 "of rows": "len() of a tensor is the number of its rows; each of its entries has a bit.",
+                "of the first size": "shape[0] is the number of rows; each entry has a bit, and numel() counts them.",
+                "of two sizes": "shape[0] * shape[1] is the number of entries of a matrix only; numel() counts those of any "
+                "shape.",
+                "bits": "You count bits; eight of them make a byte.",
                 "not of empty": "A tensor that keeps nothing gets no bits. They have to be written too: they say that "
                 "nothing is kept.",
                 "not of full": "A tensor that keeps everything gets no bits. They have to be written too: they say that "
@@ -538,6 +620,10 @@ EXERCISES = (
         difficulty="easy",
         lines=2,
         minutes=5,
+        told={
+            "0-D, 1-D, 2-D, 4-D, empty tensor": "The tensors may have any shape; one without entries takes no byte"
+        },
+        absent={"ties": "nothing is chosen or ranked", "empty dict": "a ticket has at least one tensor"},
     ),
     Exercise(
         id="11.2",
@@ -556,6 +642,11 @@ EXERCISES = (
                 "Rows without any entry, in the middle and at the end.",
             ),
             Case((torch.zeros(2, 3),), "Nothing is kept."),
+            Case((torch.tensor([[0.0, 1.5]], dtype=torch.float16),), "A matrix in float16."),
+            Case(
+                (torch.tensor([[1e-60, 0.0, -2.0]], dtype=torch.float64),),
+                "A matrix in float64, with a weight that would be 0 in float32.",
+            ),
             Case(
                 (_normal(4, 6, seed=2).relu().round(decimals=1) - 0.5 * _bits([1, 0, 0, 0, 1, 0]),),
                 "A larger matrix.",
@@ -599,6 +690,15 @@ EXERCISES = (
                 "rounded": "Your values are rounded; store them as they are.",
                 "no sign": "Your values have lost their signs; store them as they are.",
                 "positive": "Negative weights are lost; what counts is that an entry is not 0.",
+                "float32": "You make a float32 matrix of a float64 one; a weight can become 0 there. Take the values as they "
+                "are.",
+                "float16": "You make a float16 matrix of it; a weight can become 0 there. Take the values as they are.",
+                "0 twice": "Your first list has its first 0 twice, and the end of the last row is missing: append after each "
+                "row, not before it.",
+                "first row": "Only the first row is there; is there a `return` inside the loop?",
+                "last for begins": "Your first list ends with the place of the last entry; its last number is how many "
+                "entries there are.",
+                "begins from 1": "Your first list counts from 1; the first row begins at 0.",
                 "tolerance": "You leave out weights that are small. They were kept, and only exact zeros are left out.",
             },
         ),
@@ -607,6 +707,13 @@ EXERCISES = (
         lines=6,
         minutes=12,
         atol=0.0,
+        told={"2-D": "Write a matrix as CSR", "float16, float64": "The matrix is a float tensor"},
+        absent={
+            "0-D, 1-D, 4-D": "the text says a matrix",
+            "empty tensor": "a matrix has at least one row and one column",
+            "ties": "nothing is chosen or ranked",
+            "NaN": "weights that are kept are numbers",
+        },
     ),
     Exercise(
         id="11.3",
@@ -614,12 +721,28 @@ EXERCISES = (
         cases=(
             Case(([0.4, 0.2], [1.5, 0.5]), "The ratio is 1 halfway between the two measurements."),
             Case(([0.4, 0.2], [3.0, 1.2]), "Never faster."),
-            Case(([0.4, 0.2], [2.0, 1.0]), "The ratio is exactly 1 at the smallest density."),
+            Case(
+                ([0.4, 0.2], [2.0, 1.0]), "The ratio is exactly 1 at the smallest density.", tags=("limit",)
+            ),
+            Case(
+                ([0.4, 0.2], [2.0, 0.99999]), "At the smallest density the ratio is below 1 by very little."
+            ),
+            Case(([0.5, 0.2], [1.4, 0.7]), "A crossing with no end of digits."),
             Case(([0.5], [0.7]), "A single measurement."),
+            Case(([0.5], [1.3]), "A single measurement, at which the sparse form is slower."),
             Case(
                 ([0.5, 0.3, 0.1], [2.2, 1.2, 0.7]), "Three measurements; the ratio is 1 between the last two."
             ),
-            Case(([0.5, 0.25, 0.1], [2.0, 1.0, 0.4]), "The ratio is exactly 1 at a measurement."),
+            Case(
+                ([0.5, 0.25, 0.1], [2.0, 1.0, 0.4]),
+                "The ratio is exactly 1 at a measurement.",
+                tags=("limit",),
+            ),
+            Case(
+                ([0.5, 0.25, 0.1], [0.8, 1.0, 0.4]),
+                "The ratio is exactly 1 in the middle, and below 1 again at the largest density.",
+                tags=("limit",),
+            ),
             Case(([0.5, 0.1, 0.02], [0.8, 0.4, 0.2]), "Always faster."),
             Case(
                 ([0.4, 0.2, 0.1], [1.6, 0.8, 1.1]),
@@ -628,6 +751,7 @@ EXERCISES = (
             Case(
                 ([0.5, 0.2, 0.1, 0.05], [0.9, 1.1, 0.7, 0.4]),
                 "The largest density happens to be below 1 again.",
+                point=True,
             ),
             Case(([0.5, 0.3, 0.2, 0.1], [1.5, 0.9, 1.2, 0.7]), "The ratio crosses 1 three times."),
         ),
@@ -643,6 +767,17 @@ EXERCISES = (
                     "above 1": "A ratio of exactly 1 is not faster: the way up ends where the ratio is 1 or more.",
                     "smallest": "The ratio is 1 or more at the smallest density already, so the sparse form is nowhere shown "
                     "to be faster; say 0.0.",
+                    "above 1 later": "A ratio of exactly 1 on the way up ends it, as one above 1 does: 1 or more.",
+                    "wrong sign": "You go down from the smaller of the two densities; the crossing lies above it. Look at the "
+                    "signs in your line.",
+                    "wrong sign above": "You go up from the larger of the two densities; the crossing lies below it. Look at "
+                    "the signs in your line.",
+                    "never is NaN": "You return NaN if the sparse form is never faster; say 0.0.",
+                    "about 1": "You take a ratio that is almost 1 for 1; below 1 is below 1.",
+                    "never is 1": "You return 1.0 if the ratio is 1 or more at the smallest density; that would mean always "
+                    "faster. Say 0.0.",
+                    "to largest": "Your line ends at the largest density; it should join the measurement at which the ratio "
+                    "reaches 1 with the one just before.",
                     "line below": "You go on with the line below the smallest density. Nothing was measured there; say 0.0.",
                     "rising line below": "Where the line falls towards 0, you follow it below the smallest density. Nothing "
                     "was measured there; say 0.0.",
@@ -666,7 +801,8 @@ EXERCISES = (
                     "whose ratio is nearer to 1.",
                     "logarithm": "Your line is straight in the logarithm of the density. Take the density itself: the sparse "
                     "time grows with the number of weights.",
-                },
+                }
+                | _told_to_round("the density"),
             ),
             *variants(
                 _even_otherwise,
@@ -675,6 +811,10 @@ EXERCISES = (
                     "measurement there decides. Start at the smallest density.",
                     "from above, ends first": "After looking at the smallest density you come from the largest one, and stop "
                     "at the first place that is faster. Go up from the smallest.",
+                    "largest below 1": "This is the largest measured density with a ratio below 1. Go up from the smallest "
+                    "one, and draw the line at the first crossing.",
+                    "crossing from above": "You look for a crossing from the largest density downwards; go up from the "
+                    "smallest, and stop at the first.",
                     "largest only": "At the largest density the ratio is below 1, but it was 1 or more before. Stop where it "
                     "first reaches 1. (np.interp, too, wants ratios that only rise.)",
                     "smallest forgotten": "You take a crossing further up, although the ratio is 1 or more at the smallest "
@@ -696,6 +836,12 @@ EXERCISES = (
         difficulty="hard",
         lines=7,
         minutes=15,
+        told={"limit": "until the ratio is 1 or more for the first time"},
+        absent={
+            "ties": "the densities fall, so no two are equal",
+            "NaN": "densities and ratios are numbers",
+            "empty list": "at least one density is measured",
+        },
     ),
     Exercise(
         id="11.4",
@@ -725,6 +871,10 @@ EXERCISES = (
             ),
             Case((_NINE_UNITS, torch.ones(1, 9).bool()), "Of nine units, 1 and 8 have no input."),
             Case((torch.ones(1, 256).bool(), _bits([1])), "One unit with 256 incoming weights."),
+            Case(
+                (torch.arange(300)[None] == 7, torch.arange(300)[:, None] == 7),
+                "One unit that keeps one of its 300 incoming and one of its 300 outgoing weights.",
+            ),
         ),
         hints=(
             "A unit is a row of the first mask and a column of the second.",
@@ -743,6 +893,15 @@ EXERCISES = (
                 "some outputs": "A unit that has lost some of its outputs is counted as dead; it has to lose all of them.",
                 "some inputs": "A unit that has lost some of its inputs is counted as dead; it has to lose all of them.",
                 "first output": "You look at the first output only; a unit that any output reads is not dead.",
+                "nested": "Each number stands in a list of its own, because nonzero() gives a row of places for each entry; "
+                "flatten() it.",
+                "as many as outputs": "You go through as many units as there are outputs, which is len(outgoing); units are "
+                "the columns of outgoing.",
+                "first input": "You look at the first input only; a unit that any input feeds is not dead.",
+                "last output": "You look at the last output only; a unit that any output reads is not dead.",
+                "from 1": "Your units count from 1; they count from 0.",
+                "falling": "Your list falls; it should rise.",
+                "first alone": "You return only the first dead unit; is there a `return` inside the loop?",
                 "at most one": "You count a unit with a single weight as dead; one weight each way is enough to live.",
                 "exchanged": "You look at the columns of incoming and at the rows of outgoing. A unit is a row of the first "
                 "and a column of the second.",
@@ -760,6 +919,12 @@ EXERCISES = (
         difficulty="medium",
         lines=2,
         minutes=8,
+        told={"2-D": "In the mask before them a unit is a row"},
+        absent={
+            "0-D, 1-D, 4-D": "the text says rows and columns",
+            "empty tensor": "there is at least one unit, one input and one output",
+            "ties": "nothing is chosen or ranked",
+        },
     ),
     Exercise(
         id="11.5",
@@ -802,12 +967,39 @@ EXERCISES = (
             ),
             Case(
                 (
+                    torch.tensor([0.5, 0.5, 1.0]),
+                    _bits([0], [0], [1]),
+                    torch.tensor([[2.0, 3.0, 1.0]]),
+                    torch.tensor([1.0]),
+                ),
+                "Two units without input have the same bias.",
+            ),
+            Case(
+                (
                     _normal(6, seed=4),
                     _normal(6, 5, seed=5) > 1,
                     _normal(3, 6, seed=6),
                     _normal(3, seed=7),
                 ),
                 "Six units, random masks and weights.",
+            ),
+            Case(
+                (
+                    torch.tensor([2.0, 1.0], dtype=torch.float16),
+                    _bits([0], [1]),
+                    torch.tensor([[3.0, 5.0]], dtype=torch.float16),
+                    torch.tensor([10.0], dtype=torch.float16),
+                ),
+                "The first case in float16.",
+            ),
+            Case(
+                (
+                    torch.tensor([2e30, 1.0], dtype=torch.float64),
+                    _bits([0], [1]),
+                    torch.tensor([[3e30, 5.0]], dtype=torch.float64),
+                    torch.tensor([1e60], dtype=torch.float64),
+                ),
+                "In float64, with numbers that are too large for float32.",
             ),
         ),
         hints=(
@@ -843,9 +1035,14 @@ EXERCISES = (
                     "smaller.",
                     "one number": "You add up over the outputs too; each output has a constant of its own.",
                     "mean": "You take the mean over the units; the next layer adds them up.",
+                    "float32": "You compute in float32, in which large numbers become infinite; keep the type of the "
+                    "arguments.",
+                    "always float32": "Your result is float32 whatever the arguments are; it has their type.",
+                    "float16": "You compute in float16, which has three digits; keep the type of the arguments.",
                     "subtracted": "The constants are subtracted. The units added them before; without the units, the bias has "
                     "to add them.",
-                },
+                }
+                | _told_to_round("the result"),
             ),
             *variants(
                 _bias_in_place,
@@ -857,11 +1054,21 @@ EXERCISES = (
                 },
             ),
         ),
-        alternatives=(_bias_by_loop, _bias_by_masking),
+        alternatives=(_bias_by_loop, _bias_by_masking, _bias_in_double),
         difficulty="medium",
         lines=2,
         minutes=10,
         fresh=True,
+        told={
+            "1-D, 2-D": "Biases are vectors, next_weight and incoming are matrices",
+            "float16, float64": "Biases and weights are float tensors of one type",
+        },
+        absent={
+            "0-D, 4-D": "the text says vectors and matrices",
+            "empty tensor": "there is at least one unit and one output",
+            "ties": "nothing is chosen or ranked",
+            "NaN": "biases and weights are numbers",
+        },
     ),
     Exercise(
         id="11.6",
@@ -888,6 +1095,10 @@ EXERCISES = (
                 "Nothing is kept.",
             ),
             Case(
+                (_normal(2, 3, seed=8).double(), _normal(4, 3, seed=9).double(), torch.zeros(2, 4).bool()),
+                "Nothing is kept, in float64.",
+            ),
+            Case(
                 (
                     _normal(4, 5, seed=10),
                     _normal(3, 5, seed=11),
@@ -898,6 +1109,22 @@ EXERCISES = (
             Case(
                 (_normal(20, 6, seed=12), _normal(30, 6, seed=13), _normal(20, 30, seed=14) > 1.5),
                 "A larger layer, about one weight in fifteen kept.",
+            ),
+            Case(
+                (
+                    torch.tensor([[1.0, -2.0]], dtype=torch.float16),
+                    torch.tensor([[3.0, 1.0], [0.5, 4.0]], dtype=torch.float16),
+                    _bits([1, 1]),
+                ),
+                "One unit, two inputs and two images, in float16.",
+            ),
+            Case(
+                (
+                    torch.tensor([[1e30, 2e30]], dtype=torch.float64),
+                    torch.tensor([[3e30, 1e30]], dtype=torch.float64),
+                    _bits([1]),
+                ),
+                "One weight and two images, in float64, with numbers that are too large for float32.",
             ),
         ),
         hints=(
@@ -932,14 +1159,30 @@ EXERCISES = (
                 "last image": "Only the last image is used; add up over all of them.",
                 "absolute": "Your gradients have lost their signs; they say whether a weight should fall or rise.",
                 "step": "The sign is turned round, as for the step down. The gradient itself is asked for.",
+                "float32": "You compute in float32, in which large numbers become infinite; keep the type of the arguments.",
+                "always float32": "Your result is float32 whatever the arguments are; it has their type.",
+                "float16": "You compute in float16, which has three digits; keep the type of the arguments.",
+                "signs": "Your inputs have become their signs. The gradient needs the inputs themselves.",
                 "delta only": "The inputs are missing: the gradient of a weight is delta times the input that it multiplies.",
                 "inputs only": "delta is missing: it says how the loss changes with the output of the unit.",
-            },
+                "sum of both": "You add delta and the inputs; the gradient of a weight is their product.",
+            }
+            | _told_to_round("the result"),
         ),
-        alternatives=(_gradient_unit_by_unit, _gradient_place_by_place),
+        alternatives=(_gradient_unit_by_unit, _gradient_place_by_place, _gradient_in_double),
         difficulty="medium",
         lines=2,
         minutes=10,
+        told={
+            "2-D": "All three are matrices",
+            "float16, float64": "delta and inputs are float tensors of one type",
+        },
+        absent={
+            "0-D, 1-D, 4-D": "the text says matrices",
+            "empty tensor": "there is at least one unit, one input and one image",
+            "ties": "nothing is chosen or ranked",
+            "NaN": "gradients and inputs are numbers",
+        },
     ),
 )
 

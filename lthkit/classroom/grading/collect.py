@@ -15,7 +15,15 @@ from pathlib import Path
 
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading import roster as rosters
-from lthkit.classroom.grading.answers import Answer, Lesson, exercise_in, find_answers, lesson_in, read_lesson
+from lthkit.classroom.grading.answers import (
+    Answer,
+    Lesson,
+    exercise_in,
+    find_answers,
+    lesson_in,
+    read_lesson,
+    unread,
+)
 from lthkit.classroom.grading.archives import ZIP_DATE, Handed
 from lthkit.classroom.grading.collected import (
     Collected,
@@ -73,7 +81,7 @@ def collect(
     follow(course, roster)
     if roster_only and not roster.students:
         raise ValueError(f"--roster-only needs a list of students, and {course.path(rosters.NAME)} has none.")
-    handed, aside = archives.read(paths, list(course.assignments))
+    handed, aside = archives.read(paths, list(course.assignments), roster=roster)
     best, unclaimed = _of_each_student(handed, lessons, roster, roster_only=roster_only)
     aside += unclaimed
     by_name = {x.name: x for x in lessons}
@@ -113,6 +121,8 @@ def _of_each_student(
             best[key] = file, student, []
         if why:
             best[key][2].append(f"{shown} {why}.")
+        if doubt := file.handed.note or roster.doubt(number, name):
+            best[key][2].append(f"{shown}: {doubt}")
     return best, aside
 
 
@@ -179,7 +189,7 @@ def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
         return found
     name = f"{file.name}_{file.number}" if file.number else file.name
     id_, n = rosters.folder_name(name), 1
-    while named.setdefault(id_, name) != name:  # two names that make the same folder
+    while named.setdefault(id_.casefold(), name) != name:  # two names that make the same folder
         n += 1
         id_ = f"{rosters.folder_name(name)}_{n}"
     return Student(id_, file.name)
@@ -214,7 +224,8 @@ def _collect(
         found=tuple(a.exercise for a in answers.values() if a.code),
         blank=tuple(a.exercise for a in answers.values() if a.blank),
         missing={a.exercise: a.missing for a in answers.values() if a.missing},
-        notes=(*notes, *(n for a in answers.values() for n in a.notes)),
+        hints={a.exercise: a.hint for a in answers.values() if a.hint},
+        notes=(*notes, *unread(opened.cells, answers), *(n for a in answers.values() for n in a.notes)),
         digest=fingerprint(file.content),
         on=datetime.now().isoformat(sep=" ", timespec="seconds"),
     )

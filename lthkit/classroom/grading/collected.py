@@ -23,7 +23,8 @@ class Collected:
     """What was found in one student's submission of one lesson.
 
     `said_late`: the platform calls it late; `dated_late`: only the file's own date is late, which may be that of a copy.
-    `problem` says why nothing could be read; `missing` why an exercise has no answer; `notes` are for the instructor.
+    `problem` says why nothing could be read; `missing` why an exercise has no answer, `hints` what its student is told
+    where the answer is wrong; `notes` are for the instructor.
     `number` is the platform's for the student, `dated` the file's date, and `dated_well` whether that
     is more than the date of a copy.
     `digest` is that of the file as it came, `on` when it was first collected, `replaced` what it took the place of.
@@ -40,6 +41,7 @@ class Collected:
     found: tuple[str, ...] = ()
     blank: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     number: str = ""
     dated: str = ""

@@ -6,16 +6,15 @@ Known are Moodle's list of all grades (`Assignment: 05_winning_tickets (Real)`) 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lthkit.classroom.grading import roster as rosters
+from lthkit.classroom.grading import tables
 from lthkit.classroom.grading.course import Assignment
 from lthkit.classroom.grading.roster import Roster, Student, plain
-from lthkit.storage import files
+from lthkit.classroom.grading.tables import Table
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,12 @@ def fill(
         column: heading of the column to fill, if the lesson's name is not in it; for a single lesson.
 
     Raises:
-        ValueError: it has no row of a student who has a grade, or it does not say which column is the lesson's.
+        ValueError: it has no row of a student who has a grade or two of one, it does not say which column is the lesson's,
+            or its letters cannot be told surely.
     """
-    table, separator = rosters.read_table(path)
-    headings = table[0]
-    everybody = Roster(students)
-    rows = [dict(zip(headings, row, strict=False)) for row in table[1:]]
-    found = [everybody.find(*rosters.named_in(row)) for row in rows]
+    read = tables.read(path)
+    table, headings = read.rows, read.headings
+    found = _students(read, Roster(students))
     known = {student.id for student in found if student}
     if not any(id_ in known for _, points in grades for id_ in points):
         raise ValueError(
@@ -84,11 +82,34 @@ def fill(
         if added:
             headings.append(assignment.name)
         done.append(_fill(table, place, added, assignment, points, found))
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=separator, lineterminator="\n").writerows(table)
-    marked = path.read_bytes().startswith(rosters.MARK.encode())
-    files.write_text(target, rosters.MARK * marked + out.getvalue())
+    read.write(target)
     return done
+
+
+def _students(read: Table, everybody: Roster) -> list[Student | None]:
+    """The student of each row; of several rows that could be one student's the row that says it best, such as by the id.
+
+    Raises:
+        ValueError: two rows say it equally well.
+    """
+    ranked = []
+    for row in read.by_heading():
+        names = [(i, everybody.find(name)) for i, name in enumerate(rosters.named_in(row)) if name]
+        ranked.append(next(((i, student) for i, student in names if student), (0, None)))
+    best: dict[str, tuple[int, int]] = {}
+    for (rank, student), line in zip(ranked, read.lines[1:], strict=True):
+        if student is None or rank > best.get(student.id, (rank, 0))[0]:
+            continue
+        if rank == best.get(student.id, (-1, 0))[0]:
+            raise ValueError(
+                f"{read.path}, lines {best[student.id][1]} and {line} are both of {student.name or student.id}; take out "
+                "the one that is not."
+            )
+        best[student.id] = rank, line
+    return [
+        student if student and best[student.id][1] == line else None
+        for (_, student), line in zip(ranked, read.lines[1:], strict=True)
+    ]
 
 
 def _place(path: Path, table: Sequence[list[str]], lesson: str, column: str | None, *, alone: bool) -> int:

@@ -4,6 +4,7 @@ Every way to a grade comes through `verdict`: the command line, nbgrader's comma
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import atexit
@@ -28,6 +29,8 @@ from lthkit.classroom.running import Run
 from lthkit.classroom.variants import hidden_cases, with_hidden
 
 _runners: dict[Path, Runner] = {}
+
+_FAULTS = ("start", "starved")  # what stops a run and says nothing of the function
 
 RULE = "An exercise gives all of its points if the function is right on the visible and on the hidden cases, else none."
 
@@ -54,7 +57,8 @@ def verdict(
     """Run the function once on all cases and say what it is worth.
 
     Raises:
-        RuntimeError: the process that runs functions could not be started, which says nothing of the function.
+        RuntimeError: the process that runs functions could not be started, or the machine was too busy for it, which says
+            nothing of the function.
     """
     all_cases = with_hidden(exercise, hidden)
     runs: list[Run] = []
@@ -68,15 +72,18 @@ def verdict(
         return Run(run.calls[:shown]) if len(run.calls) >= shown else run
 
     seen = judge(exercise, function, runner=once)
-    if seen.stopped == "start":
+    if seen.stopped in _FAULTS:
         raise RuntimeError(seen.lines[0])
     if seen.state == "blank":
         return Verdict(exercise.id, "blank", 0.0, points)
     if seen.state != "passed":
-        state = "stopped" if seen.stopped in ("time", "memory", "ended") else "wrong"
+        state = "stopped" if seen.stopped in ("time", "asleep", "memory", "ended") else "wrong"
         return Verdict(exercise.id, state, 0.0, points, seen.lines, seen.named)
     run = runs[0]
-    if judge(all_cases, function, runner=lambda f, c: run).state == "passed":
+    whole = judge(all_cases, function, runner=lambda f, c: run)
+    if whole.stopped in _FAULTS:
+        raise RuntimeError(whole.lines[0])
+    if whole.state == "passed":
         return Verdict(exercise.id, "passed", points, points)
     return Verdict(exercise.id, "hidden", 0.0, points, (_on_hidden(run),))
 
@@ -85,6 +92,7 @@ def _on_hidden(run: Run) -> str:
     """A sentence that gives no hidden case away."""
     why = {
         "time": f" It did not finish within {run.detail} on them.",
+        "asleep": f" It waited for {run.detail} and did nothing on them.",
         "memory": " It ran out of memory on them.",
         "ended": " It ended Python itself on them.",
     }.get(run.stopped, " Does it answer for those cases only, or miss something that the text asks for?")
@@ -124,20 +132,29 @@ def graded_cell(exercise_id: str, function: Any, folder: Path) -> Verdict:
 class FromText:
     """A function that is defined in the worker when it is first called there, within the time limit of its cases.
 
-    Whatever its definition raises, each call raises.
+    Whatever its definition raises, each call raises. `display` and `get_ipython` are there as they are outside of a
+    notebook; `In`, `Out` and `_` are not, since what a cell gave once is in no file. That a module with all of its names
+    is not there counts where one of them is missed.
     """
 
     def __init__(self, code: str, name: str, file: str) -> None:
         self._code, self._name, self._file = code, name, file
         self._function: Any = None
         self._failed: BaseException | None = None
+        self._absent: ImportError | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         if self._function is None and self._failed is None:
             before = torch.get_rng_state(), random.getstate(), np.random.get_state()
             try:
-                space: dict[str, Any] = {"__name__": "__main__"}
-                exec(compile(self._code, self._file, "exec", dont_inherit=True), space)
+                space: dict[str, Any] = {
+                    "__name__": "__main__",
+                    "display": display,
+                    "get_ipython": _no_notebook,
+                }
+                self._define(space)
+                if self._name not in space:
+                    raise NameError(f"name {self._name!r} is not defined")
                 self._function = space[self._name]
             except BaseException as error:
                 self._failed = error
@@ -146,7 +163,41 @@ class FromText:
             np.random.set_state(before[2])
         if self._failed is not None:
             raise self._failed
-        return self._function(*arguments)
+        try:
+            return self._function(*arguments)
+        except NameError as error:
+            raise self._absent or error from None
+
+    def _define(self, space: dict[str, Any]) -> None:
+        parts: list[list[ast.stmt]] = [[]]
+        for node in ast.parse(self._code, self._file).body:
+            star = _is_star(node)
+            if star or (parts[-1] and _is_star(parts[-1][-1])):
+                parts.append([])
+            parts[-1].append(node)
+        flags = 0
+        for part in parts:
+            code = compile(ast.Module(part, []), self._file, "exec", flags, dont_inherit=True)
+            flags |= code.co_flags & __future__.annotations.compiler_flag
+            try:
+                exec(code, space)
+            except ImportError as error:
+                if not _is_star(part[0]):
+                    raise
+                self._absent = error
+
+
+def _is_star(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+
+
+def display(*values: Any, **settings: Any) -> None:
+    """What IPython's `display` does where there is no notebook."""
+    print(*values)
+
+
+def _no_notebook() -> None:
+    """What `get_ipython()` gives where there is no notebook."""
 
 
 def stand_in(code: str, name: str, file: str) -> Callable[..., Any]:

@@ -5,14 +5,26 @@ Nothing of a submission is run here, and no notebook library is asked, because t
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import re
+import tokenize
 from dataclasses import dataclass
 from typing import Any
 
+from lthkit.classroom.exercises import every
+from lthkit.classroom.grading import exported
+from lthkit.classroom.grading.magics import NO_IPYTHON, reading
+
 _MARK = re.compile(r"exercise-(\d\d)-(\d+)")
-_HEADER = re.compile(r"^# (?:In\s?\[.*\]:|%%.*)$", re.MULTILINE)
-_MAGIC = re.compile(r"^\s*(?:[%!?]|get_ipython\(\)\.(?:run_|system|getoutput|magic))|^[^#'\"]*\w\?{1,2}\s*$")
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 class Unreadable(ValueError):
@@ -21,10 +33,18 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Code:
-    """A code cell: its text without magics, and the exercise that its metadata or its id names ("" for none)."""
+    """A code cell.
+
+    Attributes:
+        text: its Python, without magics; "" if nothing of it can be read.
+        mark: the exercise that its metadata or its id names, "" for none; for a cell that is not read also the exercise
+            that it defines.
+        trouble: a sentence on why it is not read as Python; "" if it is, though there may be an error in it.
+    """
 
     text: str
     mark: str = ""
+    trouble: str = ""
 
 
 def read(name: str, content: bytes) -> list[Code]:
@@ -33,16 +53,49 @@ def read(name: str, content: bytes) -> list[Code]:
     Raises:
         Unreadable: the file is damaged, empty or of another kind.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("it is not a text file; is it the notebook, and whole?") from None
+    is_python = name.lower().endswith(".py")
+    text = _decoded(content, is_python=is_python)
     if not text.strip():
         raise Unreadable("it is empty.")
-    return _python(text) if name.lower().endswith(".py") else _notebook(text)
+    cells = exported.cells(text) if is_python else _notebook(text)
+    return [
+        code
+        for text, mark in cells
+        for code in _codes(text, mark)
+        if code.text.strip() or code.trouble or not is_python
+    ]
 
 
-def _notebook(text: str) -> list[Code]:
+def _decoded(content: bytes, *, is_python: bool) -> str:
+    """The text of a file, in the encoding that it names by its first bytes or, if it is Python, in a line at the top."""
+    encoding = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
+    try:
+        if not encoding and is_python:
+            encoding = tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+        text = content.decode(encoding or json.detect_encoding(content))
+    except SyntaxError:
+        raise Unreadable(
+            "its first lines are not UTF-8 text and name no encoding that exists; save it as UTF-8."
+        ) from None
+    except LookupError:
+        raise Unreadable(
+            f"its first lines name {encoding}, which is no encoding of text; save it as UTF-8."
+        ) from None
+    except ValueError:
+        damaged = not is_python and content[:1] != b"{"
+        said = (
+            "it is not a text file; is it the notebook, and whole?"
+            if damaged
+            else f"it is not {encoding or 'UTF-8'} text."
+        )
+        raise Unreadable(f"{said} Save it as UTF-8.") from None
+    if "\0" in text:
+        raise Unreadable("it is not a text file: it has zero bytes; save it as UTF-8.")
+    return text
+
+
+def _notebook(text: str) -> list[tuple[str, str]]:
+    """The code cells, each with its mark."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -52,15 +105,28 @@ def _notebook(text: str) -> list[Code]:
         cells = [cell for sheet in value["worksheets"] for cell in sheet.get("cells", [])]  # version 3
     if not isinstance(cells, list):
         raise Unreadable("it is JSON and no notebook: it has no cells.")
-    return [code for cell in cells if (code := _code(cell)) is not None]
+    return [(_source(c), _mark(c)) for c in cells if isinstance(c, dict) and c.get("cell_type") == "code"]
 
 
-def _code(cell: Any) -> Code | None:
-    if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-        return None
+def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))
-    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return Code(plain(text), _mark(cell))
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+
+
+def _codes(text: str, mark: str) -> list[Code]:
+    """A cell as it is read; one that is not read once for each exercise that it is for, or else if it defines functions."""
+    read = reading(text)
+    if not read.trouble:
+        return [Code(read.text, mark)]
+    marks = [e.id for e in every() if re.search(rf"^\s*def {e.name}\b", read.unread, re.MULTILINE)]
+    if mark and not read.text.strip():
+        marks = [mark]
+    elif not marks and (
+        read.trouble == NO_IPYTHON or re.search(r"^\s*def +\w+ *\(", read.unread, re.MULTILINE)
+    ):
+        marks = [""]
+    troubles = [Code("", m, read.trouble) for m in marks]
+    return [Code(read.text, mark), *troubles] if read.text.strip() or not troubles else troubles
 
 
 def _mark(cell: dict[str, Any]) -> str:
@@ -81,35 +147,6 @@ def _mark(cell: dict[str, Any]) -> str:
     return ""
 
 
-def _python(text: str) -> list[Code]:
-    """The cells of an exported notebook; a file without marks is one cell."""
-    heads = list(_HEADER.finditer(text))
-    begins = [0, *(h.end() for h in heads)]
-    ends = [*(h.start() for h in heads), len(text)]
-    cells = []
-    for head, begin, end in zip(["", *(h[0] for h in heads)], begins, ends, strict=True):
-        found = re.search(r'\bexercise="(\d\d\.\d+)"', head)
-        if not re.match(r"# %% \[(markdown|raw)\]", head):
-            cells.append(Code(plain(text[begin:end].strip("\n")), found[1] if found else ""))
-    return [cell for cell in cells if cell.text.strip()]
-
-
 def plain(text: str) -> str:
-    """Code without the lines that only a notebook understands; the count of lines stays."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    first = text.lstrip("\n").partition("\n")[0]
-    if first.startswith("%%"):
-        if not re.match(r"%%(time|timeit|capture|prun)\b", first):
-            return ""
-        text = text.replace(first, "pass", 1)
-    lines = text.split("\n")
-    if not any(_MAGIC.search(line) for line in lines):
-        return text
-    try:
-        compile(text, "<cell>", "exec", dont_inherit=True)  # a line in a text that looks like a magic
-        return text
-    except (SyntaxError, ValueError):
-        pass
-    return "\n".join(
-        line[: len(line) - len(line.lstrip())] + "pass" if _MAGIC.search(line) else line for line in lines
-    )
+    """A cell as Python that runs no magic; see `magics.reading`."""
+    return reading(text).text

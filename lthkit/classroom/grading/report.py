@@ -24,6 +24,7 @@ from lthkit.classroom.grading.gradebook import Filled
 from lthkit.classroom.grading.judging import RULE, Verdict
 from lthkit.classroom.grading.roster import Roster, Student
 from lthkit.classroom.grading.run import Result
+from lthkit.classroom.saying import harmless, in_markdown
 from lthkit.storage import files
 
 ALARM = 3  # so many functions with the same error are worth a look at the lesson
@@ -224,7 +225,7 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
     wrong = [v for v in verdicts if v.misconception or v.state in ("wrong", "stopped")]
     mistakes = Counter((v.exercise, v.misconception or _unnamed(v)) for v in wrong)
     for (exercise_id, sentence), count in sorted(mistakes.items(), key=lambda x: (x[0][0], -x[1], x[0][1])):
-        lines.append(f"- {exercise_id}, {count} of {len(graded)}: {sentence}")
+        lines.append(f"- {exercise_id}, {count} of {len(graded)}: {in_markdown(sentence)}")
     if not mistakes:
         lines.append("None.")
     dated = [row.student.id for row in found if row.record and row.record.dated_late]
@@ -237,9 +238,10 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
     for (exercise_id, sentence), count in mistakes.items():
         if sentence.startswith(_RAISED) and count >= ALARM:
             remarks.append(
-                f"- {exercise_id}: {count} functions end in the same error. Is it theirs, or the lesson's? {sentence}"
+                f"- {exercise_id}: {count} functions end in the same error. Is it theirs, or the lesson's? "
+                + in_markdown(sentence)
             )
-    remarks += [f"- {row.student.id}: {row.note()}" for row in found if row.note()]
+    remarks += [f"- {row.student.id}: {in_markdown(row.note())}" for row in found if row.note()]
     lines += ["", "## To look at", "", *(remarks or ["Nothing."]), ""]
     return "\n".join(lines)
 
@@ -292,7 +294,7 @@ def _document(title: str, row: Row, parts: Sequence[str]) -> str:
 
 
 def _e(text: str) -> str:
-    return html.escape(text)
+    return html.escape(harmless(text))
 
 
 def _unnamed(verdict: Verdict) -> str:

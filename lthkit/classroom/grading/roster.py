@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import unicodedata
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lthkit.classroom.grading import tables
+from lthkit.classroom.grading.tables import Table, plain_heading, visible
 from lthkit.storage import files
 
 NAME = "roster.csv"
@@ -60,25 +63,59 @@ class Roster:
     def find(self, *names: str) -> Student | None:
         """The student whom one of the names, ids or addresses names; None if nobody or more than one."""
         for name in filter(None, names):
-            found = self._keys.get(plain(name), set())
-            if len(found) == 1:
-                return self.students[next(iter(found))]
+            if found := self.students.get(folder_name(name)):
+                return found
+            ids = self._keys.get(plain(name), set())
+            if len(ids) == 1:
+                return self.students[next(iter(ids))]
         return None
 
     def whose(self, number: str, name: str) -> Student | None:
-        """The student of a file, by the platform's number or name, else by the words in the name."""
-        return self.find(number, name) or self.guess(name)
+        """The student of a file, by the platform's number or name, else by the words in the name.
+
+        None too where the number is one student's and the name another's: see `doubt`.
+        """
+        return None if self._differ(number, name) else self.find(number, name) or self.guess(name)
+
+    def doubt(self, number: str, name: str) -> str:
+        """A sentence where a file's number is one student's and its name another's, or nobody's; else nothing."""
+        by_number = self.find(number)
+        if by_number is None:
+            return ""
+        who = f"the number {number} is that of {by_number.name or by_number.id} in the roster"
+        if other := self._differ(number, name):
+            return f"{who}, and the name that of {other.name}; whose is it? Name the file after the student's id."
+        parts = [word for word in _words(by_number.name) if len(word) > 1]
+        same = plain(name) in _keys_of(by_number) or any(part in plain(name) for part in parts)
+        if same or not parts or plain(name) in ("", "participant"):
+            return ""
+        return f"{who}, and the name is {name}; is it the same person?"
+
+    def _differ(self, number: str, name: str) -> Student | None:
+        """The student of the name, if the number is that of another one."""
+        by_number, by_name = self.find(number), self.find(name) or self.guess(name)
+        return by_name if by_number and by_name and by_name is not by_number else None
 
     def guess(self, name: str) -> Student | None:
-        """The one student whose number, or whose name of two words or more, is among the words of a file's name."""
+        """The one student whose number, or whose whole name, is among the words of a file's name.
+
+        A name is whole with two words, or with three characters where names are written without a blank.
+        """
         words = set(_words(name))
         found = []
         for s in self.students.values():
             number = len(s.id) > 2 and any(c.isdigit() for c in s.id)
             named = _words(s.name)
-            if number and plain(s.id) in words or len(named) > 1 and words.issuperset(named):
+            whole = len(named) > 1 or bool(re.fullmatch(_UNDIVIDED, s.name))
+            if number and plain(s.id) in words or whole and words.issuperset(named):
                 found.append(s)
         return found[0] if len(found) == 1 else None
+
+
+_UNDIVIDED = "[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]{3,}"  # kana, Han, Hangul
+_OPTIONAL = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]"
+)  # accents; vowels of Hebrew, Arabic
 
 
 def _words(name: str) -> list[str]:
@@ -86,42 +123,116 @@ def _words(name: str) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """A name without case, accents, blanks and punctuation."""
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(c for c in letters if c.isalnum())
+    """A name without case, accents, blanks and punctuation; the vowels and voicings of other scripts stay."""
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    letters = _OPTIONAL.sub("", letters).replace("\u0131", "i")  # Turkish, without its dot
+    return "".join(c for c in letters if _in_a_word(c))
+
+
+def _in_a_word(c: str) -> bool:
+    return c.isalnum() or unicodedata.category(c) in ("Mn", "Mc")
+
+
+_LONGEST = 80, 160  # characters and bytes: names of files are made from it, and 255 bytes are the most
+_DEVICE = re.compile(r"^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)  # no names on Windows
 
 
 def folder_name(name: str) -> str:
-    """A name that can be a folder anywhere."""
-    safe = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name)).strip("._-")
-    return safe[:80] or "unnamed"
+    """A name that can be a folder anywhere; what had to be cut, or has no letter, is told apart by a hash."""
+    name = visible(name)
+    kept = "".join(c if _in_a_word(c) or c in "_.-" else " " for c in name)
+    safe = re.sub(" +", "_", kept).strip("._-")
+    if not safe and not name.strip("._- "):
+        return "unnamed"
+    if not safe or len(safe) > _LONGEST[0] or len(safe.encode()) > _LONGEST[1]:
+        short = safe[: _LONGEST[0] - 9].encode()[: _LONGEST[1] - 9].decode(errors="ignore").rstrip("._-")
+        return f"{short or 'unnamed'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return _DEVICE.sub(r"\g<0>_", safe)
 
 
 def read(path: Path) -> Roster:
     """Read a list of students; an empty roster if there is none.
 
     Raises:
-        ValueError: it has no column that could be an id, a name or an address.
+        ValueError: it has no column that could be an id, a name or an address; it has a student twice, or a row or letters
+            that cannot be told surely.
     """
     if not path.is_file():
         return Roster()
-    rows = read_csv(path)
-    students = []
-    for row in rows:
-        given = _given(row)
-        name = given["name"] or _first_and_last(given)
-        if re.fullmatch(r"[^,]+, [^,]+", name):  # Canvas: "Lovelace, Ada"
-            name = " ".join(reversed(name.split(", ")))
-        id_ = given["id"] or given["email"].partition("@")[0] or name
-        if not id_ or name.strip() in ("Points Possible", "Student, Test"):
+    table = tables.read(path)
+    _require_one_column_each(table)
+    rows = table.by_heading()
+    students: list[Student] = []
+    places: dict[str, tuple[int, str, dict[str, str]]] = {}
+    for row, line in zip(rows, table.lines[1:], strict=True):
+        student, given = _student(row, f"{path}, line {line}")
+        if student is None:
             continue
-        days = given["extension"] or "0"
-        if not days.isdecimal():
-            raise ValueError(f"{path}: the extension of {id_} is {days!r}; write whole days, such as 2.")
-        students.append(Student(folder_name(id_), name, given["email"], given["platform"], int(days)))
+        before = places.setdefault(student.id.casefold(), (line, given, row))
+        if before[0] != line:
+            raise ValueError(_twice(path, student.id, before, (line, given, row)))
+        students.append(student)
     if rows and not students:
-        raise ValueError(f"{path} has no column id, name or email; it has {', '.join(rows[0])}.")
+        raise ValueError(f"{path} has no column id, name or email; it has {', '.join(table.headings)}.")
     return Roster(students)
+
+
+def _student(row: Mapping[str, str], where: str) -> tuple[Student | None, str]:
+    """The student of a row, and the id as it stands there; None for a row of the platform's own."""
+    given = _given(row)
+    name = given["name"] or _first_and_last(given)
+    if re.fullmatch(r"[^,]+, [^,]+", name):  # Canvas: "Lovelace, Ada"
+        name = " ".join(reversed(name.split(", ")))
+    id_ = given["id"] or given["email"].partition("@")[0] or name
+    if not id_ or name == "Points Possible" or given["name"] == "Student, Test":
+        return None, ""
+    for what in ("id", "platform"):
+        if re.fullmatch(r"\d+(?:[.,]\d+)?E\+?\d+|\d+[.,]0+", given[what], re.IGNORECASE):
+            raise ValueError(
+                f"{where}: the id is {given[what]!r}, as a spreadsheet shortens a number. Make the column text there, or "
+                "take the file as the platform gave it."
+            )
+    if _SUM.fullmatch(given["id"] or name) and not given["email"]:
+        raise ValueError(f"{where}: {given['id'] or name!r} is a sum and no student; take the line out.")
+    days = given["extension"] or "0"
+    if not days.isdecimal():
+        raise ValueError(f"{where}: the extension of {id_} is {days!r}; write whole days, such as 2.")
+    return Student(folder_name(id_), name, given["email"], given["platform"], int(days)), id_
+
+
+_SUM = re.compile(
+    r"(?:grand |overall )?(?:total|sum|average|mean|count|summe|gesamt|insgesamt)\b[ :=]*\d*", re.IGNORECASE
+)
+
+
+def _twice(
+    path: Path, id_: str, one: tuple[int, str, dict[str, str]], other: tuple[int, str, dict[str, str]]
+) -> str:
+    """What is said of two rows for one folder."""
+    where = f"{path}, lines {one[0]} and {other[0]}"
+    if one[2] == other[2]:
+        return f"{where} are the same row, of {other[1]!r}; take one of them out."
+    if visible(one[1]) == visible(other[1]):
+        return f"{where}: the id {other[1]!r} is there twice; give each student an id of their own."
+    return (
+        f"{where}: the ids {one[1]!r} and {other[1]!r} are the same name of a folder, {id_!r}, as far as every system can "
+        "tell; give each student an id of their own."
+    )
+
+
+def _require_one_column_each(table: Table) -> None:
+    """Refuse two columns of one heading that is used, of which only one could be heard."""
+    known = {heading for headings in _HEADINGS.values() for heading in headings}
+    headings = [plain_heading(h) for h in table.headings]
+    for heading in known.intersection(headings):
+        columns = [i for i, h in enumerate(headings) if h == heading]
+        for row, line in zip(table.rows[1:], table.lines[1:], strict=True):
+            cells = {visible(row[i]) for i in columns if i < len(row)} - {""}
+            if len(cells) > 1:
+                raise ValueError(
+                    f"{table.path}, line {line}: two columns are headed {heading!r}, with {' and '.join(map(repr, sorted(cells)))}; "
+                    "take one out, or name it otherwise."
+                )
 
 
 def _keys_of(student: Student) -> set[str]:
@@ -156,28 +267,22 @@ def _given(row: Mapping[str, str]) -> dict[str, str]:
 def _cell(row: Mapping[str, str], headings: Sequence[str]) -> str:
     for heading in headings:
         for name, value in row.items():
-            if name.strip().casefold() == heading and (value or "").strip():
-                return value.strip()
+            if plain_heading(name) == heading and (cell := _content(value)):
+                return cell
     return ""
+
+
+def _content(cell: str) -> str:
+    """What a cell says, without the signs that make it a text for a spreadsheet: `="007"`, `'=x`."""
+    text = visible(cell or "")
+    if found := re.fullmatch(r'="([^"]*)"', text):
+        return found[1].strip()
+    return re.sub(r"^'(?=[=+@\d-])", "", text)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file by heading, whether it is separated by commas, semicolons or tabs."""
-    table, _ = read_table(path)
-    return [dict(zip(table[0], (*row, *[""] * len(table[0])), strict=False)) for row in table[1:]]
-
-
-def read_table(path: Path) -> tuple[list[list[str]], str]:
-    """All rows of a CSV file with the row of headings, as they stand, and the separator."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")  # what a spreadsheet on Windows saves
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return [row for row in rows if row] or [[]], separator
+    return tables.read(path).by_heading()
 
 
 def write_csv(path: Path, headings: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,9 @@ def grade(course: Course, assignment: Assignment, student: str) -> Result:
     for exercise_id, why in (known.missing if known else {}).items():
         if exercise_id in answers and answers[exercise_id].blank:  # the stub that was put in its place
             answers[exercise_id] = Answer(exercise_id, "", missing=why)
+    for exercise_id, hint in (known.hints if known else {}).items():
+        if exercise_id in answers:
+            answers[exercise_id] = replace(answers[exercise_id], hint=hint)
     verdicts = judged(course, assignment, lesson, answers)
     return Result(student, assignment.name, verdicts, fingerprint=fingerprint)
 
@@ -238,7 +241,9 @@ def judged(
                 found.append(Verdict(exercise_id, "blank", 0.0, points))
             else:
                 code = program(lesson, answers, exercise_id)
-                found.append(_judged(exercise, code, points, hidden_of(course, exercise), runner))
+                got = _judged(exercise, code, points, hidden_of(course, exercise), runner)
+                told = answer.hint if got.state != "passed" else ""
+                found.append(replace(got, lines=(*got.lines, told)) if told else got)
         return tuple(found)
 
 
