@@ -169,8 +169,8 @@ ATTACKS: dict[str, list[str]] = {
     ],
     "find the wall's settings, the class's place or your environment in its own": [
         "return '/class' in open('/proc/self/environ').read()",
-        f"return {wall.VARIABLE!r} in open('/proc/self/environ').read()",
-        f"return {wall.VARIABLE!r} in os.environ",
+        f"return {wall.FOUND!r} in open('/proc/self/environ').read()",
+        f"return {wall.FOUND!r} in os.environ",
         "return 'class' in open('/proc/self/cmdline').read().replace('lthkit/classroom', '').replace('lthkit.classroom', '')",
         "return sorted({'USER', 'SSH_AUTH_SOCK', 'SECRET', 'LTHKIT_WALL_HERE'} & set(os.environ))",
     ],

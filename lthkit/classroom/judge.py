@@ -237,6 +237,8 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
 
 
 def _ended(code: str) -> str:
+    if code in ("-9", "-15"):
+        return f"It ended its own process (signal {code[1:]}): take os.kill and the like out of it."
     if code.startswith("-") or code in (
         "",
         "3221225477",

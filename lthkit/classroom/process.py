@@ -1,6 +1,7 @@
 """The notebook's side of the worker process: start it, send it a function, wait no longer than its limit (`limits`).
 
-One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it.
+One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it. Where
+the system can fork, each function has a process of its own below it, which ends with the function (`forking`).
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from lthkit.classroom import running
+from lthkit.classroom import forking, running
 from lthkit.classroom.exercises import Case
 from lthkit.classroom.limits import Limit, Over, usage
 from lthkit.classroom.running import Run
@@ -37,7 +39,16 @@ CACHE = type(functools.cache(abs))  # what functools.cache and lru_cache make of
 Frame = tuple[dict[str, Any], bytes]
 
 # `python -m lthkit.classroom.worker`, without a search for garbage while torch is imported: a seventh of the start.
-BEGIN = "import gc, runpy; gc.disable(); runpy.run_module('lthkit.classroom.worker', run_name='__main__', alter_sys=True)"
+_BEGIN = "import gc, runpy; gc.disable(); runpy.run_module('lthkit.classroom.worker', run_name='__main__', alter_sys=True)"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a function runs: a folder of its own, what is added to the environment there, and the order for a wall."""
+
+    folder: Path
+    environment: dict[str, str]
+    wall: dict[str, Any]
 
 
 class Unsendable(ValueError):
@@ -59,8 +70,9 @@ def in_worker(
     *,
     worker: Worker | None = None,
     seconds: float | None = None,
+    place: Place | None = None,
 ) -> Run:
-    """Run a function on the cases in the worker process, ours if none is given.
+    """Run a function on the cases in the worker process, ours if none is given, and in a place, ours if none is given.
 
     It may compute for `seconds` (`time_limit` if None), and sleep for as long; see `limits.Limit`.
 
@@ -72,7 +84,7 @@ def in_worker(
         return Run((), "unsendable", str(error))
     except ModuleNotFoundError:
         return Run((), "start", "cloudpickle is missing (pip install cloudpickle)")
-    return (worker or _worker).run(pieces, seconds=seconds)
+    return (worker or _worker).run(pieces, seconds=seconds, place=place)
 
 
 def pickled(function: Callable[..., Any]) -> bytes:
@@ -181,24 +193,22 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
 class Worker:
     """The worker process, started when it is first needed and again after its end.
 
-    With an `environment` it has that one alone, instead of ours; with a `folder` it starts there; `path` is where it
-    finds modules, ours if none is given. `begin` is the program that it runs.
+    With an `environment` it has that one alone, instead of ours; `path` is where it finds modules, ours if none is given.
+    With `alone` no two functions share a process, not even where that takes a new worker for each.
     """
 
     def __init__(
         self,
         *,
         environment: dict[str, str] | None = None,
-        folder: Path | None = None,
         path: list[str] | None = None,
-        begin: str = BEGIN,
+        alone: bool = False,
     ) -> None:
-        self._begin = begin
-        self._environment, self._folder, self._path = environment, folder, path
+        self._environment, self._path, self._alone = environment, path, alone
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._listener: threading.Thread | None = None
-        self._jobs = 0
+        self._optimizers = False  # whether a function needed what torch imports for its first optimizer
         self._lock = threading.Lock()
 
     @property
@@ -206,53 +216,73 @@ class Worker:
         """The id of the process, None if none is running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def run(self, pieces: list[bytes], *, seconds: float | None = None) -> Run:
+    def run(self, pieces: list[bytes], *, seconds: float | None = None, place: Place | None = None) -> Run:
         """Send a pickled function and its pickled arguments, one piece a case, and collect what came out."""
         with self._lock:
             try:
-                return self._run(pieces, time_limit() if seconds is None else seconds)
+                return self._run(pieces, time_limit() if seconds is None else seconds, place)
             except BaseException:  # the stop button: what the worker was doing is of no use to anybody
                 self.stop()
                 raise
 
-    def _run(self, pieces: list[bytes], seconds: float) -> Run:
+    def _run(self, pieces: list[bytes], seconds: float, place: Place | None) -> Run:
         failure = self._start()
         if failure:
             return Run((), "start", failure)
-        job = self._jobs = self._jobs + 1
-        ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
-        path = sys.path if self._path is None else self._path
-        head = {"job": job, "path": path, "pieces": list(zip([0, *ends], ends, strict=False))}
-        assert self._process is not None and self._process.stdin is not None
-        try:
-            write_frame(self._process.stdin, head, b"".join(pieces))
-        except OSError:
-            return self._ended(())
         calls: list[running.Call] = []
         try:
-            answer = self._next(self._limit(START_SECONDS))
-            if answer is None:
-                return self._ended(())
-            if isinstance(answer, Over):  # not the limit of the function, which has not begun
+            assert self._process is not None and self._process.stdin is not None
+            write_frame(self._process.stdin, self._head(pieces, place), b"".join(pieces))
+            return self._collected(calls, len(pieces) - 1, seconds)
+        except Exception:  # the worker is gone, or the function made it write something else
+            return self._ended(tuple(calls))
+        finally:
+            if self._alone and not forking.POSSIBLE:
                 self.stop()
-                if answer.why == "starved":
-                    return Run((), "starved", answer.detail)
-                return Run((), "unsendable", f"it had not arrived there after {answer.detail}")
-            if answer[0]["what"] == "unsendable":
+
+    def _head(self, pieces: list[bytes], place: Place | None) -> dict[str, Any]:
+        ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
+        return {
+            "path": sys.path if self._path is None else self._path,
+            "pieces": list(zip([0, *ends], ends, strict=False)),
+            "optimizers": self._optimizers,
+            "folder": str(place.folder) if place else "",
+            "environment": place.environment if place else {},
+            "wall": place.wall if place else None,
+        }
+
+    def _collected(self, calls: list[running.Call], cases: int, seconds: float) -> Run:
+        """Take the answers of a job as they come, the results of calls into `calls`.
+
+        A function can write answers of its own. They are taken for its results at most: the last one has a key that it
+        cannot know, and what says that it is not at fault comes before any of its code runs.
+        """
+        key, state, refused = None, "", None
+        limit = self._limit(START_SECONDS)
+        while (answer := self._next(limit)) is not None:
+            if isinstance(answer, Over):
                 self.stop()
-                return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
-            limit = self._limit(seconds)
-            while (answer := self._next(limit)) is not None:
-                if isinstance(answer, Over):
-                    self.stop()
-                    return Run(tuple(calls), answer.why, answer.detail)
-                if answer[0]["what"] == "done":
-                    if not answer[0]["clean"]:
+                return _over(tuple(calls), answer, state)
+            head, content = answer
+            match state, head["what"]:
+                case "", "begun":
+                    key, state = head["key"], "begun"
+                case _, "done" if key is not None and head["key"] == key:
+                    if not head["clean"]:
                         self.stop()
-                    return self._complete(tuple(calls), len(pieces) - 1)
-                calls.append(running.read(answer[1]))
-        except Exception:  # the function made the worker write something else
-            pass
+                    return refused or _complete(tuple(calls), cases, head)
+                case "begun", "failed":
+                    refused = Run((), "start", str(head["detail"]))
+                case "begun", "settled":
+                    state = "settled"
+                case "settled", "unsendable":
+                    refused = Run((), "unsendable", f"it does not arrive there: {head['detail']}")
+                case "settled", "loaded":
+                    state, limit = "loaded", self._limit(seconds)
+                case "loaded", "call" if len(calls) < cases:
+                    calls.append(running.read(content))
+                case _:
+                    break
         return self._ended(tuple(calls))
 
     def _limit(self, seconds: float) -> Limit:
@@ -270,18 +300,13 @@ class Worker:
                 return answer
             if answer[0]["what"] == "importing":
                 limit.importing()
+                self._optimizers = self._optimizers or answer[0]["name"] == "torch._dynamo"
             else:
                 limit.imported(float(answer[0]["computed"]))
         return over
 
-    def _complete(self, calls: tuple[running.Call, ...], cases: int) -> Run:
-        out_of_memory = bool(calls) and calls[-1].raised is not None and calls[-1].raised.memory
-        if out_of_memory:
-            return Run(calls[:-1], "memory")
-        return Run(calls) if len(calls) == cases else Run(calls, "ended", "")
-
     def _ended(self, calls: tuple[running.Call, ...]) -> Run:
-        """The worker is gone: was it killed for its memory, or did the function end it?"""
+        """The worker is gone, or says what it should not. Was it killed for its memory, or did the function end it?"""
         code: int | None = None
         if self._process is not None:
             try:
@@ -289,7 +314,9 @@ class Worker:
             except subprocess.TimeoutExpired:
                 pass
         self.stop()
-        if code == -9:  # nobody but the system kills it, and it does so when memory is short
+        if (
+            code == -9 and not forking.POSSIBLE
+        ):  # most likely by the system, which does so when memory is short
             return Run(calls, "memory")
         return Run(calls, "ended", "" if code is None else str(code))
 
@@ -299,6 +326,10 @@ class Worker:
 
     def _start(self) -> str:
         """Have a worker running; otherwise return what the system says."""
+        try:
+            os.getcwd()
+        except OSError:
+            return "the folder that this Python runs in was removed; restart it in another one"
         if self.pid is not None:
             return ""
         self.stop()
@@ -308,16 +339,16 @@ class Worker:
             "PYTHONPATH": os.pathsep.join(filter(None, [package, given.get("PYTHONPATH", "")])),
             "CUDA_VISIBLE_DEVICES": "",  # a driver would take more address space than a function may
             "PYTHONWARNINGS": "ignore",
+            "OPENBLAS_NUM_THREADS": "1",  # what forks has one thread
         }
         with tempfile.TemporaryFile() as messages:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", self._begin],
+                    [sys.executable, "-c", _BEGIN],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=messages,
                     env=environment,
-                    cwd=self._folder,
                     # The notebook's stop button is for the notebook; no console window on Windows.
                     start_new_session=True,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -359,8 +390,30 @@ class Worker:
                     pass
 
 
+def _over(calls: tuple[running.Call, ...], over: Over, state: str) -> Run:
+    """The limit is over; before the function has begun it is not the function's."""
+    if state == "loaded" or over.why == "starved":
+        return Run(calls, over.why, over.detail)
+    return Run((), "unsendable", f"it had not arrived there after {over.detail}")
+
+
+def _complete(calls: tuple[running.Call, ...], cases: int, last: dict[str, Any]) -> Run:
+    """The process of the function has ended, or is ready for another one."""
+    if calls and calls[-1].raised is not None and calls[-1].raised.memory:
+        return Run(calls[:-1], "memory")
+    if len(calls) == cases:
+        return Run(calls)
+    return Run(calls, "memory" if last["memory"] else "ended", str(last["code"] or ""))
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and, where it leads a group of its own, what it started."""
+    """End a process and what it started: all of it where it forks, else what is in the group that it leads."""
+    try:
+        if forking.POSSIBLE:
+            process.terminate()
+            process.wait(timeout=2)
+    except (OSError, subprocess.TimeoutExpired):
+        pass
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

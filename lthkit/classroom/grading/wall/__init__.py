@@ -6,19 +6,21 @@ On Linux the kernel holds it, for all that the process starts too. `landlock` re
 solutions/README.md says which of them closes what.
 """
 
-from .closing import VARIABLE, Parts, begin, close, here, kind, line, order, program
+from .closing import FOUND, Parts, here, kind, line, order, put_up, try_parts
 from .paths import readable, require_outside
+from .system import adopt_orphans, end_with
 
 __all__ = [
-    "VARIABLE",
+    "FOUND",
     "Parts",
-    "begin",
-    "close",
+    "adopt_orphans",
+    "end_with",
     "here",
     "kind",
     "line",
     "order",
-    "program",
+    "put_up",
     "readable",
     "require_outside",
+    "try_parts",
 ]

@@ -12,7 +12,6 @@ import functools
 import os
 from typing import Any
 
-
 # Names that a processor does not have are passed over.
 _ALLOWED = """
 read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek _llseek close close_range dup dup2 dup3

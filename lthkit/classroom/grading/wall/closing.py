@@ -1,11 +1,10 @@
 """Putting up the wall: which parts this system has, what is asked of a new process, and doing it there.
 
-A process puts it up before it imports anything: Landlock and the filter hold only for threads that start afterwards.
+A process puts it up while it has one thread: Landlock and the filter hold only for threads that start afterwards.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import subprocess
@@ -18,8 +17,19 @@ from typing import Any
 
 from . import calls, fence, landlock, paths, room, system, user
 
-VARIABLE = "LTHKIT_WALL"
 FOUND = "LTHKIT_WALL_HERE"  # what was found out about this system, for the processes that grade
+
+
+# It imports nothing of the package, whose first line imports torch.
+_TRY = """
+import importlib.util, json, sys
+s = importlib.util.spec_from_file_location(
+    "wall", {face!r} + "/__init__.py", submodule_search_locations=[{face!r}]
+)
+wall = sys.modules["wall"] = importlib.util.module_from_spec(s)
+s.loader.exec_module(wall)
+print(json.dumps(wall.try_parts(json.load(sys.stdin))))
+"""
 
 
 @dataclass(frozen=True)
@@ -37,87 +47,35 @@ class Parts:
         return self.landlock > 0 or self.namespaces
 
 
-def order(own: Path, closed: Iterable[Path], parts: Parts) -> str:
-    """What a new process is told: its own folder, the folders that it must not see, and the parts to put up."""
-    said: dict[str, Any] = {"parts": asdict(parts), "closed": [str(p) for p in closed]}
+def order(own: Path, closed: Iterable[Path], parts: Parts) -> dict[str, Any]:
+    """What a new process is told: its own folder, the parts to put up, and the folders for the fence where no part has them."""
+    said: dict[str, Any] = {"parts": asdict(parts), "closed": [] if parts.files else [str(p) for p in closed]}
     if system.is_linux():
-        readable = [str(p) for p in paths.readable()]
-        said |= {"own": str(own), "readable": readable, "parent": os.getpid()}
-    return json.dumps(said)
+        said |= {"own": str(own), "readable": [str(p) for p in paths.readable()]}
+    return said
 
 
-def program(end: str) -> str:
-    """A program for `python -c` that puts up the parts of the system and goes on with `end`.
-
-    It imports nothing of the package, whose first line imports torch.
-    """
-    face = Path(__file__).parent
-    return (
-        "import importlib.util, sys\n"
-        f"s = importlib.util.spec_from_file_location('lthkit_wall', {str(face / '__init__.py')!r}, "
-        f"submodule_search_locations=[{str(face)!r}])\n"
-        "m = sys.modules['lthkit_wall'] = importlib.util.module_from_spec(s)\n"
-        "s.loader.exec_module(m)\n"
-        "m.begin()\n"
-        "del m, s\n"
-        f"{end}"
-    )
-
-
-def begin() -> None:
-    """Put up the parts that are asked for. What remains to be told to `close` stays in the environment.
+def put_up(said: dict[str, Any]) -> None:
+    """Put up the parts that are asked for; the fence if none of them keeps files closed.
 
     Raises:
         OSError: a part that was asked for does not hold.
     """
-    said = _asked()
-    if said is None:
-        return
-    parts = Parts(**said["parts"])
-    if said.get("try"):
-        print(json.dumps(_tried(said)))
-    elif system.is_linux():
-        _put_up(said, parts)
-    if not parts.files:
-        os.environ[VARIABLE] = json.dumps({"closed": said["closed"]})
-
-
-def close() -> None:
-    """Put up the fence, if one is asked for. Modules that need libraries must be imported by now."""
-    said = _asked()
-    if said is not None:
-        fence.put_up([Path(p) for p in said["closed"]])
-
-
-def _asked() -> dict[str, Any] | None:
-    """What the environment says, which then does not say it any more, nor does /proc/self/environ."""
-    text = os.environ.get(VARIABLE)
-    if not text:
-        return None
-    address = None
+    parts, parent = Parts(**said["parts"]), os.getppid()
     if system.is_linux():
-        getenv = system.library().getenv
-        getenv.restype = ctypes.c_void_p
-        address = getenv(VARIABLE.encode())
-    del os.environ[VARIABLE]
-    if address:
-        name = len(VARIABLE) + 1
-        ctypes.memset(address - name, 0, name + len(os.fsencode(text)))
-    return dict(json.loads(text))
-
-
-def _put_up(said: dict[str, Any], parts: Parts) -> None:
-    threads = user.THREADS + system.threads_of(os.geteuid())
-    _move(said, parts)
-    user.give_up_rights()
-    user.limit(threads)
-    user.end_with(said["parent"])
-    if parts.landlock:
-        process = Path("/proc", str(os.getpid()))
-        readable = [*map(Path, said["readable"]), process]
-        landlock.restrict(readable, Path(said["own"]), version=parts.landlock)
-    if parts.seccomp:
-        calls.restrict()
+        threads = user.THREADS + system.threads_of(os.geteuid())
+        _move(said, parts)
+        user.give_up_rights()
+        user.limit(threads)
+        system.end_with(parent)
+        if parts.landlock:
+            process = Path("/proc", str(os.getpid()))
+            readable = [*map(Path, said["readable"]), process]
+            landlock.restrict(readable, Path(said["own"]), version=parts.landlock)
+        if parts.seccomp:
+            calls.restrict()
+    if not parts.files:
+        fence.put_up([Path(p) for p in said["closed"]])
 
 
 def _move(said: dict[str, Any], parts: Parts) -> None:
@@ -133,7 +91,7 @@ def _move(said: dict[str, Any], parts: Parts) -> None:
         user.become(number)
 
 
-def _tried(said: dict[str, Any]) -> dict[str, Any]:
+def try_parts(said: dict[str, Any]) -> dict[str, Any]:
     """Which parts hold, tried one after the other in this process, which is of no other use; and why the others do not."""
     found: dict[str, Any] = {"landlock": landlock.version(), "why": {}}
 
@@ -167,12 +125,17 @@ def _found() -> dict[str, Any]:
     if not system.is_linux():
         return {"parts": {}, "why": {}}
     with tempfile.TemporaryDirectory(prefix="lthkit-wall-") as own:
-        said = json.loads(order(Path(own).resolve(), [], Parts())) | {"try": True}
-        environment = {"PATH": os.environ.get("PATH", ""), VARIABLE: json.dumps(said)}
+        said = order(Path(own).resolve(), [], Parts())
+        environment = {"PATH": os.environ.get("PATH", "")}
         environment |= {n: os.environ[n] for n in ("LD_LIBRARY_PATH",) if n in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
         done = subprocess.run(
-            [sys.executable, "-c", program("")], env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", _TRY.format(face=str(Path(__file__).parent))],
+            input=json.dumps(said),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
     try:
         found = json.loads(done.stdout.splitlines()[-1])

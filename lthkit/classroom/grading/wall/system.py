@@ -12,6 +12,7 @@ NO_NEW_PRIVILEGES = 38  # prctl
 DIE_WITH_PARENT = 1
 DUMPABLE = 4
 DROP_FROM_BOUND = 24
+ADOPT_ORPHANS = 36
 
 
 @functools.cache
@@ -45,6 +46,18 @@ def syscall(number: int, *arguments: Any) -> int:
 
 def prctl(what: int, value: int = 0) -> None:
     call("prctl", what, value, 0, 0, 0)
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent ends, whatever it is doing then; a change of its user makes it forget that."""
+    prctl(DIE_WITH_PARENT, 9)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def adopt_orphans() -> None:
+    """Make what loses its parent below this process a child of this one."""
+    prctl(ADOPT_ORPHANS, 1)
 
 
 def threads_of(user: int) -> int:

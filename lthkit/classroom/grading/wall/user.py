@@ -90,10 +90,3 @@ def limit(threads: int) -> None:
         hard = resource.getrlimit(kind)[1]
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (allowed, allowed))
-
-
-def end_with(parent: int) -> None:
-    """End this process when its parent ends, whatever it is doing then."""
-    system.prctl(system.DIE_WITH_PARENT, 9)
-    if os.getppid() != parent:
-        os._exit(0)
