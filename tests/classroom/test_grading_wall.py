@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -100,7 +99,7 @@ def test_the_guides_table_has_a_line_for_each_attack() -> None:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
 def test_what_the_guide_calls_closed_is_closed(row: list[str], user: int) -> None:
     """Catches a cell that promises too much, as root and as an ordinary user; attacks that Python ends are closed too."""
-    found = {name: results[row[0]] for name, results in attacked(user)["attacks"].items()}
+    found = {n: results[row[0]] for n, results in attacked(user)["attacks"].items() if row[0] in results}
     told = dict(zip(("seccomp", "namespaces", "user"), row[2:], strict=True))
     told |= {f"Landlock {v}": "closed" if v >= LANDLOCK[row[1]] else "open" for v in range(1, 7)}
     told["all"] = "closed" if "closed" in [told[name] for name in found if name != "all"] else "open"
@@ -117,7 +116,8 @@ def test_what_the_guide_calls_open_is_open(row: list[str]) -> None:
     found: dict[str, list[Any]] = {}
     for user in USERS:
         for name, results in attacked(user)["attacks"].items():
-            found.setdefault(name, []).extend(results[row[0]])
+            if row[0] in results:
+                found.setdefault(name, []).extend(results[row[0]])
     assert {name for name in found if told.get(name) == "open" and not any(found[name])} == set()
 
 
@@ -125,6 +125,8 @@ def test_what_the_guide_calls_open_is_open(row: list[str]) -> None:
 def test_honest_work_is_done_behind_each_part_of_the_wall(user: int) -> None:
     """Catches a wall that is too narrow for threads, an optimizer, a file of one's own or an import."""
     for name, results in attacked(user)["attacks"].items():
+        if name in attacks.ADDED:
+            continue
         assert results[attacks.HONESTY] == ["True"] * len(attacks.HONEST), name
 
 
