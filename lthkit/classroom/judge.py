@@ -19,8 +19,9 @@ from lthkit.classroom.behaviour import calls_of, differs
 from lthkit.classroom.compare import a_type, difference, kind_of, show, side_by_side
 from lthkit.classroom.diagnoses import diagnose
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
-from lthkit.classroom.process import in_worker, inside
+from lthkit.classroom.process import in_worker
 from lthkit.classroom.running import Call, Raised, Run
+from lthkit.classroom.sending import inside
 from lthkit.classroom.values import Foreign
 
 Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
