@@ -238,7 +238,7 @@ def stopped(why: str, detail: str, after: int) -> Callable[..., Run]:
     """A runner that is stopped after so many cases, those of earlier calls included."""
     left = after
 
-    def run(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
+    def run(function: Callable[..., object], cases: tuple[Case, ...]) -> Run:
         nonlocal left
         if left >= len(cases):
             left -= len(cases)

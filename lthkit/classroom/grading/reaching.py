@@ -220,6 +220,7 @@ class Watch:
         self._reached: dict[str, None] = {}
         self._loading = False
         self._lessons: dict[str, dict[str, Exercise]] = {}
+        _forget(set())
         sys.addaudithook(self._note)
         references.graded = self.use
 
@@ -259,16 +260,20 @@ class Watch:
             return of_lesson(number)
         finally:
             self._loading = False
-            for name in set(sys.modules) - before:
-                if name.startswith(_LESSONS):
-                    del sys.modules[name]
-                    vars(exercises).pop(name.rpartition(".")[2], None)
+            _forget(before)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and not self._loading and isinstance(arguments[0], (str, bytes)):
             path = arguments[0].decode("latin-1") if isinstance(arguments[0], bytes) else arguments[0]
             if found := _FILE.search(path):
                 self._reached[found.group(1)] = None
+
+
+def _forget(kept: set[str]) -> None:
+    """Forget the modules of the exercises that were loaded, but for those kept."""
+    for name in [n for n in sys.modules if n.startswith(_LESSONS) and n not in kept]:
+        del sys.modules[name]
+        vars(exercises).pop(name.rpartition(".")[2], None)
 
 
 def _nothing(*arguments: Any, **named: Any) -> Any:
