@@ -49,6 +49,7 @@ def _stage(arguments: argparse.Namespace, say: Say) -> int:
         say(course.late.sentence())
     _say_own_cases(course, say)
     say(f"keep to yourself: {_short(course, courses.NAME)}, which has the seed of the hidden cases")
+    courses.tell_of_short_seed(course, say)
     return 0
 
 
@@ -114,6 +115,7 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
     if arguments.jobs is not None and arguments.jobs < 1:
         raise ValueError(f"--jobs {arguments.jobs} was given; expected 1 or more.")
     say(wall.line())
+    course = courses.tell_of_short_seed(course, say)
     begun = perf_counter()
     fresh: list[str] = []
 
