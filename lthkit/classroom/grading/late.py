@@ -34,10 +34,11 @@ def days_late(rule: LateRule, due: datetime | None, handed_in: datetime | None, 
     """Days begun after the due time and its extension (in days); 0 in time, without a due time, or if unknown when."""
     if due is None or handed_in is None:
         return 0
-    over = handed_in - due - timedelta(days=extension)
-    if over <= timedelta(minutes=rule.grace_minutes):
+    over = handed_in - due
+    free = extension + rule.grace_minutes / 1440
+    if over / timedelta(days=1) <= free:
         return 0
-    return math.ceil(over / timedelta(days=1))
+    return math.ceil(over / timedelta(days=1) - extension)
 
 
 def kept(rule: LateRule, days: int) -> float:
