@@ -26,7 +26,7 @@ BLACKBOARD = re.compile(
 
 def split(path: str) -> tuple[str, ...]:
     """The names in a path of any system, without what leads outside; letters that a Mac takes apart are put together."""
-    parts = re.split(r"[/\\]", unicodedata.normalize("NFC", path))
+    parts = re.split(r"[/\\]", unicodedata.normalize("NFC", re.sub("[\ud800-\udfff]", "?", path)))
     return tuple(p for p in parts if p not in ("", ".", ".."))
 
 
