@@ -9,7 +9,7 @@ from typing import Any
 
 from lthkit.classroom import exercises
 from lthkit.classroom.exercises import Exercise
-from lthkit.classroom.process import inside
+from lthkit.classroom.sending import inside
 
 NO_ANSWER = "This is the course's own function, which is no answer. Write one of your own."
 
