@@ -323,6 +323,28 @@ def test_a_class_of_such_archives_is_collected(course: Course, tmp_path: Path) -
     assert "\x1b" not in report_of(course)
 
 
+def test_the_files_of_one_archive_are_bounded_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches many small files, here or in archives of the archive, that fill the memory together."""
+    bounds = unpacking._Bounds
+    monkeypatch.setattr(unpacking, "_Bounds", lambda: bounds(size=2500, files=4))
+    part = {f"{i}.ipynb": b"x" * 1000 for i in range(3)}
+    members = {
+        "ada_1_2_hw.zip": zipped(part),
+        "bo_3_4_hw.zip": zipped({"a.zip": zipped({"0.py": b"x" * 2000}), "b.ipynb": b"x" * 900}),
+        "cy_5_6_hw.zip": zipped({f"{i}.py": b"" for i in range(5)}),
+        "di_7_8_hw.zip": zipped({f"{i}.py": b"x" * 600 for i in range(4)}),
+    }
+    (tmp_path / "canvas.zip").write_bytes(zipped(members))
+    found, _ = archives.read([tmp_path / "canvas.zip"], LESSONS)
+    told = {name: [h.problem for h in found if h.name == name] for name in ("ada", "bo", "cy", "di")}
+    assert [bool(why) for why in told["ada"]] == [False, False, True] and "256 MiB" in told["ada"][2]
+    assert any("256 MiB" in why for why in told["bo"])
+    assert len(told["cy"]) == 1 and "more than 20,000 files" in told["cy"][0]
+    assert told["di"] == [""] * 4
+
+
 # Whose it is
 
 
