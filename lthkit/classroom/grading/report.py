@@ -78,6 +78,9 @@ class Row:
         if self.result:
             parts += [x for x in (self.result.problem, self.result.fault) if x]
         parts += [f"{v.exercise}: {v.lines[0]}" for v in self._missing()]
+        parts += [
+            f"{v.exercise}: {r}" for v in (self.result.verdicts if self.result else ()) for r in v.remarks
+        ]
         if self.record and self.record.said_late and not self.record.time:
             counted = f"{self.days} day is counted" if self.days else "the extension is taken to cover it"
             parts.append(f"the platform says late and not how late: {counted}.")
