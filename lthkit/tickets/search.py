@@ -21,9 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.bars import again
 from lthkit.machine.checks import check_network, plain, whole_seed
 from lthkit.machine.devices import device_explained
 from lthkit.machine.seeds import drawing_alone, global_generators
+from lthkit.machine.work import Interrupted, Work, saved_in
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import Nameless, name_of, network_name
@@ -172,7 +174,7 @@ class Search:
 class Rounds:
     """The trainings of one search, one after the other, in one `model` and one run folder, or in none.
 
-    rewind_step: of the first training, whose state there is every later round's `start`.
+    recipes: of all trainings. rewind_step: of the first one, whose state there is every later round's `start`.
     momentum: of `train`, at a rewind.
 
     Buffers that are no state (`persistent=False`) are in no checkpoint, so no rewind restores them: every round begins
@@ -184,29 +186,52 @@ class Rounds:
     search: Search
     model: nn.Module
     place: Path | None
+    recipes: Sequence[Recipe]
     rewind_step: int
     momentum: str
+    _work: Work = field(init=False, repr=False)
     _unsaved: list[_Held] = field(init=False, repr=False)
     _numbers: dict[str, Any] = field(init=False, repr=False)
     _alike: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        late = sum(recipe.steps - self.rewind_step for recipe in self.recipes[1:])
+        object.__setattr__(self, "_work", Work(total=self.recipes[0].steps + late))
         object.__setattr__(self, "_unsaved", _unsaved_buffers(self.model))
         object.__setattr__(self, "_numbers", _plain_numbers(self.model))
 
-    def trained(
-        self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
-    ) -> Round:
+    def trained(self, r: int, cut: Callable[[], Mask], *, start: Checkpoint | None = None) -> Round:
         """Round r: read if it is finished, else `cut` makes its mask, and it is trained and saved.
 
-        The model has its trained weights then, either way.
+        The model has its trained weights then, either way. An interrupt says which rounds are saved.
         """
+        self._work.doing = f"seed {self.search.seed}, round {r} of {len(self.recipes) - 1}"
+        try:
+            with self._work:
+                return self._trained(r, cut, self.recipes[r], start=start)
+        except KeyboardInterrupt:
+            if self.place is None:
+                raise
+            before = f"rounds 0 to {r - 1} are" if r > 1 else "round 0 is" if r else "no round is"
+            under_way = training_of_round(self.place, r)
+            steps = under_way.steps() if under_way else []
+            reached = f", and the first {steps[0]} steps of round {r}" if steps else ""
+            raise Interrupted(
+                f"Stopped in round {r} of {len(self.recipes) - 1}: {before} saved{reached}, in {self.place}. "
+                f"{again().capitalize()} to go on."
+            ) from None
+
+    def _trained(
+        self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
+    ) -> Round:
         this = finished_round(self.place, r, start, self.search.data.device)
         if this is not None:
             this.trained.restore(self.model)
+            saved_in(self.place)
             if self.search.train is train:
                 table = choose(self.model, self.search.data.device)
                 self._alike["choice"] = this.result.choice or as_before(table)
+            self._work.skip(recipe.steps - (start.step if start else 0))
             if self.search.progress:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this
@@ -229,6 +254,7 @@ class Rounds:
             rewind = start or result.kept[self.rewind_step]
             this = Round(r, mask, result, rewind, Checkpoint.of(self.model, step=result.steps))
             save_round(self.place, this)
+        saved_in(self.place)
         _put_back(self._unsaved)
         _tell_of_numbers_that_changed(self.model, self._numbers)
         return this
