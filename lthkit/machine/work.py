@@ -7,6 +7,8 @@ A count is an addition and a look at the clock; the device is never waited for.
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from statistics import mean
 from time import perf_counter
+from types import FrameType
 from typing import Self, TypeVar
 
 from lthkit.machine import bars
@@ -21,6 +24,7 @@ from lthkit.machine import bars
 T = TypeVar("T")
 
 EVERY = 0.2  # seconds from one look to the next
+PATIENCE = 2.0  # seconds that an interrupt waits for a place where the work can be saved
 SOON, LATER, LONG = (
     1.0,
     2.0,
@@ -72,6 +76,7 @@ class Work:
         self._open: list[Work] = []
         self._parent: Work | None = None
         self._halted = False
+        self._asked: float | None = None  # when an interrupt came that waits for a place to save
         self._next = self._entered = self._active = 0.0
         self._base: tuple[float, float, int] | None = (
             0.0,
@@ -143,7 +148,7 @@ class Work:
         self._own += updates
         if (now := perf_counter()) >= self._next:
             self._next = now + EVERY
-            if not self.saves:
+            if not self.saves or (self._asked is not None and now > self._asked + PATIENCE):
                 self.check()
             self.look()
 
@@ -152,12 +157,40 @@ class Work:
         self._own += updates
         self.root._base = None
 
+    @contextmanager
+    def interrupts_wait(self, save: Callable[[], object]) -> Iterator[None]:
+        """Within it an interrupt waits for the next `check`, where how far the work is can be saved.
+
+        It does not wait if it comes a second time, nor for longer than `PATIENCE` if anything is counted meanwhile, nor
+        where there is nothing to save. One that came after the last check calls `save` at the end, and is raised then.
+        """
+        main = threading.current_thread() is threading.main_thread()
+        if not self.saves or not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self._asked is not None:
+                raise KeyboardInterrupt
+            self._asked, self._next = perf_counter(), 0.0
+
+        signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._asked is not None:
+            save()
+            raise KeyboardInterrupt
+
     def halt(self) -> None:
         """Works in other threads below this one end at their next chance."""
         self._halted = True
 
     def check(self) -> None:
-        """`Stopped` if this work, or one that it is part of, was halted."""
+        """`Stopped` if this work, or one that it is part of, was halted; `KeyboardInterrupt` if one waits for this place."""
+        if self._asked is not None:
+            raise KeyboardInterrupt
         if self._halted or (self._parent is not None and self._parent._halted):
             raise Stopped
         if self._parent is not None:
@@ -200,8 +233,8 @@ class Work:
     def told_when_stopped(self) -> str:
         """The text of an interrupt. It says that work goes on only if something was saved."""
         if not self.places:
-            return f"Stopped. Nothing of it is saved: {bars.again()} to begin anew."
-        where = str(self.places[0]) + (f" and {len(self.places) - 1} more" if len(self.places) > 1 else "")
+            return f"Stopped. This call has saved nothing: {bars.again()} to start it again."
+        where = near(Path(os.path.commonpath([place.resolve() for place in self.places])))
         rest = (
             " What was under way was not waited for, and keeps what it had saved."
             if self.not_waited_for
@@ -225,7 +258,7 @@ class Work:
         return ahead / speed if ahead > 0 and speed > 0 else None
 
     def _time(self, left: float | None, fraction: float | None, seconds: float) -> str:
-        if self._halted:
+        if self._halted or any(work._asked is not None for work in self._open):
             return "stopping"
         if left is None:
             return f"{spelt(seconds)} so far"
@@ -301,6 +334,12 @@ def hidden() -> Iterator[None]:
         yield
     finally:
         _hidden -= 1
+
+
+def near(path: Path) -> str:
+    """The path as a reader here would write it: from the current folder, if it lies in there."""
+    here, path = Path.cwd(), path.resolve()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def spelt(seconds: float) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine import bars
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, did_you_mean
 from lthkit.machine.seeds import derived_seed
 from lthkit.machine.tiers import by_tier
 from lthkit.machine.tiers import tier as tier_by_name
-from lthkit.machine.work import Work, current
+from lthkit.machine.work import Work, current, near
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning.selection import ladder
 from lthkit.runs.results import finished_row, write_results
@@ -95,7 +95,9 @@ class Experiment:
         if bad := [r for r in self.control_rounds if not 1 <= r <= self.rounds]:
             raise ValueError(f"control_rounds={bad} were given; expected rounds from 1 to {self.rounds}.")
         if unknown := [c for c in self.controls if c not in CONTROLS]:
-            raise ValueError(f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.")
+            raise ValueError(
+                f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.{did_you_mean(unknown[0], CONTROLS)}"
+            )
         model_by_name(self.model)
 
     def config(self, data: Dataset, device: str) -> dict[str, Any]:
@@ -202,6 +204,8 @@ def run(
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
     check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
     with Work(experiment.name, total=experiment.budget) as work, hold(folder):
+        if (Path(folder) / "execution.json").exists():
+            work.saved_in(Path(folder))  # by an earlier call
         place = open_run(folder, experiment.config(data, str(data.device)))
         this = _Run(experiment, data, place, minutes, progress, announce)
         work.stopped = lambda: this.told_when_stopped(work)
@@ -250,7 +254,7 @@ class _Run:
             if work.not_waited_for
             else ", and how far those under way had come"
         )
-        return f"Stopped. {ended}{rest}, in {self.folder}. {bars.again().capitalize()} to go on from there."
+        return f"Stopped. {ended}{rest}, in {near(self.folder)}. {bars.again().capitalize()} to go on from there."
 
     def _chain(self, seed: int) -> None:
         """The rounds of one seed, one after the other; their controls go to the pool."""

@@ -139,10 +139,13 @@ class Snapshots:
 
     def told_when_stopped(self) -> str:
         """What an interrupt of this training says."""
-        if self._step is None:
+        reached = self._step if self._step is not None else next(iter(self.steps()), None)
+        if reached is None:
             return f"Stopped. Nothing of this training is saved yet: {bars.again()} to begin it anew."
-        again = bars.again().capitalize()
-        return f"Stopped. The first {self._step} {self.unit} of this training are saved, in {self.folder}. {again} to go on."
+        return (
+            f"Stopped. The first {reached} {self.unit} of this training are saved, in {work.near(self.folder or Path())}. "
+            f"{bars.again().capitalize()} to go on from there."
+        )
 
     def remove(self) -> None:
         """Delete them, with the folder: the work is done and saved elsewhere."""

@@ -123,7 +123,7 @@ def early_bird(
     density, window, threshold, max_epochs = map(plain, (density, window, threshold, max_epochs))
     if "train" in shared:
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
-    rules = {"window": window, "threshold": threshold, "rule": rule}
+    rules: dict[str, Any] = {"window": window, "threshold": threshold, "rule": rule}
     _check(search, density, kind, rules)
     recipe = search.one_recipe()
     per_epoch = len(data.train) // recipe.batch_size
@@ -138,13 +138,14 @@ def early_bird(
         work = Work(f"seed {search.seed}, early-bird search", total=epochs * per_epoch)
         with work, saved.explained(), execution(model, data, recipe), threads:
             found = _Epochs(search, model, recipe, per_epoch, saved)
-            while len(found.masks) < epochs and (watch or found.epoch is None):
-                found.train_one()
-                found.masks.append(draw())
-                if found.epoch is None and stop_epoch(found.masks[-window - 1 :], **rules) is not None:  # type: ignore[arg-type]
-                    found.stop_here()
-                found.report()
-            last = found.end()
+            with work.interrupts_wait(found.save):
+                while len(found.masks) < epochs and (watch or found.epoch is None):
+                    found.train_one()
+                    found.masks.append(draw())
+                    if found.epoch is None and stop_epoch(found.masks[-window - 1 :], **rules) is not None:
+                        found.stop_here()
+                    found.report()
+                last = found.end()
     masks = tuple(found.masks)
     return EarlyBird(kind, window, threshold, rule, masks, found.epoch, per_epoch, found.drawn, last)
 
@@ -210,18 +211,19 @@ class _Epochs:
 
     def report(self) -> None:
         """Save if it is time, and tell of the progress, which may stop the work."""
-        self.saved.report(self.progress, self.per_epoch, save=self._save)
+        self.saved.report(self.progress, self.per_epoch, save=self.save)
 
     def end(self) -> Checkpoint:
         """The state in the end, saved unless it was found there."""
         if self.saved.final and self._on_disk < len(self.masks):
-            self._save()
+            self.save()
         return self._state()
 
     def _state(self) -> Checkpoint:
         return Checkpoint.of(self.model, step=len(self.masks) * self.per_epoch, optimizer=self.optimizer)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Save all that a later call needs to go on from here."""
         states = {"last": self._state()} | ({"drawn": self.drawn} if self.drawn else {})
         self.saved.save(len(self.masks), *_packed(self.masks, self.epoch, states))
 

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.bars import again
 from lthkit.machine.checks import check_network, plain, whole_seed
 from lthkit.machine.devices import device_explained
 from lthkit.machine.seeds import drawing_alone, global_generators
@@ -30,7 +29,7 @@ from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
-from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
+from lthkit.tickets.rounds import Round, finished_round, save_round, told_when_stopped, training_of_round
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import as_before, choose
 from lthkit.training.history import TrainResult
@@ -212,14 +211,7 @@ class Rounds:
         except KeyboardInterrupt:
             if self.place is None:
                 raise
-            before = f"rounds 0 to {r - 1} are" if r > 1 else "round 0 is" if r else "no round is"
-            under_way = training_of_round(self.place, r)
-            steps = under_way.steps() if under_way else []
-            reached = f", and the first {steps[0]} steps of round {r}" if steps else ""
-            raise Interrupted(
-                f"Stopped in round {r} of {len(self.recipes) - 1}: {before} saved{reached}, in {self.place}. "
-                f"{again().capitalize()} to go on."
-            ) from None
+            raise Interrupted(told_when_stopped(self.place, r, len(self.recipes) - 1)) from None
 
     def _trained(
         self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
@@ -322,7 +314,7 @@ def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
     check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
     seed = whole_seed(seed)
-    with drawing_alone, device_explained(device):
+    with Work(), drawing_alone, device_explained(device):
         model = model_fn(seed=seed)
         check_network(model)
         _tell_of_a_seed_that_does_nothing(model_fn, seed, torch.device(device))

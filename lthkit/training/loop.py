@@ -138,7 +138,7 @@ def _loop(
     progress: Callable[[int], object] | None,
 ) -> TrainResult:
     """The training itself, from the first step or from what was `found` to the last; `train` has set the stage."""
-    data, recipe, save = update.data, history.recipe, partial(history.save, saved)
+    data, save = update.data, partial(history.save, saved)
     work = counted(saves=saved.folder is not None)
     if (state := history.load(found, data.device)) is not None:
         update.optimizer.load_state(state)
@@ -148,6 +148,25 @@ def _loop(
             progress(history.done - history.first)
         if history.test is not None:
             return history.result(data)
+    with work.interrupts_wait(save):
+        _to_the_end(update, history, work, keep=keep, saved=saved, progress=progress)
+        result = history.result(data)
+        if saved.final:
+            save()
+    return result
+
+
+def _to_the_end(
+    update: Update,
+    history: History,
+    work: Work,
+    *,
+    keep: set[int],
+    saved: Snapshots,
+    progress: Callable[[int], object] | None,
+) -> None:
+    """The steps that are left, and what stopping early spares of the budget."""
+    data, recipe, save = update.data, history.recipe, partial(history.save, saved)
     for step in history.steps_left():
         if step in keep:
             update.write_back()
@@ -168,10 +187,6 @@ def _loop(
     if left := recipe.steps - history.done:
         work.count(left)
         saved.report(progress, left, save=save)  # stopped early: the rest of the budget is not needed
-    result = history.result(data)
-    if saved.final:
-        save()
-    return result
 
 
 def counted(*, saves: bool) -> Work:

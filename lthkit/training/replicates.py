@@ -100,6 +100,22 @@ def _loop(
             progress(sum(history.done - history.first for history in several.histories))
         if all(history.test is not None for history in several.histories):
             return several.results(data)
+    with work.interrupts_wait(lambda: several.save(step=several.done)):
+        _to_the_end(update, several, work, keep=keep, progress=progress)
+        results = several.results(data)
+        several.save(step=recipe.steps, final=True)
+    return results
+
+
+def _to_the_end(
+    update: Update,
+    several: _Several,
+    work: Work,
+    *,
+    keep: set[int],
+    progress: Callable[[int], object] | None,
+) -> None:
+    data, recipe = update.data, update.recipe
     for step in several.steps_left(recipe):
         if step in keep:
             several.keep(step)
@@ -118,9 +134,6 @@ def _loop(
     if left := sum(recipe.steps - history.done for history in several.histories):
         work.count(left)
         several.report(progress, left, step=several.done)  # the rest of the budget is not needed
-    results = several.results(data)
-    several.save(step=recipe.steps, final=True)
-    return results
 
 
 class _Several:

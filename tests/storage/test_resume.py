@@ -222,10 +222,12 @@ def test_an_interrupt_says_how_to_go_on(tiny, tmp_path, monkeypatch):
         interrupt(2, tmp_path)
     monkeypatch.setattr(snapshots, "INTERVAL", 0)
     monkeypatch.setattr(snapshots, "SHARE", 1e9)
-    reached = f"first 8 steps of this training are saved, in {re.escape(str(tmp_path))}.*the same command again"
+    reached = (
+        f"first 8 steps of this training are saved, in {re.escape(str(tmp_path))}.*the same command again"
+    )
     with pytest.raises(Interrupted, match=reached):
         interrupt(10, tmp_path)
-    with pytest.raises(Interrupted, match="Nothing of it is saved: .* to begin anew"):
+    with pytest.raises(Interrupted, match="has saved nothing: .* to start it again"):
         interrupt(2, None)
     assert bits(run_train(tiny, tmp_path, Stopper())) == whole
 
