@@ -75,7 +75,7 @@ def overview(course: Path) -> list[tuple[str, str, bool]]:
 
 
 def passed(number: str, known: Passport) -> str:
-    """How much of a lesson is passed by this passport, such as "2 of 4"; "-" if it has no exercises."""
+    """How much of a lesson is passed by this passport, such as "2 of 4", with or without help; "-" if it has no exercises."""
     ids = list(of_lesson(number)) if number in numbers() else []
     return f"{sum(i in known.passed for i in ids)} of {len(ids)}" if ids else "-"
 

@@ -220,7 +220,7 @@ class TerminalBar:
         Line.set_lock(threading.RLock())
         self._lock, self._file, self._in_line = threading.RLock(), sys.stderr, False
         self._tqdm = Line(
-            total=1.0, leave=False, file=self._file, ascii=True, ncols=self._columns(), delay=1e9,
+            total=1.0, leave=False, file=self._file, ascii=" #", ncols=self._columns(), delay=1e9,
             bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )  # fmt: skip
         self._streams = {}

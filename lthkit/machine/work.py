@@ -302,6 +302,12 @@ def check() -> None:
         work.check()
 
 
+def skip(updates: int) -> None:
+    """So many updates of the work of this thread are done because they were found."""
+    if (work := current()) is not None:
+        work.skip(updates)
+
+
 def saved_in(folder: Path | None) -> None:
     """Something of the work of this thread was saved in `folder`."""
     if folder is not None and (work := current()) is not None:

@@ -12,19 +12,18 @@ from threading import Lock
 from typing import Any
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine import bars
 from lthkit.machine.checks import check_whole, did_you_mean
 from lthkit.machine.seeds import derived_seed
 from lthkit.machine.tiers import by_tier
 from lthkit.machine.tiers import tier as tier_by_name
-from lthkit.machine.work import Work, current, near
+from lthkit.machine.work import Work, skip
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning.selection import ladder
 from lthkit.runs.results import finished_row, write_results
 from lthkit.runs.results import load as load  # lessons read a run where they make it
 from lthkit.runs.results import load_mask as load_mask
 from lthkit.runs.results import recorded as recorded
-from lthkit.runs.sessions import Sessions
+from lthkit.runs.sessions import Sessions, told_when_stopped
 from lthkit.storage import files
 from lthkit.storage.folders import hold, open_run
 from lthkit.storage.records import Row, environment, run_id
@@ -203,12 +202,12 @@ def run(
     if minutes is not None and not (isinstance(minutes, int | float) and minutes > 0):
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
     check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
-    with Work(experiment.name, total=experiment.budget) as work, hold(folder):
+    with Work(total=experiment.budget) as work, hold(folder):
         if (Path(folder) / "execution.json").exists():
             work.saved_in(Path(folder))  # by an earlier call
         place = open_run(folder, experiment.config(data, str(data.device)))
         this = _Run(experiment, data, place, minutes, progress, announce)
-        work.stopped = lambda: this.told_when_stopped(work)
+        work.stopped = lambda: told_when_stopped(place, len(this.rows), experiment.trainings, work)
         return this.to_the_end()
 
 
@@ -246,16 +245,6 @@ class _Run:
         write_results(self.folder, self._summary(), {"table.csv": self.rows})
         return self.rows
 
-    def told_when_stopped(self, work: Work) -> str:
-        """The text of an interrupt: what has ended is saved, and of the rest what `work` says of the threads."""
-        ended = f"{len(self.rows)} of {self.experiment.trainings} trainings are finished and saved"
-        rest = (
-            "; those under way were not waited for, and keep what they had saved"
-            if work.not_waited_for
-            else ", and how far those under way had come"
-        )
-        return f"Stopped. {ended}{rest}, in {near(self.folder)}. {bars.again().capitalize()} to go on from there."
-
     def _chain(self, seed: int) -> None:
         """The rounds of one seed, one after the other; their controls go to the pool."""
         with self._trainer() as train_one:
@@ -271,8 +260,7 @@ class _Run:
         path = self.folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
         row = finished_row(path)
         if row is not None:
-            if (work := current()) is not None:
-                work.skip(self.experiment.recipe.steps)
+            skip(self.experiment.recipe.steps)
             self._tick(self.experiment.recipe.steps)
         else:
             saved = Snapshots(path.with_suffix(""))

@@ -1,4 +1,4 @@
-"""How long a run took in all: one number for each of its calls, kept in its folder."""
+"""The calls that a run takes: how long each took, kept in its folder, and what one says that is stopped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from lthkit.machine.bars import again
+from lthkit.machine.work import Work, near
 from lthkit.storage import files
 from lthkit.storage.snapshots import INTERVAL
 
@@ -55,3 +57,14 @@ class Sessions:
         """For summary.json: the seconds of all calls together, and how many; None where they are not known."""
         total = round(sum(self.earlier) + self.seconds, 1)
         return {"wall_seconds": total if self.known else None, "sessions": 1 + len(self.earlier)}
+
+
+def told_when_stopped(folder: Path, ended: int, trainings: int, work: Work) -> str:
+    """What an interrupt of a run says: what has ended is saved, and the rest too, if its threads were waited for."""
+    rest = ", and how far those under way had come"
+    if work.not_waited_for:
+        rest = "; those under way were not waited for, and keep what they had saved"
+    return (
+        f"Stopped. {ended} of {trainings} trainings are finished and saved{rest}, in {near(folder)}. "
+        f"{again().capitalize()} to go on from there."
+    )

@@ -125,8 +125,7 @@ def early_bird(
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
     rules: dict[str, Any] = {"window": window, "threshold": threshold, "rule": rule}
     _check(search, density, kind, rules)
-    recipe = search.one_recipe()
-    per_epoch = len(data.train) // recipe.batch_size
+    per_epoch = len(data.train) // (recipe := search.one_recipe()).batch_size
     epochs = _epochs(recipe, per_epoch, max_epochs)
     model = search.network()
     draw = _drawing(search, model, kind, density)
