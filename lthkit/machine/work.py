@@ -214,7 +214,9 @@ class Work:
         if bars.shown() or waited >= (LATER if left is None or fraction is None else SOON):
             if bars.shown() or left is None or waited + left >= LONG:
                 bars.draw(
-                    root._place, fraction or 0.0, f"{root._time(left, fraction, seconds)}, {root.label}"
+                    root._place,
+                    fraction or 0.0,
+                    ", ".join(filter(None, (root._time(left, fraction, seconds), root.label))),
                 )
 
     @property
