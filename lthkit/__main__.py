@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from lthkit.commands import bench, course, grade, runs
-from lthkit.commands.console import NobodyReads, one_line, say
+from lthkit.commands.console import NobodyReads, Parser, one_line, say
 
 EXAMPLES = """\
 examples:
@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.command(arguments) or 0)
-    except KeyboardInterrupt:
-        say("\nStopped. How far it was is saved: give the same command again to go on.", file=sys.stderr)
+    except KeyboardInterrupt as stop:  # an `Interrupted` says what is saved
+        say(f"\n{stop}" if str(stop) else "\nStopped.", file=sys.stderr)
         return 130
     except NobodyReads:  # `lthkit ... | head`; Python's own last flush shall not complain either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lthkit",
         description="Find lottery tickets: small subnetworks that train as well as the whole.",
         epilog=EXAMPLES,
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     course.add_student(commands)
-    runs.add(commands, EXAMPLES)
+    runs.add(commands)
     bench.add(commands)
     course.add_author(commands)
     grade.add(commands)

@@ -15,6 +15,7 @@ from lthkit.bench.machine import synchroniser
 from lthkit.bench.timing import Work, calls_for, interleaved, repeat
 from lthkit.export import no_semi_structured, to_csr, two_four
 from lthkit.machine.devices import operator_threads
+from lthkit.machine.work import waiting
 from lthkit.pruning.masks import Mask
 
 Forward = Callable[[Tensor], Any]
@@ -65,7 +66,7 @@ def break_even(
     first = next(model.parameters())
     rows: list[Row] = []
     with operator_threads(threads), torch.inference_mode():
-        for mask in masks:
+        for mask in waiting(masks, lambda mask: f"{100 * mask.density:.3g} % of the weights"):
             dense = copy.deepcopy(model).eval()
             mask.apply_(dense)
             made = {name: make(dense, mask) for name, make in variants.items()}

@@ -13,6 +13,7 @@ import torch
 from lthkit.bench import busy, children, kept_only, machine, products, steps, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
+from lthkit.machine.checks import did_you_mean
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
 from lthkit.machine.load import NOTICED, moment, others_between
 from lthkit.storage.records import environment
@@ -61,6 +62,7 @@ def run(
     if unknown := [name for name in works if name not in WORKS]:
         raise ValueError(
             f"There is no work {', '.join(map(repr, unknown))}; expected some of {', '.join(WORKS)}."
+            + did_you_mean(unknown[0], WORKS)
         )
     if settings is None:
         settings = Settings(resolve_device(device), textbook=_has_torchvision())

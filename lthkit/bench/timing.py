@@ -13,6 +13,8 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, cast
 
+from lthkit.machine.work import hidden, waiting
+
 Work = Callable[[], object]
 
 
@@ -100,11 +102,12 @@ def interleaved(
 
     def once(name: str) -> float:
         before.get(name, _nothing)()
-        settle()
-        begun = clock()
-        done = callables[name]()
-        settle()
-        elapsed = clock() - begun
+        with hidden():  # a bar moves between two turns
+            settle()
+            begun = clock()
+            done = callables[name]()
+            settle()
+            elapsed = clock() - begun
         after.get(name, _nothing)()
         return max(elapsed, 1e-9) / (
             cast(int, done) if per is None else units[name]
@@ -115,7 +118,7 @@ def interleaved(
         for name in names:
             once(name)
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(repetitions):
+    for turn in waiting(range(repetitions), lambda turn: f"timing, turn {turn + 1} of {repetitions}"):
         start = turn % len(names)  # nobody always follows the same neighbour's warm or cold caches
         for name in names[start:] + names[:start]:
             seconds[name].append(once(name))

@@ -14,10 +14,12 @@ from lthkit.classroom.exercises import Exercise, find
 from lthkit.classroom.grading import course
 from lthkit.classroom.judge import Outcome, judge
 from lthkit.classroom.saying import say
+from lthkit.machine.work import hidden
 
 _last: dict[str, tuple[Any, Outcome]] = {}  # the function checked last and what was found, by exercise
 
 
+@hidden()
 def check(exercise_id: str, function: Any) -> None:
     """Print whether `function` solves the exercise: passed, not attempted yet, or what is wrong and where.
 
@@ -44,6 +46,7 @@ def check(exercise_id: str, function: Any) -> None:
         say(f"{exercise_id}: could not be checked. {_named(error)}")
 
 
+@hidden()
 def use(exercise_id: str, function: Any) -> Callable[..., Any]:
     """Return `function` if it passes its check, else the reference, and print which of the two it is.
 
@@ -63,6 +66,7 @@ def use(exercise_id: str, function: Any) -> Callable[..., Any]:
     return exercise.reference
 
 
+@hidden()
 def grade_cell(exercise_id: str, function: Any) -> float:
     """Print one line and return the points of a graded cell: those of the exercise if `function` solves it, else 0.0.
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lthkit.classroom import values
 from lthkit.classroom.exercises import Case
+from lthkit.machine.work import hidden
 
 # Every call starts from this random state, so that a function that forgets its seed does the same thing each time. No
 # exercise has it as a seed of its own.
@@ -104,7 +105,7 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     before, gradients = torch.get_rng_state(), _gradients(arguments)
     result: Any = None
     try:
-        with redirect_stdout(sink), redirect_stderr(sink):
+        with redirect_stdout(sink), redirect_stderr(sink), hidden():
             result = function(*arguments)
     except BaseException as error:  # SystemExit and KeyboardInterrupt too
         head["raised"] = _described(error)

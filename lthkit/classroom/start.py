@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lthkit.classroom.exercises import lessons as numbers
+from lthkit.classroom.exercises import of_lesson
+from lthkit.classroom.passport import Passport
 from lthkit.storage import files
 
 STUDENT, OWN = "notebooks", "my"
@@ -69,6 +72,12 @@ def start(course: Path, number: str, *, fresh: bool = False) -> Begun:
 def overview(course: Path) -> list[tuple[str, str, bool]]:
     """(stem, title, begun) of every lesson."""
     return [(p.stem, _title(p), (course / OWN / p.name).exists()) for p in lessons(course)]
+
+
+def passed(number: str, known: Passport) -> str:
+    """How much of a lesson is passed by this passport, such as "2 of 4", with or without help; "-" if it has no exercises."""
+    ids = list(of_lesson(number)) if number in numbers() else []
+    return f"{sum(i in known.passed for i in ids)} of {len(ids)}" if ids else "-"
 
 
 def _title(notebook: Path) -> str:

@@ -4,10 +4,54 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 _ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads a command line; what it does not know it compares with what it knows. Its subcommands are parsers like it."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of argparse, but an unknown option is refused by the subcommand that was given, which knows the others."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = getattr(found, "parser", self)
+            option = next((text for text in unknown if text.startswith("-")), unknown[0]).partition("=")[0]
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{parser.did_you_mean(option)}")
+        return found
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of argparse; `parser` of the result is the innermost parser that read it."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if not hasattr(found, "parser"):
+            found.parser = self
+        return found, unknown
+
+    def did_you_mean(self, option: str) -> str:
+        """The option nearest to one that is not known, as the end of a sentence."""
+        known = [text for text in self._option_string_actions if text.startswith("--")]
+        return _nearest(option, known) or f"; {self.prog} --help lists the options"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if not action.choices:
+                raise
+            raise argparse.ArgumentError(
+                action,
+                f"{value!r} was given; expected one of {', '.join(map(str, action.choices))}"
+                + _nearest(str(value), list(map(str, action.choices))),
+            ) from error
+
+
+def _nearest(given: str, known: Sequence[str]) -> str:
+    close = get_close_matches(given, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 class NobodyReads(Exception):

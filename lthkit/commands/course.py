@@ -21,7 +21,12 @@ def add_student(commands: Any) -> None:
         description="Copies lessons into my/, where an update of the course leaves them alone. A copy that is there "
         "is never overwritten.",
     )
-    start.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; without one, all are listed")
+    start.add_argument(
+        "lessons",
+        nargs="*",
+        metavar="NN",
+        help="lesson numbers; without one, all are listed with how much is passed",
+    )
     start.add_argument("--fresh", action="store_true", help="start over, beside the copy that is there")
     start.add_argument(
         "--update",
@@ -56,7 +61,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from lthkit.classroom.start import course_folder, overview, start
+    from lthkit.classroom import passport
+    from lthkit.classroom.start import course_folder, overview, passed, start
 
     course = course_folder()
     if not arguments.lessons:
@@ -64,8 +70,10 @@ def _start(arguments: argparse.Namespace) -> int:
             raise ValueError(
                 "--update was given without a lesson; say which, such as: lthkit start 05 --update"
             )
+        known = passport.read(say)
+        say("     copy   passed  lesson")
         for stem, title, begun in overview(course):
-            say(f"{stem[:2]}  {'begun' if begun else '-':6}{title}")
+            say(f"{stem[:2]}   {'begun' if begun else '-':7}{passed(stem[:2], known):8}{title}")
         return 0
     for number in arguments.lessons:
         copy = start(course, number, fresh=arguments.fresh)

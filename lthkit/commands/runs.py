@@ -6,16 +6,47 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from lthkit.commands.console import folder, say, whole_numbers, words
 
+COMMON = """\
+options of every experiment, with an example each:
+  --seeds 0,1,2,3,4        which seeds (default 0,1,2)
+  --tier smoke             its size: smoke (seconds), laptop (minutes, default), gpu (as in the papers)
+  --device cuda            where: auto, cuda, mps, cpu
+  --out runs/mine          the run folder (default: runs/<name>-<id>)
+  --minutes 20             stop after this time, with everything saved
 
-def add(commands: Any, examples: str) -> None:
+further options of imp and one-shot:
+  --model lenet-5          which network        --data cifar10       which data
+  --rounds 8               rounds of pruning    --fraction 0.2       what each removes of the rest
+  --rewind-step 500        where to go back to  --controls shuffled  what to compare with
+
+All of them, with their values: lthkit run imp --help
+
+example:
+  lthkit run winning-ticket --tier smoke --seeds 0,1
+
+A run that was stopped goes on when its command is given again.
+"""
+
+
+EXAMPLE_OF = {
+    "winning-ticket": "lthkit run winning-ticket --seeds 0,1,2,3,4",
+    "imp": "lthkit run imp --model lenet-5 --rounds 8 --rewind-step 100 --controls shuffled",
+    "one-shot": "lthkit run one-shot --model lenet-5 --rounds 8",
+}
+
+
+def add(commands: Any) -> None:
     """The parsers of `run` and `show`."""
-    run = commands.add_parser("run", help="run an experiment and save its table and figure", epilog=examples,
-                              formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    run = commands.add_parser(
+        "run",
+        help="run an experiment and save its table and figure",
+        epilog=COMMON,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     experiments = run.add_subparsers(required=True, metavar="experiment")
     ticket = experiments.add_parser(
         "winning-ticket",
@@ -30,6 +61,7 @@ def add(commands: Any, examples: str) -> None:
                                   "ladder that iterative pruning would visit.")  # fmt: skip
     for sub in (ticket, imp, shot):
         _common(sub)
+        sub.epilog = f"example: {EXAMPLE_OF[sub.prog.split()[-1]]}"
     for sub in (imp, shot):
         _free(sub)
     ticket.set_defaults(command=_run_winning_ticket)
@@ -162,8 +194,6 @@ def _run_free(arguments: argparse.Namespace) -> int:
 
 
 def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from lthkit.data.datasets import load_data
     from lthkit.machine.devices import resolve_device
     from lthkit.models import model_by_name
@@ -171,7 +201,6 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.storage.records import runs_folder
     from lthkit.storage.snapshots import TimeUp
 
-    begun = perf_counter()
     device = resolve_device(arguments.device)
     data = load_data(data_name).to(device)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
@@ -179,46 +208,50 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     say(
         f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {experiment.tier}, run {folder}"
     )
-    with tqdm(total=experiment.budget, unit="step", smoothing=0.05, disable=None, leave=False) as bar:
+    done = 0
 
-        def announce(row: dict[str, Any]) -> None:
-            bar.set_postfix_str(
-                f"{row['arm']}, seed {row['seed']}, {100 * row['density']:.1f} % left", refresh=False
-            )
-            bar.write(
-                f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
-                f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
-                file=sys.stderr,
-            )
+    def announce(row: dict[str, Any]) -> None:
+        say(
+            f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
+            f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+            file=sys.stderr,
+        )
 
-        done = 0
+    def progress(steps: int) -> None:
+        nonlocal done
+        done += steps
 
-        def progress(steps: int) -> None:
-            nonlocal done
-            done += steps
-            bar.update(steps)
-
-        try:
-            rows = experiments.run(
-                experiment, data, folder, minutes=arguments.minutes, progress=progress, announce=announce
-            )
-        except TimeUp as error:
-            bar.close()
-            say(f"{error} About {100 * done / experiment.budget:.0f} % is done.")
-            say("Give the same command again to go on.")
-            return 3
+    try:
+        rows = experiments.run(
+            experiment, data, folder, minutes=arguments.minutes, progress=progress, announce=announce
+        )
+    except TimeUp as error:
+        say(f"{error} About {100 * done / experiment.budget:.0f} % is done.")
+        say("Give the same command again to go on.")
+        return 3
     _report(folder)
-    updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
     workers = experiments.execution(experiment, data, folder).workers
-    speed = workers * updates / seconds
-    epoch = seconds / updates * (len(data.train) // experiment.recipe.batch_size)
-    say(
-        f"{updates:,} updates, {speed:,.0f} a second over {workers} {'worker' if workers == 1 else 'workers'} with "
-        f"evaluation, {epoch:.2g} s an epoch; {perf_counter() - begun:.0f} s in all"
-    )
+    speed = _closing_figures(rows, workers, len(data.train) // experiment.recipe.batch_size, folder)
     if device.type == "cpu":
         _compare_with_textbook(model, data, experiment.recipe.batch_size, speed)
     return 0
+
+
+def _closing_figures(rows: list[Any], workers: int, steps_an_epoch: int, folder: Path) -> float:
+    """Print how much was done in how long, over all calls that the run took; its updates a second are returned."""
+    from lthkit.runs.results import load
+
+    summary = load(folder)[1]
+    updates, seconds = sum(row["steps"] for row in rows), sum(row["seconds"] for row in rows)
+    speed, sessions = workers * updates / seconds, summary.get("sessions", 1)
+    wall = summary.get("wall_seconds")
+    took = "time in all is not known" if wall is None else f"{wall:.0f} s in all"
+    say(
+        f"{updates:,} updates, {speed:,.0f} a second over {workers} {'worker' if workers == 1 else 'workers'} with "
+        f"evaluation, {seconds / updates * steps_an_epoch:.2g} s an epoch; {took}"
+        + (f", over {sessions} calls" if sessions > 1 else "")
+    )
+    return speed
 
 
 def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float) -> None:

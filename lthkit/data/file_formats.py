@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from lthkit.machine.work import waiting
+
 Part = tuple[np.ndarray, np.ndarray]  # images uint8 [n, c, h, w], labels uint8 [n]
 
 
@@ -284,11 +286,9 @@ def _read_images(paths: list[Path], spec: Spec, formats: set[str]) -> np.ndarray
         from PIL import Image
     except ImportError as error:
         raise DataError("Reading an image folder needs Pillow: pip install pillow") from error
-    from tqdm import tqdm
-
     c, h, w = spec.shape
     images = np.empty((len(paths), h, w, c), dtype=np.uint8)
-    for i, path in enumerate(tqdm(paths, desc="reading images, once", unit="", disable=None, leave=False)):
+    for i, path in enumerate(waiting(paths, "reading images, once")):
         try:
             with Image.open(path) as image:
                 if image.size != (w, h):

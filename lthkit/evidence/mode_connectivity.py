@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_whole
 from lthkit.machine.devices import autocast
+from lthkit.machine.work import waiting
 from lthkit.pruning.masks import Mask
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import choose
@@ -183,7 +184,7 @@ def instability(
             f"orders={orders} was given; expected two or more different seeds: equal ones make equal children."
         )
     ends, results = [], []
-    for order in orders:
+    for order in waiting(orders, lambda order: f"child with data order {order}"):
         model = model_fn(seed=0).to(data.device)
         result = train(
             model,

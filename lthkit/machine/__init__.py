@@ -35,12 +35,21 @@ from lthkit.machine.tiers import (
     by_tier,
     tier,
 )
+from lthkit.machine.work import (
+    Interrupted,
+    Stopped,
+    Work,
+    waiting,
+)
 
 __all__ = [
     "DEVICES",
+    "Interrupted",
     "OutOfMemory",
     "PRECISIONS",
+    "Stopped",
     "TIERS",
+    "Work",
     "autocast",
     "by_tier",
     "check_network",
@@ -56,5 +65,6 @@ __all__ = [
     "shape_explained",
     "tier",
     "tiny_numbers_flushed",
+    "waiting",
     "whole_seed",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -109,6 +110,12 @@ def one_tensor(model: nn.Module, outputs: Any) -> Tensor:
         f"{type(model).__name__} gives a {type(outputs).__name__}{several} in {mode} mode; expected one tensor "
         f"[n, classes]. Wrap it in a module whose forward returns the one to be judged, self.network(x)[{key}] say."
     )
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """ " Did you mean 'cuda'?" for what is close to something known, else ""; the end of a refusal."""
+    close = get_close_matches(given, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def first_line(error: BaseException) -> str:

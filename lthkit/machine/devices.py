@@ -8,6 +8,8 @@ from threading import Lock
 
 import torch
 
+from lthkit.machine.checks import did_you_mean
+
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("float32", "medium", "bfloat16", "auto")
 
@@ -24,7 +26,9 @@ def resolve_device(name: torch.device | str = "auto") -> torch.device:
         return torch.device(next(kind for kind, found in there.items() if found))
     kind = name.partition(":")[0]
     if kind not in there:
-        raise ValueError(f"device={name!r} was given; expected one of {', '.join(DEVICES)}.")
+        raise ValueError(
+            f"device={name!r} was given; expected one of {', '.join(DEVICES)}.{did_you_mean(kind, DEVICES)}"
+        )
     if not there[kind]:
         found = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise ValueError(

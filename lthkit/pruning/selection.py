@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lthkit.machine.checks import check_whole, is_number
+from lthkit.machine.work import waiting
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask
 from lthkit.pruning.weights import copied
@@ -140,7 +141,7 @@ def prune_iteratively(
         raise ValueError(
             f"density={density} was given, but the mask to begin with is already down to {begin:.4f}; expected less."
         )
-    for r in range(1, rounds + 1):
+    for r in waiting(range(1, rounds + 1), lambda r: f"scoring, round {r} of {rounds}"):
         mask.apply_(masked)
         level = begin * (density / begin) ** (r / rounds) if r < rounds else density
         mask = prune_to(mask, for_mask(score, mask)(masked), level, scope=scope, min_kept=min_kept)

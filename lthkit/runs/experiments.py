@@ -9,20 +9,21 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from time import perf_counter
 from typing import Any
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import check_whole
+from lthkit.machine.checks import check_whole, did_you_mean
 from lthkit.machine.seeds import derived_seed
 from lthkit.machine.tiers import by_tier
 from lthkit.machine.tiers import tier as tier_by_name
+from lthkit.machine.work import Work, skip
 from lthkit.models import model_by_name, output_layer
 from lthkit.pruning.selection import ladder
 from lthkit.runs.results import finished_row, write_results
 from lthkit.runs.results import load as load  # lessons read a run where they make it
 from lthkit.runs.results import load_mask as load_mask
 from lthkit.runs.results import recorded as recorded
+from lthkit.runs.sessions import Sessions, told_when_stopped
 from lthkit.storage import files
 from lthkit.storage.folders import hold, open_run
 from lthkit.storage.records import Row, environment, run_id
@@ -93,7 +94,9 @@ class Experiment:
         if bad := [r for r in self.control_rounds if not 1 <= r <= self.rounds]:
             raise ValueError(f"control_rounds={bad} were given; expected rounds from 1 to {self.rounds}.")
         if unknown := [c for c in self.controls if c not in CONTROLS]:
-            raise ValueError(f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.")
+            raise ValueError(
+                f"controls={unknown} were given; expected some of {', '.join(CONTROLS)}.{did_you_mean(unknown[0], CONTROLS)}"
+            )
         model_by_name(self.model)
 
     def config(self, data: Dataset, device: str) -> dict[str, Any]:
@@ -193,15 +196,19 @@ def run(
         minutes: stop after this time, with everything saved; None goes on to the end.
 
     Raises:
-        TimeUp: the minutes are over before the run is; the same call goes on.
+        TimeUp: the minutes are over before the run is; the same call goes on. Interrupted: Ctrl-C or a kernel's interrupt.
         RunMismatch, RunBusy: the folder has another run, or another process works there.
     """
     if minutes is not None and not (isinstance(minutes, int | float) and minutes > 0):
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
     check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
-    with hold(folder):
+    with Work(total=experiment.budget) as work, hold(folder):
+        if (Path(folder) / "execution.json").exists():
+            work.saved_in(Path(folder))  # by an earlier call
         place = open_run(folder, experiment.config(data, str(data.device)))
-        return _Run(experiment, data, place, minutes, progress, announce).to_the_end()
+        this = _Run(experiment, data, place, minutes, progress, announce)
+        work.stopped = lambda: told_when_stopped(place, len(this.rows), experiment.trainings, work)
+        return this.to_the_end()
 
 
 class _Run:
@@ -218,17 +225,21 @@ class _Run:
     ) -> None:
         self.experiment, self.data, self.folder = experiment, data, folder
         self.minutes, self.progress, self.announce = minutes, progress, announce
+        self.sessions = Sessions(folder)
         self.choice = execution(experiment, data, folder)
         self.pool = Pool(workers=self.choice.workers, threads=self.choice.threads)
         self.meeting = Meeting(self.choice)
         self.rows: list[Row] = []
-        self._lock, self._begun = Lock(), perf_counter()
+        self._lock = Lock()
 
     def to_the_end(self) -> list[Row]:
         """Train what is not in the folder yet; its table and summary are written."""
-        for seed in self.experiment.seeds:
-            self.pool.submit(self._chain, seed)
-        self.pool.run()
+        try:
+            for seed in self.experiment.seeds:
+                self.pool.submit(self._chain, seed)
+            self.pool.run()
+        finally:
+            self.sessions.save()
         arms = ("dense", "ticket", *CONTROLS)
         self.rows.sort(key=lambda row: (row["round"], arms.index(row["arm"]), row["seed"]))
         write_results(self.folder, self._summary(), {"table.csv": self.rows})
@@ -249,10 +260,11 @@ class _Run:
         path = self.folder / f"seed-{seed}" / f"{arm}-{this.round:02d}.json"
         row = finished_row(path)
         if row is not None:
+            skip(self.experiment.recipe.steps)
             self._tick(self.experiment.recipe.steps)
         else:
             saved = Snapshots(path.with_suffix(""))
-            with self._trainer() as train_one:
+            with Work(f"{arm}, seed {seed}, round {this.round}"), self._trainer() as train_one:
                 result = self._train_control(arm, seed, this, saved, train_one)
             row = row_of(arm, seed, this.round, this.density, result)
             files.write_sealed(path, row)
@@ -313,9 +325,10 @@ class _Run:
 
     def _tick(self, steps: int) -> None:
         self.pool.check()
-        if self.minutes is not None and perf_counter() - self._begun > 60 * self.minutes:
+        if self.minutes is not None and self.sessions.seconds > 60 * self.minutes:
             raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
         with self._lock:
+            self.sessions.save_if_due()
             self.progress(steps)
 
     def _add(self, row: Row) -> None:
@@ -324,7 +337,7 @@ class _Run:
             self.announce(row)
 
     def _summary(self) -> dict[str, Any]:
-        """Of the call that ended the run first; a later one keeps it."""
+        """Of the call that ended the run first, with the time of all calls up to then; a later one keeps it."""
         if (self.folder / "summary.json").exists():
             return files.read_sealed(self.folder / "summary.json")
         return {
@@ -332,7 +345,7 @@ class _Run:
             "data": self.data.label,
             "device": str(self.data.device),
             "execution": asdict(self.choice),
-            "wall_seconds": round(perf_counter() - self._begun, 1),
+            **self.sessions.summary(),
             "environment": environment(),
         }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lthkit.data.sources import data_folder
+from lthkit.machine.checks import did_you_mean
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
@@ -68,7 +69,9 @@ def recorded(name: str) -> Path:
     results = data_folder() / "results"
     known = sorted(path.parent.name for path in results.glob("*/config.json"))
     if name not in known:
-        raise ValueError(f"there is no recorded run {name!r}; there are: {', '.join(known) or 'none'}.")
+        raise ValueError(
+            f"there is no recorded run {name!r}; there are: {', '.join(known) or 'none'}.{did_you_mean(name, known)}"
+        )
     return results / name
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from lthkit.machine import bars, work
+from lthkit.machine.work import Interrupted as Interrupted
 from lthkit.storage import files
 
 log = logging.getLogger("lthkit")
@@ -23,10 +25,6 @@ Found = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays and description o
 
 INTERVAL = 30.0  # seconds from one snapshot to the next, at least
 SHARE = 0.01  # of the time, at most, that writing them may take
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a kernel interrupt, where the work can go on; the text says how."""
 
 
 class TimeUp(RuntimeError):
@@ -39,12 +37,13 @@ class Snapshots:
     A snapshot is arrays and a description, saved under a step number. The random states of torch, numpy and Python go
     with it. One is due once `INTERVAL` seconds have passed and writing has taken less than `SHARE` of the time.
 
+    unit: what the numbers of the snapshots count.
     final: the end of the work is saved too. A driver that saves results in a file of its own has no need of it, and
         calls `remove` after that.
     """
 
-    def __init__(self, folder: Path | None, *, final: bool = False) -> None:
-        self.folder, self.final = folder, final and folder is not None
+    def __init__(self, folder: Path | None, *, unit: str = "steps", final: bool = False) -> None:
+        self.unit, self.folder, self.final = unit, folder, final and folder is not None
         self._begun = self._last = time.perf_counter()
         self._writing = 0.0
         self._step: int | None = None  # of the newest on disk
@@ -72,6 +71,7 @@ class Snapshots:
         )
         for old in self._paths()[2:]:
             old.unlink(missing_ok=True)
+        work.saved_in(self.folder)
         self._step, self._last = step, time.perf_counter()
         self._writing += self._last - begun
 
@@ -98,6 +98,7 @@ class Snapshots:
             if threading.current_thread() is threading.main_thread():
                 _set_random_states(arrays, meta["random"])
             self._step = meta["step"]
+            work.saved_in(self.folder)
             return arrays, meta
         return None
 
@@ -112,15 +113,19 @@ class Snapshots:
     def report(
         self, progress: Callable[[int], object] | None, updates: int, *, save: Callable[[], object]
     ) -> None:
-        """Between two updates: `save` if one is due, then tell how many were done. Telling may stop the work; that saves too."""
+        """Between two updates: `save` if one is due, then tell how many were done. Telling may stop the work; that saves too.
+
+        `Stopped`, after saving, if the work in this thread shall end.
+        """
         if self.due:
             save()
-        if progress:
-            try:
+        try:
+            work.check()
+            if progress:
                 progress(updates)
-            except BaseException:
-                save()
-                raise
+        except BaseException:
+            save()
+            raise
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
@@ -130,12 +135,17 @@ class Snapshots:
         except KeyboardInterrupt as error:
             if self.folder is None or isinstance(error, Interrupted):
                 raise
-            reached = (
-                "Nothing of this training is" if self._step is None else f"Its first {self._step} steps are"
-            )
-            raise Interrupted(
-                f"Stopped. {reached} saved, in {self.folder}. Run the same call again to go on from there."
-            ) from None
+            raise Interrupted(self.told_when_stopped()) from None
+
+    def told_when_stopped(self) -> str:
+        """What an interrupt of this training says."""
+        reached = self._step if self._step is not None else next(iter(self.steps()), None)
+        if reached is None:
+            return f"Stopped. Nothing of this training is saved yet: {bars.again()} to begin it anew."
+        return (
+            f"Stopped. The first {reached} {self.unit} of this training are saved, in {work.near(self.folder or Path())}. "
+            f"{bars.again().capitalize()} to go on from there."
+        )
 
     def remove(self) -> None:
         """Delete them, with the folder: the work is done and saved elsewhere."""

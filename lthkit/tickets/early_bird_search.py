@@ -18,6 +18,7 @@ from torch import nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.machine.devices import operator_threads
+from lthkit.machine.work import Work
 from lthkit.pruning.channels import channel_mask
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, magnitude
@@ -29,7 +30,7 @@ from lthkit.training.checkpoints import Checkpoint, pack, unpack
 from lthkit.training.choices import choose
 from lthkit.training.engine import optimizer_for, updater
 from lthkit.training.history import TrainingDiverged
-from lthkit.training.loop import check_steps, execution
+from lthkit.training.loop import check_steps, counted, execution
 from lthkit.training.recipes import Recipe
 
 KINDS = ("weights", "channels")
@@ -122,27 +123,28 @@ def early_bird(
     density, window, threshold, max_epochs = map(plain, (density, window, threshold, max_epochs))
     if "train" in shared:
         raise TypeError("early_bird() trains epoch by epoch itself; it takes no train.")
-    rules = {"window": window, "threshold": threshold, "rule": rule}
+    rules: dict[str, Any] = {"window": window, "threshold": threshold, "rule": rule}
     _check(search, density, kind, rules)
-    recipe = search.one_recipe()
-    per_epoch = len(data.train) // recipe.batch_size
+    per_epoch = len(data.train) // (recipe := search.one_recipe()).batch_size
     epochs = _epochs(recipe, per_epoch, max_epochs)
     model = search.network()
     draw = _drawing(search, model, kind, density)
     draw()  # a density or a network that will not do is refused before an epoch has been trained
     settings = rules | _settings(search, kind=kind, density=density, epochs=epochs, watch=watch)
     with search.working("early-bird", partial(search.config, model, recipe, settings)) as place:
-        saved = Snapshots(place, final=True)
+        saved = Snapshots(place, unit="epochs", final=True)
         threads = operator_threads(choose(model, data.device).threads)
-        with saved.explained(), execution(model, data, recipe), threads:
+        work = Work(f"seed {search.seed}, early-bird search", total=epochs * per_epoch)
+        with work, saved.explained(), execution(model, data, recipe), threads:
             found = _Epochs(search, model, recipe, per_epoch, saved)
-            while len(found.masks) < epochs and (watch or found.epoch is None):
-                found.train_one()
-                found.masks.append(draw())
-                if found.epoch is None and stop_epoch(found.masks[-window - 1 :], **rules) is not None:  # type: ignore[arg-type]
-                    found.stop_here()
-                found.report()
-            last = found.end()
+            with work.interrupts_wait(found.save):
+                while len(found.masks) < epochs and (watch or found.epoch is None):
+                    found.train_one()
+                    found.masks.append(draw())
+                    if found.epoch is None and stop_epoch(found.masks[-window - 1 :], **rules) is not None:
+                        found.stop_here()
+                    found.report()
+                last = found.end()
     masks = tuple(found.masks)
     return EarlyBird(kind, window, threshold, rule, masks, found.epoch, per_epoch, found.drawn, last)
 
@@ -164,6 +166,7 @@ class _Epochs:
         data = search.data
         self.model, self.recipe, self.per_epoch, self.saved = model, recipe, per_epoch, saved
         self.progress = search.progress
+        self._work = counted(saves=saved.folder is not None)
         self.masks: list[Mask] = []
         self.epoch: int | None = None
         self.drawn: Checkpoint | None = None
@@ -184,6 +187,7 @@ class _Epochs:
         states["last"].restore(self.model)
         self.optimizer.load_state(states["last"].optimizer or {})
         self.drawn = states.get("drawn")
+        self._work.skip(len(self.masks) * self.per_epoch)
         if self.progress:
             self.progress(len(self.masks) * self.per_epoch)
         return self.masks
@@ -193,6 +197,7 @@ class _Epochs:
         this = len(self.masks) + 1
         for step in range((this - 1) * self.per_epoch, this * self.per_epoch):
             self._update(step)
+            self._work.count()
         if not math.isfinite(self._update.mean_loss()[0]):
             raise TrainingDiverged(
                 f"The loss is no longer finite in epoch {this}, up to step {this * self.per_epoch}. Try a smaller "
@@ -205,18 +210,19 @@ class _Epochs:
 
     def report(self) -> None:
         """Save if it is time, and tell of the progress, which may stop the work."""
-        self.saved.report(self.progress, self.per_epoch, save=self._save)
+        self.saved.report(self.progress, self.per_epoch, save=self.save)
 
     def end(self) -> Checkpoint:
         """The state in the end, saved unless it was found there."""
         if self.saved.final and self._on_disk < len(self.masks):
-            self._save()
+            self.save()
         return self._state()
 
     def _state(self) -> Checkpoint:
         return Checkpoint.of(self.model, step=len(self.masks) * self.per_epoch, optimizer=self.optimizer)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Save all that a later call needs to go on from here."""
         states = {"last": self._state()} | ({"drawn": self.drawn} if self.drawn else {})
         self.saved.save(len(self.masks), *_packed(self.masks, self.epoch, states))
 

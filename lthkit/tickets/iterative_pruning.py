@@ -78,12 +78,12 @@ def imp(
 
     def search_on() -> Iterator[Round]:
         with search.working("imp", config) as place:
-            training = Rounds(search, model, place, rewind_step, momentum)
-            this = training.trained(0, lambda: first, recipes[0])
+            training = Rounds(search, model, place, recipes, rewind_step, momentum)
+            this = training.trained(0, lambda: first)
             yield this
             for r, part in enumerate(fractions, start=1):
                 cut = partial(_cut, this.mask, model, score, part, search.scope, overrides)
-                this = training.trained(r, cut, recipes[r], start=this.rewind)
+                this = training.trained(r, cut, start=this.rewind)
                 yield this
 
     return search_on()

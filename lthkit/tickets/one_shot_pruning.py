@@ -57,13 +57,13 @@ def one_shot(
 
     def search_on() -> Iterator[Round]:
         with search.working("one-shot", config) as place:
-            training = Rounds(search, model, place, rewind_step, momentum)
-            dense = training.trained(0, lambda: everything, recipe)
+            training = Rounds(search, model, place, [recipe] * (1 + len(densities)), rewind_step, momentum)
+            dense = training.trained(0, lambda: everything)
             yield dense
             dense.trained.restore(model)
             scores = {name: s.clone() for name, s in for_mask(score, dense.mask)(model).items()}
             for r, density in enumerate(densities, start=1):
                 cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
-                yield training.trained(r, cut, recipe, start=dense.rewind)
+                yield training.trained(r, cut, start=dense.rewind)
 
     return search_on()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from lthkit.data.datasets import Dataset
+from lthkit.machine.work import Work
 from lthkit.pruning.selection import prune_iteratively
 from lthkit.tickets.retraining import fresh_start
 from lthkit.tickets.rounds import Round
@@ -38,6 +39,14 @@ def prune_at_init(
         ValueError: another `train_from`; and what `prune_iteratively`, the score and `train` refuse.
     """
     search = Search.of(prune_at_init, model_fn, data, shared)
+    with Work(f"seed {search.seed}", total=search.one_recipe().steps):
+        return _found(search, score, density, rounds, train_from, min_kept)
+
+
+def _found(
+    search: Search, score: ScoreFn, density: float, rounds: int, train_from: str, min_kept: int
+) -> Round:
+    model_fn, data = search.model_fn, search.data
     check_function("score", score, "lthkit.synflow with its shape, by functools.partial")
     if train_from not in ("scored", "fresh"):
         raise ValueError(f"train_from={train_from!r} was given; expected 'scored' or 'fresh'.")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from lthkit.machine.bars import again
+from lthkit.machine.work import near
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 from lthkit.storage.snapshots import Snapshots
@@ -114,3 +116,14 @@ def finished_round(
 def training_of_round(folder: Path | None, r: int) -> Snapshots | None:
     """Where the training of round r saves how far it is, until `save_round` has its result."""
     return None if folder is None else Snapshots(folder / f"training-{r:02d}")
+
+
+def told_when_stopped(folder: Path, r: int, last: int) -> str:
+    """What an interrupt in round r says, when all rounds before it are in the folder."""
+    before = f"rounds 0 to {r - 1} are saved" if r > 1 else "round 0 is saved" if r else ""
+    under_way = training_of_round(folder, r)
+    steps = under_way.steps() if under_way else []
+    reached = f"the first {steps[0]} steps of round {r} are saved" if steps else ""
+    if not (saved := " and ".join(part for part in (before, reached) if part)):
+        return f"Stopped in round {r} of {last}. Nothing is saved yet: {again()} to begin anew."
+    return f"Stopped in round {r} of {last}: {saved}, in {near(folder)}. {again().capitalize()} to go on from there."

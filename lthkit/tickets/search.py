@@ -24,11 +24,12 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, plain, whole_seed
 from lthkit.machine.devices import device_explained
 from lthkit.machine.seeds import drawing_alone, global_generators
+from lthkit.machine.work import Interrupted, Work, saved_in
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
-from lthkit.tickets.rounds import Round, finished_round, save_round, training_of_round
+from lthkit.tickets.rounds import Round, finished_round, save_round, told_when_stopped, training_of_round
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import as_before, choose
 from lthkit.training.history import TrainResult
@@ -172,7 +173,7 @@ class Search:
 class Rounds:
     """The trainings of one search, one after the other, in one `model` and one run folder, or in none.
 
-    rewind_step: of the first training, whose state there is every later round's `start`.
+    recipes: of all trainings. rewind_step: of the first one, whose state there is every later round's `start`.
     momentum: of `train`, at a rewind.
 
     Buffers that are no state (`persistent=False`) are in no checkpoint, so no rewind restores them: every round begins
@@ -184,29 +185,45 @@ class Rounds:
     search: Search
     model: nn.Module
     place: Path | None
+    recipes: Sequence[Recipe]
     rewind_step: int
     momentum: str
+    _work: Work = field(init=False, repr=False)
     _unsaved: list[_Held] = field(init=False, repr=False)
     _numbers: dict[str, Any] = field(init=False, repr=False)
     _alike: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        late = sum(recipe.steps - self.rewind_step for recipe in self.recipes[1:])
+        object.__setattr__(self, "_work", Work(total=self.recipes[0].steps + late))
         object.__setattr__(self, "_unsaved", _unsaved_buffers(self.model))
         object.__setattr__(self, "_numbers", _plain_numbers(self.model))
 
-    def trained(
-        self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
-    ) -> Round:
+    def trained(self, r: int, cut: Callable[[], Mask], *, start: Checkpoint | None = None) -> Round:
         """Round r: read if it is finished, else `cut` makes its mask, and it is trained and saved.
 
-        The model has its trained weights then, either way.
+        The model has its trained weights then, either way. An interrupt says which rounds are saved.
         """
+        self._work.doing = f"seed {self.search.seed}, round {r} of {len(self.recipes) - 1}"
+        try:
+            with self._work:
+                return self._trained(r, cut, self.recipes[r], start=start)
+        except KeyboardInterrupt:
+            if self.place is None:
+                raise
+            raise Interrupted(told_when_stopped(self.place, r, len(self.recipes) - 1)) from None
+
+    def _trained(
+        self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
+    ) -> Round:
         this = finished_round(self.place, r, start, self.search.data.device)
         if this is not None:
             this.trained.restore(self.model)
+            saved_in(self.place)
             if self.search.train is train:
                 table = choose(self.model, self.search.data.device)
                 self._alike["choice"] = this.result.choice or as_before(table)
+            self._work.skip(recipe.steps - (start.step if start else 0))
             if self.search.progress:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this
@@ -229,6 +246,7 @@ class Rounds:
             rewind = start or result.kept[self.rewind_step]
             this = Round(r, mask, result, rewind, Checkpoint.of(self.model, step=result.steps))
             save_round(self.place, this)
+        saved_in(self.place)
         _put_back(self._unsaved)
         _tell_of_numbers_that_changed(self.model, self._numbers)
         return this
@@ -296,7 +314,7 @@ def new_network(model_fn: ModelFn, seed: int, device: torch.device | str) -> nn.
     """A new network. One at a time: a `model_fn` that seeds torch's global generator shares it with other threads."""
     check_function("model_fn", model_fn, "lthkit.models.lenet_300_100; it is called with seed=")
     seed = whole_seed(seed)
-    with drawing_alone, device_explained(device):
+    with Work(), drawing_alone, device_explained(device):
         model = model_fn(seed=seed)
         check_network(model)
         _tell_of_a_seed_that_does_nothing(model_fn, seed, torch.device(device))

@@ -22,6 +22,7 @@ from lthkit.machine.devices import (
     operator_threads,
     tiny_numbers_flushed,
 )
+from lthkit.machine.work import TRAINING, Work, current
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.snapshots import Found, Snapshots
 from lthkit.training.checkpoints import Checkpoint
@@ -68,7 +69,7 @@ def train(
         OutOfMemory: the device has too little memory; the message has the sizes.
         ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run;
             something else has written to a removed weight; sparse products that cannot be done here.
-        RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C, where there is a folder; what was saved is named.
+        RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C or a kernel's interrupt; the text says what was saved.
     """
     check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
     seed = whole_seed(seed)
@@ -76,7 +77,7 @@ def train(
     choice = choice or choose(model, data.device)
     first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
-    with execution(model, data, recipe):
+    with Work(TRAINING, total=recipe.steps - first), execution(model, data, recipe):
         if start:
             start.restore(model)
         optimizer = optimizer_for(model, recipe)
@@ -137,19 +138,41 @@ def _loop(
     progress: Callable[[int], object] | None,
 ) -> TrainResult:
     """The training itself, from the first step or from what was `found` to the last; `train` has set the stage."""
-    data, recipe, save = update.data, history.recipe, partial(history.save, saved)
+    data, save = update.data, partial(history.save, saved)
+    work = counted(saves=saved.folder is not None)
     if (state := history.load(found, data.device)) is not None:
         update.optimizer.load_state(state)
         update.read()
+        work.skip(history.done - history.first)
         if progress:
             progress(history.done - history.first)
         if history.test is not None:
             return history.result(data)
+    with work.interrupts_wait(save):
+        _to_the_end(update, history, work, keep=keep, saved=saved, progress=progress)
+        result = history.result(data)
+        if saved.final:
+            save()
+    return result
+
+
+def _to_the_end(
+    update: Update,
+    history: History,
+    work: Work,
+    *,
+    keep: set[int],
+    saved: Snapshots,
+    progress: Callable[[int], object] | None,
+) -> None:
+    """The steps that are left, and what stopping early spares of the budget."""
+    data, recipe, save = update.data, history.recipe, partial(history.save, saved)
     for step in history.steps_left():
         if step in keep:
             update.write_back()
             history.keep(step)
         update(step)
+        work.count()
         done = step + 1
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
@@ -162,11 +185,16 @@ def _loop(
         if history.over:
             break
     if left := recipe.steps - history.done:
+        work.count(left)
         saved.report(progress, left, save=save)  # stopped early: the rest of the budget is not needed
-    result = history.result(data)
-    if saved.final:
-        save()
-    return result
+
+
+def counted(*, saves: bool) -> Work:
+    """The work of this training, which counts its updates; `saves`: it is stopped only where it is saved."""
+    work = current()
+    assert work is not None
+    work.saves = saves
+    return work
 
 
 @contextmanager

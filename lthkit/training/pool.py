@@ -7,8 +7,10 @@ a second copy of the data nor a second start-up, and work alike on Linux, macOS 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from threading import Event, Lock
 from typing import Any, TypeVar
 
@@ -16,17 +18,15 @@ import torch
 
 from lthkit.machine.checks import check_whole
 from lthkit.machine.devices import device_explained
+from lthkit.machine.work import Stopped as Stopped
+from lthkit.machine.work import Work, current
 from lthkit.training.choices import cores
 
 T = TypeVar("T")
 
 
-class Stopped(RuntimeError):
-    """The pool is stopping because another job failed or the user interrupted."""
-
-
 class Pool:
-    """Runs jobs, and the jobs that jobs add, in `workers` threads.
+    """Runs jobs, and the jobs that jobs add, in `workers` threads; what they train counts for the `machine.Work` at hand.
 
     threads: torch operator threads in each; None leaves torch's setting. Because it does not depend on how many jobs
     happen to run at a time, neither do the numbers.
@@ -46,7 +46,7 @@ class Pool:
         """Queue a job; jobs start in the order in which they were queued. May be called from inside a job."""
         self.check()
         with self._lock:
-            self._futures.add(self._executor.submit(job, *args))
+            self._futures.add(self._executor.submit(copy_context().run, job, *args))
 
     def check(self) -> None:
         """Raise `Stopped` if the pool is stopping; long jobs call this now and then."""
@@ -54,7 +54,11 @@ class Pool:
             raise Stopped
 
     def run(self) -> None:
-        """Wait until every job is done. The first error, or Ctrl-C, stops the others and is raised."""
+        """Wait until every job is done. The first error, or Ctrl-C, stops the others and is raised.
+
+        They stop where they can save how far they are, and are waited for; not so after a second Ctrl-C.
+        """
+        work = current()
         try:
             while running := self._snapshot():
                 done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -62,11 +66,27 @@ class Pool:
                     self._futures -= done
                 for future in done:
                     future.result()
+                if work is not None:
+                    work.look()
         except BaseException:
             self._stop.set()
+            if work is not None:
+                work.halt()
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._wait_for_the_rest(work)
             raise
-        finally:
-            self._executor.shutdown(wait=True, cancel_futures=self._stop.is_set())
+        self._executor.shutdown()
+
+    def _wait_for_the_rest(self, work: Work | None) -> None:
+        try:
+            while running := [future for future in self._snapshot() if not future.done()]:
+                wait(running, timeout=0.2)
+                if work is not None:
+                    work.look()
+        except KeyboardInterrupt:
+            if work is not None:
+                work.root.not_waited_for = True
+            raise
 
     def _snapshot(self) -> set[Future[Any]]:
         with self._lock:
@@ -74,12 +94,19 @@ class Pool:
 
 
 def each(
-    job: Callable[..., T], cases: Iterable[tuple[Any, ...]], *, device: torch.device | str = "cpu"
+    job: Callable[..., T],
+    cases: Iterable[tuple[Any, ...]],
+    *,
+    device: torch.device | str = "cpu",
+    updates: int | None = None,
 ) -> list[T]:
     """`[job(*case) for case in cases]`, side by side: as many at a time as there are cores, one torch thread each.
 
     On another device than a CPU the jobs run in turn. A job's numbers do not depend on what runs beside it. The first
-    error, or Ctrl-C, stops what has not begun and is raised.
+    error, or Ctrl-C, stops the others and is raised.
+
+    A bar shows how many cases are done, and of those under way what they do. The time that is left is told from the first
+    case that has ended; from the start, if `updates` says about how many updates a case does.
     """
     cases = list(cases)
     for i, case in enumerate(cases):
@@ -87,14 +114,28 @@ def each(
             raise TypeError(f"Case {i} is {case!r}; expected a tuple of arguments, such as ({case!r},).")
     with device_explained(device):
         on_cpu = torch.device(device).type == "cpu"
-    pool = Pool(workers=min(cores(), max(1, len(cases))) if on_cpu else 1, threads=1 if on_cpu else None)
     results: dict[int, T] = {}
+    with Work(parts=len(cases), typical=updates):
+        pool = Pool(workers=min(cores(), max(1, len(cases))) if on_cpu else 1, threads=1 if on_cpu else None)
 
-    def one(i: int) -> None:
-        pool.check()
-        results[i] = job(*cases[i])
+        def one(i: int) -> None:
+            pool.check()
+            with Work(_described(job, cases[i])):
+                results[i] = job(*cases[i])
 
-    for i in range(len(cases)):
-        pool.submit(one, i)
-    pool.run()
+        for i in range(len(cases)):
+            pool.submit(one, i)
+        pool.run()
     return [results[i] for i in range(len(cases))]
+
+
+def _described(job: Callable[..., Any], case: Iterable[Any]) -> str:
+    """What a case is, such as "seed 0, arm ticket", from the names of the job's arguments; "" where they say nothing."""
+    try:
+        given = inspect.signature(job).bind(*case).arguments
+    except (TypeError, ValueError):
+        return ""
+    short = {name: value for name, value in given.items() if isinstance(value, int | float | str)}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {text}" for name, value in short.items() if len(text := str(value)) <= 24
+    )

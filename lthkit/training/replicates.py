@@ -19,13 +19,14 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.devices import operator_threads
+from lthkit.machine.work import TRAINING, Work
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import Choice, choose
 from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainingDiverged, TrainResult, keeping, training_config
-from lthkit.training.loop import check_arguments, check_steps, execution, steps_to_keep
+from lthkit.training.loop import check_arguments, check_steps, counted, execution, steps_to_keep
 from lthkit.training.optimizers import Optimizer
 from lthkit.training.recipes import Recipe
 from lthkit.training.stacks import Stack
@@ -71,7 +72,8 @@ def train_together(
     check_steps(first, keep, recipe, momentum, len(data.train))
     choice = choice or choose(models[0], data.device)
     choice = replace(choice, stacked=True, channels_last=False, written_out=False, sparse=False)
-    with execution(models[0], data, recipe, replicates=count), ExitStack() as held:
+    work = Work(TRAINING, total=count * (recipe.steps - first))
+    with work, execution(models[0], data, recipe, replicates=count), ExitStack() as held:
         held.enter_context(operator_threads(choice.threads))
         stack, optimizer = _stacked(models, starts, recipe, momentum)
         states = [partial(_state_of, optimizer, r) for r in range(count)]
@@ -91,15 +93,34 @@ def _loop(
 ) -> list[TrainResult]:
     """The training itself, line by line as in `loop`; a replicate that has stopped is updated on, and nobody looks."""
     data, recipe = update.data, update.recipe
+    work = counted(saves=several.saved[0].folder is not None)
     if several.load(update):
+        work.skip(sum(history.done - history.first for history in several.histories))
         if progress:
             progress(sum(history.done - history.first for history in several.histories))
         if all(history.test is not None for history in several.histories):
             return several.results(data)
+    with work.interrupts_wait(lambda: several.save(step=several.done)):
+        _to_the_end(update, several, work, keep=keep, progress=progress)
+        results = several.results(data)
+        several.save(step=recipe.steps, final=True)
+    return results
+
+
+def _to_the_end(
+    update: Update,
+    several: _Several,
+    work: Work,
+    *,
+    keep: set[int],
+    progress: Callable[[int], object] | None,
+) -> None:
+    data, recipe = update.data, update.recipe
     for step in several.steps_left(recipe):
         if step in keep:
             several.keep(step)
         update(step)
+        work.count(several.running)
         done = step + 1
         if done % recipe.evaluate_every and done < recipe.steps:
             continue
@@ -111,10 +132,8 @@ def _loop(
         if several.over():
             break
     if left := sum(recipe.steps - history.done for history in several.histories):
+        work.count(left)
         several.report(progress, left, step=several.done)  # the rest of the budget is not needed
-    results = several.results(data)
-    several.save(step=recipe.steps, final=True)
-    return results
 
 
 class _Several:
@@ -143,6 +162,11 @@ class _Several:
         update.optimizer.load_state(_stacked_state([state for state in found if state is not None]))
         self.over()
         return True
+
+    @property
+    def running(self) -> int:
+        """How many have not stopped."""
+        return len(self._running)
 
     @property
     def done(self) -> int:

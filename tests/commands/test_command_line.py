@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lthkit.__main__ import main
+from lthkit.classroom import passport
 from lthkit.runs import experiments
-from lthkit.storage import records
+from lthkit.storage import files, records
 
 FAST = ["--rounds", "2", "--seeds", "0,1", "--steps", "20", "--device", "cpu", "--tier", "smoke"]
 
@@ -74,7 +77,7 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(experiments, "row_of", interrupt)
     assert main([*whole[:-1], "part"]) == 130
-    assert "give the same command again" in capsys.readouterr().err
+    assert "Give the same command again to go on" in capsys.readouterr().err
     monkeypatch.setattr(experiments, "row_of", original)
     assert main([*whole[:-1], "part"]) == 0
 
@@ -189,3 +192,80 @@ def test_a_reader_who_goes_away_is_no_error(tmp_path):
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert done.returncode == 1 and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["rum"], "did you mean run?"),
+        (["run", "winning-tickets"], "did you mean winning-ticket?"),
+        (["run", "imp", "--rouns", "3"], "did you mean --rounds?"),
+        (["run", "imp", "--tier", "laptp"], "did you mean laptop?"),
+        (["run", "imp", "--zzz"], "lthkit run imp --help lists the options"),
+        (["grade", "reprt"], "did you mean report?"),
+    ],
+)
+def test_what_may_have_been_meant_is_said(arguments, fragment, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert fragment in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["run", "imp", "--tier", "smoke", "--device", "cdua"], "'cuda'"),
+        (["run", "imp", "--tier", "smoke", "--controls", "shufled"], "'shuffled'"),
+        (["show", "wining-ticket"], "'winning-ticket'"),
+        (["bench", "lenett"], "'lenet'"),
+    ],
+)
+def test_what_may_have_been_meant_by_a_value_is_said(arguments, fragment, capsys):
+    assert main(arguments) == 2
+    assert f"Did you mean {fragment}?" in capsys.readouterr().err
+
+
+def test_the_help_of_run_has_the_common_options_with_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    out = capsys.readouterr().out
+    assert all(
+        f"--{name} " in out for name in ("seeds", "tier", "device", "out", "minutes", "model", "rounds")
+    )
+    assert "\n  lthkit run winning-ticket --tier smoke --seeds 0,1\n" in out
+
+
+def test_the_closing_figures_cover_all_calls(tmp_path, monkeypatch, capsys):
+    """Catches: the time of the last call passed off as that of the run."""
+    command = ["run", "imp", *FAST, "--out", "x"]
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(command) == 130
+    before = files.read_sealed(tmp_path / "x" / "sessions.json")
+    assert len(before["seconds"]) == 1 and before["known"]
+    files.write_sealed(tmp_path / "x" / "sessions.json", {"seconds": [1000.0], "known": True})
+    capsys.readouterr()
+    assert main(command) == 0
+    said = re.search(r"; (\d+) s in all, over 2 calls", capsys.readouterr().out)
+    assert said and int(said[1]) >= 1000
+
+
+def test_a_time_that_is_not_known_is_not_made_up(tmp_path, monkeypatch, capsys):
+    """Catches: a run begun by an older lthkit, or with a damaged file, whose last call is called the whole."""
+    command = ["run", "imp", *FAST, "--out", "x"]
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(command) == 130
+    (tmp_path / "x" / "sessions.json").unlink()
+    assert main(command) == 0
+    assert "time in all is not known" in capsys.readouterr().out
+
+
+def test_start_alone_lists_what_is_passed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LTHKIT_PASSPORT", str(tmp_path / "passport.json"))
+    passport.note_passed("01.2", False, print)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert main(["start"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["copy", "passed", "lesson"]
+    assert "1 of 4" in lines[2] and "0 of 4" in lines[3]
