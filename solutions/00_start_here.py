@@ -4,6 +4,8 @@
 # **You will** check that this machine can do the course, meet the data, train a first network, and solve a first
 # exercise. **Time:** about 15 minutes, of which the computer works one.
 #
+# [contents]
+#
 # You need Python and some calculus. You do not need a GPU, and after the installation you do not need a network.
 
 # %% tags=["setup"]
@@ -33,7 +35,7 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 # %% [markdown]
 # ## The data
 #
-# We work with a part of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): small grey pictures of clothes, in ten classes.
+# We work with a part of Fashion-MNIST ([Xiao, Rasul and Vollgraf 2017](https://arxiv.org/abs/1708.07747)): small grey pictures of clothes, in ten classes.
 # It comes with the package, so nothing is fetched. Watch the three sizes that the cell prints.
 
 # %%
@@ -112,7 +114,7 @@ print("other initialisation:", "equal" if losses(0, 0) == losses(1, 0) else "dif
 print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "different")
 
 # %% [markdown]
-# Since the seed changes the result, one training is one draw. From lesson 05 on we train with several seeds and show the
+# Since the seed changes the result, one training is one draw. From [lesson 05](../notebooks/05_winning_tickets.ipynb) on we train with several seeds and show the
 # spread.
 #
 # ## How exercises work
@@ -210,4 +212,6 @@ quiz("00.Q1", "b")
 # **What this lesson does not tell you:** whether any of these numbers hold with another seed. One training is an
 # example, not evidence.
 #
-# **Next:** lessons 01 to 04 build the tools one by one. Lesson 05 puts them together and finds a winning ticket.
+# **Next:** lessons [01](../notebooks/01_magnitude_pruning.ipynb) to [04](../notebooks/04_iterative_pruning.ipynb) build the tools one by one. [Lesson 05](../notebooks/05_winning_tickets.ipynb) puts them together and finds a winning ticket.
+#
+# [docstrings]

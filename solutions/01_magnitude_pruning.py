@@ -4,7 +4,9 @@
 # **You will** score weights, remove exactly as many as you want, from all layers together or from each by itself, and
 # measure how much a trained network loses. **Time:** about 60 minutes; of these the computer works half a minute on two cores.
 #
-# Two words from lesson 00. The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
+# [contents]
+#
+# Two words from [lesson 00](../notebooks/00_start_here.ipynb). The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
 # removed. They add up to 1.
 
 # %% tags=["setup"]
@@ -45,7 +47,7 @@ print(weights)
 # ### Exercise 01.1: the magnitude score · easy · one line · 5 minutes
 #
 # A weight of -0.8 does as much as a weight of 0.8. Write the function that gives each weight its score. `weight` is a float
-# tensor of any shape (lesson 00 says which types and shapes this means). The score of minus infinity is infinity, and NaN
+# tensor of any shape ([lesson 00](../notebooks/00_start_here.ipynb) says which types and shapes this means). The score of minus infinity is infinity, and NaN
 # stays NaN.
 #
 # Expected: `magnitude_score(torch.tensor([-3.0, 1.0, 2.0]))` is `tensor([3., 1., 2.])`.
@@ -279,7 +281,7 @@ lth.plots.show(
 #
 # We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds (a t-interval: the mean ± a multiple of its standard error; the fewer the seeds, the larger the multiple). If it excludes 0, the difference is unlikely
 # to come from the seeds alone. Three seeds give a wide interval: an interval that contains 0 does not show that the arms are equal.
-# (Three are the least that we show; lesson 05 makes a claim and takes five.)
+# (Three are the least that we show; [lesson 05](../notebooks/05_winning_tickets.ipynb) makes a claim and takes five.)
 
 # %%
 from lthkit import evidence
@@ -461,10 +463,10 @@ for label, lost in losses.items():
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
+# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
 # | magnitude, in many rounds, 10.7 % left, retrained | 98.3 ± 0.1 % (same) |
 # | random mask, same layer densities, 10.7 % left, retrained | 97.5 ± 0.3 % (same) |
-# | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left (Frankle & Carbin 2019, figure 4c) |
+# | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), figure 4c) |
 #
 # These four rows were read in the papers. **None of them is our quantity.** They train again after pruning, and we did not; their data are MNIST,
 # ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
@@ -498,8 +500,10 @@ for arm in ("layerwise", "random"):
 # - Global compares weights across layers; layerwise needs a fraction for each layer. The cells above say what each loses, with intervals.
 # - A sensitivity scan looks at one layer at a time. It does not promise anything about all layers together.
 #
-# **What this lesson does not tell you.** How good the pruned network becomes when it is trained again (lessons 04 and 05). Whether magnitude is a good
-# score: it beat chance or it did not, on one small network and one data set, with three seeds; other scores come in lesson 07. Whether a
-# sparse network is faster: it is not by itself, since a 0 is multiplied like any other number (lesson 11).
+# **What this lesson does not tell you.** How good the pruned network becomes when it is trained again (lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb)). Whether magnitude is a good
+# score: it beat chance or it did not, on one small network and one data set, with three seeds; other scores come in [lesson 07](../notebooks/07_snip.ipynb). Whether a
+# sparse network is faster: it is not by itself, since a 0 is multiplied like any other number ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)).
 #
-# **Next:** lesson 02 looks at the mask itself: how to keep a removed weight at 0 while the network trains.
+# **Next:** [lesson 02](../notebooks/02_masks.ipynb) looks at the mask itself: how to keep a removed weight at 0 while the network trains.
+#
+# [docstrings]

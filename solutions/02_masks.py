@@ -4,14 +4,16 @@
 # **You will** apply a mask, keep removed weights at zero under momentum, and see three ways in which a mask is lost without
 # any error message. **Time:** about 50 minutes; of these the computer works one minute on two cores.
 #
-# You need lesson 01: a score says what a weight is worth, and pruning removes the weights of lowest score.
+# [contents]
+#
+# You need [lesson 01](../notebooks/01_magnitude_pruning.ipynb): a score says what a weight is worth, and pruning removes the weights of lowest score.
 
 # %% tags=["setup"]
 
 # %% [markdown]
 # ## Why
 #
-# Lesson 01 ended with a *set*: these weights stay, those go. Now we train the network that is left. Torch knows nothing of our set. Its
+# [Lesson 01](../notebooks/01_magnitude_pruning.ipynb) ended with a *set*: these weights stay, those go. Now we train the network that is left. Torch knows nothing of our set. Its
 # optimizer moves every number of a weight tensor at every step. If a removed weight moves, it is no longer removed: the network
 # on which you report "20 % of the weights" has more of them.
 #
@@ -54,7 +56,7 @@ print("where:", broken.where(keep, 0))
 #
 # A network has many tensors. Give back a new dict of all of them, with removed entries exactly 0, whatever stood there, NaN and infinity
 # too. A kept NaN stays: a mask repairs nothing. A tensor without a mask (a bias) stays whole, and it may be that no tensor has a mask.
-# Each is a float tensor of any shape (lesson 00 says which types and shapes this means).
+# Each is a float tensor of any shape ([lesson 00](../notebooks/00_start_here.ipynb) says which types and shapes this means).
 #
 # Expected: `apply_mask({"w": torch.tensor([0.5, -0.4]), "b": torch.tensor([1.0])}, {"w": torch.tensor([True, False])})` is
 # `{"w": tensor([0.5, 0.0]), "b": tensor([1.0])}`.
@@ -480,6 +482,8 @@ for way in WAYS:
 # - A removed weight is moved by its gradient and by old momentum. Mask weights and momentum on entry, and the gradient at each step.
 # - A lost mask gives no error. Count.
 #
-# **What this lesson does not tell you.** Whether a leak matters when the weights are first set back to their initial values, as in lessons 04 and 05: we went on with trained weights. And what masking costs in time: lesson 03 measures it.
+# **What this lesson does not tell you.** Whether a leak matters when the weights are first set back to their initial values, as in lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb): we went on with trained weights. And what masking costs in time: [lesson 03](../notebooks/03_training_loops.ipynb) measures it.
 #
-# **Next:** lesson 03 makes the training loop fast, and checks that it stays right.
+# **Next:** [lesson 03](../notebooks/03_training_loops.ipynb) makes the training loop fast, and checks that it stays right.
+#
+# [docstrings]

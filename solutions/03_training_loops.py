@@ -4,7 +4,9 @@
 # **You will** turn the training loop of most tutorials, step by step, into one that keeps the machine busy; check at each step that it still
 # computes the same; and measure what each step brings. **Time:** about 50 minutes; of these the computer works one to three on two cores.
 #
-# You need lesson 02: the mask is applied to the gradient at every step.
+# [contents]
+#
+# You need [lesson 02](../notebooks/02_masks.ipynb): the mask is applied to the gradient at every step.
 
 # %% tags=["setup"]
 
@@ -133,7 +135,7 @@ def data_in_tensors(n=updates):
 
 
 # %% [markdown]
-# **Mask once, and ask for no number.** The weights are masked at the start; from then on, a masked gradient is enough (lesson 02). The mask is made a
+# **Mask once, and ask for no number.** The weights are masked at the start; from then on, a masked gradient is enough ([lesson 02](../notebooks/02_masks.ipynb)). The mask is made a
 # float once, not at every step. And the loss is not read with `.item()`, which on a GPU makes the CPU wait.
 
 
@@ -430,7 +432,7 @@ for row in document["rows"]:
 # The textbook loop has all threads of the machine. `lth.train` takes one, because two that share an operator wait for each other when another program
 # is busy. The lines with more threads are the same loop on a quiet machine. Look at the two convolutional networks in that list. Their updates are mostly
 # arithmetic, and there both loops do the same arithmetic: on one thread `lth.train` is slower than the textbook on two, and on as many threads it is little
-# faster. The large ratios belong to small networks, where most of the time was overhead. (IMP in the list is the loop of lesson 04.)
+# faster. The large ratios belong to small networks, where most of the time was overhead. (IMP in the list is the loop of [lesson 04](../notebooks/04_iterative_pruning.ipynb).)
 #
 # ## Traps
 #
@@ -446,6 +448,8 @@ for row in document["rows"]:
 # - Right first: same start, same batches, same weights.
 # - Time in turns, take ratios within a turn, give the spread.
 #
-# **What this lesson does not tell you.** How fast a *sparse* network could be with code that leaves out the zeros: lesson 11. How these ratios look on your GPU: run `lthkit bench --device cuda`.
+# **What this lesson does not tell you.** How fast a *sparse* network could be with code that leaves out the zeros: [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb). How these ratios look on your GPU: run `lthkit bench --device cuda`.
 #
-# **Next:** lesson 04 uses the fast loop to prune in several rounds, and finds a bug that many loops have.
+# **Next:** [lesson 04](../notebooks/04_iterative_pruning.ipynb) uses the fast loop to prune in several rounds, and finds a bug that many loops have.
+#
+# [docstrings]

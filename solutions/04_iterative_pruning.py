@@ -5,9 +5,11 @@
 # measure whether the many cuts are worth their price. **Time:** about 60 minutes; of these the computer works about two on two
 # cores.
 #
+# [contents]
+#
 # You need three words from before. A **mask** says which weights stay. The **density** is the fraction that stays.
 # **Magnitude pruning** removes the weights of smallest absolute value. And a new one: a **ticket** is a mask together with the initial
-# weights of what it keeps; lesson 05 is about tickets.
+# weights of what it keeps; [lesson 05](../notebooks/05_winning_tickets.ipynb) is about tickets.
 
 # %% tags=["setup"]
 
@@ -505,7 +507,7 @@ quiz("04.Q4", "b")
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | one-shot tickets have a higher accuracy than the dense network | between 95.0 and 5.17 % of the weights (Frankle & Carbin 2019, figure 4) |
+# | one-shot tickets have a higher accuracy than the dense network | between 95.0 and 5.17 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), figure 4) |
 # | one-shot tickets reach their least validation loss in fewer steps than the dense network | between 67.5 and 17.6 % of the weights (same) |
 # | iterative tickets are back at the dense accuracy | at 3.6 % of the weights (same, section 2) |
 #
@@ -545,7 +547,9 @@ for arm in ("iterative", "one-shot"):
 #
 # **What this lesson does not tell you.** Whether the iterative mask is better because it asks more often, or because more
 # updates went into finding it: we gave it more, and did not test one-shot with as many. Whether many small cuts beat fewer
-# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim, as in lesson 05, should rest
+# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim, as in [lesson 05](../notebooks/05_winning_tickets.ipynb), should rest
 # on five or more.
 #
-# **Next:** lesson 05 asks whether the mask alone is enough, or whether it needs its original weights.
+# **Next:** [lesson 05](../notebooks/05_winning_tickets.ipynb) asks whether the mask alone is enough, or whether it needs its original weights.
+#
+# [docstrings]

@@ -5,9 +5,11 @@
 # hold them against two controls; and read off where the claim stops. **Time:** about 45 minutes; of these the computer
 # works 4 to 8 on two cores.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay. The **density** is the fraction that stays. **Magnitude
 # pruning** removes the weights of smallest absolute value. The **early-stop step** is the step of least validation loss
-# (lesson 00).
+# ([lesson 00](../notebooks/00_start_here.ipynb)).
 
 # %% tags=["setup"]
 
@@ -17,7 +19,7 @@
 # It was long known that a *trained* network can lose most of its weights and keep its accuracy. So why train the large
 # network at all? Because the small one, trained from new random weights, usually ends up worse.
 #
-# Frankle and Carbin (2019) changed one thing. They gave the small network its **own original weights** back, the ones that
+# [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) changed one thing. They gave the small network its **own original weights** back, the ones that
 # it had before the large network was trained. They report that it then reaches the accuracy of the whole, in fewer steps,
 # and call such a subnetwork a **winning ticket**. This is the **Lottery Ticket Hypothesis**: the large network is a lottery with
 # very many tickets, and training finds the one whose initial weights won.
@@ -413,7 +415,7 @@ for patience in (40, 100, 200, 400, 1000):
 # ### A contested number
 #
 # The paper states that the ticket with 21 % of the weights stops **38 % earlier** than the dense network. An independent replication
-# with five seeds, not peer reviewed, found 46.7, 0.0, -2.6, 44.7 and 18.2 % (kowshikgunda71/repro-lottery-ticket,
+# with five seeds, not peer reviewed, found 46.7, 0.0, -2.6, 44.7 and 18.2 % ([kowshikgunda71/repro-lottery-ticket](https://github.com/kowshikgunda71/repro-lottery-ticket),
 # 2026) and counts the claim as not replicated. The cell below puts an interval on their five numbers and on ours.
 
 # %%
@@ -478,11 +480,11 @@ lth.explore.ticket_scrubber(folder, rows, seed=0, stamp=stamp)
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
+# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
 # | ticket at 10.7 % of the weights | 98.3 ± 0.1 % (same) |
 # | random mask of the same layer densities, at 10.7 % | 97.5 ± 0.3 % (same) |
-# | ticket back at the dense accuracy | at 3.6 % of the weights (Frankle & Carbin 2019) |
-# | earlier stop at 21 % | 38 % (Frankle & Carbin 2019); 21.4 %, n = 5 (the replication) |
+# | ticket back at the dense accuracy | at 3.6 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635)) |
+# | earlier stop at 21 % | 38 % ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635)); 21.4 %, n = 5 (the replication) |
 
 # %%
 level_11 = min(levels, key=lambda r: abs(evidence.density_of(rows, r) - 0.107))
@@ -574,8 +576,10 @@ for largest in (0.05, 0.2):
 #   that exclude 0; against the dense network they lost less. Compare with your output.
 #
 # **What this lesson does not tell you.** Why a ticket can be *better* than the dense network: we did not test it. LeNet-300-100 is a small network on easy data. On deeper networks with larger
-# learning rates, rewinding to θ₀ fails, and one rewinds to an early step instead (Frankle et al. 2019; lesson 06). We know of
-# no cheap way to find tickets of this quality before training (lessons 07 and 08). And a sparse network is not a fast one:
-# lesson 11.
+# learning rates, rewinding to θ₀ fails, and one rewinds to an early step instead ([Frankle et al. 2019](https://arxiv.org/abs/1903.01611); [lesson 06](../notebooks/06_rewinding.ipynb)). We know of
+# no cheap way to find tickets of this quality before training (lessons [07](../notebooks/07_snip.ipynb) and [08](../notebooks/08_pruning_at_init.ipynb)). And a sparse network is not a fast one:
+# [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).
 #
-# **Next:** lesson 06 asks from which step to rewind, and looks for a network where step 0 does not do.
+# **Next:** [lesson 06](../notebooks/06_rewinding.ipynb) asks from which step to rewind, and looks for a network where step 0 does not do.
+#
+# [docstrings]

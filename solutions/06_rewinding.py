@@ -6,7 +6,9 @@
 # rewinding to initialisation to the test. **Time:** about 70 minutes; of these the computer works two to five on two
 # cores.
 #
-# You need three words from lesson 05. A **mask** says which weights stay. The **density** is the fraction that stays.
+# [contents]
+#
+# You need three words from [lesson 05](../notebooks/05_winning_tickets.ipynb). A **mask** says which weights stay. The **density** is the fraction that stays.
 # **Rewinding** sets the weights that stay back to the values of an earlier step.
 
 # %% tags=["setup"]
@@ -14,12 +16,12 @@
 # %% [markdown]
 # ## Why go back, and how far?
 #
-# Lesson 05 rewound to θ₀, the weights of step 0. On LeNet-300-100 that worked. On deeper networks with a large
+# [Lesson 05](../notebooks/05_winning_tickets.ipynb) rewound to θ₀, the weights of step 0. On LeNet-300-100 that worked. On deeper networks with a large
 # learning rate it did not: the ticket was no better than new random weights under the same mask (Frankle et al. 2019,
-# arXiv 1903.01611). The same authors changed one number. They rewound to θ_k, the weights after a few hundred
+# [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)). The same authors changed one number. They rewound to θ_k, the weights after a few hundred
 # **steps** of training, and the tickets were good again.
 #
-# So "rewind" has an argument. Renda et al. (2020, arXiv 2003.02389) took it further and asked two separate questions:
+# So "rewind" has an argument. Renda et al. (2020, [arXiv 2003.02389](https://arxiv.org/abs/2003.02389)) took it further and asked two separate questions:
 #
 # 1. From which step come the **weights**?
 # 2. From which step on is the **learning-rate schedule** repeated?
@@ -28,7 +30,7 @@
 #
 # | arm | weights | schedule from |
 # |---|---|---|
-# | rewound to 0 (lesson 05) | of step 0 | step 0 |
+# | rewound to 0 ([lesson 05](../notebooks/05_winning_tickets.ipynb)) | of step 0 | step 0 |
 # | weight rewinding, or "rewound to *k*" | of step *k* | step *k* |
 # | learning-rate rewinding | trained, of the last step *T* | step *k* |
 # | fine-tuning | trained, of the last step *T* | a step near the end, where the learning rate is smallest |
@@ -186,7 +188,7 @@ quiz("06.Q2", "a")
 # ## Predict
 #
 # LeNet-300-100 with 3 % of its weights, one mask for all arms: the dense network is trained, and pruned once.
-# *Rewound to k* is weight rewinding; *rewound to 0* is the same with *k* = 0, as in lesson 05. We compare test
+# *Rewound to k* is weight rewinding; *rewound to 0* is the same with *k* = 0, as in [lesson 05](../notebooks/05_winning_tickets.ipynb). We compare test
 # accuracies in percentage points. Put your numbers in place of `None`.
 #
 # - rewound to *k* minus rewound to 0 = ?
@@ -302,7 +304,7 @@ lth.plots.show(
 #
 # - No arm reaches the dense network with 3 % of the weights. We compare the arms with each other.
 # - Rewound to 0 and rewound to *k* cannot be told apart. On **this** network there is nothing for θ_k to rescue.
-# - The re-initialised control loses against both. So the original weights do matter here, as in lesson 05.
+# - The re-initialised control loses against both. So the original weights do matter here, as in [lesson 05](../notebooks/05_winning_tickets.ipynb).
 # - Learning-rate rewinding is a little better than weight rewinding, and the interval of the difference excludes 0.
 #   The trained weights are as good a start as the old ones, if the learning rate goes back up.
 # - Fine-tuning loses by far. As many updates as weight rewinding, all at the last rate, repair a part of the loss and
@@ -317,7 +319,7 @@ quiz("06.Q3", "b")
 # %% [markdown]
 # ## When does rewinding to 0 fail?
 #
-# Frankle et al. (2020, arXiv 1912.05671) propose a reason that can be measured. Take one checkpoint. Train two copies
+# Frankle et al. (2020, [arXiv 1912.05671](https://arxiv.org/abs/1912.05671)) propose a reason that can be measured. Take one checkpoint. Train two copies
 # of it, its **children**, that differ in one thing, the **order of the data**. Then walk on the straight line from one trained network
 # to the other:
 #
@@ -430,7 +432,7 @@ quiz("06.Q4", "a")
 # %% [markdown]
 # ## Barrier against k
 #
-# Three networks: LeNet with Adam (the recipe of lesson 05), LeNet with SGD at the large learning rate 0.1, and a
+# Three networks: LeNet with Adam (the recipe of [lesson 05](../notebooks/05_winning_tickets.ipynb)), LeNet with SGD at the large learning rate 0.1, and a
 # small convolutional network, Conv-2 with 8 and not 64 channels, with SGD at 0.05. For each, one dense training keeps
 # a few checkpoints; from each checkpoint two children are trained.
 #
@@ -703,10 +705,10 @@ for arm, group in paths.items():
 # | ResNet-50, ImageNet ² | 30 % | 73.62 | 75.93 (epoch 6) | 73.43 | 76.14 ± 0.08 |
 # | ResNet-50, ImageNet ² | 20 % | 72.24 | 75.50 (epoch 6) | 72.31 | 76.14 ± 0.08 |
 #
-# ¹ Frankle et al. 2019, arXiv 1903.01611, figures 2 and 3. ² the same paper; its numbers as the authors of ShrinkBench
+# ¹ Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611), figures 2 and 3. ² the same paper; its numbers as the authors of ShrinkBench
 # give them in a data file. We take their row R to mean re-initialised.
 #
-# ResNet-20 on CIFAR-10 (Renda et al. 2020, raw data of the authors). The masks are iterative; only the last column is
+# ResNet-20 on CIFAR-10 ([Renda et al. 2020](https://arxiv.org/abs/2003.02389), raw data of the authors). The masks are iterative; only the last column is
 # one-shot. The dense network has 91.7 %.
 #
 # | density | fine-tuning | weight rewinding | learning-rate rewinding | rewound to 0 | re-initialised, one-shot |
@@ -715,16 +717,16 @@ for arm, group in paths.items():
 # | 21.0 % | 90.46 | 91.68 | 91.89 | 89.21 | 88.49 |
 # | 10.7 % | 89.32 | 91.00 | 91.01 | 86.68 | 86.88 |
 #
-# Stability (Frankle et al. 2020, abstract): pruned networks reach the full accuracy only where they are stable. In
+# Stability ([Frankle et al. 2020](https://arxiv.org/abs/1912.05671), abstract): pruned networks reach the full accuracy only where they are stable. In
 # small settings (MNIST) that is at initialisation, in large ones (ResNet-50 and Inception-v3 on ImageNet) early in
 # training.
 #
 # ### Contested
 #
-# Three papers warn against reading too much into it. Liu et al. (2019, arXiv 1810.05270) find that with a good
-# learning rate the original initialisation brings nothing over a random one. Maene et al. (2021, arXiv 2106.06955) find
+# Three papers warn against reading too much into it. Liu et al. (2019, [arXiv 1810.05270](https://arxiv.org/abs/1810.05270)) find that with a good
+# learning rate the original initialisation brings nothing over a random one. Maene et al. (2021, [arXiv 2106.06955](https://arxiv.org/abs/2106.06955)) find
 # that a large batch alone makes rewinding to 0 work: with 1,024 images a batch it works for ResNet-20; with 128 it is
-# no better than re-initialised. And Frankle and Carbin themselves (2019, arXiv 1803.03635) needed a low learning rate or a warm-up; at 0.1 no warm-up
+# no better than re-initialised. And Frankle and Carbin themselves (2019, [arXiv 1803.03635](https://arxiv.org/abs/1803.03635)) needed a low learning rate or a warm-up; at 0.1 no warm-up
 # helped their ResNet. So "θ₀ fails" is a statement about a network **and** its learning rate, its batch and its
 # length of training.
 #
@@ -808,4 +810,6 @@ for budget in (tune, steps - 1, steps):
 # and other things change with *k* too. What the right *k* is for a network that nobody has measured. At which size,
 # and at which length of training, the published failure begins.
 #
-# **Next:** lesson 07 asks for a mask before any training.
+# **Next:** [lesson 07](../notebooks/07_snip.ipynb) asks for a mask before any training.
+#
+# [docstrings]

@@ -5,8 +5,10 @@
 # its masks against random ones, against magnitude, and against a ticket that cost several trainings.
 # **Time:** about 60 minutes; of these the computer works two to four on two cores.
 #
+# [contents]
+#
 # You need four words from before. A **mask** says which weights stay. The **density** is the fraction that stays. A **score** ranks weights: higher =
-# keep. A **ticket** is a mask found by iterative magnitude pruning (IMP), with its initial weights (lesson 05).
+# keep. A **ticket** is a mask found by iterative magnitude pruning (IMP), with its initial weights ([lesson 05](../notebooks/05_winning_tickets.ipynb)).
 
 # %% tags=["setup"]
 
@@ -14,7 +16,7 @@
 # ## Why before training?
 #
 # IMP finds good masks, but it trains the whole network first, then again and again. Whoever wants to save training gets nothing
-# from it. Lee, Ajanthan and Torr (2019) ask for less: one batch of images, one backward pass, one cut, and then a single
+# from it. [Lee, Ajanthan and Torr (2019)](https://arxiv.org/abs/1810.02340) ask for less: one batch of images, one backward pass, one cut, and then a single
 # training, of the small network only. They call it **SNIP**, single-shot network pruning.
 #
 # Magnitude at initialisation is a poor guide at first sight: an initial weight is large or small by chance. SNIP asks another question. **How much would the
@@ -594,7 +596,7 @@ lth.plots.show(
 # %% [markdown]
 # SNIP and magnitude leave the small output layers much fuller than the first; a random mask thins all layers alike, so the 1,000 weights of the output layer
 # shrink to about 20, for ten classes and 100 units. Part of the gap between the arms may be this, and not the choice of weights inside a layer. A mask that is
-# shuffled *inside* each layer would tell; lesson 08 does that.
+# shuffled *inside* each layer would tell; [lesson 08](../notebooks/08_pruning_at_init.ipynb) does that.
 #
 # ### What it cost
 #
@@ -612,7 +614,7 @@ for arm in ("IMP ticket", "SNIP", "magnitude", "random"):
 print("scoring with SNIP: 100 images more, less than two updates of 60")
 
 # %% [markdown]
-# (Operations are counted as dense hardware does them: a removed weight is a 0 that is multiplied all the same; lesson 11.) IMP is paid for with several
+# (Operations are counted as dense hardware does them: a removed weight is a 0 that is multiplied all the same; [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).) IMP is paid for with several
 # times the training: in the run of the solved edition five trainings, and about three times the updates of one SNIP training, because the trainings of IMP stopped earlier.
 # (At tier `smoke` the numbers of this cell mean nothing.) Whether its gap to SNIP is worth that depends on whether you train once or use the network for years. And a short training treats the arms
 # differently: a very sparse network may need more steps. An open marker in the figure says that some seed may have been cut off while it was still improving.
@@ -623,7 +625,7 @@ print("scoring with SNIP: 100 images more, less than two updates of 60")
 # one (namhoonlee/snip-public, `model.py`). A well-known re-implementation (mil-ad/snip) scores one initialisation and trains another, too. The authors' code also scores and prunes
 # biases; `lth.snip` scores weights only.
 #
-# In `lthkit` it is one argument, `train_from="fresh"`, and you saw it as an arm of its own. It is the re-initialised control of lesson 05, applied to SNIP: an IMP ticket
+# In `lthkit` it is one argument, `train_from="fresh"`, and you saw it as an arm of its own. It is the re-initialised control of [lesson 05](../notebooks/05_winning_tickets.ipynb), applied to SNIP: an IMP ticket
 # lost accuracy under it. Look at what SNIP loses:
 
 # %%
@@ -639,18 +641,18 @@ quiz("07.Q4", "c")
 # %% [markdown]
 # In the run of the solved edition both intervals contain 0, and they reach less than a point to either side. So the scored weights are not shown to matter, and a
 # loss of a point or more is excluded. The mask worked with other values as well. A ticket is two things, a mask and its weights; SNIP's result, as far as we see
-# here, is a mask. Frankle et al. (2021, arXiv 2009.08576) report the same for several criteria of this kind on larger networks: drawing new initial weights preserves or improves the
+# here, is a mask. Frankle et al. (2021, [arXiv 2009.08576](https://arxiv.org/abs/2009.08576)) report the same for several criteria of this kind on larger networks: drawing new initial weights preserves or improves the
 # accuracy, unlike after magnitude pruning of trained networks.
 #
 # The consequence for reading: as far as SNIP's published numbers come from the published code, they are about the mask alone. They cannot say whether the scored weights matter.
 #
 # ## In several rounds: an aside
 #
-# After a cut the network is another one, and the old slopes are out of date. Verdenius, Stol and Forré (2020, arXiv 2006.00896) therefore rank again after
+# After a cut the network is another one, and the old slopes are out of date. Verdenius, Stol and Forré (2020, [arXiv 2006.00896](https://arxiv.org/abs/2006.00896)) therefore rank again after
 # every small cut, without training in between. `prune_iteratively` does this, and `rounds=10` above did it with the same 100 images.
 #
 # In the run of the solved edition ten rounds were a little *worse* at 2 %, with an interval that just excludes 0. Do not make much of it. We looked at more than ten
-# intervals, and of twenty such intervals one excludes 0 on average even if nothing differs. And it was one network, one density and one batch for all rounds. Lesson 08 looks at the case that
+# intervals, and of twenty such intervals one excludes 0 on average even if nothing differs. And it was one network, one density and one batch for all rounds. [Lesson 08](../notebooks/08_pruning_at_init.ipynb) looks at the case that
 # rounds are made for: cuts so deep that whole layers die.
 #
 # ## What the paper printed, and what we measured
@@ -725,8 +727,10 @@ for how, draw in (("the same seed", same), ("a seed of its own", own)):
 # - In the run of the solved edition the ticket, which cost five trainings and not one, beat SNIP at both densities. SNIP did not beat the magnitude of
 #   the initial weights, and new weights under its mask were not shown to do worse than the scored ones.
 #
-# **What this lesson does not tell you.** Whether SNIP chooses good *weights* or only good *layer densities*: lesson 08 shuffles its masks. How it does on deep networks, with
-# batch norm, where whole layers can be lost (lesson 08). Whether a longer training would close the gaps: we gave every arm one budget. And one batch of 100 images was drawn for each seed; we did not
+# **What this lesson does not tell you.** Whether SNIP chooses good *weights* or only good *layer densities*: [lesson 08](../notebooks/08_pruning_at_init.ipynb) shuffles its masks. How it does on deep networks, with
+# batch norm, where whole layers can be lost ([lesson 08](../notebooks/08_pruning_at_init.ipynb)). Whether a longer training would close the gaps: we gave every arm one budget. And one batch of 100 images was drawn for each seed; we did not
 # separate what comes from the images from what comes from the initial weights.
 #
-# **Next:** lesson 08 compares SNIP with two other criteria, looks for the layer that dies first, and shuffles the masks.
+# **Next:** [lesson 08](../notebooks/08_pruning_at_init.ipynb) compares SNIP with two other criteria, looks for the layer that dies first, and shuffles the masks.
+#
+# [docstrings]

@@ -5,8 +5,10 @@
 # network in two; and test with two controls what such a mask knows. **Time:** about 70 minutes; of these the computer works
 # two to four on two cores.
 #
+# [contents]
+#
 # You need four words. The **density** is the fraction of weights that stays. A **score** is one number for each weight; the lowest
-# go first. A **mask** says which weights stay. **IMP** is iterative magnitude pruning, which trains in every round (lesson 05).
+# go first. A **mask** says which weights stay. **IMP** is iterative magnitude pruning, which trains in every round ([lesson 05](../notebooks/05_winning_tickets.ipynb)).
 
 # %% tags=["setup"]
 
@@ -22,7 +24,7 @@
 # |---|---|---|---|
 # | random | a random number | no | – |
 # | magnitude | its absolute value | no | Han et al. 2015, who prune after training |
-# | SNIP | how fast the loss changes when *w* fades: \|*w* · *g*\| | yes | Lee et al. 2019, lesson 07 |
+# | SNIP | how fast the loss changes when *w* fades: \|*w* · *g*\| | yes | [Lee et al. 2019](https://arxiv.org/abs/1810.02340), [lesson 07](../notebooks/07_snip.ipynb) |
 # | GraSP | how much shorter the gradient gets without *w*: *w* · (*Hg*) | yes | Wang et al. 2020 |
 # | SynFlow | how much flows through *w* | no | Tanaka et al. 2020 |
 #
@@ -435,7 +437,7 @@ print(row["found"])
 #
 # ## Two sanity checks
 #
-# Suppose that a criterion finds the right weights. Then two things should hurt (Frankle et al. 2021):
+# Suppose that a criterion finds the right weights. Then two things should hurt ([Frankle et al. 2021](https://arxiv.org/abs/2009.08576)):
 #
 # - **shuffle** the mask inside each layer: same number of weights in each layer, other places;
 # - **re-initialise**: same mask, new random values.
@@ -504,7 +506,7 @@ my_snip_shuffled = None
 # ## Run
 #
 # All arms have one recipe: Adam, batches of 60, at most 2,000 steps, and a learning rate of 2.4e-3. That is twice the one of
-# lesson 05, for all arms. A training stops when its validation loss has not fallen for 500 steps.
+# [lesson 05](../notebooks/05_winning_tickets.ipynb), for all arms. A training stops when its validation loss has not fallen for 500 steps.
 
 # %%
 density, imp_rounds = 0.02, lth.by_tier(smoke=2, laptop=6, gpu=15)
@@ -628,7 +630,7 @@ lth.plots.show(
 # In the run of the solved edition (tier `laptop`, five seeds):
 #
 # - **IMP**: the shuffle hurts, and the interval excludes 0. Its masks need their places. New values hurt on average, and the interval only just
-#   contains 0. (In lesson 05, with longer trainings, the interval of the new values excludes 0.)
+#   contains 0. (In [lesson 05](../notebooks/05_winning_tickets.ipynb), with longer trainings, the interval of the new values excludes 0.)
 # - **SNIP, GraSP and SynFlow**: new values change nothing that five seeds can show (for GraSP only just). The shuffle *helps*: all three intervals
 #   lie above 0. The places that these criteria choose are worse than places drawn at random.
 # - **Magnitude** stands between. Both means are below 0, and both intervals contain 0, if only just. An earlier run of this lesson had the same seeds and
@@ -728,7 +730,7 @@ print(made["data"], "·", made["environment"]["processor"])
 # in the table are with stored statistics too. We did not repeat that.) The density at which a network is cut is not a property of the
 # criterion alone.
 #
-# On the two controls: Frankle et al. (2021, abstract) report that a shuffle inside the layers, or new initial values, "preserves or
+# On the two controls: [Frankle et al. (2021](https://arxiv.org/abs/2009.08576), abstract) report that a shuffle inside the layers, or new initial values, "preserves or
 # improves" the accuracy of the criteria that prune before training, and that this is not so for pruning after training. Our run agrees for SNIP, GraSP,
 # SynFlow and IMP. For magnitude at initialisation it does not clearly agree, as you saw. We compare directions, not sizes: they study convolutional networks, ResNet-20 on
 # CIFAR-10 among them.
@@ -743,7 +745,7 @@ print(made["data"], "·", made["environment"]["processor"])
 #   still be cut.
 # - **SynFlow in one round.** In our curve it is cut earlier than magnitude. The rounds are part of the method.
 # - **Scores of the whole network in every round.** If the mask is not applied before scoring, 100 rounds give the mask of one.
-# - **Another initialisation by accident.** Some code scores one network and trains another (lesson 07). Then the re-initialised control
+# - **Another initialisation by accident.** Some code scores one network and trains another ([lesson 07](../notebooks/07_snip.ipynb)). Then the re-initialised control
 #   is built in, and the question cannot be asked. `lth.prune_at_init(..., train_from="fresh")` does it on purpose.
 #
 # ## Summary
@@ -759,4 +761,6 @@ print(made["data"], "·", made["environment"]["processor"])
 # their budget ended. Whether the same holds for your network, the two controls will say. We do not know why IMP's masks need their
 # places; a check can show that, and cannot explain it. And that none of these criteria passes the checks does not prove that none can.
 #
-# **Next:** lesson 09 trains a little before it prunes, and asks when the mask stops changing.
+# **Next:** [lesson 09](../notebooks/09_early_bird.ipynb) trains a little before it prunes, and asks when the mask stops changing.
+#
+# [docstrings]

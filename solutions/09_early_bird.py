@@ -5,6 +5,8 @@
 # is worth, and count what an early ticket saves, and against what. **Time:** about 75 minutes; of these the computer
 # works 2 to 5 on two cores.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay. The **density** is the fraction that stays. An **epoch** is one
 # pass over the training images. The **null** is what chance alone would give.
 
@@ -13,12 +15,12 @@
 # %% [markdown]
 # ## Why wait until the end?
 #
-# A lottery ticket (lesson 05) is expensive: train the whole network to the end, only to learn which weights to remove.
+# A lottery ticket ([lesson 05](../notebooks/05_winning_tickets.ipynb)) is expensive: train the whole network to the end, only to learn which weights to remove.
 # But do we need the end? To *draw* a mask is to compute which weights pruning would keep now; the network stays as it is.
 # So we could draw one after *every* epoch, as if the training were over. If the masks hardly change any more, further
 # waiting tells us little.
 #
-# You et al. (2020) call such an early mask an **Early-Bird ticket**. Their recipe: train the dense network; draw a mask
+# [You et al. (2020)](https://arxiv.org/abs/1909.11957) call such an early mask an **Early-Bird ticket**. Their recipe: train the dense network; draw a mask
 # at each epoch; stop once the masks are stable; prune, and train the small network on. The paper's title speaks of more
 # efficient training. So this lesson asks three questions. What does *stable* mean? Is the early mask as good as the late
 # one? And cheaper than what?
@@ -613,7 +615,7 @@ for name, b in gaps(runs, ("late mask", "shuffled", "dense")).items():
 #
 # "Early" suggests cheap. Cheaper than what? Count the operations. A schedule is a list of phases, each with its number of
 # epochs and its density. An epoch of the dense network costs 1. An epoch at density d costs d *if removed weights are
-# free*. On ordinary hardware a removed weight is a 0 that is multiplied all the same, and the epoch costs 1 (lesson 11).
+# free*. On ordinary hardware a removed weight is a 0 that is multiplied all the same, and the epoch costs 1 ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)).
 # A mask of channels is the exception: there the small network really is small.
 #
 # ### Exercise 09.5: the factor · easy · five lines · 8 minutes
@@ -647,7 +649,7 @@ cost_factor_ = use("09.5", cost_factor)
 
 # %% [markdown]
 # The Early-Bird schedule at 10 % of the weights, against four rivals. The first two find a ticket as well; "pruned at the
-# start" is a mask that is there before any training, random or by SNIP (lesson 07). A number above 1 says that Early-Bird
+# start" is a mask that is there before any training, random or by SNIP ([lesson 07](../notebooks/07_snip.ipynb)). A number above 1 says that Early-Bird
 # is cheaper.
 
 # %%
@@ -709,7 +711,7 @@ quiz("09.Q4", "c")
 # %% [markdown]
 # ## What the paper printed, and what we measured
 #
-# From You et al. (2020, arXiv 1909.11957) and the authors' repository (GATECH-EIC/Early-Bird-Tickets):
+# From You et al. (2020, [arXiv 1909.11957](https://arxiv.org/abs/1909.11957)) and the authors' repository ([GATECH-EIC/Early-Bird-Tickets](https://github.com/GATECH-EIC/Early-Bird-Tickets)):
 #
 # | claim | published |
 # |---|---|
@@ -756,4 +758,6 @@ quiz("09.Q4", "c")
 # test one. And whether a mask drawn still earlier would do: our first mask was trained from the weights of the Early-Bird
 # epoch, not from its own.
 #
-# **Next:** lesson 10 puts two methods together: prune at the start, then a few rounds.
+# **Next:** [lesson 10](../notebooks/10_hybrid.ipynb) puts two methods together: prune at the start, then a few rounds.
+#
+# [docstrings]

@@ -4,8 +4,10 @@
 # **You will** mix two ways of finding a ticket, plan what the mixture may cost, compare it with its parts at *equal*
 # cost, and test three common tips. **Time:** about 60 minutes; of these the computer works two to five on two cores.
 #
-# You need four words from before. **SNIP** scores weights before any training, by |weight × gradient| (lesson 07).
-# **IMP** is iterative magnitude pruning: train, cut a little, rewind, repeat (lessons 04 and 05). The **density** is the
+# [contents]
+#
+# You need four words from before. **SNIP** scores weights before any training, by |weight × gradient| ([lesson 07](../notebooks/07_snip.ipynb)).
+# **IMP** is iterative magnitude pruning: train, cut a little, rewind, repeat (lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb)). The **density** is the
 # fraction of weights that stays. To **rewind** is to set the weights back to an early state.
 
 # %% tags=["setup"]
@@ -188,7 +190,7 @@ for first in (1.0, 0.5, 0.2, 0.1):
 # |---|---|---|
 # | steps | updates of the weights | that batches and networks differ |
 # | dense operations | multiplications and additions of the hardware that we have | that many of them multiply by 0 |
-# | sparse operations | the same, if a removed weight were free | that no common hardware gets there (lesson 11) |
+# | sparse operations | the same, if a removed weight were free | that no common hardware gets there ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)) |
 #
 # With one network and one batch size, steps and dense operations say the same. Sparse operations differ: a training of
 # 4 % of the weights counts between 4 and 5 %, depending on the layers in which they are (exercise 10.3). Evaluations are not counted anywhere.
@@ -620,15 +622,15 @@ quiz("10.Q4", "d")
 #
 # | part | published |
 # |---|---|
-# | SNIP, LeNet-300-100 on MNIST, error | whole network 1.7 %; 5 % of the weights 1.6 %; 2 % of them 2.4 % (Lee et al. 2019, table 1) |
-# | IMP, LeNet-300-100 on MNIST | back at the dense accuracy with 3.6 % of the weights (Frankle & Carbin 2019, section 2) |
+# | SNIP, LeNet-300-100 on MNIST, error | whole network 1.7 %; 5 % of the weights 1.6 %; 2 % of them 2.4 % ([Lee et al. 2019](https://arxiv.org/abs/1810.02340), table 1) |
+# | IMP, LeNet-300-100 on MNIST | back at the dense accuracy with 3.6 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), section 2) |
 # | cut once, then rewind (same network) | a higher accuracy than dense from 95.0 to 5.17 % of the weights (same, figure 4) |
-# | rewinding to an early step | step 500 is enough for a ResNet-18, step 100 for a VGG-19 (Frankle et al. 2019, arXiv 1903.01611) |
-# | ResNet-20, 10.7 % of the weights, iterative | rewound to an early step 91.00 %, to initialisation 86.68 % (Renda et al. 2020, authors' raw data, median of 3) |
+# | rewinding to an early step | step 500 is enough for a ResNet-18, step 100 for a VGG-19 (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
+# | ResNet-20, 10.7 % of the weights, iterative | rewound to an early step 91.00 %, to initialisation 86.68 % ([Renda et al. 2020](https://arxiv.org/abs/2003.02389), authors' raw data, median of 3) |
 #
 # So there is a network on which early rewinding matters by several points. LeNet-300-100 with this recipe can be rewound
 # to 0; a tip about deeper networks cannot be judged on it. Between SNIP in one cut and our hybrid there is also
-# *iterative* SNIP: score and cut several times before any training (Verdenius et al. 2020, arXiv 2006.00896; in `lthkit`
+# *iterative* SNIP: score and cut several times before any training (Verdenius et al. 2020, [arXiv 2006.00896](https://arxiv.org/abs/2006.00896); in `lthkit`
 # `prune_at_init(..., rounds=...)`). It needs no trainings in between. We did not put it into the comparison.
 #
 # Our numbers beside the dense network, which is the first training of IMP in two rounds. So it had a third of the largest
@@ -673,6 +675,8 @@ for method in ("SNIP alone", *ladders):
 # had 50 % as well, which tells little. Whether the order changes again with more steps than 3,600. Whether the result
 # holds on deeper networks, with tuned learning rates, or at other densities. How iterative SNIP would have done. What IMP
 # gains if it may stop each training early and spend the saved steps later. And whether any of this is worth it in
-# seconds: that is lesson 11.
+# seconds: that is [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).
 #
-# **Next:** lesson 11 measures what a sparse network saves on disk and in time.
+# **Next:** [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb) measures what a sparse network saves on disk and in time.
+#
+# [docstrings]

@@ -5,6 +5,8 @@
 # with its kept weights only, and measure on your own machine where each of these begins to pay.
 # **Time:** about 100 minutes; of these the computer works about two.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay, a **ticket** is a mask with its weights. The **density** is the
 # fraction that stays, the **sparsity** the fraction that is removed. The mask of a layer has a row for each unit of the
 # layer, and a column for each of its inputs.
@@ -93,7 +95,7 @@ print("measured on", lth.storage.processor())
 #
 # ## Tickets to work with
 #
-# Now real tickets: iterative magnitude pruning as in lesson 05, in six large rounds. Each round removes half of what
+# Now real tickets: iterative magnitude pruning as in [lesson 05](../notebooks/05_winning_tickets.ipynb), in six large rounds. Each round removes half of what
 # remains in each layer, and a quarter in the output layer. One chain of rounds for each seed.
 
 # %%
@@ -1111,13 +1113,13 @@ if why_no_csr:
 #
 # | what | published | source |
 # |---|---|---|
-# | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | pytorch pull request 51647, comment of 19 February 2021 |
+# | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | [pytorch pull request 51647](https://github.com/pytorch/pytorch/pull/51647), comment of 19 February 2021 |
 # | the same on a GPU | slower at 50 % (21.4 ms against 2.24), faster from 90 % on | same |
 # | convolutions of AlexNet without writing patches, three Intel processors | 3.1 to 7.3 times as fast as dense ones | Park et al. 2017, abstract |
 # | whole mobile networks, sparse convolutions, one phone (Snapdragon 835) | 1.3 to 2.4 times as fast as dense ones | Elsen et al. 2020, abstract |
 # | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | PyTorch tutorial on semi-structured sparsity |
 # | 2:4, BERT on question answering | 1.3 times as fast; F1 from 86.92 to 86.48 | same |
-# | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | pytorch issue 111339 |
+# | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | [pytorch issue 111339](https://github.com/pytorch/pytorch/issues/111339) |
 #
 # Ours, in the terms of the first line:
 
@@ -1165,3 +1167,5 @@ for batch in (256, 1):
 # on a phone. And whether a structured ticket can be as good as an unstructured one.
 #
 # **Next:** lesson 12 (in preparation) is a museum of broken tickets: real bugs of real repositories, to be found and repaired.
+#
+# [docstrings]

@@ -7,6 +7,10 @@ What a source, `solutions/NN_slug.py` (py:percent), says to the build:
     # %% question="05.Q1"           a code cell with `quiz("05.Q1", "b")`; students get None in place of the letter
     # %% tags=["solution-only"]    a cell that the student edition leaves out
     # %% tags=["setup"]            where the set-up cell goes; without it, below the first text cell
+    # %% tags=["nbval-check-output"]   a cell that prints the same in every tier; tests compare its output
+    [contents]                     alone on a line of text: links to all sections, `pages` makes them
+    [docstrings]                   likewise: links to the functions of lthkit that the lesson calls
+    [lesson 05](../notebooks/05_winning_tickets.ipynb)   another lesson; the solved edition links to solved ones
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from typing import Any
 
 from lthkit.classroom.cells import MARK, BuildError, Cell, at, calls, indent_of, parse, read_source
 from lthkit.classroom.exercises import BLANK
+from lthkit.classroom.pages import with_contents, with_docstrings
 
 EDITIONS = {"student": "notebooks", "solution": "solutions"}
 TAGS = ("setup", "solution-only", "hide-input", "nbval-check-output", "nbval-ignore-output")
@@ -85,7 +90,12 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
                 students[-1].source = _unanswered(cell.source)
         cell.source = "\n".join(line for line in cell.source.split("\n") if not MARK.search(line))
         solutions.append(cell)
+    for cell in solutions:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../notebooks/", "](../solutions/")
     for cells in (students, solutions):
+        with_contents(cells, at(source))
+        with_docstrings(cells)
         if not any(cell.id == "setup" for cell in cells):
             below = 1 if cells and cells[0].cell_type == "markdown" else 0
             cells.insert(below, copy.deepcopy(setup))
