@@ -28,8 +28,7 @@
 #
 # Two layers of a trained network, invented here: `a` has large weights, `b` has small ones.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import copy
 
 import torch
@@ -57,7 +56,8 @@ from lthkit.classroom import check, hint, quiz, use
 
 
 def magnitude_score(weight):
-    """The magnitude of each weight: a new tensor of the same shape and type; `weight` stays as it is."""
+    """The magnitude of each weight: a new tensor of the same shape and type; `weight`
+    stays as it is."""
     # BEGIN SOLUTION
     return weight.abs()
     # END SOLUTION
@@ -80,8 +80,7 @@ print(scores)
 # We want to remove four of the ten weights. So we look for the fourth-lowest score and remove all that are not above it. Count
 # the False entries in what the cell prints.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 flat = torch.cat([s.flatten() for s in scores.values()])  # one long tensor, shape (10,)
 threshold = flat.sort().values[3]  # the fourth-lowest: index 3
 print(f"threshold {threshold:.1f}")
@@ -115,15 +114,18 @@ quiz("01.Q1", "b")
 def global_mask(scores, fraction):
     """A mask with exactly round(fraction * n) of all n weights removed.
 
-    scores: layer name -> float tensor, higher = keep. fraction: from 0 to 1. Returns a dict with the same names and
-    shapes: bool tensors, True = kept.
+    scores: layer name -> float tensor, higher = keep. fraction: from 0 to 1. Returns a
+    dict with the same names and shapes: bool tensors, True = kept.
     """
     # BEGIN SOLUTION
     flat = torch.cat([s.flatten() for s in scores.values()])
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[flat.argsort(stable=True)[: round(fraction * len(flat))]] = False
     parts = keep.split([s.numel() for s in scores.values()])
-    return {name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)}
+    return {
+        name: part.view(s.shape)
+        for (name, s), part in zip(scores.items(), parts, strict=True)
+    }
     # END SOLUTION
 
 
@@ -143,7 +145,9 @@ print(global_mask_(scores, 0.4))
 
 # %%
 model = lth.models.lenet_300_100(seed=0)
-ours = global_mask_({n: magnitude_score_(w.detach()) for n, w in lth.prunable(model).items()}, 0.9)
+ours = global_mask_(
+    {n: magnitude_score_(w.detach()) for n, w in lth.prunable(model).items()}, 0.9
+)
 theirs = lth.prune(lth.Mask.ones(model), lth.magnitude(model), 0.9)
 print(theirs)
 print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
@@ -173,11 +177,15 @@ quiz("01.Q2", "c")
 def layerwise_masks(scores, fractions):
     """A mask in which each layer has lost its own fraction.
 
-    scores: layer name -> float tensor, higher = keep. fractions: layer name -> fraction to remove, in any order; some
-    layers may be missing. Returns a dict with the names and shapes of scores: bool tensors, True = kept.
+    scores: layer name -> float tensor, higher = keep. fractions: layer name -> fraction
+    to remove, in any order; some layers may be missing. Returns a dict with the names
+    and shapes of scores: bool tensors, True = kept.
     """
     # BEGIN SOLUTION
-    return {name: global_mask_({name: s}, fractions.get(name, 0.0))[name] for name, s in scores.items()}
+    return {
+        name: global_mask_({name: s}, fractions.get(name, 0.0))[name]
+        for name, s in scores.items()
+    }
     # END SOLUTION
 
 
@@ -194,7 +202,9 @@ for label, masks in (
     ("global", global_mask_(scores, 0.5)),
     ("layerwise", layerwise_masks_(scores, halves)),
 ):
-    print(f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept")
+    print(
+        f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept"
+    )
 
 # %% [markdown]
 # Both keep five weights, but of other layers. In `lthkit` the choice is one argument: `lth.prune(..., scope="layerwise")`.
@@ -263,14 +273,18 @@ for seed, network in networks.items():
         }
         for arm, mask in arms.items():
             value = accuracy(network, mask)
-            rows.append({"arm": arm, "seed": seed, "density": density, "accuracy": value})
+            rows.append(
+                {"arm": arm, "seed": seed, "density": density, "accuracy": value}
+            )
 
 # %% [markdown]
 # Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines their means, the grey
 # line of dashes and dots is the dense network. Look for the place where each arm leaves the grey line.
 
 # %%
-stamp = f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
+stamp = (
+    f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
+)
 lth.plots.show(
     lth.plots.pruned_accuracy(rows, dense=list(dense.values()), stamp=stamp),
     alt=lth.plots.describe_pruned(rows),
@@ -298,7 +312,8 @@ for density in (0.3, 0.1, 0.05):
         says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
         print(
             f"{100 * density:3.0f} % left, {one} - {other:9}: "
-            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = {band.n}, {says}"
+            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = "
+            f"{band.n}, {says}"
         )
 
 # %% [markdown]
@@ -338,8 +353,9 @@ lth.explore.prune_it_yourself(networks, data)
 def largest_sparsities(curves, dense, tolerance):
     """For each curve, the largest sparsity that keeps the accuracy, without a gap.
 
-    curves: name -> list of (sparsity, accuracy), in any order. dense: accuracy of the dense network. tolerance: accuracy
-    that may be lost, as a difference: 0.01 is one point. Returns a dict: name -> a sparsity of its curve, or 0.0.
+    curves: name -> list of (sparsity, accuracy), in any order. dense: accuracy of the
+    dense network. tolerance: accuracy that may be lost, as a difference: 0.01 is one
+    point. Returns a dict: name -> a sparsity of its curve, or 0.0.
     """
     # BEGIN SOLUTION
     found = {}
@@ -383,7 +399,9 @@ for arm, said in mine.items():
         limits.append(100 * (1 - largest_sparsities_(curve, dense[seed], 0.02)[arm]))
     points.append((arm, said, evidence.interval(limits)))
 lth.plots.show(
-    lth.plots.predicted(points, unit="smallest density (%) that costs two points or less", stamp=stamp),
+    lth.plots.predicted(
+        points, unit="smallest density (%) that costs two points or less", stamp=stamp
+    ),
     alt=lth.plots.describe_predicted(points, unit="% of the weights"),
 )
 
@@ -416,7 +434,10 @@ for seed, network in networks.items():
 # %%
 lth.plots.show(
     lth.plots.pruned_accuracy(
-        scan, dense=list(dense.values()), title="One layer pruned, the others whole", stamp=stamp
+        scan,
+        dense=list(dense.values()),
+        title="One layer pruned, the others whole",
+        stamp=stamp,
     ),
     alt=lth.plots.describe_pruned(scan),
 )
@@ -431,8 +452,13 @@ quiz("01.Q5", "c")
 # %%
 curves = {}
 for name in whole:
-    at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
-    curves[name] = [(1 - d, evidence.interval(measured).mean) for d, measured in at.items()]
+    at = {
+        d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d]
+        for d in densities
+    }
+    curves[name] = [
+        (1 - d, evidence.interval(measured).mean) for d, measured in at.items()
+    ]
 limits = largest_sparsities_(curves, mean_dense, 0.01)
 print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
 
@@ -475,7 +501,8 @@ for label, lost in losses.items():
 for arm in ("layerwise", "random"):
     band = evidence.interval([100 * v for v in values(arm, 0.1)])
     print(
-        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % (validation, n = {band.n})"
+        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % "
+        f"(validation, n = {band.n})"
     )
 
 # %% [markdown]

@@ -24,8 +24,7 @@
 # A training sees its images in *epochs*. In an epoch every image comes once, in a random order, cut into batches. Ten images, batches of three,
 # one is left over:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
@@ -51,9 +50,11 @@ print("batches:", [order[i : i + 3].tolist() for i in (0, 3, 6)])
 
 # %% exercise="03.1"
 def epoch_batches(n, batch_size, seed, epoch):
-    """The rows of each batch of one epoch, as a list of int64 tensors with batch_size entries.
+    """The rows of each batch of one epoch, as a list of int64 tensors with batch_size
+    entries.
 
-    Pieces of torch.randperm(n) from a generator seeded with 1000 * seed + epoch; an incomplete last piece is left out.
+    Pieces of torch.randperm(n) from a generator seeded with 1000 * seed + epoch; an
+    incomplete last piece is left out.
     """
     # BEGIN SOLUTION
     generator = torch.Generator().manual_seed(1000 * seed + epoch)
@@ -67,7 +68,10 @@ check("03.1", epoch_batches)
 
 # %%
 epoch_batches_ = use("03.1", epoch_batches)
-print("two epochs of one seed:", *(epoch_batches_(6, 3, 0, epoch)[0].tolist() for epoch in (0, 1)))
+print(
+    "two epochs of one seed:",
+    *(epoch_batches_(6, 3, 0, epoch)[0].tolist() for epoch in (0, 1)),
+)
 
 # %% [markdown]
 # `lth.data.batches` is the same idea; it gives an epoch as one tensor, a row for each batch. We use it below, so that all loops see the same images in the same order.
@@ -93,9 +97,16 @@ print(inspect.getsource(bench.textbook_loop))
 data = lth.load_data("fashion-mnist")
 updates = lth.by_tier(smoke=20, laptop=332, gpu=332)
 recipe = lth.Recipe(
-    steps=updates, batch_size=60, optimizer="sgd", lr=0.05, momentum=0.9, evaluate_every=updates
+    steps=updates,
+    batch_size=60,
+    optimizer="sgd",
+    lr=0.05,
+    momentum=0.9,
+    evaluate_every=updates,
 )
-epochs = [lth.data.batches(len(data.train), seed=0, epoch=e, batch_size=60) for e in (0, 1)]
+epochs = [
+    lth.data.batches(len(data.train), seed=0, epoch=e, batch_size=60) for e in (0, 1)
+]
 rows_of = torch.cat(epochs)[:updates]
 whole = lth.models.lenet_300_100(seed=0)
 mask = lth.prune_to(lth.Mask.ones(whole), lth.magnitude(whole), 0.2)
@@ -109,7 +120,9 @@ def fresh():
 
 def textbook(n=updates):
     model = fresh()
-    loader = bench.textbook_loader(data, batch_size=60, workers=0, order=rows_of[:n].tolist())
+    loader = bench.textbook_loader(
+        data, batch_size=60, workers=0, order=rows_of[:n].tolist()
+    )
     optimizer = bench.textbook_optimizer(model, recipe)
     bench.textbook_loop(model, loader, masks=mask, optimizer=optimizer)
     return model
@@ -192,10 +205,15 @@ quiz("03.Q1", "b")
 def differences(n):
     final = {name: make(n).state_dict() for name, make in variants.items()}
     for name, state in final.items():
-        off = max(float((w - final["textbook"][k]).abs().max()) for k, w in state.items())
+        off = max(
+            float((w - final["textbook"][k]).abs().max()) for k, w in state.items()
+        )
         zero = all(bool((state[k][~keep] == 0).all()) for k, keep in mask.items())
         print(f"{name:24} largest difference {off:.1e}, mask kept: {zero}")
-    print(f"the largest weight is {max(float(w.abs().max()) for w in final['textbook'].values()):.2f}")
+    print(
+        f"the largest weight is "
+        f"{max(float(w.abs().max()) for w in final['textbook'].values()):.2f}"
+    )
 
 
 differences(min(10, updates))
@@ -275,8 +293,13 @@ for timing in timings[1:]:
 
 # %%
 here = lth.storage.environment()["processor"]
-stamp = f"LeNet-300-100, batch 60, {updates} updates, {turns} turns, tier {lth.tier()}, {here}"
-lth.plots.show(lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.describe_steps(timings))
+stamp = (
+    f"LeNet-300-100, batch 60, {updates} updates, {turns} turns, tier {lth.tier()}, "
+    f"{here}"
+)
+lth.plots.show(
+    lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.describe_steps(timings)
+)
 
 # %% [markdown]
 # And your predictions. The interval is over the turns.
@@ -312,7 +335,9 @@ pieces = {
     "optimizer": lambda: optimizer.step(),
 }
 wait = torch.cuda.synchronize if data.device.type == "cuda" else None
-for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait):
+for piece in bench.interleaved(
+    pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait
+):
     print(f"{piece.name:21} {1e3 * piece.time.median:6.3f} ms an update")
 
 # %% [markdown]
@@ -332,12 +357,16 @@ for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=6
 
 # %% exercise="03.3"
 def accuracy_of_batches(outputs, labels):
-    """The fraction of all images whose largest output is that of their label, a Python float.
+    """The fraction of all images whose largest output is that of their label, a Python
+    float.
 
-    outputs: list of float tensors [images, classes], one a batch. labels: list of int64 tensors [images].
+    outputs: list of float tensors [images, classes], one a batch. labels: list of int64
+    tensors [images].
     """
     # BEGIN SOLUTION
-    right = sum(int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True))
+    right = sum(
+        int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True)
+    )
     return right / sum(len(y) for y in labels)
     # END SOLUTION
 
@@ -363,8 +392,7 @@ print(f"lth.evaluate: {lth.evaluate(model, data, split='validation').accuracy:.4
 # A fast loop should still be *deterministic*: with the same seeds, on the same machine, the same bits. Otherwise no bug can be found, because nothing
 # happens twice.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 one, two = course_loop().state_dict(), course_loop().state_dict()
 print("equal to the last bit:", all(torch.equal(one[name], two[name]) for name in one))
 
@@ -380,7 +408,9 @@ def without_mask():
 
 
 masked = bench.interleaved(
-    {"with the mask": course_loop, "without": without_mask}, repetitions=turns, per=updates
+    {"with the mask": course_loop, "without": without_mask},
+    repetitions=turns,
+    per=updates,
 )
 print(masked[1])
 
@@ -408,7 +438,11 @@ quiz("03.Q4", "c")
 
 # %%
 chosen = lth.resolve_device("auto")
-print("this machine:", chosen, "- a GPU" if chosen.type == "cuda" else "- no GPU: not measured here")
+print(
+    "this machine:",
+    chosen,
+    "- a GPU" if chosen.type == "cuda" else "- no GPU: not measured here",
+)
 
 # %% [markdown]
 # ## What was published, and what we measured
@@ -425,8 +459,14 @@ for row in document["rows"]:
     training = row["case"].startswith(("LeNet", "SmallCNN", "ResNet", "IMP"))
     ours = row["name"] == "lthkit" or row["name"].endswith(" threads")
     if training and ours and row["ratio_to"] == "textbook":
-        r, threads = row["ratio"], "1 thread " if row["threads"] == 1 else f"{row['threads']} threads"
-        print(f"{row['case']:54} {threads} {r['median']:5.1f} [{r['low']:.1f}, {r['high']:.1f}]")
+        r, threads = (
+            row["ratio"],
+            "1 thread " if row["threads"] == 1 else f"{row['threads']} threads",
+        )
+        print(
+            f"{row['case']:54} {threads} {r['median']:5.1f} [{r['low']:.1f}, "
+            f"{r['high']:.1f}]"
+        )
 
 # %% [markdown]
 # The textbook loop has all threads of the machine. `lth.train` takes one, because two that share an operator wait for each other when another program

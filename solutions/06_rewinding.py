@@ -42,8 +42,7 @@
 # A "network" of four weights, trained for six steps. Its loss is half the squared distance to `goal`, so the gradient
 # is `w - goal`. The learning rate falls after four steps. `past` keeps a **copy** of the weights at every step.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 
 import lthkit as lth
@@ -80,8 +79,7 @@ def retrain_small(weights, first):
 # Four arms, one function. For each arm look at the weights that it starts from, how many updates it does, and the
 # first learning rate.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 fresh = torch.tensor([-0.4, 0.2, 0.5, 0.3])
 arms = {
     "weight rewinding": (past[k], k),
@@ -91,7 +89,11 @@ arms = {
 }
 for arm, (weights, first) in arms.items():
     begins, ends = weights.where(stays, 0).tolist(), retrain_small(weights, first)
-    print(f"{arm:24} starts", [f"{x:.2f}" for x in begins], f"{T - first} updates, first rate {rate[first]}")
+    print(
+        f"{arm:24} starts",
+        [f"{x:.2f}" for x in begins],
+        f"{T - first} updates, first rate {rate[first]}",
+    )
     print(f"{'':24} ends  ", [f"{x:.2f}" for x in ends.tolist()])
 
 # %% [markdown]
@@ -111,8 +113,9 @@ for arm, (weights, first) in arms.items():
 def starting_point(arm, k, steps, tune):
     """(step of the weights, step of the schedule) at which a retraining starts.
 
-    arm: "weight rewinding", "learning-rate rewinding", "fine-tuning" or "re-initialised". k: step to rewind to.
-    steps: length of the dense training. tune: length of a fine-tuning.
+    arm: "weight rewinding", "learning-rate rewinding", "fine-tuning" or
+    "re-initialised". k: step to rewind to. steps: length of the dense training. tune:
+    length of a fine-tuning.
     """
     # BEGIN SOLUTION
     return {
@@ -142,8 +145,12 @@ quiz("06.Q1", "c")
 # rewinding and fine-tuning would differ in length only.
 
 # %%
-sizes = lth.by_tier(smoke=(600, 200, 200), laptop=(10_000, 2000, 5000), gpu=(10_000, 2000, 5000))
-data = lth.load_data("fashion-mnist").head(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
+sizes = lth.by_tier(
+    smoke=(600, 200, 200), laptop=(10_000, 2000, 5000), gpu=(10_000, 2000, 5000)
+)
+data = lth.load_data("fashion-mnist").head(
+    **dict(zip(("train", "validation", "test"), sizes, strict=True))
+)
 steps = lth.by_tier(smoke=40, laptop=1200, gpu=6000)
 k, tune = steps // 20, steps // 4
 recipe = lth.Recipe(
@@ -173,7 +180,8 @@ for arm in arms:
     gaps = [(source.model[n] - dense.kept[steps].model[n])[mask[n]] for n in mask]
     state = "loaded" if source.optimizer and source.step == first else "starts at 0"
     print(
-        f"{arm:24} distance {torch.cat(gaps).norm():6.2f}, updates {first}-{steps - 1}, "
+        f"{arm:24} distance {torch.cat(gaps).norm():6.2f}, updates "
+        f"{first}-{steps - 1}, "
         f"rate {recipe.lr_at(first):.4f}, momentum {state}"
     )
 
@@ -227,19 +235,31 @@ def all_arms(seed, model_fn=lth.models.lenet_300_100, density=0.03):
         "dense": dense,
         "rewound to 0": again(weights_from=dense.kept[0], recipe=recipe),
         "rewound to k": again(weights_from=dense.kept[k], recipe=recipe),
-        "learning-rate rewinding": again(weights_from=trained, lr_from=k, recipe=recipe),
+        "learning-rate rewinding": again(
+            weights_from=trained, lr_from=k, recipe=recipe
+        ),
         "fine-tuning": again(weights_from=trained, lr_from=steps - tune, recipe=recipe),
-        "fine-tuning, long": again(weights_from=trained, lr_from=k, recipe=at_last_rate),
-        "re-initialised": again(weights_from=lth.fresh_start(model_fn, seed=seed), recipe=recipe),
+        "fine-tuning, long": again(
+            weights_from=trained, lr_from=k, recipe=at_last_rate
+        ),
+        "re-initialised": again(
+            weights_from=lth.fresh_start(model_fn, seed=seed), recipe=recipe
+        ),
     }
     return [
         {"arm": arm, "seed": seed, "round": 0 if arm == "dense" else 1}
-        | {"test_accuracy": r.test_accuracy, "steps": r.steps, "still_improving": r.still_improving}
+        | {
+            "test_accuracy": r.test_accuracy,
+            "steps": r.steps,
+            "still_improving": r.still_improving,
+        }
         for arm, r in results.items()
     ]
 
 
-rows = [row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found]
+rows = [
+    row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found
+]
 
 # %% [markdown]
 # First the accuracies, with the number of updates of each arm. A star says that in some seed the best step lay in the
@@ -262,7 +282,8 @@ for arm in names:
 
 # %%
 stamp = (
-    f"LeNet-300-100, 3 % of the weights, {data.label}, {len(seeds)} seeds, {steps:,} steps, "
+    f"LeNet-300-100, 3 % of the weights, {data.label}, {len(seeds)} seeds, {steps:,} "
+    f"steps, "
     f"tier {lth.tier()}, {data.device}"
 )
 lth.plots.show(
@@ -280,18 +301,25 @@ pairs = [
     ("fine-tuning, long", "fine-tuning"),
 ]
 differences = {
-    f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
+    f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100)
+    for one, other in pairs
 }
 for name, band in differences.items():
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    print(f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = {band.n}: {says}")
+    print(
+        f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = "
+        f"{band.n}: {says}"
+    )
 
 # %% [markdown]
 # Your three predictions, beside the first three of these lines:
 
 # %%
 mine = (my_k_minus_zero, my_tuning_minus_k, my_fresh_minus_k)
-points = [(name, guess, differences[name]) for name, guess in zip(differences, mine, strict=False)]
+points = [
+    (name, guess, differences[name])
+    for name, guess in zip(differences, mine, strict=False)
+]
 lth.plots.show(
     lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="points"),
@@ -343,9 +371,11 @@ quiz("06.Q3", "b")
 
 # %% exercise="06.2"
 def interpolate_states(a, b, alpha):
-    """The state dict at alpha on the line from a (alpha 0) to b (alpha 1), as a new dict with the names of a.
+    """The state dict at alpha on the line from a (alpha 0) to b (alpha 1), as a new
+    dict with the names of a.
 
-    a, b: name -> tensor, with equal names, shapes and dtypes. Floats: (1 - alpha) a + alpha b. Others: a copy of a's.
+    a, b: name -> tensor, with equal names, shapes and dtypes. Floats: (1 - alpha) a +
+    alpha b. Others: a copy of a's.
     """
     # BEGIN SOLUTION
     return {
@@ -378,7 +408,9 @@ children = []
 for order in (0, 1):
     child = lth.models.lenet_300_100(seed=0)  # the same weights
     lth.train(child, data, recipe=fast, seed=order)  # another order
-    children.append({name: tensor.clone() for name, tensor in child.state_dict().items()})
+    children.append(
+        {name: tensor.clone() for name, tensor in child.state_dict().items()}
+    )
 
 errors = []
 for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -399,7 +431,8 @@ for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
 
 # %% exercise="06.3"
 def error_barrier(errors):
-    """Highest error on the path minus the mean of its two ends. errors: along the path, two or more, each 0 to 1."""
+    """Highest error on the path minus the mean of its two ends. errors: along the path,
+    two or more, each 0 to 1."""
     # BEGIN SOLUTION
     return max(errors) - (errors[0] + errors[-1]) / 2
     # END SOLUTION
@@ -422,9 +455,17 @@ from lthkit.evidence import mode_connectivity as lmc
 
 start = lth.Checkpoint.of(lth.models.lenet_300_100(seed=0))
 both = lmc.instability(
-    lth.models.lenet_300_100, data, start=start, orders=(0, 1), recipe=fast, alphas=(0, 0.25, 0.5, 0.75, 1)
+    lth.models.lenet_300_100,
+    data,
+    start=start,
+    orders=(0, 1),
+    recipe=fast,
+    alphas=(0, 0.25, 0.5, 0.75, 1),
 )
-print([f"{100 * point.error:.1f}" for point in both.paths[0]], f"barrier {100 * both.barrier:.1f} points")
+print(
+    [f"{100 * point.error:.1f}" for point in both.paths[0]],
+    f"barrier {100 * both.barrier:.1f} points",
+)
 
 # %% question="06.Q4"
 quiz("06.Q4", "a")
@@ -447,8 +488,17 @@ lenet = partial(lth.models.lenet_300_100)
 conv = partial(lth.models.conv_2, input_shape=data.shape, width=8)
 conv_steps = lth.by_tier(smoke=20, laptop=300, gpu=3000)
 adam = lth.Recipe(steps=fast.steps, evaluate_every=fast.evaluate_every)
-slow = replace(fast, steps=conv_steps, lr=0.05, evaluate_every=lth.by_tier(smoke=20, laptop=100, gpu=500))
-nets = {"LeNet, Adam": (lenet, adam), "LeNet, SGD 0.1": (lenet, fast), "Conv-2, SGD 0.05": (conv, slow)}
+slow = replace(
+    fast,
+    steps=conv_steps,
+    lr=0.05,
+    evaluate_every=lth.by_tier(smoke=20, laptop=100, gpu=500),
+)
+nets = {
+    "LeNet, Adam": (lenet, adam),
+    "LeNet, SGD 0.1": (lenet, fast),
+    "Conv-2, SGD 0.05": (conv, slow),
+}
 ks = lth.by_tier(smoke=(0, 10), laptop=(0, 20, 100, 300), gpu=(0, 20, 100, 500))
 path_seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2), gpu=(0, 1, 2, 3, 4))
 alphas = (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1)
@@ -460,9 +510,20 @@ def stability(net, seed):
     order = lth.derived_seed(seed, "dense")
     kept = lth.train(model_fn(seed=seed), data, recipe=recipe, seed=order, keep=at).kept
     orders = [lth.derived_seed(seed, f"child {i}") for i in (0, 1)]
-    measure = partial(lmc.instability, model_fn, data, orders=orders, recipe=recipe, alphas=alphas)
+    measure = partial(
+        lmc.instability, model_fn, data, orders=orders, recipe=recipe, alphas=alphas
+    )
     found = [measure(start=kept[k]) for k in at]
-    return [{"net": net, "seed": seed, "k": f.step, "barrier": f.barrier, "path": f.paths[0]} for f in found]
+    return [
+        {
+            "net": net,
+            "seed": seed,
+            "k": f.step,
+            "barrier": f.barrier,
+            "path": f.paths[0],
+        }
+        for f in found
+    ]
 
 
 jobs = [(net, seed) for net in reversed(nets) for seed in path_seeds]
@@ -472,15 +533,22 @@ barriers = [row for found in lth.training.each(stability, jobs) for row in found
 # First the paths from step 0. Look for a hill between the two ends. A thin line is one seed; the thick one is the mean.
 
 # %%
-stamp = f"{data.label}, {len(path_seeds)} seeds, two children each, tier {lth.tier()}, {data.device}"
+stamp = (
+    f"{data.label}, {len(path_seeds)} seeds, two children each, tier {lth.tier()}, "
+    f"{data.device}"
+)
 paths = {
     net: [
-        [(p.alpha, p.error) for p in row["path"]] for row in barriers if row["net"] == net and row["k"] == 0
+        [(p.alpha, p.error) for p in row["path"]]
+        for row in barriers
+        if row["net"] == net and row["k"] == 0
     ]
     for net in nets
 }
 lth.plots.show(
-    lth.plots.between_networks(paths, title="Between two children of the initialisation", stamp=stamp),
+    lth.plots.between_networks(
+        paths, title="Between two children of the initialisation", stamp=stamp
+    ),
     alt=lth.plots.describe_between(paths),
 )
 
@@ -488,7 +556,10 @@ lth.plots.show(
 # Then the barrier against *k*. The dotted line is the threshold. A thin line is one seed again.
 
 # %%
-lth.plots.show(lth.plots.instability(barriers, stamp=stamp), alt=lth.plots.describe_instability(barriers))
+lth.plots.show(
+    lth.plots.instability(barriers, stamp=stamp),
+    alt=lth.plots.describe_instability(barriers),
+)
 
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`; at `smoke` the numbers mean nothing) LeNet with Adam is stable from
@@ -510,7 +581,8 @@ lth.plots.show(lth.plots.instability(barriers, stamp=stamp), alt=lth.plots.descr
 def smallest_stable_step(barriers, threshold):
     """The smallest step from which on every measured step is stable, or None.
 
-    barriers: step -> list of error barriers, one a seed; the steps have no order. threshold: such as 0.02.
+    barriers: step -> list of error barriers, one a seed; the steps have no order.
+    threshold: such as 0.02.
     """
     # BEGIN SOLUTION
     found = None
@@ -533,7 +605,10 @@ for net in nets:
         if row["net"] == net:
             of_net.setdefault(row["k"], []).append(row["barrier"])
     print(f"{net:18} stable from step", smallest_stable_step_(of_net, 0.02))
-print("your guess for a network that is stable from the start:", my_stable_at_start or "none given")
+print(
+    "your guess for a network that is stable from the start:",
+    my_stable_at_start or "none given",
+)
 
 # %% [markdown]
 # With three seeds this is a rough answer, and the steps between the measured ones are unknown.
@@ -555,12 +630,23 @@ def tickets(net, seed, density=0.03):
     kept = lth.train(model, data, recipe=recipe, seed=order, keep=(0, late)).kept
     mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), density)
     orders = [lth.derived_seed(seed, f"child {i}") for i in (0, 1)]
-    measure = partial(lmc.instability, model_fn, data, mask=mask, orders=orders, recipe=recipe, alphas=alphas)
+    measure = partial(
+        lmc.instability,
+        model_fn,
+        data,
+        mask=mask,
+        orders=orders,
+        recipe=recipe,
+        alphas=alphas,
+    )
     starts = {"rewound to 0": kept[0], f"rewound to {late}": kept[late]}
     starts["re-initialised"] = lth.fresh_start(model_fn, seed=seed)
     return [
         {"net": net, "arm": arm, "seed": seed, "round": 1, "barrier": found.barrier}
-        | {"test_accuracy": sum(c.test_accuracy for c in found.children) / len(found.children)}
+        | {
+            "test_accuracy": sum(c.test_accuracy for c in found.children)
+            / len(found.children)
+        }
         for arm, found in ((arm, measure(start=start)) for arm, start in starts.items())
     ]
 
@@ -580,13 +666,17 @@ for net in unstable:
     print(net)
     for arm in (at_0, at_k, control):
         hill, accuracy = (
-            evidence.interval(list(evidence.by_seed(own, arm, 1, column).values())).times(100)
+            evidence.interval(
+                list(evidence.by_seed(own, arm, 1, column).values())
+            ).times(100)
             for column in ("barrier", "test_accuracy")
         )
         print(f"  {arm:15} barrier {hill.mean:4.1f} points, test {accuracy.mean:.1f} %")
     for one, other in ((at_0, control), (at_k, control), (at_k, at_0)):
         b = evidence.paired(own, (one, 1), (other, 1)).times(100)
-        print(f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
+        print(
+            f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
+        )
 
 # %% [markdown]
 # Compare the barriers of this cell with those of the *dense* networks in the figure above. In the run of the solved
@@ -618,12 +708,17 @@ from lthkit.runs import experiments, report
 
 config, made, recorded = experiments.load(experiments.recorded("rewinding"))
 K, T = config["k"], config["recipe"]["steps"]
-print(f"{config['model']} of width {config['width']}, {made['data']}, seeds {config['seeds']}")
 print(
-    f"{T:,} steps of {config['recipe']['batch_size']}, SGD {config['recipe']['lr']}, {config['recipe']['schedule']}; k = {K}"
+    f"{config['model']} of width {config['width']}, {made['data']}, seeds "
+    f"{config['seeds']}"
 )
 print(
-    f"{config['rounds']} rounds of {config['fraction']:.0%}; {made['minutes']:.0f} minutes of training on {made['environment']['processor']}"
+    f"{T:,} steps of {config['recipe']['batch_size']}, SGD {config['recipe']['lr']}, "
+    f"{config['recipe']['schedule']}; k = {K}"
+)
+print(
+    f"{config['rounds']} rounds of {config['fraction']:.0%}; {made['minutes']:.0f} "
+    f"minutes of training on {made['environment']['processor']}"
 )
 
 # %% [markdown]
@@ -633,9 +728,13 @@ print(
 
 # %%
 shown = [row for row in recorded if not row["arm"].startswith("twin")]
-recorded_stamp = report.stamp(config | {"model": f"{config['model']} of width {config['width']}"}, made)
+recorded_stamp = report.stamp(
+    config | {"model": f"{config['model']} of width {config['width']}"}, made
+)
 lth.plots.show(
-    lth.plots.rewound(shown, title=f"ResNet-20: rewound to 0 or to k = {K}", stamp=recorded_stamp),
+    lth.plots.rewound(
+        shown, title=f"ResNet-20: rewound to 0 or to k = {K}", stamp=recorded_stamp
+    ),
     alt=lth.plots.describe_rewound(shown),
 )
 
@@ -647,11 +746,18 @@ pairs = [
     ("rewound to 0", "re-initialised"),
 ]
 for level in levels:
-    print(f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of test accuracy:")
+    print(
+        f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of "
+        f"test accuracy:"
+    )
     for one, other in pairs:
         b = evidence.paired(shown, (one, level), (other, level)).times(100)
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        spread = f"[{b.low:+.2f}, {b.high:+.2f}]: {says}" if b.n > 2 else "too few seeds for a claim"
+        spread = (
+            f"[{b.low:+.2f}, {b.high:+.2f}]: {says}"
+            if b.n > 2
+            else "too few seeds for a claim"
+        )
         print(f"  {one} - {other:15} {b.mean:+.2f}, n = {b.n} {spread}")
 
 # %% [markdown]
@@ -660,17 +766,26 @@ for level in levels:
 # axis begins at 30 %, so that a small hill can be seen; the barriers of the seeds are printed below.
 
 # %%
-on_the_way = lth.storage.read_table(experiments.recorded("rewinding") / "instability.csv")
+on_the_way = lth.storage.read_table(
+    experiments.recorded("rewinding") / "instability.csv"
+)
 paths = {
     arm: [
-        [(row["alpha"], row["error"]) for row in on_the_way if row["arm"] == arm and row["seed"] == seed]
+        [
+            (row["alpha"], row["error"])
+            for row in on_the_way
+            if row["arm"] == arm and row["seed"] == seed
+        ]
         for seed in config["seeds"]
     ]
     for arm in ("rewound to 0", "rewound to k")
 }
 lth.plots.show(
     lth.plots.between_networks(
-        paths, title="ResNet-20: between a ticket and its twin", start=0.3, stamp=recorded_stamp
+        paths,
+        title="ResNet-20: between a ticket and its twin",
+        start=0.3,
+        stamp=recorded_stamp,
     ),
     alt=lth.plots.describe_between(paths),
 )
@@ -746,12 +861,18 @@ for arm, group in paths.items():
 
 # %% exercise="06.5"
 def choose_retraining(options, budget):
-    """The arm of fewest steps, within the budget, that is not shown to be worse than the best within it; or None.
+    """The arm of fewest steps, within the budget, that is not shown to be worse than
+    the best within it; or None.
 
-    options: arm -> (steps, list of accuracies, one a seed). budget: the most steps that may be spent.
+    options: arm -> (steps, list of accuracies, one a seed). budget: the most steps that
+    may be spent.
     """
     # BEGIN SOLUTION
-    allowed = {arm: accuracies for arm, (price, accuracies) in options.items() if price <= budget}
+    allowed = {
+        arm: accuracies
+        for arm, (price, accuracies) in options.items()
+        if price <= budget
+    }
     best = max(allowed, key=lambda arm: sum(allowed[arm]), default=None)
     if best is None:
         return None

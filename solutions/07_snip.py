@@ -26,8 +26,7 @@
 #
 # One layer: three inputs, two classes, four examples. Look at the weights: one of them is exactly 0.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
@@ -47,8 +46,7 @@ print("weights\n", w)
 # with c·w. So we can ask for the slope of the loss along each factor, at c = 1: autograd gives all six at once.
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def loss_at(c):
     return F.cross_entropy(x @ (c * w).T, y)
 
@@ -68,8 +66,7 @@ print("dL/dc at c = 1\n", slopes)
 #
 # The next cell takes the ordinary gradient and multiplies by the weights. Compare the two printouts.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 v = w.clone().requires_grad_()
 (gradient,) = torch.autograd.grad(F.cross_entropy(x @ v.T, y), v)
 print("dL/dw * w\n", gradient * w)
@@ -80,15 +77,15 @@ print("dL/dw * w\n", gradient * w)
 # A slope is not yet a removal. A slope looks at c = 1 only; removing a connection goes all the way to c = 0. From c = 1 to c = 0 the
 # factor changes by -1, so the slope predicts a change of the loss of -dL/dc. The next cell prints prediction and true change side by side.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 before = loss_at(torch.ones_like(w))
 for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
     without = torch.ones_like(w)
     without[i, j] = 0
     change = (loss_at(without) - before).item()
     print(
-        f"weight {w[i, j].item():+.1f}: slope predicts {-slopes[i, j].item():+.3f}, true change {change:+.3f}"
+        f"weight {w[i, j].item():+.1f}: slope predicts {-slopes[i, j].item():+.3f}, "
+        f"true change {change:+.3f}"
     )
 
 # %% [markdown]
@@ -115,7 +112,8 @@ quiz("07.Q1", "a")
 def sensitivity_by_difference(w, x, y, h):
     """Connection sensitivity of each weight by a central difference.
 
-    w: weights [d]. x: inputs [n, d]. y: targets [n]. h: how far a factor is moved. Returns a tensor [d], 0 or above.
+    w: weights [d]. x: inputs [n, d]. y: targets [n]. h: how far a factor is moved.
+    Returns a tensor [d], 0 or above.
     """
 
     def loss(c):
@@ -144,7 +142,10 @@ sensitivity_by_difference_ = use("07.1", sensitivity_by_difference)
 
 # %%
 generator = torch.Generator().manual_seed(0)
-inputs, weights = torch.randn(50, 5, generator=generator), torch.randn(5, generator=generator)
+inputs, weights = (
+    torch.randn(50, 5, generator=generator),
+    torch.randn(5, generator=generator),
+)
 targets = torch.randn(50, generator=generator)
 print(sensitivity_by_difference_(weights, inputs, targets, 0.01))
 leaf = weights.clone().requires_grad_()
@@ -172,7 +173,8 @@ print((gradient * weights).abs())
 
 # %% exercise="07.2"
 def score_of_batches(w, gradients):
-    """SNIP score of a weight tensor. gradients: a list of tensors of w's shape, one for each batch of equal size."""
+    """SNIP score of a weight tensor. gradients: a list of tensors of w's shape, one for
+    each batch of equal size."""
     # BEGIN SOLUTION
     return (w * torch.stack(gradients).mean(0)).abs()
     # END SOLUTION
@@ -196,7 +198,8 @@ score_of_batches_ = use("07.2", score_of_batches)
 
 # %% exercise="07.3"
 def whole_gradient(gradients, sizes):
-    """The gradient of the mean loss over all images. gradients: list of tensors; sizes: images in each batch."""
+    """The gradient of the mean loss over all images. gradients: list of tensors; sizes:
+    images in each batch."""
     # BEGIN SOLUTION
     total = sum(n * g for n, g in zip(sizes, gradients, strict=True))
     return total / sum(sizes)
@@ -226,7 +229,9 @@ def first_gradient(inputs, labels):
 
 
 batches = data.draw(250, seed=0, batch_size=100)
-parts = whole_gradient_([first_gradient(*b) for b in batches], [len(b[1]) for b in batches])
+parts = whole_gradient_(
+    [first_gradient(*b) for b in batches], [len(b[1]) for b in batches]
+)
 (everything,) = data.draw(250, seed=0, batch_size=250)
 print("sizes", [len(labels) for _, labels in batches])
 print(f"largest difference {(parts - first_gradient(*everything)).abs().max():.1e}")
@@ -260,7 +265,8 @@ print({name: round(d, 3) for name, d in mask.per_layer().items()})
 
 # %% exercise="07.4"
 def overlap(one, other):
-    """Intersection over union. one, other: dicts, parameter name -> bool tensor; the same names and shapes."""
+    """Intersection over union. one, other: dicts, parameter name -> bool tensor; the
+    same names and shapes."""
     # BEGIN SOLUTION
     both = sum((one[name] & other[name]).sum().item() for name in one)
     either = sum((one[name] | other[name]).sum().item() for name in one)
@@ -297,9 +303,17 @@ def mean_overlap(masks):
 # Two random masks first, then SNIP with more and more images. 1.00 would say: the same mask whatever the images.
 
 # %%
-print(f"two random masks: {mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)]):.2f}")
-for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100, 1000, 5000)):
-    masks = [mask_for(lth.snip(model, data.draw(n, seed=s, batch_size=1000))) for s in range(3)]
+print(
+    f"two random masks: "
+    f"{mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)]):.2f}"
+)
+for n in lth.by_tier(
+    smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100, 1000, 5000)
+):
+    masks = [
+        mask_for(lth.snip(model, data.draw(n, seed=s, batch_size=1000)))
+        for s in range(3)
+    ]
     print(f"{n:5} images: overlap of masks from other images {mean_overlap(masks):.2f}")
 
 # %% [markdown]
@@ -314,13 +328,16 @@ for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100
 # %%
 (whole,) = data.draw(1000, seed=0, batch_size=1000)
 truth = mask_for(lth.snip(model, [whole]))
-for size in lth.by_tier(smoke=(100, 500), laptop=(1, 10, 100, 500), gpu=(1, 10, 100, 500)):
+for size in lth.by_tier(
+    smoke=(100, 500), laptop=(1, 10, 100, 500), gpu=(1, 10, 100, 500)
+):
     split = data.draw(1000, seed=0, batch_size=size)
     absolute_first = [lth.snip(model, [one]) for one in split]
     wrong = {name: sum(s[name] for s in absolute_first) for name in truth}
     right = mask_for(lth.snip(model, split))
     print(
-        f"batches of {size:3}: overlap with one batch: absolute value last {overlap_(right, truth):.3f}, "
+        f"batches of {size:3}: overlap with one batch: absolute value last "
+        f"{overlap_(right, truth):.3f}, "
         f"first {overlap_(mask_for(wrong), truth):.3f}"
     )
 
@@ -343,7 +360,9 @@ quiz("07.Q2", "c")
 def one_class(label, *, raw):
     mine = data.train.labels == label
     images = data.train.images[mine][:100]
-    return [(images / 255 if raw else data.normalise(images), data.train.labels[mine][:100])]
+    return [
+        (images / 255 if raw else data.normalise(images), data.train.labels[mine][:100])
+    ]
 
 
 def masks_of_classes(**how):
@@ -354,8 +373,13 @@ def masks_of_classes(**how):
 
 
 raw, normalised = masks_of_classes(raw=True), masks_of_classes(raw=False)
-print(f"an empty pixel, normalised: {data.normalise(torch.zeros_like(data.train.images[:1])).max():.2f}")
-means = torch.stack([data.train.images[data.train.labels == c].float().mean((0, 1)) for c in range(10)])
+print(
+    f"an empty pixel, normalised: "
+    f"{data.normalise(torch.zeros_like(data.train.images[:1])).max():.2f}"
+)
+means = torch.stack(
+    [data.train.images[data.train.labels == c].float().mean((0, 1)) for c in range(10)]
+)
 
 # %% [markdown]
 # Top: the mean image of the class (dark = large pixel value). Below: for each pixel, how many of its 300 connections survive. Compare the two lower rows, the empty corners first of all.
@@ -369,11 +393,15 @@ lth.plots.show(
             "pixels 0 to 1": {name: raw[name] for name in shown},
             "normalised": {name: normalised[name] for name in shown},
         },
-        stamp=f"LeNet-300-100 at initialisation, seed 0, 2 % of the weights; {data.label}",
+        stamp=f"LeNet-300-100 at initialisation, seed 0, 2 % of the weights; "
+        f"{data.label}",
     ),
-    alt="Three rows of five pictures, one column a class. Top: the mean images. Middle: surviving connections when scored on pixels "
-    "from 0 to 1; each has the silhouette of its class and is empty elsewhere. Bottom: on normalised inputs; the silhouettes show, "
-    "but connections of empty pixels survive as well, and for the sandal the picture is inverted.",
+    alt="Three rows of five pictures, one column a class. Top: the mean images. "
+    "Middle: surviving connections when scored on pixels "
+    "from 0 to 1; each has the silhouette of its class and is empty elsewhere. Bottom: "
+    "on normalised inputs; the silhouettes show, "
+    "but connections of empty pixels survive as well, and for the sandal the picture "
+    "is inverted.",
 )
 
 # %% [markdown]
@@ -391,8 +419,14 @@ def matches(masks):
 mislabelled = {}
 for label, name in enumerate(data.classes):
     ((images, labels),) = one_class(label, raw=True)
-    mislabelled[name] = lth.Mask(mask_for(lth.snip(model, [(images, (labels + 1) % 10)]), 0.02))
-for how, found in (("pixels 0 to 1", raw), ("normalised", normalised), ("0 to 1, wrong labels", mislabelled)):
+    mislabelled[name] = lth.Mask(
+        mask_for(lth.snip(model, [(images, (labels + 1) % 10)]), 0.02)
+    )
+for how, found in (
+    ("pixels 0 to 1", raw),
+    ("normalised", normalised),
+    ("0 to 1, wrong labels", mislabelled),
+):
     print(f"{how:21} {matches(found):2} of 10 masks are most like their own images")
 
 # %% [markdown]
@@ -461,9 +495,15 @@ def random_score(seed):
 
 ARMS = {
     "SNIP": lambda s, d: at_init(seed=s, density=d, score=snip_score(s)),
-    "SNIP, 5,000 images": lambda s, d: at_init(seed=s, density=d, score=snip_score(s, 5000)),
-    "SNIP, ten rounds": lambda s, d: at_init(seed=s, density=d, score=snip_score(s), rounds=10),
-    "SNIP, fresh weights": lambda s, d: at_init(seed=s, density=d, score=snip_score(s), train_from="fresh"),
+    "SNIP, 5,000 images": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s, 5000)
+    ),
+    "SNIP, ten rounds": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s), rounds=10
+    ),
+    "SNIP, fresh weights": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s), train_from="fresh"
+    ),
     "magnitude": lambda s, d: at_init(seed=s, density=d, score=lth.magnitude),
     "random": lambda s, d: at_init(seed=s, density=d, score=random_score(s)),
 }
@@ -489,13 +529,21 @@ def row(arm, seed, level, this, updates):
 
 def job(arm, seed):
     if arm == "IMP ticket":
-        rounds = list(lth.imp(lenet, data, rounds=4, fraction=fraction, recipe=recipe, seed=seed))
+        rounds = list(
+            lth.imp(lenet, data, rounds=4, fraction=fraction, recipe=recipe, seed=seed)
+        )
         spent = [sum(r.result.steps for r in rounds[: level + 1]) for level in range(5)]
         return [
-            row(arm if level else "dense", seed, level, rounds[level], spent[level]) for level in (0, 3, 4)
+            row(arm if level else "dense", seed, level, rounds[level], spent[level])
+            for level in (0, 3, 4)
         ]
-    made = {level: ARMS[arm](seed, densities[level]) for level in ((4,) if arm in ASIDES else (3, 4))}
-    return [row(arm, seed, level, this, this.result.steps) for level, this in made.items()]
+    made = {
+        level: ARMS[arm](seed, densities[level])
+        for level in ((4,) if arm in ASIDES else (3, 4))
+    }
+    return [
+        row(arm, seed, level, this, this.result.steps) for level, this in made.items()
+    ]
 
 
 # %% [markdown]
@@ -511,7 +559,8 @@ rows = [r for made in lth.training.each(job, jobs, device=data.device) for r in 
 
 # %%
 stamp = (
-    f"LeNet-300-100, {data.label}, {len(seeds)} seeds, at most {recipe.steps:,} steps, tier {lth.tier()}, "
+    f"LeNet-300-100, {data.label}, {len(seeds)} seeds, at most {recipe.steps:,} steps, "
+    f"tier {lth.tier()}, "
     f"{data.device}"
 )
 lth.plots.show(
@@ -529,20 +578,26 @@ from lthkit import evidence
 
 
 def difference(one, other, level, other_level=None):
-    return evidence.paired(rows, (one, level), (other, level if other_level is None else other_level)).times(
-        100
-    )
+    return evidence.paired(
+        rows, (one, level), (other, level if other_level is None else other_level)
+    ).times(100)
 
 
 for level in (3, 4):
-    print(f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n = {len(seeds)} seeds")
+    print(
+        f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n "
+        f"= {len(seeds)} seeds"
+    )
     pairs = [("SNIP", other, level) for other in ("IMP ticket", "random", "magnitude")]
     pairs += [(arm, "SNIP", 4) for arm in ASIDES if level == 4]
     pairs += [("SNIP", "dense", 0), ("IMP ticket", "dense", 0)]
     for one, other, at in pairs:
         b = difference(one, other, level, at)
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        print(f"  {one:>19} - {other:10} {b.mean:+7.2f} [{b.low:+.2f}, {b.high:+.2f}] {says}")
+        print(
+            f"  {one:>19} - {other:10} {b.mean:+7.2f} [{b.low:+.2f}, {b.high:+.2f}] "
+            f"{says}"
+        )
 
 # %% [markdown]
 # Your predictions, beside the measurement at 2 %:
@@ -582,12 +637,17 @@ criteria = {
 }
 lth.plots.show(
     lth.plots.layer_density(
-        criteria, stamp=f"LeNet-300-100 at initialisation, seed 0, {100 * small:.0f} % of the weights"
+        criteria,
+        stamp=f"LeNet-300-100 at initialisation, seed 0, {100 * small:.0f} % of the "
+        f"weights",
     ),
     alt="Bars of the density of each layer. "
     + "; ".join(
         f"{label}: "
-        + ", ".join(f"{n.removesuffix('.weight')} {100 * d:.1f} %" for n, d in m.per_layer().items())
+        + ", ".join(
+            f"{n.removesuffix('.weight')} {100 * d:.1f} %"
+            for n, d in m.per_layer().items()
+        )
         for label, m in criteria.items()
     )
     + ".",
@@ -606,10 +666,14 @@ lth.plots.show(
 for arm in ("IMP ticket", "SNIP", "magnitude", "random"):
     updates = evidence.by_seed(rows, arm, 4, "updates")
     cost = lth.costs.of_training(
-        model, data.shape, steps=round(sum(updates.values()) / len(seeds)), batch_size=recipe.batch_size
+        model,
+        data.shape,
+        steps=round(sum(updates.values()) / len(seeds)),
+        batch_size=recipe.batch_size,
     )
     print(
-        f"{arm:10} {cost.steps:6,} updates, {cost.examples:8,} images, {cost.flops / 1e9:6.0f} billion operations"
+        f"{arm:10} {cost.steps:6,} updates, {cost.examples:8,} images, "
+        f"{cost.flops / 1e9:6.0f} billion operations"
     )
 print("scoring with SNIP: 100 images more, less than two updates of 60")
 
@@ -632,7 +696,8 @@ print("scoring with SNIP: 100 images more, less than two updates of 60")
 for level in (3, 4):
     b = difference("SNIP", "SNIP, fresh weights", level)
     print(
-        f"{100 * densities[level]:.1f} % of the weights: scored - fresh {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
+        f"{100 * densities[level]:.1f} % of the weights: scored - fresh {b.mean:+.2f} "
+        f"[{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
     )
 
 # %% question="07.Q4"
@@ -668,9 +733,12 @@ quiz("07.Q4", "c")
 
 # %%
 for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()])
+    b = evidence.interval(
+        [100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()]
+    )
     print(
-        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test error {b.mean:.1f} ± {b.half:.1f} %"
+        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test "
+        f"error {b.mean:.1f} ± {b.half:.1f} %"
     )
 
 # %% [markdown]
@@ -680,17 +748,31 @@ for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
 # %%
 from lthkit.runs import experiments
 
-recorded_config, made, recorded_rows = experiments.load(experiments.recorded("snip-mnist"))
+recorded_config, made, recorded_rows = experiments.load(
+    experiments.recorded("snip-mnist")
+)
 for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
     arm = "SNIP" if level else "dense"
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()])
+    b = evidence.interval(
+        [100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()]
+    )
     print(
-        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published {published:.1f}, "
+        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published "
+        f"{published:.1f}, "
         f"recorded {b.mean:.2f} ± {b.half:.2f} % test error, n = {b.n}"
     )
 b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
-print(f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, {b.high:+.2f}]")
-print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["environment"]["processor"])
+print(
+    f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, "
+    f"{b.high:+.2f}]"
+)
+print(
+    made["data"],
+    "·",
+    recorded_config["recipe"]["steps"],
+    "steps ·",
+    made["environment"]["processor"],
+)
 
 # %% [markdown]
 # On MNIST, the dense error agrees with the published one. The pruned errors do not: they are higher than published, and 5 % of the weights
@@ -709,10 +791,13 @@ print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["
 generator = torch.Generator()
 weights = torch.randn(100_000, generator=generator.manual_seed(0))
 same = torch.rand(100_000, generator=generator.manual_seed(0))
-own = torch.rand(100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask")))
+own = torch.rand(
+    100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask"))
+)
 for how, draw in (("the same seed", same), ("a seed of its own", own)):
     print(
-        f"{how:18} correlation of score and |weight| {torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1]:+.2f}"
+        f"{how:18} correlation of score and |weight| "
+        f"{torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1]:+.2f}"
     )
 
 # %% [markdown]

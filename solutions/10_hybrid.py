@@ -37,8 +37,7 @@
 # four weights of largest |weight × gradient|. Look at place 1 (we count from 0): it has a large weight. Does SNIP keep
 # it?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
@@ -58,8 +57,7 @@ print("kept      ", by_snip.int().tolist())
 # training might have made of them. IMP keeps the two that are largest *after* training, and rewinds them to their first
 # values.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 trained = torch.tensor([0.3, 0.0, 1.2, 0.0, -0.1, 0.0, 0.9, 0.0])
 by_imp = by_snip & (trained.abs() >= trained.abs().sort(descending=True).values[1])
 print("kept      ", by_imp.int().tolist())
@@ -80,14 +78,21 @@ quiz("10.Q1", "b")
 
 # %%
 data = lth.load_data("fashion-mnist")
-data = lth.by_tier(smoke=data.head(train=2000, validation=300, test=300), laptop=data, gpu=data)
+data = lth.by_tier(
+    smoke=data.head(train=2000, validation=300, test=300), laptop=data, gpu=data
+)
 lenet, short = lth.models.lenet_300_100, lth.by_tier(smoke=12, laptop=200, gpu=200)
 
 model = lenet(seed=0)
 weights = lth.prunable(model)
 images, labels = data.draw(100, seed=0)[0]
-gradients = torch.autograd.grad(F.cross_entropy(model(images), labels), list(weights.values()))
-scores = {name: (w * g).abs().detach() for (name, w), g in zip(weights.items(), gradients, strict=True)}
+gradients = torch.autograd.grad(
+    F.cross_entropy(model(images), labels), list(weights.values())
+)
+scores = {
+    name: (w * g).abs().detach()
+    for (name, w), g in zip(weights.items(), gradients, strict=True)
+}
 mask = lth.prune_to(lth.Mask.ones(model), scores, 0.2)
 print(mask)
 
@@ -99,7 +104,9 @@ print(mask)
 # %%
 initial = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
-    mask = lth.prune_to(mask, lth.magnitude(model), density)  # at 20 % nothing goes: SNIP was there
+    mask = lth.prune_to(
+        mask, lth.magnitude(model), density
+    )  # at 20 % nothing goes: SNIP was there
     model.load_state_dict(initial)
     result = lth.train(model, data, mask=mask, steps=short, seed=0)
     print(f"{mask.kept:6,} weights: test accuracy {100 * result.test_accuracy:.1f} %")
@@ -110,7 +117,11 @@ for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
 # %%
 from lthkit.tickets import plan, price, snip_then_imp
 
-rounds = list(snip_then_imp(lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0))
+rounds = list(
+    snip_then_imp(
+        lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0
+    )
+)
 for r in rounds:
     print(f"{r.mask.kept:6,} weights: test accuracy {100 * r.test_accuracy:.1f} %")
 print("the same last mask:", rounds[-1].mask == mask)
@@ -128,7 +139,8 @@ print("the same last mask:", rounds[-1].mask == mask)
 
 # %% exercise="10.1"
 def split_budget(total, trainings):
-    """A list of whole numbers, one a training, that add up to `total`; the last takes what does not divide."""
+    """A list of whole numbers, one a training, that add up to `total`; the last takes
+    what does not divide."""
     # BEGIN SOLUTION
     each = total // trainings
     return [each] * (trainings - 1) + [total - each * (trainings - 1)]
@@ -160,7 +172,8 @@ print(plan(1500, 3, last_share=0.6))
 
 # %% exercise="10.2"
 def fraction_after_snip(snip_density, density, rounds):
-    """The fraction of what remains that each of `rounds` rounds removes, from `snip_density` to `density`."""
+    """The fraction of what remains that each of `rounds` rounds removes, from
+    `snip_density` to `density`."""
     # BEGIN SOLUTION
     return 1 - (density / snip_density) ** (1 / rounds)
     # END SOLUTION
@@ -175,8 +188,12 @@ check("10.2", fraction_after_snip)
 # %%
 fraction_after_snip_ = use("10.2", fraction_after_snip)
 for first in (1.0, 0.5, 0.2, 0.1):
-    cuts = [f"{100 * fraction_after_snip_(first, 0.04, n):3.0f} %" for n in (1, 2, 3, 4, 5)]
-    print(f"SNIP leaves {100 * first:3.0f} %: removed a round, in 1 to 5 rounds:", *cuts)
+    cuts = [
+        f"{100 * fraction_after_snip_(first, 0.04, n):3.0f} %" for n in (1, 2, 3, 4, 5)
+    ]
+    print(
+        f"SNIP leaves {100 * first:3.0f} %: removed a round, in 1 to 5 rounds:", *cuts
+    )
 
 # %% [markdown]
 # With few rounds, IMP alone has to cut harshly. After a SNIP cut to 20 %, each of two rounds cuts 55 %, the same as each
@@ -211,10 +228,11 @@ for first in (1.0, 0.5, 0.2, 0.1):
 
 # %% exercise="10.3"
 def ladder_cost(kept, steps, batch_size, rewind_step):
-    """The price of a ladder as a dict: "steps", "examples" and "sparse_flops" of all its trainings together.
+    """The price of a ladder as a dict: "steps", "examples" and "sparse_flops" of all
+    its trainings together.
 
-    kept: for each training a list of ints, the weights in each layer, the input layer first. rewind_step: where every
-    training but the first begins.
+    kept: for each training a list of ints, the weights in each layer, the input layer
+    first. rewind_step: where every training but the first begins.
     """
     # BEGIN SOLUTION
     updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
@@ -222,7 +240,8 @@ def ladder_cost(kept, steps, batch_size, rewind_step):
     return {
         "steps": sum(updates),
         "examples": batch_size * sum(updates),
-        "sparse_flops": batch_size * sum(n * k for n, k in zip(updates, an_image, strict=True)),
+        "sparse_flops": batch_size
+        * sum(n * k for n, k in zip(updates, an_image, strict=True)),
     }
     # END SOLUTION
 
@@ -239,7 +258,9 @@ check("10.3", ladder_cost)
 ladder_cost_ = use("10.3", ladder_cost)
 kept = [[int(layer.sum()) for layer in r.mask.values()] for r in rounds]
 print(ladder_cost_(kept, short, 60, 0))
-without, with_look = (price(rounds, model, data.shape, batch_size=60, images=n) for n in (0, 100))
+without, with_look = (
+    price(rounds, model, data.shape, batch_size=60, images=n) for n in (0, 100)
+)
 print(without)
 print(with_look)
 added = with_look.sparse_flops / without.sparse_flops - 1
@@ -285,7 +306,9 @@ from dataclasses import replace
 from functools import partial
 
 seeds = lth.by_tier(smoke=(2, 3, 4), laptop=(2, 3, 4, 5, 6), gpu=(2, 3, 4, 5, 6))
-budgets = lth.by_tier(smoke=(36, 72, 144), laptop=(600, 1500, 3600), gpu=(6000, 15_000, 36_000))
+budgets = lth.by_tier(
+    smoke=(36, 72, 144), laptop=(600, 1500, 3600), gpu=(6000, 15_000, 36_000)
+)
 recipe = lth.Recipe(evaluate_every=lth.by_tier(smoke=6, laptop=50, gpu=250))
 target = 0.04
 ladders = {"IMP, 5 rounds": (1.0, 5), "IMP, 2 rounds": (1.0, 2), "hybrid": (0.2, 2)}
@@ -300,19 +323,32 @@ ladders = {"IMP, 5 rounds": (1.0, 5), "IMP, 2 rounds": (1.0, 2), "hybrid": (0.2,
 def search(method, total, seed):
     if method in ladders:
         first, cuts = ladders[method]
-        common = {"rounds": cuts, "steps": plan(total, cuts + 1), "recipe": recipe, "seed": seed}
-        return list(snip_then_imp(lenet, data, snip_density=first, density=target, **common))
+        common = {
+            "rounds": cuts,
+            "steps": plan(total, cuts + 1),
+            "recipe": recipe,
+            "seed": seed,
+        }
+        return list(
+            snip_then_imp(lenet, data, snip_density=first, density=target, **common)
+        )
     score = partial(lth.snip, batches=data.draw(100, seed=seed))
     if method == "random mask":
         score = partial(lth.random, seed=seed)
     once = replace(recipe, steps=total)
-    return [lth.prune_at_init(lenet, data, score=score, density=target, seed=seed, recipe=once)]
+    return [
+        lth.prune_at_init(
+            lenet, data, score=score, density=target, seed=seed, recipe=once
+        )
+    ]
 
 
 def measured(method, total, seed):
     rounds = search(method, total, seed)
     looked = 100 if method in ("hybrid", "SNIP alone") else 0  # images that SNIP saw
-    cost = price(rounds, lenet(seed=0), data.shape, batch_size=recipe.batch_size, images=looked)
+    cost = price(
+        rounds, lenet(seed=0), data.shape, batch_size=recipe.batch_size, images=looked
+    )
     first, last = rounds[0], rounds[-1]
     row = {"arm": method, "budget": total, "seed": seed, "kept": last.mask.kept}
     row |= {"test_accuracy": last.test_accuracy, "first_accuracy": first.test_accuracy}
@@ -325,7 +361,9 @@ def measured(method, total, seed):
 # The trainings are independent of each other, so they run side by side. This cell takes a minute or two at tier `laptop`.
 
 # %%
-cases = [(m, b, s) for b in budgets[::-1] for m in ("SNIP alone", *ladders) for s in seeds]
+cases = [
+    (m, b, s) for b in budgets[::-1] for m in ("SNIP alone", *ladders) for s in seeds
+]
 cases += [("random mask", budgets[1], s) for s in seeds]
 rows = lth.training.each(measured, cases, device=data.device)
 
@@ -346,7 +384,9 @@ where = f"{len(seeds)} seeds, {data.device}, tier {lth.tier()}"
 stamp = f"LeNet-300-100, {100 * target:.0f} % of the weights, {data.label}, {where}"
 about = {"column": "steps", "xlabel": "steps of all trainings together"}
 lth.plots.show(
-    lth.plots.budget_curve(rows, **about, title="Accuracy for a number of steps", stamp=stamp),
+    lth.plots.budget_curve(
+        rows, **about, title="Accuracy for a number of steps", stamp=stamp
+    ),
     alt=lth.plots.describe_budget(rows, **about),
 )
 
@@ -361,7 +401,10 @@ from lthkit import evidence
 
 
 def gap(one, other, table, split="test"):
-    a, b = ({r["seed"]: r[f"{split}_accuracy"] for r in table if r["arm"] == arm} for arm in (one, other))
+    a, b = (
+        {r["seed"]: r[f"{split}_accuracy"] for r in table if r["arm"] == arm}
+        for arm in (one, other)
+    )
     return [100 * (a[seed] - b[seed]) for seed in sorted(a.keys() & b.keys())]
 
 
@@ -377,10 +420,20 @@ for budget in budgets:
     table = [r for r in rows if r["budget"] == budget]
     for other in ("SNIP alone", "IMP, 5 rounds", "IMP, 2 rounds"):
         print(told(f"{budget:5,} steps: hybrid - {other}", gap("hybrid", other, table)))
-    print(told(f"{budget:5,} steps: IMP, 5 rounds - SNIP alone", gap("IMP, 5 rounds", "SNIP alone", table)))
+    print(
+        told(
+            f"{budget:5,} steps: IMP, 5 rounds - SNIP alone",
+            gap("IMP, 5 rounds", "SNIP alone", table),
+        )
+    )
 middle = [r for r in rows if r["budget"] == budgets[1]]
 for method in ("SNIP alone", *ladders):
-    print(told(f"{budgets[1]:5,} steps: {method} - random mask", gap(method, "random mask", middle)))
+    print(
+        told(
+            f"{budgets[1]:5,} steps: {method} - random mask",
+            gap(method, "random mask", middle),
+        )
+    )
 
 # %% [markdown]
 # Read the last four lines first: which methods are above a random mask at all? Then follow one comparison through the
@@ -401,7 +454,9 @@ for method in ("SNIP alone", *ladders):
 # And your predictions:
 
 # %%
-small, large = ([r for r in rows if r["budget"] == b] for b in (budgets[0], budgets[-1]))
+small, large = (
+    [r for r in rows if r["budget"] == b] for b in (budgets[0], budgets[-1])
+)
 versus_snip = evidence.interval(gap("hybrid", "SNIP alone", small))
 versus_imp = evidence.interval(gap("hybrid", "IMP, 5 rounds", large))
 points = [
@@ -421,8 +476,14 @@ lth.plots.show(
 
 # %%
 for method in ("random mask", "SNIP alone", *ladders):
-    mine = {b: [r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets}
-    cut = {f"{b:,} steps": f"{sum(r['still_improving'] for r in c)}/{len(c)}" for b, c in mine.items() if c}
+    mine = {
+        b: [r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets
+    }
+    cut = {
+        f"{b:,} steps": f"{sum(r['still_improving'] for r in c)}/{len(c)}"
+        for b, c in mine.items()
+        if c
+    }
     print(f"{method:14} cut short:", cut)
 
 # %% [markdown]
@@ -433,10 +494,15 @@ for method in ("random mask", "SNIP alone", *ladders):
 # method is now furthest to the left?
 
 # %%
-about = {"column": "gflop", "xlabel": "sparse operations of all trainings together (GFLOP)"}
+about = {
+    "column": "gflop",
+    "xlabel": "sparse operations of all trainings together (GFLOP)",
+}
 in_gflop = [row | {"gflop": row["sparse_flops"] / 1e9} for row in rows]
 lth.plots.show(
-    lth.plots.budget_curve(in_gflop, **about, title="Accuracy for sparse operations", stamp=stamp),
+    lth.plots.budget_curve(
+        in_gflop, **about, title="Accuracy for sparse operations", stamp=stamp
+    ),
     alt=lth.plots.describe_budget(in_gflop, **about),
 )
 
@@ -471,17 +537,27 @@ quiz("10.Q3", "a")
 
 # %% exercise="10.4"
 def cheapest_not_beaten(costs, accuracies, budget):
-    """The name of the cheapest affordable method that is not shown to be worse than the best; None if none is affordable.
+    """The name of the cheapest affordable method that is not shown to be worse than the
+    best; None if none is affordable.
 
-    costs: method -> price. accuracies: method -> list, one number a seed; equal places are equal seeds.
+    costs: method -> price. accuracies: method -> list, one number a seed; equal places
+    are equal seeds.
     """
     # BEGIN SOLUTION
     affordable = [name for name in costs if costs[name] <= budget]
     if not affordable:
         return None
-    best = accuracies[max(affordable, key=lambda name: evidence.interval(accuracies[name]).mean)]
-    gaps = {name: [b - a for b, a in zip(best, accuracies[name], strict=True)] for name in affordable}
-    return min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
+    best = accuracies[
+        max(affordable, key=lambda name: evidence.interval(accuracies[name]).mean)
+    ]
+    gaps = {
+        name: [b - a for b, a in zip(best, accuracies[name], strict=True)]
+        for name in affordable
+    }
+    return min(
+        (n for n in affordable if evidence.interval(gaps[n]).low <= 0),
+        key=lambda n: costs[n],
+    )
     # END SOLUTION
 
 
@@ -496,15 +572,22 @@ check("10.4", cheapest_not_beaten)
 # %%
 cheapest_not_beaten_ = use("10.4", cheapest_not_beaten)
 names = dict.fromkeys(f"{r['arm']} with {r['budget']:,} steps" for r in rows)
-own = {n: [r for r in rows if f"{r['arm']} with {r['budget']:,} steps" == n] for n in names}
-prices = {n: max(r["sparse_flops"] for r in found_rows) for n, found_rows in own.items()}
-accuracies = {n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()}
+own = {
+    n: [r for r in rows if f"{r['arm']} with {r['budget']:,} steps" == n] for n in names
+}
+prices = {
+    n: max(r["sparse_flops"] for r in found_rows) for n, found_rows in own.items()
+}
+accuracies = {
+    n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()
+}
 ordered = sorted(prices.values())
 for limit in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
     chosen = cheapest_not_beaten_(prices, accuracies, limit)
     mean = 100 * evidence.interval(accuracies[chosen]).mean
     print(
-        f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, validation {mean:.1f} %)"
+        f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, "
+        f"validation {mean:.1f} %)"
     )
 for split in ("validation", "test"):
     values = gap("hybrid", "SNIP alone", large, split)
@@ -555,7 +638,9 @@ for name, change in changes.items():
 
 # %%
 def changed(name, seed):
-    rounds = changes[name](lenet, data, snip_density=0.2, density=target, recipe=recipe, seed=seed)
+    rounds = changes[name](
+        lenet, data, snip_density=0.2, density=target, recipe=recipe, seed=seed
+    )
     *_, last = rounds
     return {"arm": name, "seed": seed, "test_accuracy": last.test_accuracy}
 
@@ -571,7 +656,9 @@ tried = lth.training.each(changed, trials, device=data.device) + middle
 # %%
 gaps = {
     f"5 cuts, not 2; {middle_budget:,} steps both": gap("gentle", "hybrid", tried),
-    f"5 cuts, not 2; {2 * middle_budget:,} steps both": gap("gentle, twice", "harsh, twice", tried),
+    f"5 cuts, not 2; {2 * middle_budget:,} steps both": gap(
+        "gentle, twice", "harsh, twice", tried
+    ),
     "5 cuts, not 2; twice the steps": gap("gentle, twice", "hybrid", tried),
     "nothing but twice the steps": gap("harsh, twice", "hybrid", tried),
     f"rewind to step {early}, not 0": gap("early rewind", "hybrid", tried),
@@ -579,7 +666,9 @@ gaps = {
 }
 for budget in budgets:
     table = [r for r in rows if r["budget"] == budget]
-    gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap("IMP, 2 rounds", "IMP, 5 rounds", table)
+    gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap(
+        "IMP, 2 rounds", "IMP, 5 rounds", table
+    )
 gaps["a SNIP cut before IMP's 2 rounds"] = gap("hybrid", "IMP, 2 rounds", middle)
 lth.plots.show(
     lth.plots.paired_differences(gaps, stamp=stamp),
