@@ -112,6 +112,7 @@ whole = lth.models.lenet_300_100(seed=0)
 mask = lth.prune_to(lth.Mask.ones(whole), lth.magnitude(whole), 0.2)
 
 
+# %%
 def fresh():
     model = lth.models.lenet_300_100(seed=0)
     mask.apply_(model)

@@ -218,45 +218,41 @@ my_fresh_minus_k = None
 # %%
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
 last_rate = recipe.lr_at(steps - 1)
 at_last_rate = replace(recipe, schedule="constant", milestones=(), lr=last_rate)
 
 
+# %%
 def all_arms(seed, model_fn=lth.models.lenet_300_100, density=0.03):
     order = lth.derived_seed(seed, "order")
     model = model_fn(seed=seed)
     dense = lth.train(model, data, recipe=recipe, seed=order, keep=(0, k, steps))
     mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), density)
-    again = partial(lth.retrain, model_fn, data, mask=mask, seed=order)
+    again = partial(lth.retrain, model_fn, data, mask=mask, seed=order, recipe=recipe)
     trained = dense.kept[steps]
     results = {
         "dense": dense,
-        "rewound to 0": again(weights_from=dense.kept[0], recipe=recipe),
-        "rewound to k": again(weights_from=dense.kept[k], recipe=recipe),
-        "learning-rate rewinding": again(
-            weights_from=trained, lr_from=k, recipe=recipe
-        ),
-        "fine-tuning": again(weights_from=trained, lr_from=steps - tune, recipe=recipe),
+        "rewound to 0": again(weights_from=dense.kept[0]),
+        "rewound to k": again(weights_from=dense.kept[k]),
+        "learning-rate rewinding": again(weights_from=trained, lr_from=k),
+        "fine-tuning": again(weights_from=trained, lr_from=steps - tune),
         "fine-tuning, long": again(
             weights_from=trained, lr_from=k, recipe=at_last_rate
         ),
-        "re-initialised": again(
-            weights_from=lth.fresh_start(model_fn, seed=seed), recipe=recipe
-        ),
+        "re-initialised": again(weights_from=lth.fresh_start(model_fn, seed=seed)),
     }
+    measured = ("test_accuracy", "steps", "still_improving")
     return [
         {"arm": arm, "seed": seed, "round": 0 if arm == "dense" else 1}
-        | {
-            "test_accuracy": r.test_accuracy,
-            "steps": r.steps,
-            "still_improving": r.still_improving,
-        }
+        | {name: getattr(r, name) for name in measured}
         for arm, r in results.items()
     ]
 
 
+# %%
 rows = [
     row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found
 ]
@@ -504,6 +500,7 @@ path_seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2), gpu=(0, 1, 2, 3, 4))
 alphas = (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1)
 
 
+# %%
 def stability(net, seed):
     model_fn, recipe = nets[net]
     at = [k for k in ks if k < recipe.steps]
@@ -643,14 +640,12 @@ def tickets(net, seed, density=0.03):
     starts["re-initialised"] = lth.fresh_start(model_fn, seed=seed)
     return [
         {"net": net, "arm": arm, "seed": seed, "round": 1, "barrier": found.barrier}
-        | {
-            "test_accuracy": sum(c.test_accuracy for c in found.children)
-            / len(found.children)
-        }
+        | {"test_accuracy": fmean(c.test_accuracy for c in found.children)}
         for arm, found in ((arm, measure(start=start)) for arm, start in starts.items())
     ]
 
 
+# %%
 unstable = ("Conv-2, SGD 0.05", "LeNet, SGD 0.1")
 jobs = [(net, seed) for net in unstable for seed in path_seeds]
 small = [row for found in lth.training.each(tickets, jobs) for row in found]
@@ -780,6 +775,7 @@ paths = {
     ]
     for arm in ("rewound to 0", "rewound to k")
 }
+# %%
 lth.plots.show(
     lth.plots.between_networks(
         paths,

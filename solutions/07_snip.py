@@ -527,6 +527,7 @@ def row(arm, seed, level, this, updates):
     }
 
 
+# %%
 def job(arm, seed):
     if arm == "IMP ticket":
         rounds = list(
@@ -761,6 +762,7 @@ for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
         f"{published:.1f}, "
         f"recorded {b.mean:.2f} ± {b.half:.2f} % test error, n = {b.n}"
     )
+# %%
 b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
 print(
     f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, "

@@ -371,12 +371,11 @@ def criteria(seed, images, shape):
 # %%
 levels = (0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 densities = lth.by_tier(smoke=(0.1, 0.01, 0.001), laptop=levels, gpu=levels)
-arms, curve_seeds = (
-    list(criteria(0, images, shape)),
-    lth.by_tier(smoke=(0,), laptop=(0, 1, 2), gpu=(0, 1, 2)),
-)
+arms = list(criteria(0, images, shape))
+curve_seeds = lth.by_tier(smoke=(0,), laptop=(0, 1, 2), gpu=(0, 1, 2))
 
 
+# %%
 def curve_of(seed, arm):
     model = vgg(seed=seed).to(data.device)
     drawn = data.draw(100, seed=seed, stratified=True)
@@ -399,6 +398,7 @@ def curve_of(seed, arm):
     return rows
 
 
+# %%
 jobs = [(seed, arm) for arm in reversed(arms) for seed in curve_seeds]
 curve = [
     row

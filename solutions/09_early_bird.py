@@ -442,6 +442,7 @@ def arms(density, seed):
     return {arm: accuracy(mask) for arm, mask in masks.items()}
 
 
+# %%
 outcomes = dict(
     zip(cases, lth.training.each(arms, cases, device=data.device), strict=True)
 )
@@ -651,22 +652,15 @@ channel_recipe = lth.Recipe(
     steps=channel_epochs * per_epoch, batch_size=100, lr=3e-3, evaluate_every=per_epoch
 )
 channel_seeds = seeds[:3]
-small_threshold = lth.by_tier(
-    smoke=1.0, laptop=0.1, gpu=0.1
-)  # smoke: too short for masks to settle
+# smoke: too short for masks to settle
+small_threshold = lth.by_tier(smoke=1.0, laptop=0.1, gpu=0.1)
 
 
+# %%
 def channel_arms(seed):
-    found = early_bird(
-        small_conv,
-        data,
-        density=0.7,
-        kind="channels",
-        threshold=small_threshold,
-        recipe=channel_recipe,
-        seed=seed,
-        watch=True,
-    )
+    common = {"recipe": channel_recipe, "seed": seed}
+    what = {"density": 0.7, "kind": "channels", "threshold": small_threshold}
+    found = early_bird(small_conv, data, watch=True, **what, **common)
     if found.epoch is None:
         return found, None
     masks = {
@@ -680,14 +674,7 @@ def channel_arms(seed):
 
     def accuracy(mask):
         start = found.checkpoint
-        run = lth.retrain(
-            small_conv,
-            data,
-            mask=mask,
-            weights_from=start,
-            recipe=channel_recipe,
-            seed=seed,
-        )
+        run = lth.retrain(small_conv, data, mask=mask, weights_from=start, **common)
         return run.test_accuracy
 
     return found, {arm: accuracy(mask) for arm, mask in weights.items()}
@@ -808,11 +795,11 @@ def bill(model, mask, stop, epochs):
     dense, ticket = (
         lth.costs.of_training(model, data.shape, mask=m, **price) for m in (None, mask)
     )
-    return lth.costs.total(
-        [dense] * stop + [ticket] * (epochs - stop)
-    ), lth.costs.total([dense] * epochs)
+    early = lth.costs.total([dense] * stop + [ticket] * (epochs - stop))
+    return early, lth.costs.total([dense] * epochs)
 
 
+# %%
 lenet_ticket = next(f for (d, _), f in searches.items() if d == 0.1 and f.epoch)
 channel_ticket = tickets[0]
 for name, (early, dense) in {

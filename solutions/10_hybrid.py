@@ -343,6 +343,7 @@ def search(method, total, seed):
     ]
 
 
+# %%
 def measured(method, total, seed):
     rounds = search(method, total, seed)
     looked = 100 if method in ("hybrid", "SNIP alone") else 0  # images that SNIP saw

@@ -126,6 +126,7 @@ def tickets_of(seed):
     return list(rounds)
 
 
+# %%
 tickets = dict(
     zip(
         seeds,
@@ -488,6 +489,7 @@ else:
         return export.run_onnx(file, threads=1)
 
     forms["onnxruntime, dense"] = in_onnxruntime
+# %%
 timed = bench.break_even(
     model, [ticket.mask], shape=shape, variants=forms, repetitions=turns
 )
@@ -877,15 +879,13 @@ why_no_csr = no_sparse(data.device)
 print(why_no_csr or "sparse products for training: yes")
 
 
+# %%
 def three_products(kept, batch):
     """Name -> (dense, sparse). Dense has images as rows, like torch.nn.Linear; sparse
     has them as columns."""
     units, inputs = kept.shape
-    w, x, delta = (
-        torch.randn(units, inputs) * kept,
-        torch.rand(batch, inputs),
-        torch.randn(batch, units),
-    )
+    w, x = torch.randn(units, inputs) * kept, torch.rand(batch, inputs)
+    delta = torch.randn(batch, units)
     x_columns, delta_columns = x.T.contiguous(), delta.T.contiguous()
     sparse = csr(*compressed_rows(w, kept), kept.shape)
     turned = csr(*compressed_rows(w.T, kept.T), kept.T.shape)
@@ -990,6 +990,7 @@ masked_dense = lth.training.Choice(threads=1, written_out=True)
 ways = {"masked dense": masked_dense, "sparse": replace(masked_dense, sparse=True)}
 
 
+# %%
 def both_ways(seed, mask, recipe):
     """Train a ticket in both ways, in turns. A timing for each, and (result, network)
     for each."""
@@ -1010,6 +1011,7 @@ def both_ways(seed, mask, recipe):
     ), made
 
 
+# %%
 trainings = []
 for s in [] if why_no_csr else seeds:
     for t in tickets[s][2:]:
@@ -1115,9 +1117,9 @@ def clocked(function, times):
     return wrapped
 
 
-def step_apart(recipe):
-    """Print the median times of one step and of its parts, for both ways, in turns of
-    twenty steps."""
+# %%
+def watched(recipe):
+    """For both ways a step that writes down its times, and what it writes into."""
     made, updates = {}, {}
     times: dict[str, dict[str, list[float]]] = {}
     for name, way in ways.items():
@@ -1132,6 +1134,14 @@ def step_apart(recipe):
         ):
             setattr(holder, method, clocked(getattr(holder, method), parts[part]))
         made[name], updates[name] = update, clocked(update, parts["a step"])
+    return made, updates, times
+
+
+# %%
+def step_apart(recipe):
+    """Print the median times of one step and of its parts, for both ways, in turns of
+    twenty steps."""
+    made, updates, times = watched(recipe)
     for _ in range(turns):
         for one_step in updates.values():
             for step in range(20):
@@ -1236,18 +1246,17 @@ if speedups_at_one:
 def our_patches(x):
     """[n, channels, h, w] -> [channels * 9, n * h * w], for filters of 3 x 3 and
     padding 1."""
-    views = (
-        F.pad(x, (1, 1, 1, 1)).transpose(0, 1).unfold(2, 3, 1).unfold(3, 3, 1)
-    )  # no copy yet
+    # no copy yet
+    views = F.pad(x, (1, 1, 1, 1)).transpose(0, 1).unfold(2, 3, 1).unfold(3, 3, 1)
     return views.permute(0, 4, 5, 1, 2, 3).reshape(9 * x.shape[1], -1)
 
 
 def sparse_convolution(sparse, x):
-    return sparse @ our_patches(
-        x
-    )  # [32, n * h * w]: images stay columns for the next layer
+    # [32, n * h * w]: images stay columns for the next layer
+    return sparse @ our_patches(x)
 
 
+# %%
 x = torch.randn(60, 16, 16, 16)
 patches = our_patches(x)
 print(f"{x.numel():,} numbers in the images, {patches.numel():,} in the patches")
