@@ -647,6 +647,8 @@ print(
 # `laptop` this, too, takes a minute or two.
 
 # %%
+from functools import partial
+
 channel_epochs = lth.by_tier(smoke=6, laptop=10, gpu=40)
 channel_recipe = lth.Recipe(
     steps=channel_epochs * per_epoch, batch_size=100, lr=3e-3, evaluate_every=per_epoch
@@ -655,12 +657,20 @@ channel_seeds = seeds[:3]
 # smoke: too short for masks to settle
 small_threshold = lth.by_tier(smoke=1.0, laptop=0.1, gpu=0.1)
 
+channel_search = partial(
+    early_bird,
+    small_conv,
+    data,
+    density=0.7,
+    kind="channels",
+    threshold=small_threshold,
+)
+retrained = partial(lth.retrain, small_conv, data, recipe=channel_recipe)
+
 
 # %%
 def channel_arms(seed):
-    common = {"recipe": channel_recipe, "seed": seed}
-    what = {"density": 0.7, "kind": "channels", "threshold": small_threshold}
-    found = early_bird(small_conv, data, watch=True, **what, **common)
+    found = channel_search(recipe=channel_recipe, seed=seed, watch=True)
     if found.epoch is None:
         return found, None
     masks = {
@@ -674,8 +684,7 @@ def channel_arms(seed):
 
     def accuracy(mask):
         start = found.checkpoint
-        run = lth.retrain(small_conv, data, mask=mask, weights_from=start, **common)
-        return run.test_accuracy
+        return retrained(mask=mask, weights_from=start, seed=seed).test_accuracy
 
     return found, {arm: accuracy(mask) for arm, mask in weights.items()}
 
