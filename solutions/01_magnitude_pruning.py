@@ -164,6 +164,12 @@ print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
 quiz("01.Q2", "c")
 
 # %% [markdown]
+# Both ways in one picture. Each cuts half of ten weights. Which layer pays?
+
+# %%
+lth.plots.diagram("01")
+
+# %% [markdown]
 # ### Exercise 01.3: layerwise masks · medium · four lines · 10 minutes
 #
 # Each layer loses its own fraction, which may be 1.0. A layer without a fraction stays whole, and it may be that no layer has one.

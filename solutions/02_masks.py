@@ -147,6 +147,12 @@ print({name: round(d, 3) for name, d in densities_(dict(mask)).items()})
 quiz("02.Q2", "c")
 
 # %% [markdown]
+# One step in a picture, for a removed weight, with η = 0.1 and μ = 0.9. Follow the arrows to the weight.
+
+# %%
+lth.plots.diagram("02")
+
+# %% [markdown]
 # ### Exercise 02.3: a masked step · medium · three lines · 10 minutes
 #
 # Write one step of SGD with momentum that cannot move a removed weight. Both results, the new weight and the new velocity, are exactly 0 where the

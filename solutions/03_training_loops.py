@@ -130,6 +130,12 @@ def textbook(n=updates):
 
 
 # %% [markdown]
+# What the next steps take out of the textbook loop: whatever is not a step. (A sketch; the lengths are measured below.)
+
+# %%
+lth.plots.diagram("03")
+
+# %% [markdown]
 # ## Step by step
 #
 # **Keep the data as tensors.** 10,000 small images are 8 MB. They fit into memory, even into a GPU's, as one tensor of bytes. A batch is then one indexing operation, and it is

@@ -87,6 +87,12 @@ print("round 2  ", round_2.int().tolist())
 quiz("04.Q1", "b")
 
 # %% [markdown]
+# The whole loop in a picture. Each bar below is what one cut left.
+
+# %%
+lth.plots.diagram("04")
+
+# %% [markdown]
 # ### Exercise 04.1: a schedule to a target density · easy · two lines · 5 minutes
 #
 # Often we know where we want to end, such as 2 % of the weights after 10 rounds. Return the list of all densities on the

@@ -126,6 +126,12 @@ for r in lth.imp(
 quiz("05.Q1", "c")
 
 # %% [markdown]
+# The three arms in a picture. A colour stands for an initial value. What does each control share with the ticket?
+
+# %%
+lth.plots.diagram("05")
+
+# %% [markdown]
 # ### Exercise 05.1: the re-initialised control · medium · four lines · 10 minutes
 #
 # Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard deviation of that tensor (`tensor.std()`) in θ₀. Use **one** generator of your own, seeded once: `torch.manual_seed` would change what everything else draws. Draw each tensor whole, in the order of θ₀ and

@@ -35,6 +35,14 @@
 # | learning-rate rewinding | trained, of the last step *T* | step *k* |
 # | fine-tuning | trained, of the last step *T* | a step near the end, where the learning rate is smallest |
 # | re-initialised (control) | new random numbers | step 0 |
+#
+# In a picture: first where the weights of each arm come from, then where its learning rate goes on. The control has the
+# learning rate of "rewound to 0".
+
+# %%
+import lthkit as lth
+
+lth.plots.diagram("06")
 
 # %% [markdown]
 # ## Small enough to print
@@ -45,7 +53,6 @@
 # %% tags=["nbval-check-output"]
 import torch
 
-import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)

@@ -96,6 +96,12 @@ for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
 quiz("07.Q1", "a")
 
 # %% [markdown]
+# Slope and leap in a picture. The distance of the two marks on the left is what the slope does not see.
+
+# %%
+lth.plots.diagram("07")
+
+# %% [markdown]
 # ### Exercise 07.1: sensitivity without a gradient · medium · six lines · 10 minutes
 #
 # A formula is worth checking by brute force. Take a linear model with the mean squared error as its loss. Multiply **one** weight by 1 + h, then

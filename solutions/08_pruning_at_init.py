@@ -284,6 +284,12 @@ print(
 # To count connected weights, walk through the layers twice. Forwards: which neurons can be reached from an input? Backwards: from
 # which neurons can an output be reached? A kept weight is connected if both hold at its two ends.
 #
+# The next picture has two networks with equally many weights. Only through one of them does anything flow.
+
+# %%
+lth.plots.diagram("08")
+
+# %% [markdown]
 # ### Exercise 08.3: connected weights · hard · eight lines · 20 minutes
 #
 # You get the masks of linear layers, from the input to the output, each of shape [outputs, inputs]. Return new masks that keep

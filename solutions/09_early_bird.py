@@ -178,6 +178,12 @@ lth.plots.show(
 #
 # `lthkit` takes the first, and `rule="neighbours"` the second.
 #
+# A sketch of masks that settle. Orange: entries that changed since the epoch before.
+
+# %%
+lth.plots.diagram("09")
+
+# %% [markdown]
 # ### Exercise 09.2: the epoch to stop · medium · four lines · 12 minutes
 #
 # You get the matrix of distances as a list of rows: `matrix[i][j]` for the masks of epochs i + 1 and j + 1. Return the

@@ -29,6 +29,13 @@
 # The idea sounds good. That is no reason to believe it. Each round costs steps that a simpler method could spend on one
 # longer training. The question of this lesson is therefore: *for the same number of training steps*, which method ends
 # with the best small network?
+#
+# In a picture: three ways to spend the same number of training steps.
+
+# %%
+import lthkit as lth
+
+lth.plots.diagram("10")
 
 # %% [markdown]
 # ## Small enough to print
@@ -41,7 +48,6 @@
 import torch
 import torch.nn.functional as F
 
-import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)

@@ -69,6 +69,12 @@ print("values: ", values)
 # The bits of the third row are 000. In the bytes they lie across the border between the two, and the last four bits of
 # the second byte are padding. In CSR the third row begins at 3 and the fourth begins at 3 too, so nothing lies between.
 #
+# Three ways to store such a layer. Count the numbers, then the products of one multiplication.
+
+# %%
+lth.plots.diagram("11")
+
+# %% [markdown]
 # ## First, the zeros
 #
 # Is it true here that zeros bring nothing? We time LeNet-300-100 on 256 images, whole and with 98 % of its weights set to

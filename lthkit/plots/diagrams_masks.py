@@ -6,12 +6,12 @@ from lthkit.plots.drawing import BLUE, FAINT, GREEN, ORANGE, PALE, Canvas
 
 
 def ranking() -> Canvas:
-    """Two layers with the sizes of their weights: a has six, from 0.5 to 1, and b has four, from 0.1 to 0.4. Half of all
-    weights go. With one ranking of all weights, a keeps five and b keeps none. With a ranking in each layer, a keeps its
-    three largest and b its two largest. Both ways keep five weights."""
+    """Two layers with the sizes of their weights: a has six, from 0.5 to 1, and b has four, from 0.1 to 0.4. Half of
+    all weights go. With one ranking of all weights, a keeps five and b keeps none. With a ranking in each layer, a
+    keeps its three largest and b its two largest. Both ways keep five weights."""
     page = Canvas(28)
     layers = (("a", (".9", ".8", ".5", ".6", ".7", "1.")), ("b", (".4", ".1", ".3", ".2")))
-    kept = (
+    kept: tuple[tuple[str, dict[str, tuple[int, ...]]], ...] = (
         ("the sizes of the weights", {}),
         ("one ranking of all weights", {"a": (0, 1, 3, 4, 5), "b": ()}),
         ("a ranking in each layer", {"a": (0, 1, 5), "b": (0, 2)}),
@@ -32,9 +32,9 @@ def ranking() -> Canvas:
 
 
 def one_step() -> Canvas:
-    """One step of training for one removed weight. The mask makes its gradient 0. Above, only the gradient is masked: the
-    momentum of before, 0.5, is still there, so the weight moves from 0 to -0.045. Below, weight and momentum were set to 0 on entry: the
-    momentum stays 0, and so does the weight."""
+    """One step of training for one removed weight. The mask makes its gradient 0. Above, only the gradient is masked:
+    the momentum of before, 0.5, is still there, so the weight moves from 0 to -0.045. Below, weight and momentum were
+    set to 0 on entry: the momentum stays 0, and so does the weight."""
     page = Canvas(31.5)
     for x, words in ((6.5, "gradient"), (20, "momentum v"), (37, "weight w")):
         page.text(x, 1.6, words, bold=True)
@@ -59,9 +59,10 @@ def one_step() -> Canvas:
 
 
 def controls() -> Canvas:
-    """Three layers of sixteen weights, six of them kept; a colour stands for an initial value. The ticket has the places
-    that pruning found and their own values. The re-initialised control has the same places and other values: it takes the
-    values away. The shuffled control has other places, each with its own value, and as many: it takes the places away."""
+    """Three layers of sixteen weights, six of them kept; a colour stands for an initial value. The ticket has the
+    places that pruning found and their own values. The re-initialised control has the same places and other values:
+    it takes the values away. The shuffled control has other places, each with its own value, and as many: it takes
+    the places away."""
     page = Canvas(25)
     values = [BLUE, "#56B4E9", "#0b4f75", "#8fc7e8", BLUE, "#56B4E9", "#8fc7e8", "#0b4f75"] * 2
     others = [ORANGE, "#E9A15B", "#8f3f00", "#f3c79d"] * 4
@@ -84,9 +85,10 @@ def controls() -> Canvas:
 
 
 def starving() -> Canvas:
-    """Two networks with three layers of weights between four columns of units, the same number of weights kept in each.
-    Left, the narrow middle layer lost all of its weights: nothing can get from the input to the output, and what the other layers keep is of no use.
-    Right, each layer keeps some, and a path leads from the input to the output."""
+    """Two networks with three layers of weights between four columns of units, the same number of weights kept in
+    each. Left, the narrow middle layer lost all of its weights: nothing can get from the input to the output, and
+    what the other layers keep is of no use. Right, each layer keeps some, and a path leads from the input to the
+    output."""
     page = Canvas(30)
     sizes = (4, 3, 3, 4)
     left = [(0, 0, 0), (0, 1, 0), (0, 2, 1), (0, 3, 2), (2, 0, 0), (2, 0, 1), (2, 1, 2), (2, 2, 3)]
@@ -111,9 +113,9 @@ def starving() -> Canvas:
 
 
 def settling() -> Canvas:
-    """The masks of six epochs, of twelve weights each, with the entries that changed since the epoch before in orange.
-    First four entries change, then two, then two, then none and none. The masks have settled, and the search stops; the
-    rest of the training is not needed to find the mask."""
+    """The masks of six epochs, of twelve weights each, with the entries that changed since the epoch before in
+    orange. First four entries change, then two, then two, then none and none. The masks have settled, and the search
+    stops; the rest of the training is not needed to find the mask."""
     page = Canvas(25)
     masks = ("111000110010", "101100100110", "101100110010", "101100010110", "101100010110", "101100010110")
     page.text(1, 2, "the mask that pruning would draw after each epoch", side="left", bold=True)
@@ -135,10 +137,10 @@ def settling() -> Canvas:
 
 
 def storing() -> Canvas:
-    """A layer of four units and three inputs, five of its twelve weights kept. As a dense tensor it has twelve numbers, zeros
-    included, and each is multiplied. In compressed rows (CSR) it has the five values, their five columns, and five numbers that
-    say where each row begins: fewer multiplications, but more to look up. Only where a whole row or column is empty can a
-    smaller dense layer do the same."""
+    """A layer of four units and three inputs, five of its twelve weights kept. As a dense tensor it has twelve
+    numbers, zeros included, and each is multiplied. In compressed rows (CSR) it has the five values, their five
+    columns, and five numbers that say where each row begins: fewer multiplications, but more to look up. Only where a
+    whole row or column is empty can a smaller dense layer do the same."""
     page = Canvas(30)
     weights = ((".7", "0", "0"), ("0", "-.4", "0"), ("0", "0", "0"), (".2", ".5", "-.9"))
     fills = [[BLUE if w != "0" else "" for w in row] for row in weights]

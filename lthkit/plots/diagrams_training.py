@@ -6,9 +6,9 @@ from lthkit.plots.drawing import BLUE, FAINT, GREEN, INK, ORANGE, PALE, Canvas
 
 
 def waiting() -> Canvas:
-    """A sketch, not a measurement: two time lines of the same length. The textbook loop fetches a batch, computes, and asks for the loss, three times; for more than
-    half of the time nothing is computed. With the data on the device and no number asked for, the loop computes all the
-    time, and makes seven steps."""
+    """A sketch, not a measurement: two time lines of the same length. The textbook loop fetches a batch, computes,
+    and asks for the loss, three times; for more than half of the time nothing is computed. With the data on the
+    device and no number asked for, the loop computes all the time, and makes seven steps."""
     page = Canvas(22)
     page.text(1, 2, "textbook loop: 3 steps", side="left", bold=True)
     page.text(1, 12, "data on the device, no number asked: 7 steps", side="left", bold=True)
@@ -33,10 +33,10 @@ def waiting() -> Canvas:
 
 
 def loop() -> Canvas:
-    """Iterative magnitude pruning as a loop of three boxes. Train from the initial weights to the trained weights. Prune: remove
-    the smallest 20 percent of what remains, which makes a new mask. Rewind: what is left gets its initial values back,
-    and the loop begins again. Below, the share of weights that is left: 100, 80, 64, 51, 41 percent, where one cut
-    would go from 100 to 41 at once."""
+    """Iterative magnitude pruning as a loop of three boxes. Train from the initial weights to the trained weights.
+    Prune: remove the smallest 20 percent of what remains, which makes a new mask. Rewind: what is left gets its
+    initial values back, and the loop begins again. Below, the share of weights that is left: 100, 80, 64, 51, 41
+    percent, where one cut would go from 100 to 41 at once."""
     page = Canvas(31)
     page.box(1, 4, 12, 4.4, "train", fill=BLUE, edge=BLUE, color="white")
     page.box(17, 4, 12, 4.4, "prune 20 %")
@@ -59,10 +59,10 @@ def loop() -> Canvas:
 
 
 def rewinds() -> Canvas:
-    """A training as a line from step 0 by an early step k to the last step T, where the network is pruned. Four arrows go
-    out from T. Rewound to 0: weights and learning rate of step 0. Rewound to k: weights and learning rate of step k.
-    Learning-rate rewinding: the weights stay those of T, and only the learning rate goes back to that of step k.
-    Fine-tuning: the weights stay, and training goes on at the last, small learning rate."""
+    """A training as a line from step 0 by an early step k to the last step T, where the network is pruned. Four
+    arrows go out from T. Rewound to 0: weights and learning rate of step 0. Rewound to k: weights and learning rate
+    of step k. Learning-rate rewinding: the weights stay those of T, and only the learning rate goes back to that of
+    step k. Fine-tuning: the weights stay, and training goes on at the last, small learning rate."""
     page = Canvas(37)
     zero, early, last = 4.0, 14.0, 41.0
     page.text(1, 1.8, "where the weights come from", side="left", bold=True)
@@ -93,9 +93,9 @@ def rewinds() -> Canvas:
 
 
 def slope() -> Canvas:
-    """The loss as a curve over a factor c that fades one connection, from 1, where it is whole, to 0, where it is gone.
-    SNIP takes the slope of the curve at c = 1 and follows the straight line to c = 0: a small change. The curve itself
-    bends, and at c = 0 it is much higher: removal is a leap, and the slope does not see it."""
+    """The loss as a curve over a factor c that fades one connection, from 1, where it is whole, to 0, where it is
+    gone. SNIP takes the slope of the curve at c = 1 and follows the straight line to c = 0: a small change. The curve
+    itself bends, and at c = 0 it is much higher: removal is a leap, and the slope does not see it."""
     page = Canvas(30)
     left, right, floor = 7.0, 38.0, 24.0
     page.arrow((left, floor), (right + 4, floor))
@@ -120,9 +120,10 @@ def slope() -> Canvas:
 
 
 def budgets() -> Canvas:
-    """Three ways to spend the same number of training steps. SNIP alone: one look at the untrained network, one large cut, one long
-    training of the small network. Iterative magnitude pruning: six short trainings with a small cut between each two. The hybrid: one look and a large cut, then
-    three trainings of middle length with a small cut between each two. Paler bars are smaller networks."""
+    """Three ways to spend the same number of training steps. SNIP alone: one look at the untrained network, one large
+    cut, one long training of the small network. Iterative magnitude pruning: six short trainings with a small cut
+    between each two. The hybrid: one look and a large cut, then three trainings of middle length with a small cut
+    between each two. Paler bars are smaller networks."""
     page = Canvas(31)
     shades = (BLUE, "#3b8fc4", "#66a9d3", "#92c3e1", "#b5d6eb", "#d3e6f3")
     rows = (
