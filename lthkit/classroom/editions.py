@@ -41,10 +41,10 @@ KERNEL = {
 }
 # What must come before `import lthkit`; the rest is `lthkit.classroom.ready`. Folded, and four lines at most.
 _SETUP = """\
-# @title Set-up: run this cell first. On Colab, ready(drive=True) in its last line keeps your work.
+# @title Set-up: run this cell first
 import importlib.util, pathlib, sys; sys.path += [FOLDERS]
 if not importlib.util.find_spec("lthkit"): raise ModuleNotFoundError("MISSING")
-from lthkit.classroom import ready; ready()  # what it does: ready?"""
+from lthkit.classroom import ready; ready()  # on Colab, ready(drive=True) keeps your work"""
 _FOLDERS = 'str(p) for p in pathlib.Path("_").resolve().parents if (p / "lthkit/py.typed").is_file()'
 _MISSING = (
     "lthkit is not installed here. Run `%pip install --no-deps WHAT` with the course's own wheel or address, then "
@@ -214,7 +214,10 @@ def _colab_badge(repository: str, stem: str) -> Any:
         f"https://colab.research.google.com/github/{match[1]}/blob/main/{EDITIONS['student']}/{stem}.ipynb"
     )
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
-    cell = tool("nbformat").v4.new_markdown_cell(f"[![Open this lesson in Colab]({badge})]({address})")
+    cell = tool("nbformat").v4.new_markdown_cell(
+        f"[![Open this lesson in Colab]({badge})]({address}) There, write `ready(drive=True)` in the last line of the "
+        "set-up cell, and runs and progress are kept on your Drive."
+    )
     cell.id = "colab"
     return cell
 
