@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import inspect
 from collections.abc import Callable
 
 from lthkit.plots import diagrams_masks, diagrams_training
-from lthkit.plots.drawing import Canvas
+from lthkit.plots.drawing import SHOWN, Canvas
 
 DRAWN: dict[str, Callable[[], Canvas]] = {
     "01": diagrams_masks.ranking,
@@ -37,6 +38,9 @@ def draw_diagram(lesson: str) -> str:
 def diagram(lesson: str) -> None:
     """Display the diagram of a lesson, and folded under it the same in words.
 
+    The picture is there twice: as HTML, since neither JupyterLab nor nbconvert takes an `alt` from the metadata of a
+    picture or lets it shrink on a phone, and as a picture for whoever reads no HTML, such as a printed notebook.
+
     Args:
         lesson: its number, such as "05".
 
@@ -45,11 +49,15 @@ def diagram(lesson: str) -> None:
     """
     from IPython.display import display
 
-    alt = describe_diagram(lesson)
-    words = f"<details><summary>This diagram in words</summary>{html.escape(alt)}</details>"
+    alt, svg = describe_diagram(lesson), draw_diagram(lesson)
+    words, picture = html.escape(alt), base64.b64encode(svg.encode()).decode("ascii")
+    page = (
+        f'<img src="data:image/svg+xml;base64,{picture}" width="{SHOWN}" alt="{words}" '
+        'style="max-width: 100%; height: auto">'
+        f"<details><summary>This diagram in words</summary>{words}</details>"
+    )
     about = {"image/svg+xml": {"alt": alt}}
-    display({"text/plain": alt, "image/svg+xml": draw_diagram(lesson)}, metadata=about, raw=True)
-    display({"text/html": words}, raw=True)
+    display({"text/plain": alt, "text/html": page, "image/svg+xml": svg}, metadata=about, raw=True)
 
 
 def _drawn(lesson: str) -> Callable[[], Canvas]:

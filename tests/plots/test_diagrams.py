@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -86,10 +87,19 @@ def test_shown_is_the_picture_with_its_words(monkeypatch: pytest.MonkeyPatch) ->
         "IPython.display.display", lambda data, metadata=None, raw=False: shown.append((data, metadata))
     )
     plots.diagram("05")
-    (picture, about), (below, _) = shown
+    ((data, about),) = shown
     words = plots.describe_diagram("05")
-    assert picture["image/svg+xml"].startswith("<svg") and picture["text/plain"] == words
-    assert about == {"image/svg+xml": {"alt": words}} and "takes the places away" in below["text/html"]
+    assert data["image/svg+xml"].startswith("<svg") and data["text/plain"] == words
+    assert about == {"image/svg+xml": {"alt": words}}
+    closed = data["text/html"].replace('auto">', 'auto"/>')
+    page = ElementTree.fromstring(f"<p>{closed}</p>")
+    picture = page.find("img")
+    assert picture is not None and picture.attrib["alt"] == words == "".join(page.itertext()).removeprefix(
+        "This diagram in words"
+    )
+    assert "max-width: 100%" in picture.attrib["style"]
+    kind, _, content = picture.attrib["src"].partition(",")
+    assert kind == "data:image/svg+xml;base64" and base64.b64decode(content).decode() == data["image/svg+xml"]
     with pytest.raises(ValueError, match="'12' has no diagram; there are 01, 02"):
         plots.diagram("12")
 
