@@ -591,7 +591,7 @@ ROWS = [
     row("a folder with another run", lambda b: [trained(b, folder="r", seed=s) for s in (0, 4)], RunMismatch,
         "seed: 0 there, 4 now", "Choose another folder"),
     row("a config that is not UTF-8", lambda b: run_in(b, b"\xff\xfe{}"), DamagedFile, "my runs/é", "config.json",
-        "choose another folder"),
+        "Choose another folder"),
     row("an empty config", lambda b: run_in(b, b""), DamagedFile, "my runs/é", "config.json", "another folder"),
     row("LTHKIT_DATA nowhere", lambda b: (b.patch.setenv("LTHKIT_DATA", "nowhere"), lth.load_data("mnist")),
         lth.data.DataError, "'nowhere'", "not a folder", "unset it"),

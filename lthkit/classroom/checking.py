@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lthkit.classroom import passport
+from lthkit.classroom import passport, references
 from lthkit.classroom.exercises import Exercise, find
 from lthkit.classroom.grading import course
 from lthkit.classroom.judge import Outcome, judge
@@ -47,11 +47,14 @@ def check(exercise_id: str, function: Any) -> None:
 def use(exercise_id: str, function: Any) -> Callable[..., Any]:
     """Return `function` if it passes its check, else the reference, and print which of the two it is.
 
-    What `check` found about the same function is used again.
+    What `check` found about the same function is used again. The reference stands in for an answer and is none: it passes
+    neither its check nor a graded cell.
 
     Raises:
         ValueError: there is no such exercise.
     """
+    if references.graded is not None:
+        return references.graded(exercise_id, function)  # type: ignore[no-any-return]
     exercise = find(exercise_id)
     if _passes(exercise, function):
         say(f"{exercise.id} {exercise.name}: from here on your function is used.")
@@ -87,6 +90,8 @@ def grade_cell(exercise_id: str, function: Any) -> float:
 
 def _judged(exercise: Exercise, function: Any) -> Outcome:
     _last.pop(exercise.id, None)
+    if references.is_reference(exercise, function):
+        return Outcome("wrong", (references.NO_ANSWER,))
     outcome = judge(exercise, function)
     _last[exercise.id] = function, outcome
     if outcome.state == "passed":

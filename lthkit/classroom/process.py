@@ -1,38 +1,34 @@
 """The notebook's side of the worker process: start it, send it a function, wait no longer than its limit (`limits`).
 
-One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it.
+One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it. Where
+the system can fork, each function has a process of its own below it, which ends with the function (`forking`).
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
-import inspect
-import io
 import os
 import queue
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any
 
-from lthkit.classroom import running
+from lthkit.classroom import forking, running
 from lthkit.classroom.exercises import Case
 from lthkit.classroom.limits import Limit, Over, usage
 from lthkit.classroom.running import Run
+from lthkit.classroom.sending import Unsendable, dumps, pickled
 from lthkit.classroom.values import read_frame, write_frame
 
 SECONDS = 10.0  # of computing, for all cases of an exercise together
 START_SECONDS = 120.0  # importing torch takes long on a busy machine, and so may loading what is sent
-
-CACHE = type(functools.cache(abs))  # what functools.cache and lru_cache make of a function
 
 Frame = tuple[dict[str, Any], bytes]
 
@@ -40,8 +36,13 @@ Frame = tuple[dict[str, Any], bytes]
 _BEGIN = "import gc, runpy; gc.disable(); runpy.run_module('lthkit.classroom.worker', run_name='__main__', alter_sys=True)"
 
 
-class Unsendable(ValueError):
-    """A function that cannot be pickled; the text names what in it cannot."""
+@dataclass(frozen=True)
+class Place:
+    """Where a function runs: a folder of its own, what is added to the environment there, and the order for a wall."""
+
+    folder: Path
+    environment: dict[str, str]
+    wall: dict[str, Any]
 
 
 def time_limit() -> float:
@@ -59,144 +60,42 @@ def in_worker(
     *,
     worker: Worker | None = None,
     seconds: float | None = None,
+    place: Place | None = None,
 ) -> Run:
-    """Run a function on the cases in the worker process, ours if none is given.
+    """Run a function on the cases in the worker process, ours if none is given, and in a place, ours if none is given.
 
     It may compute for `seconds` (`time_limit` if None), and sleep for as long; see `limits.Limit`.
 
     What the function does is told by the result, never raised.
     """
     try:
-        pieces = [pickled(function), *(_dumps(case.arguments) for case in cases)]
+        pieces = [pickled(function), *(dumps(case.arguments) for case in cases)]
     except Unsendable as error:
         return Run((), "unsendable", str(error))
     except ModuleNotFoundError:
         return Run((), "start", "cloudpickle is missing (pip install cloudpickle)")
-    return (worker or _worker).run(pieces, seconds=seconds)
-
-
-def pickled(function: Callable[..., Any]) -> bytes:
-    """The function as bytes, with what it uses of the notebook and of the student's own modules.
-
-    Raises:
-        Unsendable: something in it cannot be sent to another process, a lock or an open file, say.
-        ModuleNotFoundError: cloudpickle is missing.
-    """
-    try:
-        with _by_value(_own_modules(function)):
-            return _dumps(function)
-    except ModuleNotFoundError as error:
-        if error.name == "cloudpickle":
-            raise
-        raise Unsendable(str(error)) from error
-    except BaseException as error:  # a __reduce__ can do anything
-        raise Unsendable(_culprit(function) or type(error).__name__) from error
-
-
-def _dumps(value: Any) -> bytes:
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-        def reducer_override(self, obj: Any) -> Any:
-            # Pickle knows a function with a cache by its name alone, and the worker has no such name.
-            if isinstance(obj, CACHE) and not _importable(obj):
-                function = obj.__wrapped__
-                return running.new_cache, (obj.cache_parameters(),), function, None, None, running.fill_cache
-            return super().reducer_override(obj)
-
-    with io.BytesIO() as file:
-        Pickler(file).dump(value)
-        return file.getvalue()
-
-
-def _importable(function: Any) -> bool:
-    """Whether the worker finds this very function under its name."""
-    import cloudpickle
-
-    module = str(getattr(function, "__module__", None))
-    if module == "__main__" or module in cloudpickle.list_registry_pickle_by_value():
-        return False
-    try:
-        found = functools.reduce(getattr, function.__qualname__.split("."), sys.modules[module])
-    except (AttributeError, KeyError):
-        return False
-    return found is function
-
-
-def inside(function: Any) -> Any:
-    """The function in partials and caches."""
-    while isinstance(function, (functools.partial, CACHE)):
-        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
-    return function
-
-
-def _culprit(function: Callable[..., Any]) -> str:
-    """The name and the type of what a function uses and cannot be pickled; empty if it is not found."""
-    try:
-        used = inspect.getclosurevars(inside(function))
-        for name, value in {**used.globals, **used.nonlocals}.items():
-            try:
-                _dumps(value)
-            except BaseException:
-                return f"`{name}`, of type {type(value).__name__}"
-    except BaseException:
-        pass
-    return ""
-
-
-def _own_modules(function: Callable[..., Any]) -> list[ModuleType]:
-    """The modules of the student's own beside the notebook that the function comes from.
-
-    They are sent as they are now, since the worker would read the file, which may be older or newer.
-    """
-    function = inside(function)
-    found = []
-    for name in {getattr(function, "__module__", None), type(function).__module__}:
-        module = sys.modules.get(name) if isinstance(name, str) else None
-        file = getattr(module, "__file__", None)
-        if module is None or not file or module.__name__.partition(".")[0] in ("__main__", "lthkit"):
-            continue
-        installed = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-        if not any(Path(file).is_relative_to(folder) for folder in installed if folder):
-            found.append(module)
-    return found
-
-
-@contextmanager
-def _by_value(modules: list[ModuleType]) -> Iterator[None]:
-    import cloudpickle
-
-    registered = []
-    try:
-        for module in modules:
-            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
-                cloudpickle.register_pickle_by_value(module)
-                registered.append(module)
-        yield
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
+    return (worker or _worker).run(pieces, seconds=seconds, place=place)
 
 
 class Worker:
     """The worker process, started when it is first needed and again after its end.
 
-    With an `environment` it has that one alone, instead of ours; with a `folder` it starts there; `path` is where it
-    finds modules, ours if none is given.
+    With an `environment` it has that one alone, instead of ours; `path` is where it finds modules, ours if none is given.
+    With `alone` no two functions share a process, not even where that takes a new worker for each.
     """
 
     def __init__(
         self,
         *,
         environment: dict[str, str] | None = None,
-        folder: Path | None = None,
         path: list[str] | None = None,
+        alone: bool = False,
     ) -> None:
-        self._environment, self._folder, self._path = environment, folder, path
+        self._environment, self._path, self._alone = environment, path, alone
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._listener: threading.Thread | None = None
-        self._jobs = 0
+        self._optimizers = False  # whether a function needed what torch imports for its first optimizer
         self._lock = threading.Lock()
 
     @property
@@ -204,53 +103,73 @@ class Worker:
         """The id of the process, None if none is running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def run(self, pieces: list[bytes], *, seconds: float | None = None) -> Run:
+    def run(self, pieces: list[bytes], *, seconds: float | None = None, place: Place | None = None) -> Run:
         """Send a pickled function and its pickled arguments, one piece a case, and collect what came out."""
         with self._lock:
             try:
-                return self._run(pieces, time_limit() if seconds is None else seconds)
+                return self._run(pieces, time_limit() if seconds is None else seconds, place)
             except BaseException:  # the stop button: what the worker was doing is of no use to anybody
                 self.stop()
                 raise
 
-    def _run(self, pieces: list[bytes], seconds: float) -> Run:
+    def _run(self, pieces: list[bytes], seconds: float, place: Place | None) -> Run:
         failure = self._start()
         if failure:
             return Run((), "start", failure)
-        job = self._jobs = self._jobs + 1
-        ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
-        path = sys.path if self._path is None else self._path
-        head = {"job": job, "path": path, "pieces": list(zip([0, *ends], ends, strict=False))}
-        assert self._process is not None and self._process.stdin is not None
-        try:
-            write_frame(self._process.stdin, head, b"".join(pieces))
-        except OSError:
-            return self._ended(())
         calls: list[running.Call] = []
         try:
-            answer = self._next(self._limit(START_SECONDS))
-            if answer is None:
-                return self._ended(())
-            if isinstance(answer, Over):  # not the limit of the function, which has not begun
+            assert self._process is not None and self._process.stdin is not None
+            write_frame(self._process.stdin, self._head(pieces, place), b"".join(pieces))
+            return self._collected(calls, len(pieces) - 1, seconds)
+        except Exception:  # the worker is gone, or the function made it write something else
+            return self._ended(tuple(calls))
+        finally:
+            if self._alone and not forking.POSSIBLE:
                 self.stop()
-                if answer.why == "starved":
-                    return Run((), "starved", answer.detail)
-                return Run((), "unsendable", f"it had not arrived there after {answer.detail}")
-            if answer[0]["what"] == "unsendable":
+
+    def _head(self, pieces: list[bytes], place: Place | None) -> dict[str, Any]:
+        ends = [sum(map(len, pieces[: i + 1])) for i in range(len(pieces))]
+        return {
+            "path": sys.path if self._path is None else self._path,
+            "pieces": list(zip([0, *ends], ends, strict=False)),
+            "optimizers": self._optimizers,
+            "folder": str(place.folder) if place else "",
+            "environment": place.environment if place else {},
+            "wall": place.wall if place else None,
+        }
+
+    def _collected(self, calls: list[running.Call], cases: int, seconds: float) -> Run:
+        """Take the answers of a job as they come, the results of calls into `calls`.
+
+        A function can write answers of its own. They are taken for its results at most: the last one has a key that it
+        cannot know, and what says that it is not at fault comes before any of its code runs.
+        """
+        key, state, refused = None, "", None
+        limit = self._limit(START_SECONDS)
+        while (answer := self._next(limit)) is not None:
+            if isinstance(answer, Over):
                 self.stop()
-                return Run((), "unsendable", f"it does not arrive there: {answer[0]['detail']}")
-            limit = self._limit(seconds)
-            while (answer := self._next(limit)) is not None:
-                if isinstance(answer, Over):
-                    self.stop()
-                    return Run(tuple(calls), answer.why, answer.detail)
-                if answer[0]["what"] == "done":
-                    if not answer[0]["clean"]:
+                return _over(tuple(calls), answer, state)
+            head, content = answer
+            match state, head["what"]:
+                case "", "begun":
+                    key, state = head["key"], "begun"
+                case _, "done" if key is not None and head["key"] == key:
+                    if not head["clean"]:
                         self.stop()
-                    return self._complete(tuple(calls), len(pieces) - 1)
-                calls.append(running.read(answer[1]))
-        except Exception:  # the function made the worker write something else
-            pass
+                    return refused or _complete(tuple(calls), cases, head)
+                case "begun", "failed":
+                    refused = Run((), "start", str(head["detail"]))
+                case "begun", "settled":
+                    state = "settled"
+                case "settled", "unsendable":
+                    refused = Run((), "unsendable", f"it does not arrive there: {head['detail']}")
+                case "settled", "loaded":
+                    state, limit = "loaded", self._limit(seconds)
+                case "loaded", "call" if len(calls) < cases:
+                    calls.append(running.read(content))
+                case _:
+                    break
         return self._ended(tuple(calls))
 
     def _limit(self, seconds: float) -> Limit:
@@ -268,18 +187,13 @@ class Worker:
                 return answer
             if answer[0]["what"] == "importing":
                 limit.importing()
+                self._optimizers = self._optimizers or answer[0]["name"] == "torch._dynamo"
             else:
                 limit.imported(float(answer[0]["computed"]))
         return over
 
-    def _complete(self, calls: tuple[running.Call, ...], cases: int) -> Run:
-        out_of_memory = bool(calls) and calls[-1].raised is not None and calls[-1].raised.memory
-        if out_of_memory:
-            return Run(calls[:-1], "memory")
-        return Run(calls) if len(calls) == cases else Run(calls, "ended", "")
-
     def _ended(self, calls: tuple[running.Call, ...]) -> Run:
-        """The worker is gone: was it killed for its memory, or did the function end it?"""
+        """The worker is gone, or says what it should not. Was it killed for its memory, or did the function end it?"""
         code: int | None = None
         if self._process is not None:
             try:
@@ -287,7 +201,9 @@ class Worker:
             except subprocess.TimeoutExpired:
                 pass
         self.stop()
-        if code == -9:  # nobody but the system kills it, and it does so when memory is short
+        if (
+            code == -9 and not forking.POSSIBLE
+        ):  # most likely by the system, which does so when memory is short
             return Run(calls, "memory")
         return Run(calls, "ended", "" if code is None else str(code))
 
@@ -297,6 +213,10 @@ class Worker:
 
     def _start(self) -> str:
         """Have a worker running; otherwise return what the system says."""
+        try:
+            os.getcwd()
+        except OSError:
+            return "the folder that this Python runs in was removed; restart it in another one"
         if self.pid is not None:
             return ""
         self.stop()
@@ -306,6 +226,7 @@ class Worker:
             "PYTHONPATH": os.pathsep.join(filter(None, [package, given.get("PYTHONPATH", "")])),
             "CUDA_VISIBLE_DEVICES": "",  # a driver would take more address space than a function may
             "PYTHONWARNINGS": "ignore",
+            "OPENBLAS_NUM_THREADS": "1",  # what forks has one thread
         }
         with tempfile.TemporaryFile() as messages:
             try:
@@ -315,7 +236,6 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=messages,
                     env=environment,
-                    cwd=self._folder,
                     # The notebook's stop button is for the notebook; no console window on Windows.
                     start_new_session=True,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -357,8 +277,30 @@ class Worker:
                     pass
 
 
+def _over(calls: tuple[running.Call, ...], over: Over, state: str) -> Run:
+    """The limit is over; before the function has begun it is not the function's."""
+    if state == "loaded" or over.why == "starved":
+        return Run(calls, over.why, over.detail)
+    return Run((), "unsendable", f"it had not arrived there after {over.detail}")
+
+
+def _complete(calls: tuple[running.Call, ...], cases: int, last: dict[str, Any]) -> Run:
+    """The process of the function has ended, or is ready for another one."""
+    if calls and calls[-1].raised is not None and calls[-1].raised.memory:
+        return Run(calls[:-1], "memory")
+    if len(calls) == cases:
+        return Run(calls)
+    return Run(calls, "memory" if last["memory"] else "ended", str(last["code"] or ""))
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and, where it leads a group of its own, what it started."""
+    """End a process and what it started: all of it where it forks, else what is in the group that it leads."""
+    try:
+        if forking.POSSIBLE:
+            process.terminate()
+            process.wait(timeout=2)
+    except (OSError, subprocess.TimeoutExpired):
+        pass
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,85 +1,129 @@
 """The process in which a student's function runs: the module is its program, started by `process`.
 
 It reads jobs from its standard input and writes what came out to its standard output. It calls functions and knows
-nothing of what is right. It ends when its input closes, even inside a loop that does not end.
+nothing of what is right. It ends when its input closes, even inside a loop that does not end. Where the system can fork
+(`forking`), each function has a process of its own.
 
 Jobs and answers are frames (`values.read_frame`).
 """
 
 from __future__ import annotations
 
-import _thread
-import builtins
 import functools
 import gc
-import json
-import math
 import os
 import queue
-import random
 import signal
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-import numpy as np
+import cloudpickle
 import torch
 
-from lthkit.classroom import running
+from lthkit.classroom import forking, running
 from lthkit.classroom.grading import wall
+from lthkit.classroom.snapshot import Snapshot
 from lthkit.classroom.values import read_frame, write_frame
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 MEMORY = 2 * 2**30  # bytes that a function may take beyond what the worker has
 
+Job = tuple[dict[str, Any], bytes]
 Send = Callable[..., None]
 
 
 def main() -> None:
-    jobs_in, answers_out = _take_pipes()
-    wall.close()  # before any thread: what is forbidden to this one is forbidden to those that it starts
-    jobs: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(jobs_in, jobs), daemon=True).start()
+    jobs, answers = _take_pipes()
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training
     # What torch sets up or imports at first use is there before the limit, the snapshot and the clock.
+    running.load(cloudpickle.dumps(torch.ones(2)))
     running.read(running.call(lambda w: (w @ w).abs().sort(), (torch.ones(2, 2),)))
+    gc.collect()
     gc.freeze()  # what is there now stays; garbage is looked for among what functions make
     gc.enable()
-    limited = _limit_memory()
-    snapshot, send = Snapshot(), _sender(answers_out)
-    sys.meta_path.insert(0, Aside(snapshot, send))
-    send({"what": "ready", "limited": limited})
+    write_frame(answers, {"what": "ready"})
+    if forking.POSSIBLE:
+        forking.serve(jobs, answers, _warm, functools.partial(_forked, answers))
+    else:
+        _serve_here(jobs, answers)
+
+
+def _warm(job: Job) -> None:
+    """Import here what an earlier function needed; it takes a second, and none for the functions from now on."""
+    if job[0]["optimizers"]:
+        import torch._dynamo  # noqa: F401
+
+
+def _forked(answers: BinaryIO, job: Job) -> None:
+    """Run the function of a job in this process, which is its own."""
+    send = _sender(answers)
+    sys.meta_path.insert(0, Aside(send))
+    _do(job, send)
+
+
+def _serve_here(pipe: BinaryIO, answers: BinaryIO) -> None:
+    """Run functions in this process until one of them changes it."""
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, jobs), daemon=True).start()
+    snapshot, send = Snapshot(), _sender(answers)
+    sys.meta_path.insert(0, Aside(send, snapshot.accepting))
     clean = True
     while clean:
-        job, content = jobs.get()
-        clean = _do(job, content, send) and snapshot.unchanged() and not _has_children()
-        send({"what": "done", "job": job["job"], "clean": clean})
+        job = jobs.get()
+        send({"what": "begun", "key": ""})
+        clean = _do(job, send) and snapshot.unchanged() and not _has_children()
+        send({"what": "done", "key": "", "code": 0, "memory": False, "clean": clean})
     os._exit(0)  # a function has changed this process: nobody else's function shall run in it
 
 
-def _do(job: dict[str, Any], content: bytes, send: Send) -> bool:
+def _do(job: Job, send: Send) -> bool:
     """Run the function of a job on its cases; False if the process is better not used again."""
-    sys.path[:] = job["path"]
-    pieces = [content[begin:end] for begin, end in job["pieces"]]
+    head, content = job
+    sys.path[:] = head["path"]
+    try:
+        _settle(head)
+    except OSError as error:
+        send({"what": "failed", "detail": str(error)})
+        return False
+    send({"what": "settled"})
+    pieces = [content[begin:end] for begin, end in head["pieces"]]
     try:
         function = running.load(pieces[0])
     except BaseException as error:
         text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        send({"what": "unsendable", "job": job["job"], "detail": text})
+        send({"what": "unsendable", "detail": text})
         return False
-    send({"what": "loaded", "job": job["job"]})
+    send({"what": "loaded"})
     for piece in pieces[1:]:
         answer = running.call(function, running.load(piece))
-        send({"what": "call", "job": job["job"]}, answer)
+        send({"what": "call"}, answer)
         if (raised := running.read(answer).raised) and raised.memory:
             return False
     return True
+
+
+def _settle(head: dict[str, Any]) -> None:
+    """Limit the memory, go into the function's own folder, if it has one, and put up the wall, if one is asked for."""
+    _limit_memory()
+    if head["folder"]:
+        os.chdir(head["folder"])
+        os.environ.update(head["environment"])
+        tempfile.tempdir = None
+    if head["wall"]:
+        wall.put_up(head["wall"])
 
 
 def _sender(out: BinaryIO) -> Send:
@@ -109,7 +153,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return pipes
 
 
-def _listen(pipe: BinaryIO, jobs: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
+def _listen(pipe: BinaryIO, jobs: queue.SimpleQueue[Job]) -> None:
     """Take jobs in a thread of its own, so that the end of the notebook is noticed whatever the function does."""
     while True:
         frame = read_frame(pipe)
@@ -131,86 +175,31 @@ def _has_children() -> bool:
     return False
 
 
-def _limit_memory() -> bool:
+def _limit_memory() -> None:
     """Limit the address space where the system can (Linux); else a function that takes all memory is stopped by time."""
-    if sys.platform != "linux":
-        return False
+    if resource is None or sys.platform != "linux":
+        return
     try:
-        import resource
-
         with open("/proc/self/statm", encoding="ascii") as file:
             used = int(file.read().split()[0]) * resource.getpagesize()
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         limit = used + MEMORY
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    except (ImportError, OSError, ValueError):
-        return False
-    return True
-
-
-class Snapshot:
-    """Remembers what a function can change for those after it, and says whether all is still the same."""
-
-    def __init__(self) -> None:
-        self._spaces: list[Mapping[str, Any]] = [
-            vars(m) for m in (builtins, math, random, json, os, np, torch, torch.nn, torch.nn.functional)
-        ]
-        self._spaces += [vars(c) for c in (torch.Tensor, torch.Generator, torch.nn.Module, torch.nn.Linear)]
-        self._names = [dict(space) for space in self._spaces]
-        self._settings = _settings()
-        self._exchanged = False  # at some time, and perhaps put back
-
-    def unchanged(self) -> bool:
-        return not (self._exchanged or self._differing()) and _settings() == self._settings
-
-    def _differing(self) -> list[tuple[int, str]]:
-        """The names that stand for another object. A name more is a module that was imported."""
-        return [
-            (i, name)
-            for i, names in enumerate(self._names)
-            for name, value in names.items()
-            if self._spaces[i].get(name) is not value
-        ]
-
-    @contextmanager
-    def accepting(self) -> Iterator[None]:
-        """What changes in here belongs to a module that is being imported, as `torch._dynamo` wraps `torch.manual_seed`."""
-        self._exchanged = self._exchanged or bool(self._differing())  # it may import what was exchanged
-        before = _settings()
-        try:
-            yield
-        finally:
-            if not self._exchanged:
-                for i, name in self._differing():
-                    self._names[i][name] = self._spaces[i].get(name)
-            after, then = _settings(), self._settings
-            self._settings = tuple(t if b == a else a for t, b, a in zip(then, before, after, strict=True))
-
-
-def _settings() -> tuple[Any, ...]:
-    return (
-        torch.get_default_dtype(),
-        torch.get_default_device(),
-        torch.is_grad_enabled(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.get_num_threads(),
-        sys.getrecursionlimit(),
-        os.getcwd(),
-        _thread._count(),  # threads, those too that `threading` does not know
-    )
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))  # nobody raises it again
+    except (OSError, ValueError):
+        pass
 
 
 class Aside:
     """Finds modules as the finders after it do; importing an installed one costs a function neither time nor the worker.
 
     The first optimizer of a process imports 900 modules, which takes a second of computing, and seconds from a cold
-    disk. Few answers use one: they are imported when they are needed, beside the clock and with the snapshot's leave.
+    disk. Few answers use one: they are imported when they are needed, beside the clock; `around` surrounds each import.
     """
 
-    def __init__(self, snapshot: Snapshot, send: Send) -> None:
-        self._snapshot, self._send = snapshot, send
+    def __init__(self, send: Send, around: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._send, self._around = send, around
         self._own, self._outermost = os.getpid(), threading.Lock()
         installed = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
         self._installed = [Path(folder) for folder in installed if folder]
@@ -238,8 +227,8 @@ class Aside:
         gc.disable()  # much is made and nothing of it thrown away
         begun = time.process_time()
         try:
-            self._send({"what": "importing"})
-            with self._snapshot.accepting():
+            self._send({"what": "importing", "name": module.__name__})
+            with self._around():
                 execute(module)
         finally:
             if searching:

@@ -235,8 +235,17 @@ HIDDEN = (Case((torch.zeros(2),), "None."), Case((torch.ones(1),), "One."))
 
 
 def stopped(why: str, detail: str, after: int) -> Callable[..., Run]:
-    """A runner that is stopped after so many cases."""
-    return lambda function, cases: Run(in_process(function, cases[:after]).calls, why, detail)
+    """A runner that is stopped after so many cases, those of earlier calls included."""
+    left = after
+
+    def run(function: Callable[..., object], cases: tuple[Case, ...]) -> Run:
+        nonlocal left
+        if left >= len(cases):
+            left -= len(cases)
+            return in_process(function, cases)
+        return Run(in_process(function, cases[:left]).calls, why, detail)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -276,7 +285,10 @@ def test_a_sleep_costs_the_points(after: int, state: str) -> None:
     """Catches an answer that sleeps for ever and is graded again for ever."""
     found = verdict(HALVED, halved, HIDDEN, 2.0, runner=stopped("asleep", "10 seconds", after))
     assert (found.state, found.points) == (state, 0.0)
-    assert "waited for 10 seconds and did nothing" in found.lines[0]
+    told = "waited for 10 seconds and did nothing"
+    assert (told in found.lines[0]) == (state == "stopped") and (told in "".join(found.remarks)) == (
+        state == "hidden"
+    )
 
 
 def test_a_wrong_answer_is_wrong_on_a_busy_machine_too() -> None:

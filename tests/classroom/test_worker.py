@@ -21,12 +21,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lthkit.classroom import process, values
+from lthkit.classroom import forking, process, values
 from lthkit.classroom.exercises import Case, Exercise
 from lthkit.classroom.judge import Outcome, judge
 from lthkit.classroom.process import Worker, in_worker, time_limit
 from lthkit.classroom.running import GLOBAL_SEED, Run, call, in_process, read
-from lthkit.classroom.worker import Aside, Snapshot
+from lthkit.classroom.worker import Aside
 
 
 def doubled(w: Tensor) -> Tensor:
@@ -367,15 +367,160 @@ def test_a_hostile_function_is_refused_with_a_reason_and_the_next_check_works(
     assert torch.equal(torch.ones(1), torch.zeros(1)) is False
 
 
-def test_a_worker_that_a_function_changed_is_not_used_again() -> None:
+@pytest.fixture(params=["forked", "shared"] if forking.POSSIBLE else ["shared"])
+def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    """A worker that forks for each function, and one in which they share a process."""
+    shared = {"LTHKIT_NO_FORK": "1"} if request.param == "shared" else {}
+    one = Worker(environment=dict(os.environ) | shared)
+    yield one
+    one.stop()
+
+
+def seen(w: Tensor) -> list[Any]:
+    """What a function finds of what others may have changed."""
+    from lthkit.classroom.exercises import find
+
+    weight = torch.nn.Parameter(torch.ones(2))
+    return [
+        weight.add(1).dtype is torch.float32,
+        torch.equal(w, w + 1),
+        float(np.add(1, 2)),
+        find("05.2").id,
+        len(find("05.2").cases) > 2,
+        float(torch.nn.Linear(1, 1, bias=False).weight.numel()),
+        json.loads("[1]"),
+        sys.getrecursionlimit() > 500,
+        os.path.isdir(os.getcwd()),
+    ]
+
+
+def patches_what_was_inherited(w: Tensor) -> Tensor:
+    torch.nn.Parameter.add = lambda *a: torch.ones(2).double()  # type: ignore[method-assign]
+    return w
+
+
+def patches_numpy(w: Tensor) -> Tensor:
+    np.add = lambda *a: 7.0  # type: ignore[assignment]
+    return w
+
+
+def patches_lthkit(w: Tensor) -> Tensor:
+    from lthkit.classroom import exercises
+
+    exercises.find = lambda name: exercises.Exercise("00.0", abs, ())  # type: ignore[assignment]
+    return w
+
+
+def patches_an_initializer(w: Tensor) -> Tensor:
+    torch.nn.Linear.reset_parameters = lambda self: setattr(self, "weight", w)  # type: ignore[method-assign]
+    return w
+
+
+def patches_code(w: Tensor) -> Tensor:
+    json.loads.__code__ = (lambda s, **k: "patched").__code__
+    return w
+
+
+def puts_a_change_back(w: Tensor) -> Tensor:
+    sys.setrecursionlimit(100)
+    return w
+
+
+CHANGES = [
+    patches_what_was_inherited,
+    patches_numpy,
+    patches_lthkit,
+    patches_an_initializer,
+    patches_code,
+    puts_a_change_back,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
+def test_what_a_function_changed_reaches_no_other(change: Callable[..., Any], worker: Worker) -> None:
     """Catches a right answer that fails, or a wrong one that passes, because of what the function before it did."""
+    before = in_worker(seen, DOUBLED.cases, worker=worker)
+    in_worker(change, DOUBLED.cases, worker=worker)
+    after = in_worker(seen, DOUBLED.cases, worker=worker)
+    assert [c.value for c in before.calls] == [c.value for c in after.calls]
+    assert [c.raised for c in after.calls] == [None, None]
+
+
+def test_a_shared_process_that_a_function_changed_is_not_used_again() -> None:
+    """Catches a process that goes on with another precision, or with a thread or a program beside it."""
+    worker = Worker(environment=dict(os.environ) | {"LTHKIT_NO_FORK": "1"})
     leaves = [leaves_a_process] if hasattr(os, "fork") else []
-    for changes in (changes_the_precision, starts_a_thread, starts_a_bare_thread, *leaves):
-        assert verdict(doubled).state == "passed"
-        before = pid()
-        verdict(changes)
-        assert before is not None and pid() != before, changes.__name__
-    assert run(lambda w: torch.tensor(1.0)).calls[0].value.dtype == torch.float32
+    try:
+        for changes in (changes_the_precision, starts_a_thread, starts_a_bare_thread, *leaves):
+            assert len(in_worker(doubled, DOUBLED.cases, worker=worker).calls) == 2
+            before = worker.pid
+            in_worker(changes, DOUBLED.cases, worker=worker)
+            assert before is not None and worker.pid != before, changes.__name__
+        in_worker(doubled, DOUBLED.cases, worker=worker)
+        before = worker.pid
+        in_worker(doubled, DOUBLED.cases, worker=worker)
+        assert worker.pid == before
+    finally:
+        worker.stop()
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
+def test_where_processes_are_forked_one_worker_serves_whatever_happens() -> None:
+    """Catches a start of seconds after each function that ended or changed its own process."""
+    assert verdict(doubled).state == "passed"
+    before = pid()
+    for function in (quits, aborts, changes_the_precision, starts_a_thread, leaves_a_process, kills_itself):
+        verdict(function)
+    assert verdict(doubled).state == "passed" and pid() == before is not None
+
+
+def kills_itself(w: Tensor) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kills_its_group(w: Tensor) -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="a kill cannot be told from a lack of memory there")
+def test_a_kill_from_inside_is_told_apart_from_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches "it ran out of memory" for a function that killed itself."""
+    for function in (kills_itself, kills_its_group):
+        (line, _) = verdict(function).lines
+        assert line.startswith("It ended its own process (signal 9)"), line
+
+
+def test_a_notebook_whose_folder_was_removed_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a fault of the place that is called one of the function."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    outcome = verdict(doubled)
+    assert "the folder that this Python runs in was removed" in outcome.lines[0]
+    assert "This is not your mistake." in outcome.lines[0] and outcome.stopped == "start"
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
+def test_a_function_that_says_it_is_done_is_believed_nothing() -> None:
+    """Catches a frame of a function's own that ends its job, after which the next function gets its answers."""
+
+    def lies(w: Tensor) -> Tensor:
+        for descriptor in range(3, 20):
+            for what in ("done", "begun", "failed", "settled", "unsendable"):
+                head = {"what": what, "key": "", "clean": True, "code": 0, "memory": False, "detail": "x"}
+                frame = json.dumps(head).encode() + b"\n"
+                try:
+                    os.write(descriptor, len(frame).to_bytes(8, "big") + frame)
+                except OSError:
+                    pass
+        return 2 * w
+
+    for _ in range(3):
+        assert run(lies).stopped in ("ended", "")
+        after = run(doubled)
+        assert [c.value.tolist() for c in after.calls] == [[2.0, -4.0], [2.0, 2.0, 2.0]]
 
 
 def starts_a_thread(w: Tensor) -> Tensor:
@@ -476,7 +621,7 @@ def test_an_import_hides_no_change() -> None:
         return w
 
     for function in (during, after, before):
-        worker = Worker()
+        worker = Worker(environment=dict(os.environ) | {"LTHKIT_NO_FORK": "1"})
         try:
             assert not in_worker(function, DOUBLED.cases, worker=worker).stopped
             assert worker.pid is None, function.__name__
@@ -489,7 +634,7 @@ def test_installed_modules_alone_are_beside_the_clock(
 ) -> None:
     """Catches a loop in a module of the student's that may take minutes."""
     told: list[str] = []
-    finder = Aside(Snapshot(), lambda head, content=b"": told.append(head["what"]))
+    finder = Aside(lambda head, content=b"": told.append(head["what"]))
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     (tmp_path / "my_own_module.py").write_text("x = 1\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -95,14 +95,14 @@ class _Broken:
         return self.cell.mark == exercise.id or exercise.name in self.defined()
 
     def defined(self) -> set[str]:
-        return set(re.findall(r"^\s*(?:async\s+)?def\s+(\w+)", self.cell.text, re.MULTILINE))
+        return set(re.findall(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", self.cell.text, re.MULTILINE))
 
     def bound(self) -> set[str]:
         """Names that it would give a value, as far as its lines tell."""
         text = self.cell.text
-        named = re.findall(r"^\s*class\s+(\w+)", text, re.MULTILINE)
+        named = re.findall(r"^[ \t]*class[ \t]+(\w+)", text, re.MULTILINE)
         given = re.findall(r"^[ \t]*([\w ,]+?)[ \t]*(?::[^=\n]+)?=(?!=)", text, re.MULTILINE)
-        imported = re.findall(r"^\s*(?:from\s+[\w.]+\s+)?import\s+(.+)$", text, re.MULTILINE)
+        imported = re.findall(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(.+)$", text, re.MULTILINE)
         last = [part.split()[-1].partition(".")[0] for x in imported for part in x.split(",") if part.split()]
         return self.defined() | {*named, *last} | {x.strip() for names in given for x in names.split(",")}
 
@@ -311,14 +311,12 @@ def _error(text: str) -> SyntaxError | None:
 
 def lesson_in(cells: Iterable[Code]) -> str:
     """The number of the lesson whose exercises a submission defines, or has the cells of, most of; "" if there is none."""
-    text, counts = "", Counter[str]()
+    defined, counts = set[str](), Counter[str]()
     for cell in cells:
-        text += cell.text + "\n"
+        defined.update(re.findall(r"^[ \t]*def (\w+)", cell.text, re.MULTILINE))
         counts[cell.mark[:2]] += bool(cell.mark)
     for exercise in every():
-        counts[exercise.id[:2]] += bool(
-            re.search(rf"^\s*def {re.escape(exercise.name)}\b", text, re.MULTILINE)
-        )
+        counts[exercise.id[:2]] += exercise.name in defined
     best = max(counts.values(), default=0)
     most = [number for number, count in counts.items() if count == best and best]
     return most[0] if len(most) == 1 else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from datetime import UTC, datetime
@@ -41,7 +41,12 @@ from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.late import days_late
 from lthkit.classroom.grading.notebooks import Code
 from lthkit.classroom.grading.roster import Roster, Student
+from lthkit.classroom.saying import harmless
 from lthkit.storage import files
+
+_LONGEST = 200  # characters of a name; a zip file can hold one of 65,535
+_SENTENCE = 1000  # characters of what is said of a file
+_MOST = 30  # notes on one file
 
 
 def collect(
@@ -87,20 +92,23 @@ def collect(
     by_name = {x.name: x for x in lessons}
     found = []
     for (_, name), (file, student, notes) in best.items():
-        one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
+        try:
+            one, left = _collect(course, by_name[name], file, student, notes, dates, replace)
+        except (OSError, ValueError) as error:
+            one, left = None, f"{file.handed.file}, of {student.id}: it could not be written down: {error}"
         found += [one] if one else []
         aside += [left] if left else []
     return sorted(found, key=lambda c: (c.lesson, c.student)), aside
 
 
 def _of_each_student(
-    handed: Sequence[Handed], lessons: Sequence[Lesson], roster: Roster, *, roster_only: bool
+    handed: list[Handed], lessons: Sequence[Lesson], roster: Roster, *, roster_only: bool
 ) -> tuple[dict[tuple[str, str], tuple[_Opened, Student, list[str]]], list[str]]:
     """By student and lesson the file that counts, with notes for the instructor; and a sentence on each file left aside."""
     aside: list[str] = []
     best: dict[tuple[str, str], tuple[_Opened, Student, list[str]]] = {}
     named: dict[str, str] = {}
-    for file in map(_open, handed):
+    for file in map(_open, _each(handed)):
         name, number, shown = file.handed.name, file.handed.number, file.handed.file
         if not roster.find(number, name) and not name.strip():
             aside.append(f"{shown}: whose is it? Put it into a folder with the student's name")
@@ -126,33 +134,57 @@ def _of_each_student(
     return best, aside
 
 
+def _each(handed: list[Handed]) -> Iterator[Handed]:
+    """One file after another, each given up as it is taken: all of a class together are large."""
+    handed.reverse()
+    while handed:
+        yield handed.pop()
+
+
 @dataclass(frozen=True)
 class _Opened:
-    """A file and its code cells, or the problem why it has none."""
+    """A file without its content, which `digest` is of, and its code cells, or the problem why it has none."""
 
     handed: Handed
+    digest: str
     cells: tuple[Code, ...] = ()
     problem: str = ""
 
 
 def _open(file: Handed) -> _Opened:
+    bare, digest = changed(file, content=b""), fingerprint(file.content)
     if file.problem:
-        return _Opened(file, problem=file.problem)
+        return _Opened(bare, digest, problem=file.problem)
     try:
-        return _Opened(file, tuple(notebooks.read(file.file, file.content)))
+        return _Opened(bare, digest, tuple(notebooks.read(file.file, file.content)))
     except notebooks.Unreadable as error:
-        return _Opened(file, problem=str(error))
+        return _Opened(bare, digest, problem=str(error))
+    except Exception as error:  # whatever is in a file, the next one follows
+        return _Opened(bare, digest, problem=_stumbled(error))
 
 
-def _order(file: _Opened) -> tuple[bool, datetime, bool, str]:
+def _short(text: str) -> str:
+    """A sentence that a student's own words may have made long."""
+    return text if len(text) <= _SENTENCE else f"{text[:_SENTENCE]} ..."
+
+
+def _stumbled(error: Exception) -> str:
+    said = " ".join(harmless(str(error)).split())[:120]
+    return f"it cannot be read ({type(error).__name__}{f': {said}' if said else ''})."
+
+
+def _order(file: _Opened) -> tuple[bool, datetime, datetime, bool, str]:
     """A readable file is better than one that is not, a notebook better than a .py file of the same time."""
-    handed = file.handed
-    return not file.problem, handed.time or datetime.min, handed.file.lower().endswith(".ipynb"), handed.file
+    handed, never = file.handed, datetime.min
+    notebook = handed.file.lower().endswith(".ipynb")
+    return not file.problem, handed.time or never, handed.packed or never, notebook, handed.file
 
 
 def _twice(older: _Opened, newer: _Opened) -> str:
     """What the instructor should know of two files of one student."""
     one, other = older.handed.file, newer.handed.file
+    if older.handed.within != newer.handed.within:
+        one, other = f"{one} (in {older.handed.within})", f"{other} (in {newer.handed.within})"
     if older.problem:
         return f"handed in more than once; {one} cannot be read, and {other} is graded."
     if older.handed.sure and newer.handed.sure:
@@ -192,7 +224,7 @@ def _student(file: Handed, roster: Roster, named: dict[str, str]) -> Student:
     while named.setdefault(id_.casefold(), name) != name:  # two names that make the same folder
         n += 1
         id_ = f"{rosters.folder_name(name)}_{n}"
-    return Student(id_, file.name)
+    return Student(id_, file.name if len(file.name) <= _LONGEST else f"{file.name[:_LONGEST]}...")
 
 
 def _collect(
@@ -206,7 +238,15 @@ def _collect(
 ) -> tuple[Collected | None, str]:
     """The record of a file, which is written; or, if what was there before stays, a sentence on it."""
     file, problem = opened.handed, opened.problem
-    answers = {} if problem else find_answers(opened.cells, lesson)
+    answers: dict[str, Answer] = {}
+    untold: tuple[str, ...] = ()
+    if not problem:
+        try:
+            answers = find_answers(opened.cells, lesson)
+            untold = unread(opened.cells, answers)
+        except Exception as error:  # whatever stands in it, the next one follows
+            answers, problem = {}, _stumbled(error)
+    told = [*notes, *untold, *(n for a in answers.values() for n in a.notes)]
     time = file.time if file.time and (dates or file.sure) else None
     due = course.assignments[lesson.name].due
     done = Collected(
@@ -223,10 +263,13 @@ def _collect(
         problem=problem,
         found=tuple(a.exercise for a in answers.values() if a.code),
         blank=tuple(a.exercise for a in answers.values() if a.blank),
-        missing={a.exercise: a.missing for a in answers.values() if a.missing},
-        hints={a.exercise: a.hint for a in answers.values() if a.hint},
-        notes=(*notes, *unread(opened.cells, answers), *(n for a in answers.values() for n in a.notes)),
-        digest=fingerprint(file.content),
+        missing={a.exercise: _short(a.missing) for a in answers.values() if a.missing},
+        hints={a.exercise: _short(a.hint) for a in answers.values() if a.hint},
+        notes=(
+            *map(_short, told[:_MOST]),
+            *([f"and {len(told) - _MOST:,} more such notes."] if told[_MOST:] else []),
+        ),
+        digest=opened.digest,
         on=datetime.now().isoformat(sep=" ", timespec="seconds"),
     )
     before = read_record(record(course, lesson.name, student.id))

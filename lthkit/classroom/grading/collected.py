@@ -7,10 +7,12 @@ collected/LESSON/earlier/STUDENT-1.ipynb      what was there before another file
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
 
 from lthkit.classroom.grading.course import Assignment, Course
@@ -28,6 +30,7 @@ class Collected:
     `number` is the platform's for the student, `dated` the file's date, and `dated_well` whether that
     is more than the date of a copy.
     `digest` is that of the file as it came, `on` when it was first collected, `replaced` what it took the place of.
+    `damaged`: the record could not be read, and nothing in it counts.
     """
 
     student: str
@@ -49,6 +52,7 @@ class Collected:
     digest: str = ""
     on: str = ""
     replaced: str = ""
+    damaged: bool = False
 
     def line(self) -> str:
         """One line for the terminal."""
@@ -87,13 +91,28 @@ def students(course: Course, lesson: str) -> list[str]:
     return sorted(found)
 
 
+_KINDS = {"str": str, "bool": bool, "tuple": tuple, "dict": dict}
+
+
 def read_record(path: Path) -> Collected | None:
-    """What `collect` found, None if it was not collected by us."""
+    """What `collect` found, None if it was not collected by us; of a record that cannot be read, that it is damaged."""
     if not path.is_file():
         return None
-    value = files.read_json(path)
-    value |= {name: tuple(value.get(name, ())) for name in ("found", "blank", "notes")}
-    return Collected(**value)
+    try:
+        value = files.read_json(path)
+        value |= {name: tuple(value.get(name, ())) for name in ("found", "blank", "notes")}
+        known = Collected(**value)
+        for time in (known.time, known.dated):
+            datetime.fromisoformat(time or "2000-01-01")
+        if any(
+            not isinstance(getattr(known, f.name), _KINDS[str(f.type).partition("[")[0]])
+            for f in fields(known)
+        ):
+            raise ValueError("values of another kind")
+        return known
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        why = f"the record {path} cannot be read ({type(error).__name__}); collect the file of {path.stem} again."
+        return Collected(path.stem, "", path.parent.name, path.name, problem=why, damaged=True)
 
 
 def fingerprint(*parts: str | bytes) -> str:
@@ -151,12 +170,13 @@ def follow(course: Course, roster: Roster) -> None:
     for lesson in course.assignments:
         for student in students(course, lesson):
             known = read_record(record(course, lesson, student))
-            if known is None or student in roster.students:
+            if known is None or known.damaged or student in roster.students:
                 continue
             found = roster.whose(known.number, known.name)
             if found is None or found.id in students(course, lesson):
                 continue
-            _rename(course, known, found)
+            with contextlib.suppress(OSError):  # it stays where it is
+                _rename(course, known, found)
 
 
 def _rename(course: Course, known: Collected, to: Student) -> None:

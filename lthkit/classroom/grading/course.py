@@ -14,8 +14,9 @@ class/
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from lthkit.storage import files
 
 NAME = "course.json"
 FORMAT = 1
+SHORT = 2**128  # a seed below can be found by trying
 VARIABLE = "LTHKIT_CLASS"  # the folder of the class, for graded cells that run elsewhere
 
 
@@ -43,7 +45,10 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Course:
-    """A class. `seed` decides on its hidden cases: sections with different seeds get different ones."""
+    """A class. `seed` decides on its hidden cases: sections with different seeds get different ones.
+
+    `told_short` is whether the instructor was told that the seed is a short one.
+    """
 
     folder: Path
     section: str
@@ -51,6 +56,7 @@ class Course:
     hidden: int
     late: LateRule = field(default_factory=LateRule)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    told_short: bool = False
 
     def path(self, *parts: str) -> Path:
         return self.folder.joinpath(*parts)
@@ -87,11 +93,14 @@ def save(course: Course) -> Path:
         "format": FORMAT,
         "keep": "Not for students: the seed decides on the hidden cases.",
         "section": course.section,
-        "seed": course.seed,
+        # As text where it is long: a program that reads and writes numbers as floats would round it.
+        "seed": str(course.seed) if course.seed >= SHORT else course.seed,
         "hidden_cases": course.hidden,
         "late": asdict(course.late),
         "assignments": assignments,
     }
+    if course.told_short:
+        value["told_of_short_seed"] = True
     return files.write_json(course.path(NAME), value)
 
 
@@ -116,15 +125,42 @@ def load(folder: Path | str) -> Course:
         return Course(
             folder,
             str(value["section"]),
-            int(value["seed"]),
+            _seed(value["seed"]),
             int(value["hidden_cases"]),
             LateRule(**value["late"]),
             {a["name"]: _assignment(a) for a in value["assignments"]},
+            value.get("told_of_short_seed") is True,
         )
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{where} cannot be read ({error}); correct it, or stage the lessons again."
         ) from error
+
+
+def _seed(value: Any) -> int:
+    """Raises ValueError for a number that was rounded: another seed is another class."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError(f"the seed {value!r} is no whole number")
+    return int(value)
+
+
+def new_seed() -> int:
+    """A seed of 128 random bits, above all that are short."""
+    return SHORT + secrets.randbits(128)
+
+
+def tell_of_short_seed(course: Course, say: Callable[[str], None]) -> Course:
+    """Say, once in the life of a class, that its seed is short and what to do; returns the class, written where told."""
+    if course.seed >= SHORT or course.told_short:
+        return course
+    say(
+        f"The seed of this class, in {NAME}, is short: somebody with a computer could find it. All goes on as it was. To "
+        "change it, stage in a new folder, --class NAME without --seed, collect and run there; the hidden cases and so "
+        "the grades may then be others. This is said once."
+    )
+    course = replace(course, told_short=True)
+    save(course)
+    return course
 
 
 def _assignment(value: Any) -> Assignment:

@@ -83,8 +83,8 @@ class Effect:
     checks: frozenset[tuple[str, str]]
 
 
-def effect(node: ast.stmt) -> Effect:
-    """What a statement at the top of a cell does.
+def effect(node: ast.stmt, text: str) -> Effect:
+    """What a statement at the top of a cell does; `text` is that statement alone.
 
     Raises:
         RecursionError: it is nested too deeply.
@@ -93,7 +93,7 @@ def effect(node: ast.stmt) -> Effect:
     at_once = set(map(id, running))
     every = list(ast.walk(node))
     inside = [n for n in every if id(n) not in at_once]
-    needs, now, declared = _used(ast.unparse(node))
+    needs, now, declared = _used(text)
     texts = [n for n in every if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load) and _by_text(n)]
     needs |= set(map(_by_text, texts))
     now |= {_by_text(n) for n in texts if id(n) in at_once}

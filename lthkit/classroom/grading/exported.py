@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from lthkit.classroom.grading.magics import parses, reading
-from lthkit.classroom.grading.pieces import DEFINES, LEXEME, begins, ends
+from lthkit.classroom.grading.pieces import DEFINES, LEXEME, begins, definitions, ends
 
 # The first line of a cell: of Jupyter's export, the percent format (VS Code, Spyder, Jupytext), Jupytext's light format.
 _HEAD = re.compile(
@@ -28,6 +28,7 @@ _CELL_MAGIC = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%%\w")
 _JUPYTEXT = re.compile(r"^# +jupytext:$", re.MULTILINE)
 _COMMENTED = re.compile(r"([ \t]*)# ?([ \t]*(?:%{1,2}[A-Za-z_]|! ?\w|\w+ *= *(?:![\w/.~]|%[A-Za-z_])))")
 _LONG = 3000  # lines; no longer cell is looked through for its broken statements
+_PARSED = 5_000_000  # characters; as many are read of one cell for that, some of them more than once
 
 
 def cells(text: str) -> list[tuple[str, str]]:
@@ -55,7 +56,10 @@ def _by_heads(text: str) -> Iterator[tuple[str, str]]:
     if parses(whole) and whole.count("\n") == text.count("\n"):
         for node in ast.parse(whole).body:
             inside.update(range(node.lineno + 1, (node.end_lineno or 0) + 1))
-    heads = [h for h in _HEAD.finditer(text) if text.count("\n", 0, h.start()) + 1 not in inside]
+    heads, line, at = [], 1, 0
+    for h in _HEAD.finditer(text):
+        line, at = line + text.count("\n", at, h.start()), h.start()
+        heads += [h] if line not in inside else []
     if not any(h["light"] and "+" in h["light"] for h in heads):
         heads = [h for h in heads if not h["light"]]
     begins, ends = [0, *(h.end() for h in heads)], [*(h.start() for h in heads), len(text)]
@@ -96,10 +100,12 @@ def _uncommented(text: str, *, surely: bool) -> str:
         begin = text.rfind("\n", 0, found.start()) + 1
         if found[0][0] == "#" and depth <= 0 and not text[begin : found.start()].strip():
             places += [begin] if not text.endswith("\\\n", 0, begin) else []
-    changed = text
-    for begin in reversed(places):
+    pieces, at = [], 0
+    for begin in places:
         if magic := _COMMENTED.match(text, begin):
-            changed = changed[:begin] + magic[1] + magic[2] + changed[magic.end() :]
+            pieces += [text[at:begin], magic[1], magic[2]]
+            at = magic.end()
+    changed = "".join([*pieces, text[at:]])
     return changed if changed != text and _readable(changed) else text
 
 
@@ -111,19 +117,29 @@ def _parts(text: str) -> list[str]:
     """
     if _readable(text) or text.count("\n") > _LONG:
         return [text]
-    places = begins(text)
-    ways: dict[int, tuple[int, list[tuple[bool, str]]]] = {len(text): (0, [])}
-    for n in range(len(places) - 1, -1, -1):
-        begin, rest = places[n], [*places[n + 1 :], len(text)]
-        at = ends(text, begin, rest)
-        good = _readable(text[begin : at[0]])
+    places, left = [*begins(text), len(text)], _PARSED
+    near = definitions(text, places)
+    ways: dict[int, tuple[int, bool, int]] = {
+        len(text): (0, True, len(text))
+    }  # broken ones, whether it is good, its end
+    for n in range(len(places) - 2, -1, -1):
+        begin = places[n]
+        at = ends(text, places, n, near[n])
+        left -= at[0] - begin
+        good = left > 0 and _readable(text[begin : at[0]])
         if not good and DEFINES.match(text, begin):
-            at = [rest[0], *at]
+            at = [places[n + 1], *at]
         end = at[0] if good else min(at, key=lambda end: ways[end][0])
-        ways[begin] = ways[end][0] + (not good), [(good, text[begin:end]), *ways[end][1]]
-    first = places[0] if places else len(text)
-    above = text[:first]
-    return _joined([(parses(above), above), *ways[first][1]])
+        ways[begin] = ways[end][0] + (not good), good, end
+    if left <= 0:
+        return [text]
+    above, begin = text[: places[0]], places[0]
+    pieces = [(parses(above), above)]
+    while begin < len(text):
+        _, good, end = ways[begin]
+        pieces.append((good, text[begin:end]))
+        begin = end
+    return _joined(pieces)
 
 
 def _readable(text: str) -> bool:

@@ -1,5 +1,9 @@
 """What a function is worth: all points if it is right on the visible and on the hidden cases, else none.
 
+The visible cases run first. Only a function that is right on them meets the hidden ones, in a run of their own, of which
+nothing but right or not right goes further. A function can tell the two runs apart: by the arguments, which it has to be
+given, by how many there are, and by the number of the job. It gains nothing by that, since neither run sees the other.
+
 Every way to a grade comes through `verdict`: the command line, nbgrader's commands by `grade_cell`, and exported .py.
 """
 
@@ -12,21 +16,22 @@ import linecache
 import random
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from lthkit.classroom import references
 from lthkit.classroom.exercises import Case, Exercise, find
 from lthkit.classroom.grading import course as courses
+from lthkit.classroom.grading import reaching
 from lthkit.classroom.grading.hidden import own_cases
 from lthkit.classroom.grading.workers import Runner, walled
 from lthkit.classroom.judge import judge
 from lthkit.classroom.process import in_worker
-from lthkit.classroom.running import Run
-from lthkit.classroom.variants import hidden_cases, with_hidden
+from lthkit.classroom.variants import hidden_cases
 
 _runners: dict[Path, Runner] = {}
 
@@ -40,7 +45,8 @@ class Verdict:
     """What an exercise is worth and why.
 
     `state` is "passed", "wrong" (on a case that students see), "stopped" (time, memory, or Python ended on such a case),
-    "hidden" (wrong or stopped on hidden cases only), "blank" or "missing". `lines` may be shown to the student: they tell of visible cases only. `misconception` is the sentence of a known mistake.
+    "hidden" (wrong or stopped on hidden cases only), "blank" or "missing". `lines` may be shown to the student: they tell of
+    visible cases only. `misconception` is the sentence of a known mistake. `remarks` are for the instructor alone.
     """
 
     exercise: str
@@ -49,29 +55,25 @@ class Verdict:
     of: float
     lines: tuple[str, ...] = ()
     misconception: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+_hidden: dict[
+    tuple[int, ...], Exercise
+] = {}  # exercises with hidden cases alone, by the ids of what they are made of
+_kept: list[Exercise] = []  # whose ids are in there
 
 
 def verdict(
     exercise: Exercise, function: Any, hidden: Sequence[Case], points: float, *, runner: Runner = in_worker
 ) -> Verdict:
-    """Run the function once on all cases and say what it is worth.
+    """Run the function on the visible cases, then by itself on the hidden ones, and say what it is worth.
 
     Raises:
         RuntimeError: the process that runs functions could not be started, or the machine was too busy for it, which says
             nothing of the function.
     """
-    all_cases = with_hidden(exercise, hidden)
-    runs: list[Run] = []
-
-    def once(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
-        if cases is not exercise.cases:  # one case alone, to find the mistake
-            return runner(function, cases)
-        if not runs:
-            runs.append(runner(function, all_cases.cases))
-        run, shown = runs[0], len(exercise.cases)
-        return Run(run.calls[:shown]) if len(run.calls) >= shown else run
-
-    seen = judge(exercise, function, runner=once)
+    seen = judge(exercise, function, runner=runner)
     if seen.stopped in _FAULTS:
         raise RuntimeError(seen.lines[0])
     if seen.state == "blank":
@@ -79,24 +81,40 @@ def verdict(
     if seen.state != "passed":
         state = "stopped" if seen.stopped in ("time", "asleep", "memory", "ended") else "wrong"
         return Verdict(exercise.id, state, 0.0, points, seen.lines, seen.named)
-    run = runs[0]
-    whole = judge(all_cases, function, runner=lambda f, c: run)
+    if not hidden:
+        return Verdict(exercise.id, "passed", points, points)
+    run = runner(function, tuple(hidden))
+    # The run is there: the mistake is not looked for on hidden cases, one by one.
+    whole = judge(_with_hidden_alone(exercise, hidden), function, runner=lambda f, c: run)
     if whole.stopped in _FAULTS:
         raise RuntimeError(whole.lines[0])
     if whole.state == "passed":
         return Verdict(exercise.id, "passed", points, points)
-    return Verdict(exercise.id, "hidden", 0.0, points, (_on_hidden(run),))
+    why = _STOPS.get(run.stopped)
+    remarks = (f"on the hidden cases it {why.format(run.detail)}.",) if why else ()
+    return Verdict(exercise.id, "hidden", 0.0, points, (_ON_HIDDEN,), remarks=remarks)
 
 
-def _on_hidden(run: Run) -> str:
-    """A sentence that gives no hidden case away."""
-    why = {
-        "time": f" It did not finish within {run.detail} on them.",
-        "asleep": f" It waited for {run.detail} and did nothing on them.",
-        "memory": " It ran out of memory on them.",
-        "ended": " It ended Python itself on them.",
-    }.get(run.stopped, " Does it answer for those cases only, or miss something that the text asks for?")
-    return "It is right on the cases that you can see, and not on others of the same kind." + why
+# All that a student is told of hidden cases: what stopped a function there would tell what they are like.
+_ON_HIDDEN = (
+    "It is right on the cases that you can see, and not on others of the same kind. Does it answer for those cases only, "
+    "take too long on others, or miss something that the text asks for?"
+)
+_STOPS = {
+    "time": "did not finish within {}",
+    "asleep": "waited for {} and did nothing",
+    "memory": "ran out of memory",
+    "ended": "ended Python itself",
+}
+
+
+def _with_hidden_alone(exercise: Exercise, hidden: Sequence[Case]) -> Exercise:
+    """The exercise with hidden cases in place of its own; the same one for the same cases, whose right results are known."""
+    key = (id(exercise), *map(id, hidden))
+    if key not in _hidden:
+        _hidden[key] = replace(exercise, cases=tuple(hidden), misconceptions=())
+        _kept.append(exercise)
+    return _hidden[key]
 
 
 def missing(exercise: Exercise, why: str, points: float) -> Verdict:
@@ -119,6 +137,8 @@ def graded_cell(exercise_id: str, function: Any, folder: Path) -> Verdict:
     course, exercise = courses.load(folder), find(exercise_id)
     assignment = course.of_exercise(exercise.id)
     points = assignment.points[exercise.id] if assignment else float(exercise.points)
+    if references.is_reference(exercise, function):
+        return Verdict(exercise.id, "blank", 0.0, points, (references.NO_ANSWER,))
     if folder not in _runners:  # one process for all graded cells of a notebook
         context = walled(course)
         _runners[folder] = context.__enter__()
@@ -134,16 +154,22 @@ class FromText:
 
     Whatever its definition raises, each call raises. `display` and `get_ipython` are there as they are outside of a
     notebook; `In`, `Out` and `_` are not, since what a cell gave once is in no file. That a module with all of its names
-    is not there counts where one of them is missed.
+    is not there counts where one of them is missed. `use` gives no reference but those of exercises before this one, and a
+    function of the course's own is no answer (`reaching`).
     """
 
-    def __init__(self, code: str, name: str, file: str) -> None:
-        self._code, self._name, self._file = code, name, file
+    def __init__(self, code: str, name: str, file: str, *, exercise: str = "") -> None:
+        self._code, self._name, self._file, self._exercise = code, name, file, exercise
+        self._watch: reaching.Watch | None = None
         self._function: Any = None
         self._failed: BaseException | None = None
         self._absent: ImportError | None = None
 
     def __call__(self, *arguments: Any) -> Any:
+        if self._watch is None:
+            self._watch = reaching.Watch(self._exercise)
+        if arguments and isinstance(arguments[0], reaching.Asked):
+            return self._watch.reached()
         if self._function is None and self._failed is None:
             before = torch.get_rng_state(), random.getstate(), np.random.get_state()
             try:
@@ -155,6 +181,7 @@ class FromText:
                 self._define(space)
                 if self._name not in space:
                     raise NameError(f"name {self._name!r} is not defined")
+                self._watch.refuse(space[self._name])
                 self._function = space[self._name]
             except BaseException as error:
                 self._failed = error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,10 +33,12 @@ def days_late(rule: LateRule, due: datetime | None, handed_in: datetime | None, 
     """Days begun after the due time and its extension (in days); 0 in time, without a due time, or if unknown when."""
     if due is None or handed_in is None:
         return 0
-    over = handed_in - due - timedelta(days=extension)
-    if over <= timedelta(minutes=rule.grace_minutes):
-        return 0
-    return math.ceil(over / timedelta(days=1))
+    tick = timedelta(
+        microseconds=1
+    )  # counted in whole numbers, since an extension may be longer than any date allows
+    day, over = timedelta(days=1) // tick, (handed_in - due) // tick
+    over -= extension * day
+    return 0 if over <= rule.grace_minutes * (day // 1440) else -(-over // day)
 
 
 def kept(rule: LateRule, days: int) -> float:

@@ -13,12 +13,14 @@ from functools import cache, lru_cache
 from textwrap import dedent
 from typing import Any
 
-from lthkit.classroom.grading.pieces import begins, ends
+from lthkit.classroom.grading.forms import form
+from lthkit.classroom.grading.pieces import begins, definitions, ends
 
 _RUN = ("time", "timeit", "capture", "prun", "memit", "mprun", "wandb")  # their cells are Python
 _RUN_LINE = ("time", "prun", "memit")  # what follows on their line is Python, and binds names
 _OUTPUT = ("getoutput", "sx", "system")  # give the lines of an output
 _CELL_MAGIC = re.compile(r"((?:[ \t]*(?:#[^\n]*)?\n)*)%%(?!\w+\?)(\S*)([^\n]*)(?:\n|$)")
+_HALF = re.compile("[\ud800-\udfff]")
 _PROMPT = re.compile(r"\s*In \[\d+\]: ")
 _OPTION = re.compile(r"\s*-(?:[nrpvti]\s*\d+|[tcqop]+)(?=\s|$)")
 _AUTOMATIC = re.compile(
@@ -54,11 +56,15 @@ class Reading:
 def reading(text: str) -> Reading:
     """Read a cell; a magic below comments counts, and so does one in another one's cell."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if parses(text) and not _PROMPT.match(text):
-        return _silent(text)
+    if _HALF.search(text):
+        return Reading(
+            "", "it has half of a character in it, which is no text; write it anew.", _HALF.sub("?", text)
+        )
     try:
-        return _cell(text)
-    except RecursionError:
+        return _silent(text) if parses(text) and not _PROMPT.match(text) else _cell(text)
+    except (
+        Exception
+    ):  # nesting, numbers, signs: what IPython and Python stumble over is told as an error of the cell
         return Reading(text)
 
 
@@ -156,9 +162,10 @@ def _transformed(text: str, manager: Any) -> str:
     places = [*begins(text), len(text)]
     if not parses(text[: places[0]]):  # the cell begins with an indented line
         return _transformed_piece(text, manager)
+    near = definitions(text, places)
     done, n = [text[: places[0]]], 0
     while n < len(places) - 1:
-        begin, n = places[n], places.index(ends(text, places[n], places[n + 1 :])[0], n + 1)
+        begin, n = places[n], places.index(ends(text, places, n, near[n])[0], n + 1)
         piece = text[begin : places[n]]
         done.append(piece if parses(piece) else _transformed_piece(piece, manager))
     return "".join(done)
@@ -185,12 +192,15 @@ def _silent(text: str) -> Reading:
     if "get_ipython" not in text or (tree := _tree(text)) is None:
         return Reading(text)
     silencer = _Silencer()
-    new = silencer.visit(tree)
+    asking = [node for node in tree.body if any(map(_is_shell, ast.walk(node)))]
+    silent = {id(node): silencer.visit(node) for node in asking}
+    parts = [silent.get(id(node), node) for node in tree.body]
+    new = ast.Module([n for part in parts for n in (part if isinstance(part, list) else [part])], [])
     unread = "\n".join(r.unread for r in silencer.refused)
     trouble = silencer.refused[0].trouble if silencer.refused else ""
     edited = _edited(text, silencer.edits)
     after = _tree(edited)
-    if after is None or ast.dump(after) != ast.dump(new):  # places in an f-string, say, are not exact
+    if after is None or form(after) != form(new):  # places in an f-string, say, are not exact
         edited = ast.unparse(ast.fix_missing_locations(new))
     return Reading(edited, trouble, unread)
 
@@ -235,7 +245,7 @@ def _breaks(node: ast.expr) -> int:
     return (node.end_lineno or node.lineno) - node.lineno
 
 
-def _is_shell(node: ast.expr) -> bool:
+def _is_shell(node: ast.AST) -> bool:
     """Whether it is `get_ipython()`."""
     if not isinstance(node, ast.Call):
         return False

@@ -10,6 +10,7 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,11 @@ from lthkit.classroom.exercises import every
 from lthkit.classroom.grading import exported
 from lthkit.classroom.grading.magics import NO_IPYTHON, reading
 
-_MARK = re.compile(r"exercise-(\d\d)-(\d+)")
+MOST = 1_000_000  # words and signs of the code in one file
+_MARK = re.compile(r"exercise-(\d\d)-(\d{1,3})", re.ASCII)
+_EXERCISE = re.compile(r"\d\d\.\d{1,3}", re.ASCII)
+_DEFINED = re.compile(r"^[ \t]*def (\w+)", re.MULTILINE)
+_WORD = re.compile(r"\w+|[^\w\s]")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -57,7 +62,8 @@ def read(name: str, content: bytes) -> list[Code]:
     text = _decoded(content, is_python=is_python)
     if not text.strip():
         raise Unreadable("it is empty.")
-    cells = exported.cells(text) if is_python else _notebook(text)
+    cells: list[tuple[str | None, str]] = [*exported.cells(text)] if is_python else _notebook(text)
+    _require_readable(text for text, _ in cells if text)
     return [
         code
         for text, mark in cells
@@ -94,35 +100,62 @@ def _decoded(content: bytes, *, is_python: bool) -> str:
     return text
 
 
-def _notebook(text: str) -> list[tuple[str, str]]:
+def _require_readable(texts: Iterable[str]) -> None:
+    """Refuse more code than anybody writes, which would take the memory of this machine."""
+    if sum(sum(1 for _ in _WORD.finditer(text)) for text in texts) > MOST:
+        raise Unreadable(
+            f"its code has more than {MOST:,} words and signs; is it data? Put that into a file."
+        )
+
+
+def _notebook(text: str) -> list[tuple[str | None, str]]:
     """The code cells, each with its mark."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = _parsed(text)
+    except (ValueError, RecursionError, MemoryError):
         raise Unreadable("it is not a whole notebook: it is damaged, cut off or something else.") from None
     cells = value.get("cells") if isinstance(value, dict) else None
     if cells is None and isinstance(value, dict) and isinstance(value.get("worksheets"), list):
-        cells = [cell for sheet in value["worksheets"] for cell in sheet.get("cells", [])]  # version 3
+        sheets = [s.get("cells") for s in value["worksheets"] if isinstance(s, dict)]  # version 3
+        cells = [cell for sheet in sheets if isinstance(sheet, list) for cell in sheet]
+        cells = cells if any(isinstance(sheet, list) for sheet in sheets) else None
     if not isinstance(cells, list):
         raise Unreadable("it is JSON and no notebook: it has no cells.")
-    return [(_source(c), _mark(c)) for c in cells if isinstance(c, dict) and c.get("cell_type") == "code"]
+    code = [c for c in cells if isinstance(c, dict) and c.get("cell_type") == "code"]
+    return [(_source(c), _mark(c)) for c in code]
 
 
-def _source(cell: dict[str, Any]) -> str:
+def _parsed(text: str) -> Any:
+    """JSON; of integers only the length is bounded, and an output may hold a longer one."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(text, parse_int=str)
+
+
+def _source(cell: dict[str, Any]) -> str | None:
+    """The text of a cell; None if it is something else."""
     source = cell.get("source", cell.get("input", ""))
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        return "".join(source)
+    return source if isinstance(source, str) else None
 
 
-def _codes(text: str, mark: str) -> list[Code]:
+def _codes(text: str | None, mark: str) -> list[Code]:
     """A cell as it is read; one that is not read once for each exercise that it is for, or else if it defines functions."""
+    if text is None:
+        return [Code("", mark, "its source is no text; open the notebook in Jupyter, and save it.")]
     read = reading(text)
     if not read.trouble:
         return [Code(read.text, mark)]
-    marks = [e.id for e in every() if re.search(rf"^\s*def {e.name}\b", read.unread, re.MULTILINE)]
+    defined = set(_DEFINED.findall(read.unread))
+    marks = [e.id for e in every() if e.name in defined]
     if mark and not read.text.strip():
         marks = [mark]
     elif not marks and (
-        read.trouble == NO_IPYTHON or re.search(r"^\s*def +\w+ *\(", read.unread, re.MULTILINE)
+        read.trouble == NO_IPYTHON or re.search(r"^[ \t]*def +\w+ *\(", read.unread, re.MULTILINE)
     ):
         marks = [""]
     troubles = [Code("", m, read.trouble) for m in marks]
@@ -134,8 +167,9 @@ def _mark(cell: dict[str, Any]) -> str:
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     nbgrader = metadata.get("nbgrader")
-    if isinstance(metadata.get("exercise"), str):
-        return str(metadata["exercise"])
+    ours = metadata.get("exercise")
+    if isinstance(ours, str) and _EXERCISE.fullmatch(ours):
+        return ours
     names = (
         nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None,
         cell.get("id"),

@@ -6,10 +6,11 @@ Only brackets, texts and the first word of a line are looked at, so that one bro
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # A comment, a text or a bracket. A text in three quotes without an end goes on to the end of the file.
 LEXEME = re.compile(
-    r"#[^\n]*|(?P<q>'''|\"\"\")(?:\\.|[^\\])*?(?:(?P=q)|\Z)|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|[()\[\]{}]",
+    r"#[^\n]*|(?P<q>'''|\"\"\")(?:\\.|[^\\])*?(?:(?P=q)|\Z)|'(?:\\.|[^'\\\n])*'?|\"(?:\\.|[^\"\\\n])*\"?|[()\[\]{}]",
     re.DOTALL,
 )
 _BEGIN = re.compile(r"^(?![#\s)\]}]|(?:else|elif|except|finally)\b)", re.MULTILINE)
@@ -21,23 +22,37 @@ def begins(text: str) -> list[int]:
     found, before = [], ""
     for place in _BEGIN.finditer(text):
         begin = place.start()
-        line = text[begin:].partition("\n")[0]
+        end = text.find("\n", begin)
+        line = text[begin : end if end >= 0 else len(text)]
         if line and not text.endswith("\\\n", 0, begin) and not before.startswith("@"):
             found.append(begin)
         before = line
     return found
 
 
-def ends(text: str, begin: int, rest: list[int]) -> list[int]:
+def definitions(text: str, places: Sequence[int]) -> list[int]:
+    """For each of the places the next one behind it where a definition begins; the end of the text if there is none."""
+    found, near = [len(text)] * len(places), len(text)
+    for n in range(len(places) - 1, -1, -1):
+        found[n] = near
+        near = places[n] if DEFINES.match(text, places[n]) else near
+    return found
+
+
+def ends(text: str, places: Sequence[int], n: int, near: int) -> list[int]:
     """Where a statement may end: where its brackets and texts do, at the latest at the next definition.
 
     If one of its texts in three quotes goes on over a definition, that definition comes second; if such a text has no end,
     it comes alone.
+
+    Args:
+        places: where statements may begin, and the end of the text.
+        n: which of them it is that begins; `near` is where the next definition does.
     """
+    begin = places[n]
     if text[begin] in "%!?":
-        return rest[:1]
-    near = next((end for end in rest if DEFINES.match(text, end)), len(text))
-    depth, over, left = 0, False, iter(rest)
+        return [places[n + 1]]
+    depth, over, left = 0, False, (places[i] for i in range(n + 1, len(places)))
     end = next(left)
     for found in LEXEME.finditer(text, begin):
         while end <= found.start():

@@ -78,6 +78,9 @@ class Row:
         if self.result:
             parts += [x for x in (self.result.problem, self.result.fault) if x]
         parts += [f"{v.exercise}: {v.lines[0]}" for v in self._missing()]
+        parts += [
+            f"{v.exercise}: {r}" for v in (self.result.verdicts if self.result else ()) for r in v.remarks
+        ]
         if self.record and self.record.said_late and not self.record.time:
             counted = f"{self.days} day is counted" if self.days else "the extension is taken to cover it"
             parts.append(f"the platform says late and not how late: {counted}.")
@@ -152,9 +155,7 @@ def rows(course: Course, assignment: Assignment, roster: Roster) -> list[Row]:
 def _row(course: Course, assignment: Assignment, roster: Roster, id_: str) -> Row:
     record = collected.read_record(collected.record(course, assignment.name, id_))
     student = roster.students.get(id_) or Student(id_, record.name if record else "")
-    result = grading.current(course, assignment, id_)
-    if result is None and (last := grading.read_result(grading.where(course, assignment.name, id_))):
-        result = last if last.fault else None  # a fault is shown until it is mended
+    result = _result(course, assignment, id_, record)
     time = datetime.fromisoformat(record.time) if record and record.time else None
     days = late.days_late(course.late, assignment.due, time, extension=student.extension)
     if record and record.said_late and time is None and not student.extension:
@@ -162,6 +163,25 @@ def _row(course: Course, assignment: Assignment, roster: Roster, id_: str) -> Ro
     handed_in = record is not None or collected.submitted(course, assignment.name, id_).is_file()
     stranger = bool(roster.students) and id_ not in roster.students
     return Row(student, assignment, result, record, days, late.kept(course.late, days), handed_in, stranger)
+
+
+def _result(course: Course, assignment: Assignment, id_: str, record: Collected | None) -> Result | None:
+    """The result that counts; one without a grade that says why, if what was written of it or of the file is damaged."""
+    if record and record.damaged:
+        return Result(id_, assignment.name, fault=record.problem)
+    where = grading.where(course, assignment.name, id_)
+    try:
+        result = grading.current(course, assignment, id_)
+        if result is None and (last := grading.read_result(where)):
+            result = last if last.fault else None  # a fault is shown until it is mended
+        for v in result.verdicts if result else ():
+            if v.state not in STATES or v.exercise not in assignment.points or not 0 <= v.points <= v.of:
+                raise ValueError(f"{v.exercise} {v.state}")
+        return result
+    except Exception as error:  # one file never costs the class its report
+        said = harmless(f"{type(error).__name__}: {error}")[:200]
+        why = f"its result {where} cannot be read ({said}); remove that file, then: lthkit grade run"
+        return Result(id_, assignment.name, fault=why)
 
 
 def _report(course: Course, assignment: Assignment, found: Sequence[Row]) -> Written:
@@ -194,7 +214,7 @@ def _cells(row: Row) -> dict[str, Any]:
         "of": row.assignment.total,
         "days late": row.days,
         "after late rule": row.after_late if row.graded else "",
-        "note": row.note(),
+        "note": harmless(row.note()),
     }
 
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 
+from lthkit.classroom import references
 from lthkit.classroom.exercises import Exercise, find
-from lthkit.classroom.grading import collected, hidden, notebooks
+from lthkit.classroom.grading import collected, hidden, notebooks, reaching, wall
 from lthkit.classroom.grading import course as courses
 from lthkit.classroom.grading import roster as rosters
 from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, program, read_lesson
@@ -30,6 +31,8 @@ from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
 from lthkit.classroom.grading.workers import walled
 from lthkit.storage import files
+
+_JUDGED = 2  # another number where the same submission may be judged in another way
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,10 @@ def run(
         report: called with one line for each submission that was graded.
 
     Raises:
-        ValueError: the lesson was not staged, nothing was collected, or `hidden_tests.py` is wrong; nothing was graded.
+        ValueError: the lesson was not staged, nothing was collected, `hidden_tests.py` is wrong, or the class lies where every
+            submission can read; nothing was graded.
     """
+    wall.require_outside(course.folder)
     collected.follow(course, rosters.read(course.path(rosters.NAME)))
     tasks = [(a, student) for a in course.chosen(lesson) for student in collected.students(course, a.name)]
     if not tasks:
@@ -110,7 +115,10 @@ def read_result(path: Path) -> Result | None:
     if not path.is_file():
         return None
     value: dict[str, Any] = files.read_json(path)
-    verdicts = tuple(Verdict(**{**v, "lines": tuple(v["lines"])}) for v in value.pop("verdicts"))
+    verdicts = tuple(
+        Verdict(**{**v, "lines": tuple(v["lines"]), "remarks": tuple(v.get("remarks", ()))})
+        for v in value.pop("verdicts")
+    )
     return Result(verdicts=verdicts, **value)
 
 
@@ -247,9 +255,25 @@ def judged(
 
 def _judged(exercise: Exercise, code: str, points: float, hidden: Any, runner: Any) -> Verdict:
     file = f"<answer {exercise.id}>"
-    answer = FromText(code, exercise.name, file)
+    answer = FromText(code, exercise.name, file, exercise=exercise.id)
     look = stand_in(code, exercise.name, file)
-    return verdict(exercise, look, hidden, points, runner=lambda _, cases: runner(answer, cases))
+    reached: dict[str, None] = {}
+    got = verdict(exercise, look, hidden, points, runner=reaching.watched(runner, answer, reached))
+    return _with_remarks(got, reached, reaching.doors(code, exercise.id))
+
+
+def _with_remarks(got: Verdict, reached: dict[str, None], doors: str) -> Verdict:
+    """The verdict with what the instructor should know of the ways to the course's own answers."""
+    is_ours = "it" in reached
+    opened = ", ".join(sorted(reached.keys() - {"it"}))
+    remarks = (
+        *got.remarks,
+        "the answer is the course's own function, which is no answer." if is_ours else "",
+        doors,
+        f"while it ran, it opened the course's own answers ({opened})." if opened else "",
+    )
+    lines = (*got.lines, references.NO_ANSWER) if is_ours else got.lines
+    return replace(got, lines=lines, remarks=tuple(filter(None, remarks)))
 
 
 def current(course: Course, assignment: Assignment, student: str) -> Result | None:
@@ -269,5 +293,7 @@ def _fingerprint(course: Course, assignment: Assignment, student: str) -> str:
     )
     contents = [p.read_bytes() if p.is_file() else b"" for p in paths]
     exercises = [inspect.getsource(sys.modules[find(e).reference.__module__]) for e in assignment.points]
-    terms = repr((course.seed, course.hidden, sorted(assignment.points.items()), sorted(set(exercises))))
+    terms = repr(
+        (_JUDGED, course.seed, course.hidden, sorted(assignment.points.items()), sorted(set(exercises)))
+    )
     return collected.fingerprint(*contents, terms)

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 from lthkit.classroom.exercises import BLANK
 from lthkit.classroom.grading.effects import Effect, effect, endless, makes_function
+from lthkit.classroom.grading.forms import cut, form
 
 BUILTIN = frozenset(dir(builtins))
 
@@ -89,8 +90,10 @@ def statements(code: str) -> list[Statement]:
             return [_statement(node, lines, shared) for node in tree.body]
         except (RecursionError, MemoryError):
             raise SyntaxError("it is nested too deeply") from None
+        except SyntaxError as error:
+            raise SyntaxError(str(error.msg)[:200], (None, error.lineno, None, None)) from None
         except ValueError as error:
-            raise SyntaxError(str(error)) from None
+            raise SyntaxError(str(error)[:200]) from None
 
 
 def needed(
@@ -363,12 +366,12 @@ def _statement(node: ast.stmt, lines: list[str], shared: Counter[int]) -> Statem
     begin, end = _begin(node), node.end_lineno or node.lineno
     text = "\n".join(lines[begin - 1 : end])
     if shared[begin] > 1 or shared[end] > 1:  # several on one line
-        text = ast.unparse(node)
+        text = cut(node, lines, begin)
     is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     return Statement(
         text,
-        ast.dump(node),
-        effect(node),
+        form(node),
+        effect(node, cut(node, lines, begin)),
         node.name if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else "",
         is_function and _is_blank(node),
         makes_function(node),

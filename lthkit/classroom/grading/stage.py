@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import secrets
 import subprocess
 import sys
 import sysconfig
@@ -88,7 +87,7 @@ def stage(
         root: folder of the course; None finds it from here upwards.
         due: when the lessons are due; None for no due time.
         points: points of single exercises, by id; the others keep theirs, and have those of the course at first.
-        section, seed: name of the section and the seed of its hidden cases; a random one for a new class.
+        section, seed: name of the section and the seed of its hidden cases; for a new class one of 128 random bits.
         hidden_tests: a file with cases of your own, which is copied into the class.
         nbgrader: also tell nbgrader of the assignment, as `nbgrader generate_assignment` does.
 
@@ -185,7 +184,7 @@ def _class(folder: Path, section: str | None, seed: int | None, late: LateRule |
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty and no class; name another folder with --class.")
     folder.mkdir(parents=True, exist_ok=True)
-    new = secrets.randbelow(2**31) if seed is None else seed
+    new = courses.new_seed() if seed is None else seed
     return Course(folder, section or folder.name, new, COUNT, late or LateRule())
 
 

@@ -49,6 +49,7 @@ def _stage(arguments: argparse.Namespace, say: Say) -> int:
         say(course.late.sentence())
     _say_own_cases(course, say)
     say(f"keep to yourself: {_short(course, courses.NAME)}, which has the seed of the hidden cases")
+    courses.tell_of_short_seed(course, say)
     return 0
 
 
@@ -113,6 +114,8 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
     course = courses.load(arguments.folder)
     if arguments.jobs is not None and arguments.jobs < 1:
         raise ValueError(f"--jobs {arguments.jobs} was given; expected 1 or more.")
+    say(wall.line())
+    course = courses.tell_of_short_seed(course, say)
     begun = perf_counter()
     fresh: list[str] = []
 
@@ -133,10 +136,6 @@ def _run(arguments: argparse.Namespace, say: Say) -> int:
     if faults:
         say(
             f"{len(faults)} not graded, by no mistake of theirs: {_names(faults)}. Try again: lthkit grade run"
-        )
-    if wall.kind() != "kernel":
-        say(
-            "this system has no Landlock: a submission that is made for it could read your files; see the guide"
         )
     return 1 if faults else 0
 

@@ -1,8 +1,7 @@
-"""The process in which a submission's functions run: a new one, in an empty folder of its own, behind the wall."""
+"""Where a submission's functions run: each in a new process, in an empty folder of its own, behind the wall."""
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 from lthkit.classroom.exercises import Case
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.course import Course
-from lthkit.classroom.process import Worker, in_worker
+from lthkit.classroom.process import Place, Worker, in_worker
 from lthkit.classroom.running import Run
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "LTHKIT_DATA", "OMP_NUM_THREADS", "TZ")
@@ -24,31 +23,67 @@ Runner = Callable[[Callable[..., Any], tuple[Case, ...]], Run]
 
 
 @contextmanager
-def walled(course: Course) -> Iterator[Runner]:
-    """Runs functions in one process, which is started when it is first needed and gone with its folder at the end."""
-    own = Path(tempfile.mkdtemp(prefix="lthkit-graded-")).resolve()
-    worker = Worker(environment=_environment(own, course), folder=own, path=_modules(course))
+def walled(course: Course, *, parts: wall.Parts | None = None) -> Iterator[Runner]:
+    """Runs functions, each in a process and a folder of its own that are gone when it has ended.
+
+    `parts` are the parts of the wall that it is behind, if not all that this system has.
+
+    Raises:
+        ValueError: the class lies where every submission can read.
+    """
+    wall.require_outside(course.folder)
+    parts = wall.here() if parts is None else parts
+    worker = Worker(environment=_environment(course), path=_modules(course), alone=True)
+
+    def run(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
+        own = Path(tempfile.mkdtemp(prefix="lthkit-graded-")).resolve()
+        try:
+            place = Place(own, _folders(own), wall.order(own, [course.folder], parts))
+            return in_worker(function, cases, worker=worker, place=place)
+        finally:
+            _remove(own)
+
     try:
-        yield functools.partial(in_worker, worker=worker)
+        yield run
     finally:
         worker.stop()
-        shutil.rmtree(own, ignore_errors=True)
 
 
-def _environment(own: Path, course: Course) -> dict[str, str]:
+def _remove(folder: Path) -> None:
+    """Remove the folder, whatever modes a submission gave to the folders in it."""
+    for parent, names, _ in os.walk(folder) if hasattr(os, "O_PATH") else ():
+        for name in names:
+            try:
+                inner = os.open(os.path.join(parent, name), os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError:  # a link, which leads somewhere else
+                continue
+            try:
+                os.chmod(f"/proc/self/fd/{inner}", 0o700)
+            except OSError:  # it belongs to another user
+                pass
+            finally:
+                os.close(inner)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(course: Course) -> dict[str, str]:
     """The worker's environment: nothing that names the instructor or the class."""
     given = {name: os.environ[name] for name in (*_KEPT, "LTHKIT_CHECK_SECONDS") if name in os.environ}
-    folders = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), str(own))
-    return (
-        given
-        | folders
-        | {
-            "LTHKIT_TIER": "smoke",
-            "LTHKIT_RUNS": str(own / "runs"),
-            "LTHKIT_PASSPORT": str(own / "passport.json"),
-            wall.VARIABLE: wall.order(own, [course.folder]),
-        }
-    )
+    libraries = [p for p in given.pop("LD_LIBRARY_PATH", "").split(os.pathsep) if os.path.isabs(p)]
+    if libraries:
+        given["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
+    return given | {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONPATH": os.pathsep.join(_modules(course)),
+        "LTHKIT_TIER": "smoke",
+    }
+
+
+def _folders(own: Path) -> dict[str, str]:
+    """What the environment of one function says beside: its own folder for all that is written."""
+    homes = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR"), str(own))
+    return homes | {"LTHKIT_RUNS": str(own / "runs"), "LTHKIT_PASSPORT": str(own / "passport.json")}
 
 
 def _modules(course: Course) -> list[str]:
