@@ -4,6 +4,8 @@
 # **You will** check that this machine can do the course, meet the data, train a first network, and solve a first
 # exercise. **Time:** about 15 minutes, of which the computer works one.
 #
+# [contents]
+#
 # You need Python and some calculus. You do not need a GPU, and after the installation you do not need a network.
 
 # %% tags=["setup"]
@@ -21,7 +23,14 @@ import torch
 
 import lthkit as lth
 
-print("Python", platform.python_version(), "· torch", torch.__version__, "· lthkit", lth.__version__)
+print(
+    "Python",
+    platform.python_version(),
+    "· torch",
+    torch.__version__,
+    "· lthkit",
+    lth.__version__,
+)
 print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 
 # %% [markdown]
@@ -33,7 +42,7 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 # %% [markdown]
 # ## The data
 #
-# We work with a part of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): small grey pictures of clothes, in ten classes.
+# We work with a part of Fashion-MNIST ([Xiao, Rasul and Vollgraf 2017](https://arxiv.org/abs/1708.07747)): small grey pictures of clothes, in ten classes.
 # It comes with the package, so nothing is fetched. Watch the three sizes that the cell prints.
 
 # %%
@@ -41,7 +50,10 @@ data = lth.load_data("fashion-mnist")
 print(data.label, data.shape)
 for part in ("train", "validation", "test"):
     split = getattr(data, part)
-    print(f"{part:10} {len(split):6,} images, {split.images.dtype}, labels {split.labels[:5].tolist()} ...")
+    print(
+        f"{part:10} {len(split):6,} images, {split.images.dtype}, labels "
+        f"{split.labels[:5].tolist()} ..."
+    )
 
 # %% [markdown]
 # There are three splits, and each has one purpose. We fit the weights on **train**. We make choices, such as when to stop,
@@ -53,7 +65,8 @@ for part in ("train", "validation", "test"):
 # %%
 lth.plots.show(
     lth.plots.samples(data),
-    alt="Six small grey pictures for each of the ten classes of Fashion-MNIST: T-shirts, trousers, pullovers, dresses, "
+    alt="Six small grey pictures for each of the ten classes of Fashion-MNIST: "
+    "T-shirts, trousers, pullovers, dresses, "
     "coats, sandals, shirts, sneakers, bags and ankle boots.",
 )
 
@@ -63,11 +76,9 @@ lth.plots.show(
 # ## A first network
 #
 # LeNet-300-100 is a small, classic network that papers on pruning often use: 784 inputs, one for each pixel, then 300 units, 100 units and 10
-# outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell. (The line `# NBVAL_CHECK_OUTPUT` in some cells
-# is for the course's own tests: it asks them to compare what the cell prints.)
+# outputs. How many **weights** is that? Multiply neighbouring sizes before you run the cell.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 model = lth.models.lenet_300_100(seed=0)
 for name, weight in lth.prunable(model).items():
     print(f"{name:12} {tuple(weight.shape)!s:12} {weight.numel():8,}")
@@ -81,12 +92,18 @@ print("together", f"{sum(w.numel() for w in lth.prunable(model).values()):,}")
 # *early-stop step* is the step at which it was least.
 
 # %%
-result = lth.train(model, data, steps=lth.by_tier(smoke=40, laptop=1500, gpu=1500), seed=0)
+result = lth.train(
+    model, data, steps=lth.by_tier(smoke=40, laptop=1500, gpu=1500), seed=0
+)
 for point in result.history[:: max(1, len(result.history) // 5)]:
     print(
-        f"step {point.step:5}   training loss {point.train_loss:.3f}   validation loss {point.validation_loss:.3f}"
+        f"step {point.step:5}   training loss {point.train_loss:.3f}   validation loss "
+        f"{point.validation_loss:.3f}"
     )
-print(f"early-stop step {result.best_step}, test accuracy there {100 * result.test_accuracy:.1f} %")
+print(
+    f"early-stop step {result.best_step}, test accuracy there "
+    f"{100 * result.test_accuracy:.1f} %"
+)
 
 # %% [markdown]
 # The training loss goes on falling. The validation loss falls at first, then stops and wanders: more steps no longer help on
@@ -99,12 +116,14 @@ print(f"early-stop step {result.best_step}, test accuracy there {100 * result.te
 # the same machine, a CPU gives the same numbers to the last bit. The next cell makes three comparisons of two short trainings each.
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def losses(init_seed, order_seed):
     network = lth.models.lenet_300_100(seed=init_seed)
     recipe = lth.Recipe(steps=40, evaluate_every=20)
-    return [p.validation_loss for p in lth.train(network, data, recipe=recipe, seed=order_seed).history]
+    return [
+        p.validation_loss
+        for p in lth.train(network, data, recipe=recipe, seed=order_seed).history
+    ]
 
 
 print("same seeds:         ", "equal" if losses(0, 0) == losses(0, 0) else "different")
@@ -112,7 +131,7 @@ print("other initialisation:", "equal" if losses(0, 0) == losses(1, 0) else "dif
 print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "different")
 
 # %% [markdown]
-# Since the seed changes the result, one training is one draw. From lesson 05 on we train with several seeds and show the
+# Since the seed changes the result, one training is one draw. From [lesson 05](../notebooks/05_winning_tickets.ipynb) on we train with several seeds and show the
 # spread.
 #
 # ## How exercises work
@@ -210,4 +229,6 @@ quiz("00.Q1", "b")
 # **What this lesson does not tell you:** whether any of these numbers hold with another seed. One training is an
 # example, not evidence.
 #
-# **Next:** lessons 01 to 04 build the tools one by one. Lesson 05 puts them together and finds a winning ticket.
+# **Next:** lessons [01](../notebooks/01_magnitude_pruning.ipynb) to [04](../notebooks/04_iterative_pruning.ipynb) build the tools one by one. [Lesson 05](../notebooks/05_winning_tickets.ipynb) puts them together and finds a winning ticket.
+#
+# [docstrings]

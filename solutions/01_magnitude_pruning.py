@@ -4,7 +4,9 @@
 # **You will** score weights, remove exactly as many as you want, from all layers together or from each by itself, and
 # measure how much a trained network loses. **Time:** about 60 minutes; of these the computer works half a minute on two cores.
 #
-# Two words from lesson 00. The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
+# [contents]
+#
+# Two words from [lesson 00](../notebooks/00_start_here.ipynb). The **density** is the fraction of weights that stay. The **sparsity** is the fraction that is
 # removed. They add up to 1.
 
 # %% tags=["setup"]
@@ -26,8 +28,7 @@
 #
 # Two layers of a trained network, invented here: `a` has large weights, `b` has small ones.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import copy
 
 import torch
@@ -45,7 +46,7 @@ print(weights)
 # ### Exercise 01.1: the magnitude score · easy · one line · 5 minutes
 #
 # A weight of -0.8 does as much as a weight of 0.8. Write the function that gives each weight its score. `weight` is a float
-# tensor of any shape (lesson 00 says which types and shapes this means). The score of minus infinity is infinity, and NaN
+# tensor of any shape ([lesson 00](../notebooks/00_start_here.ipynb) says which types and shapes this means). The score of minus infinity is infinity, and NaN
 # stays NaN.
 #
 # Expected: `magnitude_score(torch.tensor([-3.0, 1.0, 2.0]))` is `tensor([3., 1., 2.])`.
@@ -55,7 +56,8 @@ from lthkit.classroom import check, hint, quiz, use
 
 
 def magnitude_score(weight):
-    """The magnitude of each weight: a new tensor of the same shape and type; `weight` stays as it is."""
+    """The magnitude of each weight: a new tensor of the same shape and type; `weight`
+    stays as it is."""
     # BEGIN SOLUTION
     return weight.abs()
     # END SOLUTION
@@ -78,8 +80,7 @@ print(scores)
 # We want to remove four of the ten weights. So we look for the fourth-lowest score and remove all that are not above it. Count
 # the False entries in what the cell prints.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 flat = torch.cat([s.flatten() for s in scores.values()])  # one long tensor, shape (10,)
 threshold = flat.sort().values[3]  # the fourth-lowest: index 3
 print(f"threshold {threshold:.1f}")
@@ -113,15 +114,18 @@ quiz("01.Q1", "b")
 def global_mask(scores, fraction):
     """A mask with exactly round(fraction * n) of all n weights removed.
 
-    scores: layer name -> float tensor, higher = keep. fraction: from 0 to 1. Returns a dict with the same names and
-    shapes: bool tensors, True = kept.
+    scores: layer name -> float tensor, higher = keep. fraction: from 0 to 1. Returns a
+    dict with the same names and shapes: bool tensors, True = kept.
     """
     # BEGIN SOLUTION
     flat = torch.cat([s.flatten() for s in scores.values()])
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[flat.argsort(stable=True)[: round(fraction * len(flat))]] = False
     parts = keep.split([s.numel() for s in scores.values()])
-    return {name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)}
+    return {
+        name: part.view(s.shape)
+        for (name, s), part in zip(scores.items(), parts, strict=True)
+    }
     # END SOLUTION
 
 
@@ -141,7 +145,9 @@ print(global_mask_(scores, 0.4))
 
 # %%
 model = lth.models.lenet_300_100(seed=0)
-ours = global_mask_({n: magnitude_score_(w.detach()) for n, w in lth.prunable(model).items()}, 0.9)
+ours = global_mask_(
+    {n: magnitude_score_(w.detach()) for n, w in lth.prunable(model).items()}, 0.9
+)
 theirs = lth.prune(lth.Mask.ones(model), lth.magnitude(model), 0.9)
 print(theirs)
 print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
@@ -158,6 +164,12 @@ print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
 quiz("01.Q2", "c")
 
 # %% [markdown]
+# Both ways in one picture. Each cuts half of ten weights. Which layer pays?
+
+# %%
+lth.plots.diagram("01")
+
+# %% [markdown]
 # ### Exercise 01.3: layerwise masks · medium · four lines · 10 minutes
 #
 # Each layer loses its own fraction, which may be 1.0. A layer without a fraction stays whole, and it may be that no layer has one.
@@ -171,11 +183,15 @@ quiz("01.Q2", "c")
 def layerwise_masks(scores, fractions):
     """A mask in which each layer has lost its own fraction.
 
-    scores: layer name -> float tensor, higher = keep. fractions: layer name -> fraction to remove, in any order; some
-    layers may be missing. Returns a dict with the names and shapes of scores: bool tensors, True = kept.
+    scores: layer name -> float tensor, higher = keep. fractions: layer name -> fraction
+    to remove, in any order; some layers may be missing. Returns a dict with the names
+    and shapes of scores: bool tensors, True = kept.
     """
     # BEGIN SOLUTION
-    return {name: global_mask_({name: s}, fractions.get(name, 0.0))[name] for name, s in scores.items()}
+    return {
+        name: global_mask_({name: s}, fractions.get(name, 0.0))[name]
+        for name, s in scores.items()
+    }
     # END SOLUTION
 
 
@@ -192,7 +208,9 @@ for label, masks in (
     ("global", global_mask_(scores, 0.5)),
     ("layerwise", layerwise_masks_(scores, halves)),
 ):
-    print(f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept")
+    print(
+        f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept"
+    )
 
 # %% [markdown]
 # Both keep five weights, but of other layers. In `lthkit` the choice is one argument: `lth.prune(..., scope="layerwise")`.
@@ -261,14 +279,18 @@ for seed, network in networks.items():
         }
         for arm, mask in arms.items():
             value = accuracy(network, mask)
-            rows.append({"arm": arm, "seed": seed, "density": density, "accuracy": value})
+            rows.append(
+                {"arm": arm, "seed": seed, "density": density, "accuracy": value}
+            )
 
 # %% [markdown]
 # Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines their means, the grey
 # line of dashes and dots is the dense network. Look for the place where each arm leaves the grey line.
 
 # %%
-stamp = f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
+stamp = (
+    f"LeNet-300-100, {data.label}, {steps} steps, {len(seeds)} seeds, tier {lth.tier()}"
+)
 lth.plots.show(
     lth.plots.pruned_accuracy(rows, dense=list(dense.values()), stamp=stamp),
     alt=lth.plots.describe_pruned(rows),
@@ -279,7 +301,7 @@ lth.plots.show(
 #
 # We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds (a t-interval: the mean ± a multiple of its standard error; the fewer the seeds, the larger the multiple). If it excludes 0, the difference is unlikely
 # to come from the seeds alone. Three seeds give a wide interval: an interval that contains 0 does not show that the arms are equal.
-# (Three are the least that we show; lesson 05 makes a claim and takes five.)
+# (Three are the least that we show; [lesson 05](../notebooks/05_winning_tickets.ipynb) makes a claim and takes five.)
 
 # %%
 from lthkit import evidence
@@ -296,7 +318,8 @@ for density in (0.3, 0.1, 0.05):
         says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
         print(
             f"{100 * density:3.0f} % left, {one} - {other:9}: "
-            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = {band.n}, {says}"
+            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = "
+            f"{band.n}, {says}"
         )
 
 # %% [markdown]
@@ -336,8 +359,9 @@ lth.explore.prune_it_yourself(networks, data)
 def largest_sparsities(curves, dense, tolerance):
     """For each curve, the largest sparsity that keeps the accuracy, without a gap.
 
-    curves: name -> list of (sparsity, accuracy), in any order. dense: accuracy of the dense network. tolerance: accuracy
-    that may be lost, as a difference: 0.01 is one point. Returns a dict: name -> a sparsity of its curve, or 0.0.
+    curves: name -> list of (sparsity, accuracy), in any order. dense: accuracy of the
+    dense network. tolerance: accuracy that may be lost, as a difference: 0.01 is one
+    point. Returns a dict: name -> a sparsity of its curve, or 0.0.
     """
     # BEGIN SOLUTION
     found = {}
@@ -381,7 +405,9 @@ for arm, said in mine.items():
         limits.append(100 * (1 - largest_sparsities_(curve, dense[seed], 0.02)[arm]))
     points.append((arm, said, evidence.interval(limits)))
 lth.plots.show(
-    lth.plots.predicted(points, unit="smallest density (%) that costs two points or less", stamp=stamp),
+    lth.plots.predicted(
+        points, unit="smallest density (%) that costs two points or less", stamp=stamp
+    ),
     alt=lth.plots.describe_predicted(points, unit="% of the weights"),
 )
 
@@ -414,7 +440,10 @@ for seed, network in networks.items():
 # %%
 lth.plots.show(
     lth.plots.pruned_accuracy(
-        scan, dense=list(dense.values()), title="One layer pruned, the others whole", stamp=stamp
+        scan,
+        dense=list(dense.values()),
+        title="One layer pruned, the others whole",
+        stamp=stamp,
     ),
     alt=lth.plots.describe_pruned(scan),
 )
@@ -429,8 +458,13 @@ quiz("01.Q5", "c")
 # %%
 curves = {}
 for name in whole:
-    at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
-    curves[name] = [(1 - d, evidence.interval(measured).mean) for d, measured in at.items()]
+    at = {
+        d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d]
+        for d in densities
+    }
+    curves[name] = [
+        (1 - d, evidence.interval(measured).mean) for d, measured in at.items()
+    ]
 limits = largest_sparsities_(curves, mean_dense, 0.01)
 print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
 
@@ -461,10 +495,10 @@ for label, lost in losses.items():
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
+# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
 # | magnitude, in many rounds, 10.7 % left, retrained | 98.3 ± 0.1 % (same) |
 # | random mask, same layer densities, 10.7 % left, retrained | 97.5 ± 0.3 % (same) |
-# | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left (Frankle & Carbin 2019, figure 4c) |
+# | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), figure 4c) |
 #
 # These four rows were read in the papers. **None of them is our quantity.** They train again after pruning, and we did not; their data are MNIST,
 # ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
@@ -473,7 +507,8 @@ for label, lost in losses.items():
 for arm in ("layerwise", "random"):
     band = evidence.interval([100 * v for v in values(arm, 0.1)])
     print(
-        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % (validation, n = {band.n})"
+        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % "
+        f"(validation, n = {band.n})"
     )
 
 # %% [markdown]
@@ -498,8 +533,10 @@ for arm in ("layerwise", "random"):
 # - Global compares weights across layers; layerwise needs a fraction for each layer. The cells above say what each loses, with intervals.
 # - A sensitivity scan looks at one layer at a time. It does not promise anything about all layers together.
 #
-# **What this lesson does not tell you.** How good the pruned network becomes when it is trained again (lessons 04 and 05). Whether magnitude is a good
-# score: it beat chance or it did not, on one small network and one data set, with three seeds; other scores come in lesson 07. Whether a
-# sparse network is faster: it is not by itself, since a 0 is multiplied like any other number (lesson 11).
+# **What this lesson does not tell you.** How good the pruned network becomes when it is trained again (lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb)). Whether magnitude is a good
+# score: it beat chance or it did not, on one small network and one data set, with three seeds; other scores come in [lesson 07](../notebooks/07_snip.ipynb). Whether a
+# sparse network is faster: it is not by itself, since a 0 is multiplied like any other number ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)).
 #
-# **Next:** lesson 02 looks at the mask itself: how to keep a removed weight at 0 while the network trains.
+# **Next:** [lesson 02](../notebooks/02_masks.ipynb) looks at the mask itself: how to keep a removed weight at 0 while the network trains.
+#
+# [docstrings]

@@ -4,14 +4,16 @@
 # **You will** apply a mask, keep removed weights at zero under momentum, and see three ways in which a mask is lost without
 # any error message. **Time:** about 50 minutes; of these the computer works one minute on two cores.
 #
-# You need lesson 01: a score says what a weight is worth, and pruning removes the weights of lowest score.
+# [contents]
+#
+# You need [lesson 01](../notebooks/01_magnitude_pruning.ipynb): a score says what a weight is worth, and pruning removes the weights of lowest score.
 
 # %% tags=["setup"]
 
 # %% [markdown]
 # ## Why
 #
-# Lesson 01 ended with a *set*: these weights stay, those go. Now we train the network that is left. Torch knows nothing of our set. Its
+# [Lesson 01](../notebooks/01_magnitude_pruning.ipynb) ended with a *set*: these weights stay, those go. Now we train the network that is left. Torch knows nothing of our set. Its
 # optimizer moves every number of a weight tensor at every step. If a removed weight moves, it is no longer removed: the network
 # on which you report "20 % of the weights" has more of them.
 #
@@ -22,8 +24,7 @@
 #
 # A **mask** is a bool tensor with the shape of the weight tensor: True means kept. Four weights, two of them kept:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import copy
 
 import torch
@@ -41,8 +42,7 @@ print(weight.where(keep, 0))
 # Both ways give zeros (the first gives a *minus* zero, printed as -0.00 where the weight was negative, which equals 0). Are they the same, then? Look at a
 # training that went wrong and left an infinity behind:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 broken = torch.tensor([0.5, float("inf"), 0.3, float("nan")])
 print("times:", broken * keep)
 print("where:", broken.where(keep, 0))
@@ -54,7 +54,7 @@ print("where:", broken.where(keep, 0))
 #
 # A network has many tensors. Give back a new dict of all of them, with removed entries exactly 0, whatever stood there, NaN and infinity
 # too. A kept NaN stays: a mask repairs nothing. A tensor without a mask (a bias) stays whole, and it may be that no tensor has a mask.
-# Each is a float tensor of any shape (lesson 00 says which types and shapes this means).
+# Each is a float tensor of any shape ([lesson 00](../notebooks/00_start_here.ipynb) says which types and shapes this means).
 #
 # Expected: `apply_mask({"w": torch.tensor([0.5, -0.4]), "b": torch.tensor([1.0])}, {"w": torch.tensor([True, False])})` is
 # `{"w": tensor([0.5, 0.0]), "b": tensor([1.0])}`.
@@ -64,10 +64,14 @@ print("where:", broken.where(keep, 0))
 def apply_mask(weights, mask):
     """A new dict with all weights; removed entries are exactly 0, whatever stood there.
 
-    weights: name -> float tensor. mask: name -> bool tensor of the same shape, True = kept; some names have none.
+    weights: name -> float tensor. mask: name -> bool tensor of the same shape, True =
+    kept; some names have none.
     """
     # BEGIN SOLUTION
-    return {name: w.where(mask[name], 0) if name in mask else w for name, w in weights.items()}
+    return {
+        name: w.where(mask[name], 0) if name in mask else w
+        for name, w in weights.items()
+    }
     # END SOLUTION
 
 
@@ -106,7 +110,8 @@ quiz("02.Q1", "b")
 
 # %% exercise="02.2"
 def densities(mask):
-    """The density of each layer by name, and of all weights together under "all": Python floats from 0 to 1.
+    """The density of each layer by name, and of all weights together under "all":
+    Python floats from 0 to 1.
 
     mask: name -> bool tensor, True = kept.
     """
@@ -142,6 +147,12 @@ print({name: round(d, 3) for name, d in densities_(dict(mask)).items()})
 quiz("02.Q2", "c")
 
 # %% [markdown]
+# One step in a picture, for a removed weight, with η = 0.1 and μ = 0.9. Follow the arrows to the weight.
+
+# %%
+lth.plots.diagram("02")
+
+# %% [markdown]
 # ### Exercise 02.3: a masked step · medium · three lines · 10 minutes
 #
 # Write one step of SGD with momentum that cannot move a removed weight. Both results, the new weight and the new velocity, are exactly 0 where the
@@ -155,9 +166,11 @@ quiz("02.Q2", "c")
 
 # %% exercise="02.3"
 def masked_sgd_step(weight, gradient, velocity, keep, lr, momentum):
-    """One step v <- momentum v + g, w <- w - lr v. Returns (new weight, new velocity), both 0 where not kept.
+    """One step v <- momentum v + g, w <- w - lr v. Returns (new weight, new velocity),
+    both 0 where not kept.
 
-    weight, gradient, velocity: float tensors of one shape, left as they are. keep: bool tensor, True = kept.
+    weight, gradient, velocity: float tensors of one shape, left as they are. keep: bool
+    tensor, True = kept.
     """
     # BEGIN SOLUTION
     velocity = (momentum * velocity + gradient).where(keep, 0)
@@ -196,7 +209,9 @@ def gradients(model, batch):
     outputs = model(data.inputs(data.train, batch))
     loss = torch.nn.functional.cross_entropy(outputs, data.train.labels[batch])
     names = [name for name, _ in model.named_parameters()]
-    return dict(zip(names, torch.autograd.grad(loss, list(model.parameters())), strict=True))
+    return dict(
+        zip(names, torch.autograd.grad(loss, list(model.parameters())), strict=True)
+    )
 
 
 # %% [markdown]
@@ -233,13 +248,21 @@ def update(model, velocity, grads, mask, way):
 
 # %% exercise="02.4"
 def came_back(weights, mask):
-    """Flat indices of removed weights that are not exactly 0, by name; only names that have any.
+    """Flat indices of removed weights that are not exactly 0, by name; only names that
+    have any.
 
-    weights: name -> float tensor. mask: name -> bool tensor, True = kept; some names of weights have none.
+    weights: name -> float tensor. mask: name -> bool tensor, True = kept; some names of
+    weights have none.
     """
     # BEGIN SOLUTION
-    leaks = {name: ((weights[name] != 0) & ~keep).flatten() for name, keep in mask.items()}
-    return {name: leak.nonzero().flatten().tolist() for name, leak in leaks.items() if leak.any()}
+    leaks = {
+        name: ((weights[name] != 0) & ~keep).flatten() for name, keep in mask.items()
+    }
+    return {
+        name: leak.nonzero().flatten().tolist()
+        for name, leak in leaks.items()
+        if leak.any()
+    }
     # END SOLUTION
 
 
@@ -310,7 +333,9 @@ def go_on(model, velocity, mask, way, seed):
         batch = torch.randint(len(data.train), (60,), generator=generator)
         update(model, velocity, gradients(model, batch), mask, way)
         if step in (1, 2, 5) or step % 10 == 0:
-            rows.append({"arm": way, "seed": seed, "step": step, **measure(model, mask)})
+            rows.append(
+                {"arm": way, "seed": seed, "step": step, **measure(model, mask)}
+            )
     return rows
 
 
@@ -320,7 +345,9 @@ def go_on(model, velocity, mask, way, seed):
 
 # %%
 def larger_than(model, mask, tolerance):
-    removed = torch.cat([model.get_parameter(name).detach()[~mask[name]] for name in mask])
+    removed = torch.cat(
+        [model.get_parameter(name).detach()[~mask[name]] for name in mask]
+    )
     return float((removed.abs() > tolerance).float().mean())
 
 
@@ -330,7 +357,10 @@ for seed in (0, 1, 2):
     dense, speed = trained(seed)
     mask = lth.prune_to(lth.Mask.ones(dense), lth.magnitude(dense), 0.2)
     for way in WAYS:
-        model, velocity = copy.deepcopy(dense), {name: v.clone() for name, v in speed.items()}
+        model, velocity = (
+            copy.deepcopy(dense),
+            {name: v.clone() for name, v in speed.items()},
+        )
         rows += go_on(model, velocity, mask, way, seed)
         large[way, seed] = larger_than(model, mask, 1e-3)
         published[way, seed] = lth.evaluate(model, data, split="validation").accuracy
@@ -343,8 +373,12 @@ for seed in (0, 1, 2):
 # alike in number? In size?
 
 # %%
-stamp = f"LeNet-300-100, {data.label}, 20 % of the weights kept, 3 seeds, tier {lth.tier()}"
-lth.plots.show(lth.plots.mask_leak(rows, stamp=stamp), alt=lth.plots.describe_leak(rows))
+stamp = (
+    f"LeNet-300-100, {data.label}, 20 % of the weights kept, 3 seeds, tier {lth.tier()}"
+)
+lth.plots.show(
+    lth.plots.mask_leak(rows, stamp=stamp), alt=lth.plots.describe_leak(rows)
+)
 
 # %% [markdown]
 # ### What the numbers say
@@ -361,7 +395,10 @@ def last(way, column):
 
 points = [
     (way, said, evidence.interval([100 * share for share in last(way, "share")]))
-    for way, said in (("once", my_share_once), ("gradients only", my_share_gradients_only))
+    for way, said in (
+        ("once", my_share_once),
+        ("gradients only", my_share_gradients_only),
+    )
 ]
 lth.plots.show(
     lth.plots.predicted(points, unit="removed weights that are not 0 (%)", stamp=stamp),
@@ -374,10 +411,13 @@ lth.plots.show(
 
 # %%
 for way in WAYS:
-    gap = evidence.interval([100 * (published[way, s] - true[way, s]) for s in (0, 1, 2)])
+    gap = evidence.interval(
+        [100 * (published[way, s] - true[way, s]) for s in (0, 1, 2)]
+    )
     mean = evidence.interval([100 * published[way, s] for s in (0, 1, 2)]).mean
     print(
-        f"{way:21} published {mean:.1f} %, minus true: {gap.mean:+6.2f} points [{gap.low:+.2f}, {gap.high:+.2f}]"
+        f"{way:21} published {mean:.1f} %, minus true: {gap.mean:+6.2f} points "
+        f"[{gap.low:+.2f}, {gap.high:+.2f}]"
     )
 
 # %% [markdown]
@@ -395,8 +435,13 @@ for way in WAYS:
 # %%
 model = lth.models.lenet_300_100(seed=0)
 mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.2)
-lth.train(model, data, mask=mask, steps=lth.by_tier(smoke=20, laptop=300, gpu=300), seed=0)
-print("came back:", came_back_({n: w.detach() for n, w in model.named_parameters()}, dict(mask)))
+lth.train(
+    model, data, mask=mask, steps=lth.by_tier(smoke=20, laptop=300, gpu=300), seed=0
+)
+print(
+    "came back:",
+    came_back_({n: w.detach() for n, w in model.named_parameters()}, dict(mask)),
+)
 
 # %% [markdown]
 # ## Beside it: `torch.nn.utils.prune`
@@ -459,8 +504,14 @@ for way in WAYS:
 
 # %%
 for way in WAYS:
-    share, size = evidence.interval(last(way, "share")), evidence.interval(last(way, "size"))
-    print(f"{way:21} not 0: {100 * share.mean:5.1f} % of the removed, size {100 * size.mean:8.4f} % of all")
+    share, size = (
+        evidence.interval(last(way, "share")),
+        evidence.interval(last(way, "size")),
+    )
+    print(
+        f"{way:21} not 0: {100 * share.mean:5.1f} % of the removed, size "
+        f"{100 * size.mean:8.4f} % of all"
+    )
 
 # %% [markdown]
 # Ours is a small network, a fifth of its weights, one learning rate. With another learning rate or momentum, the sizes change.
@@ -480,6 +531,8 @@ for way in WAYS:
 # - A removed weight is moved by its gradient and by old momentum. Mask weights and momentum on entry, and the gradient at each step.
 # - A lost mask gives no error. Count.
 #
-# **What this lesson does not tell you.** Whether a leak matters when the weights are first set back to their initial values, as in lessons 04 and 05: we went on with trained weights. And what masking costs in time: lesson 03 measures it.
+# **What this lesson does not tell you.** Whether a leak matters when the weights are first set back to their initial values, as in lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb): we went on with trained weights. And what masking costs in time: [lesson 03](../notebooks/03_training_loops.ipynb) measures it.
 #
-# **Next:** lesson 03 makes the training loop fast, and checks that it stays right.
+# **Next:** [lesson 03](../notebooks/03_training_loops.ipynb) makes the training loop fast, and checks that it stays right.
+#
+# [docstrings]

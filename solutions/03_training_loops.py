@@ -4,7 +4,9 @@
 # **You will** turn the training loop of most tutorials, step by step, into one that keeps the machine busy; check at each step that it still
 # computes the same; and measure what each step brings. **Time:** about 50 minutes; of these the computer works one to three on two cores.
 #
-# You need lesson 02: the mask is applied to the gradient at every step.
+# [contents]
+#
+# You need [lesson 02](../notebooks/02_masks.ipynb): the mask is applied to the gradient at every step.
 
 # %% tags=["setup"]
 
@@ -22,8 +24,7 @@
 # A training sees its images in *epochs*. In an epoch every image comes once, in a random order, cut into batches. Ten images, batches of three,
 # one is left over:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
@@ -49,9 +50,11 @@ print("batches:", [order[i : i + 3].tolist() for i in (0, 3, 6)])
 
 # %% exercise="03.1"
 def epoch_batches(n, batch_size, seed, epoch):
-    """The rows of each batch of one epoch, as a list of int64 tensors with batch_size entries.
+    """The rows of each batch of one epoch, as a list of int64 tensors with batch_size
+    entries.
 
-    Pieces of torch.randperm(n) from a generator seeded with 1000 * seed + epoch; an incomplete last piece is left out.
+    Pieces of torch.randperm(n) from a generator seeded with 1000 * seed + epoch; an
+    incomplete last piece is left out.
     """
     # BEGIN SOLUTION
     generator = torch.Generator().manual_seed(1000 * seed + epoch)
@@ -65,7 +68,10 @@ check("03.1", epoch_batches)
 
 # %%
 epoch_batches_ = use("03.1", epoch_batches)
-print("two epochs of one seed:", *(epoch_batches_(6, 3, 0, epoch)[0].tolist() for epoch in (0, 1)))
+print(
+    "two epochs of one seed:",
+    *(epoch_batches_(6, 3, 0, epoch)[0].tolist() for epoch in (0, 1)),
+)
 
 # %% [markdown]
 # `lth.data.batches` is the same idea; it gives an epoch as one tensor, a row for each batch. We use it below, so that all loops see the same images in the same order.
@@ -91,14 +97,22 @@ print(inspect.getsource(bench.textbook_loop))
 data = lth.load_data("fashion-mnist")
 updates = lth.by_tier(smoke=20, laptop=332, gpu=332)
 recipe = lth.Recipe(
-    steps=updates, batch_size=60, optimizer="sgd", lr=0.05, momentum=0.9, evaluate_every=updates
+    steps=updates,
+    batch_size=60,
+    optimizer="sgd",
+    lr=0.05,
+    momentum=0.9,
+    evaluate_every=updates,
 )
-epochs = [lth.data.batches(len(data.train), seed=0, epoch=e, batch_size=60) for e in (0, 1)]
+epochs = [
+    lth.data.batches(len(data.train), seed=0, epoch=e, batch_size=60) for e in (0, 1)
+]
 rows_of = torch.cat(epochs)[:updates]
 whole = lth.models.lenet_300_100(seed=0)
 mask = lth.prune_to(lth.Mask.ones(whole), lth.magnitude(whole), 0.2)
 
 
+# %%
 def fresh():
     model = lth.models.lenet_300_100(seed=0)
     mask.apply_(model)
@@ -107,11 +121,19 @@ def fresh():
 
 def textbook(n=updates):
     model = fresh()
-    loader = bench.textbook_loader(data, batch_size=60, workers=0, order=rows_of[:n].tolist())
+    loader = bench.textbook_loader(
+        data, batch_size=60, workers=0, order=rows_of[:n].tolist()
+    )
     optimizer = bench.textbook_optimizer(model, recipe)
     bench.textbook_loop(model, loader, masks=mask, optimizer=optimizer)
     return model
 
+
+# %% [markdown]
+# What the next steps take out of the textbook loop: whatever is not a step. (A sketch; the lengths are measured below.)
+
+# %%
+lth.plots.diagram("03")
 
 # %% [markdown]
 # ## Step by step
@@ -133,7 +155,7 @@ def data_in_tensors(n=updates):
 
 
 # %% [markdown]
-# **Mask once, and ask for no number.** The weights are masked at the start; from then on, a masked gradient is enough (lesson 02). The mask is made a
+# **Mask once, and ask for no number.** The weights are masked at the start; from then on, a masked gradient is enough ([lesson 02](../notebooks/02_masks.ipynb)). The mask is made a
 # float once, not at every step. And the loss is not read with `.item()`, which on a GPU makes the CPU wait.
 
 
@@ -190,10 +212,15 @@ quiz("03.Q1", "b")
 def differences(n):
     final = {name: make(n).state_dict() for name, make in variants.items()}
     for name, state in final.items():
-        off = max(float((w - final["textbook"][k]).abs().max()) for k, w in state.items())
+        off = max(
+            float((w - final["textbook"][k]).abs().max()) for k, w in state.items()
+        )
         zero = all(bool((state[k][~keep] == 0).all()) for k, keep in mask.items())
         print(f"{name:24} largest difference {off:.1e}, mask kept: {zero}")
-    print(f"the largest weight is {max(float(w.abs().max()) for w in final['textbook'].values()):.2f}")
+    print(
+        f"the largest weight is "
+        f"{max(float(w.abs().max()) for w in final['textbook'].values()):.2f}"
+    )
 
 
 differences(min(10, updates))
@@ -273,8 +300,13 @@ for timing in timings[1:]:
 
 # %%
 here = lth.storage.environment()["processor"]
-stamp = f"LeNet-300-100, batch 60, {updates} updates, {turns} turns, tier {lth.tier()}, {here}"
-lth.plots.show(lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.describe_steps(timings))
+stamp = (
+    f"LeNet-300-100, batch 60, {updates} updates, {turns} turns, tier {lth.tier()}, "
+    f"{here}"
+)
+lth.plots.show(
+    lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.describe_steps(timings)
+)
 
 # %% [markdown]
 # And your predictions. The interval is over the turns.
@@ -310,7 +342,9 @@ pieces = {
     "optimizer": lambda: optimizer.step(),
 }
 wait = torch.cuda.synchronize if data.device.type == "cuda" else None
-for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait):
+for piece in bench.interleaved(
+    pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait
+):
     print(f"{piece.name:21} {1e3 * piece.time.median:6.3f} ms an update")
 
 # %% [markdown]
@@ -330,12 +364,16 @@ for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=6
 
 # %% exercise="03.3"
 def accuracy_of_batches(outputs, labels):
-    """The fraction of all images whose largest output is that of their label, a Python float.
+    """The fraction of all images whose largest output is that of their label, a Python
+    float.
 
-    outputs: list of float tensors [images, classes], one a batch. labels: list of int64 tensors [images].
+    outputs: list of float tensors [images, classes], one a batch. labels: list of int64
+    tensors [images].
     """
     # BEGIN SOLUTION
-    right = sum(int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True))
+    right = sum(
+        int((o.argmax(1) == y).sum()) for o, y in zip(outputs, labels, strict=True)
+    )
     return right / sum(len(y) for y in labels)
     # END SOLUTION
 
@@ -361,8 +399,7 @@ print(f"lth.evaluate: {lth.evaluate(model, data, split='validation').accuracy:.4
 # A fast loop should still be *deterministic*: with the same seeds, on the same machine, the same bits. Otherwise no bug can be found, because nothing
 # happens twice.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 one, two = course_loop().state_dict(), course_loop().state_dict()
 print("equal to the last bit:", all(torch.equal(one[name], two[name]) for name in one))
 
@@ -378,7 +415,9 @@ def without_mask():
 
 
 masked = bench.interleaved(
-    {"with the mask": course_loop, "without": without_mask}, repetitions=turns, per=updates
+    {"with the mask": course_loop, "without": without_mask},
+    repetitions=turns,
+    per=updates,
 )
 print(masked[1])
 
@@ -406,7 +445,11 @@ quiz("03.Q4", "c")
 
 # %%
 chosen = lth.resolve_device("auto")
-print("this machine:", chosen, "- a GPU" if chosen.type == "cuda" else "- no GPU: not measured here")
+print(
+    "this machine:",
+    chosen,
+    "- a GPU" if chosen.type == "cuda" else "- no GPU: not measured here",
+)
 
 # %% [markdown]
 # ## What was published, and what we measured
@@ -423,14 +466,20 @@ for row in document["rows"]:
     training = row["case"].startswith(("LeNet", "SmallCNN", "ResNet", "IMP"))
     ours = row["name"] == "lthkit" or row["name"].endswith(" threads")
     if training and ours and row["ratio_to"] == "textbook":
-        r, threads = row["ratio"], "1 thread " if row["threads"] == 1 else f"{row['threads']} threads"
-        print(f"{row['case']:54} {threads} {r['median']:5.1f} [{r['low']:.1f}, {r['high']:.1f}]")
+        r, threads = (
+            row["ratio"],
+            "1 thread " if row["threads"] == 1 else f"{row['threads']} threads",
+        )
+        print(
+            f"{row['case']:54} {threads} {r['median']:5.1f} [{r['low']:.1f}, "
+            f"{r['high']:.1f}]"
+        )
 
 # %% [markdown]
 # The textbook loop has all threads of the machine. `lth.train` takes one, because two that share an operator wait for each other when another program
 # is busy. The lines with more threads are the same loop on a quiet machine. Look at the two convolutional networks in that list. Their updates are mostly
 # arithmetic, and there both loops do the same arithmetic: on one thread `lth.train` is slower than the textbook on two, and on as many threads it is little
-# faster. The large ratios belong to small networks, where most of the time was overhead. (IMP in the list is the loop of lesson 04.)
+# faster. The large ratios belong to small networks, where most of the time was overhead. (IMP in the list is the loop of [lesson 04](../notebooks/04_iterative_pruning.ipynb).)
 #
 # ## Traps
 #
@@ -446,6 +495,8 @@ for row in document["rows"]:
 # - Right first: same start, same batches, same weights.
 # - Time in turns, take ratios within a turn, give the spread.
 #
-# **What this lesson does not tell you.** How fast a *sparse* network could be with code that leaves out the zeros: lesson 11. How these ratios look on your GPU: run `lthkit bench --device cuda`.
+# **What this lesson does not tell you.** How fast a *sparse* network could be with code that leaves out the zeros: [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb). How these ratios look on your GPU: run `lthkit bench --device cuda`.
 #
-# **Next:** lesson 04 uses the fast loop to prune in several rounds, and finds a bug that many loops have.
+# **Next:** [lesson 04](../notebooks/04_iterative_pruning.ipynb) uses the fast loop to prune in several rounds, and finds a bug that many loops have.
+#
+# [docstrings]

@@ -5,9 +5,11 @@
 # measure whether the many cuts are worth their price. **Time:** about 60 minutes; of these the computer works about two on two
 # cores.
 #
+# [contents]
+#
 # You need three words from before. A **mask** says which weights stay. The **density** is the fraction that stays.
 # **Magnitude pruning** removes the weights of smallest absolute value. And a new one: a **ticket** is a mask together with the initial
-# weights of what it keeps; lesson 05 is about tickets.
+# weights of what it keeps; [lesson 05](../notebooks/05_winning_tickets.ipynb) is about tickets.
 
 # %% tags=["setup"]
 
@@ -50,8 +52,7 @@ def remove_smallest(weight, mask, fraction):
 # %% [markdown]
 # First one-shot: remove 75 %, six of the eight weights. Two stay, those at places 0 and 1 (we count from 0).
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 trained_0 = torch.tensor([0.9, -0.8, 0.7, -0.6, 0.4, -0.3, 0.2, 0.1])
 everything = torch.ones(8, dtype=torch.bool)
 one_shot = remove_smallest(trained_0, everything, 0.75)
@@ -62,8 +63,7 @@ print("one-shot ", one_shot.int().tolist())
 # `trained_1`. The weight at place 3 has grown, because it now does the work of some that are gone. Compare the last line
 # with the one-shot mask.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 round_1 = remove_smallest(trained_0, everything, 0.5)
 trained_1 = torch.tensor([0.9, -0.5, 0.6, -1.1, 0.0, 0.0, 0.0, 0.0])
 round_2 = remove_smallest(trained_1, round_1, 0.5)
@@ -87,6 +87,12 @@ print("round 2  ", round_2.int().tolist())
 quiz("04.Q1", "b")
 
 # %% [markdown]
+# The whole loop in a picture. Each bar below is what one cut left.
+
+# %%
+lth.plots.diagram("04")
+
+# %% [markdown]
 # ### Exercise 04.1: a schedule to a target density · easy · two lines · 5 minutes
 #
 # Often we know where we want to end, such as 2 % of the weights after 10 rounds. Return the list of all densities on the
@@ -100,7 +106,8 @@ quiz("04.Q1", "b")
 
 # %% exercise="04.1"
 def density_schedule(target, rounds):
-    """Densities of round 0 (dense, 1.0) to round `rounds` (`target`): a list of rounds + 1 floats."""
+    """Densities of round 0 (dense, 1.0) to round `rounds` (`target`): a list of rounds
+    + 1 floats."""
     # BEGIN SOLUTION
     return [target ** (r / rounds) for r in range(rounds + 1)]
     # END SOLUTION
@@ -141,7 +148,10 @@ def driver(rounds, fraction):
         masks.append(lth.prune(masks[-1], lth.magnitude(dense), fraction))
         ticket = lth.models.lenet_300_100(seed=0)  # the original weights again
         result = lth.train(ticket, data, mask=masks[-1], steps=short, seed=0)
-        print(f"{100 * masks[-1].density:5.1f} % left, test {100 * result.test_accuracy:.1f} %")
+        print(
+            f"{100 * masks[-1].density:5.1f} % left, test "
+            f"{100 * result.test_accuracy:.1f} %"
+        )
     return dense, masks
 
 
@@ -182,7 +192,10 @@ print(f"{said}, measured {agree:.2f} %; the same mask: {cut_once == masks[-1]}")
 # A second test, that the masks lie inside each other, does **not** find this bug. See for yourself:
 
 # %%
-print("each inside the one before:", all(b.issubset(a) for a, b in zip(masks, masks[1:], strict=False)))
+print(
+    "each inside the one before:",
+    all(b.issubset(a) for a, b in zip(masks, masks[1:], strict=False)),
+)
 
 # %% question="04.Q2"
 quiz("04.Q2", "c")
@@ -215,9 +228,11 @@ quiz("04.Q2", "c")
 
 # %% exercise="04.2"
 def iterative_masks(trained, fraction):
-    """Masks of iterative magnitude pruning: len(trained) + 1 bool tensors, the first all True.
+    """Masks of iterative magnitude pruning: len(trained) + 1 bool tensors, the first
+    all True.
 
-    trained: list of float tensors of one shape, one a training. fraction: removed of what remains in each round.
+    trained: list of float tensors of one shape, one a training. fraction: removed of
+    what remains in each round.
     """
     # BEGIN SOLUTION
     mask = lth.Mask({"w": torch.ones_like(trained[0], dtype=torch.bool)})
@@ -250,7 +265,9 @@ for mask in iterative_masks_([trained_0, trained_1], 0.5):
 # masks should not be.
 
 # %%
-rounds = list(lth.imp(lth.models.lenet_300_100, data, rounds=4, fraction=0.2, steps=short, seed=0))
+rounds = list(
+    lth.imp(lth.models.lenet_300_100, data, rounds=4, fraction=0.2, steps=short, seed=0)
+)
 for found, broken in zip(rounds, masks, strict=True):
     both = sum((found.mask[name] & broken[name]).sum().item() for name in broken)
     print(
@@ -279,9 +296,11 @@ for found, broken in zip(rounds, masks, strict=True):
 
 # %% exercise="04.3"
 def reviving_rounds(masks):
-    """Numbers r of the rounds whose mask keeps a weight that masks[r - 1] had removed, as a list of ints.
+    """Numbers r of the rounds whose mask keeps a weight that masks[r - 1] had removed,
+    as a list of ints.
 
-    masks: list of dicts, parameter name -> bool tensor; the same names and shapes in every round.
+    masks: list of dicts, parameter name -> bool tensor; the same names and shapes in
+    every round.
     """
     # BEGIN SOLUTION
     rounds = []
@@ -329,7 +348,10 @@ by_copy = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 lth.train(model, data, steps=20, seed=0)
 original = lth.models.lenet_300_100(seed=0).state_dict()
 for label, kept in (("by reference", by_reference), ("by copy", by_copy)):
-    print(f"{label:13} still the initial weights:", all(torch.equal(kept[n], original[n]) for n in kept))
+    print(
+        f"{label:13} still the initial weights:",
+        all(torch.equal(kept[n], original[n]) for n in kept),
+    )
 
 # %% [markdown]
 # `state_dict()` hands out the tensors of the model itself. Training writes into them. If you load them later, you load the
@@ -353,7 +375,8 @@ quiz("04.Q3", "b")
 def rewind(initial, mask):
     """A new state: copies of all tensors of `initial`, and 0 where the mask removes.
 
-    initial: name -> tensor, all of the state. mask: name -> bool tensor, True = kept; some names have none.
+    initial: name -> tensor, all of the state. mask: name -> bool tensor, True = kept;
+    some names have none.
     """
     # BEGIN SOLUTION
     state = {name: tensor.clone() for name, tensor in initial.items()}
@@ -411,10 +434,14 @@ compared = lth.by_tier(smoke=(2, 4), laptop=(4, 6, 8, 10), gpu=(5, 10, 15, 20))
 lenet, fraction = lth.models.lenet_300_100, lth.fraction_for(target, n_rounds)
 every, cuts = {}, {}
 for seed in seeds:
-    in_rounds = lth.imp(lenet, data, rounds=n_rounds, fraction=fraction, steps=steps, seed=seed)
+    in_rounds = lth.imp(
+        lenet, data, rounds=n_rounds, fraction=fraction, steps=steps, seed=seed
+    )
     every[seed] = list(in_rounds)
     densities = [every[seed][r].density for r in compared]
-    cuts[seed] = list(lth.one_shot(lenet, data, densities=densities, steps=steps, seed=seed))
+    cuts[seed] = list(
+        lth.one_shot(lenet, data, densities=densities, steps=steps, seed=seed)
+    )
 
 # %% [markdown]
 # One row for each training: its arm (how its mask was made: dense, iterative or one-shot), its seed, the round with which it is compared, and what came out.
@@ -430,7 +457,10 @@ rows, last_masks = [], {}
 for seed in seeds:
     rows.append(row("dense", seed, 0, every[seed][0]))
     rows += [row("iterative", seed, level, every[seed][level]) for level in compared]
-    rows += [row("one-shot", seed, r, cut) for r, cut in zip(compared, cuts[seed][1:], strict=True)]
+    rows += [
+        row("one-shot", seed, r, cut)
+        for r, cut in zip(compared, cuts[seed][1:], strict=True)
+    ]
     last_masks[seed] = (every[seed][-1].mask, cuts[seed][-1].mask)
 
 # %% [markdown]
@@ -448,8 +478,10 @@ for level in compared:
     ]
     says = "excludes 0" if gap.low > 0 or gap.high < 0 else "contains 0: no claim"
     print(
-        f"{100 * evidence.density_of(rows, level):5.1f} % left: iterative {means[0]:.1f}, one-shot {means[1]:.1f}, "
-        f"difference {100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] {says}"
+        f"{100 * evidence.density_of(rows, level):5.1f} % left: iterative "
+        f"{means[0]:.1f}, one-shot {means[1]:.1f}, "
+        f"difference {100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, "
+        f"{100 * gap.high:+.2f}] {says}"
     )
 
 # %% [markdown]
@@ -457,7 +489,10 @@ for level in compared:
 # at 0, if they do, and whether all three seeds are on one side.
 
 # %%
-stamp = f"LeNet-300-100, {data.label}, {len(seeds)} seeds, {steps} updates, tier {lth.tier()}"
+stamp = (
+    f"LeNet-300-100, {data.label}, {len(seeds)} seeds, {steps} updates, tier "
+    f"{lth.tier()}"
+)
 lth.plots.show(
     lth.plots.paired_gap(rows, "iterative", "one-shot", stamp=stamp),
     alt=lth.plots.describe_gap(rows, "iterative", "one-shot"),
@@ -484,7 +519,8 @@ lth.plots.show(
 for seed, (iterative, cut) in last_masks.items():
     both = sum((iterative[name] & cut[name]).sum().item() for name in cut)
     print(
-        f"seed {seed}: {iterative.kept:,} weights each, {100 * both / cut.kept:.0f} % of them in both masks"
+        f"seed {seed}: {iterative.kept:,} weights each, {100 * both / cut.kept:.0f} % "
+        f"of them in both masks"
     )
 
 # %% [markdown]
@@ -505,7 +541,7 @@ quiz("04.Q4", "b")
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | one-shot tickets have a higher accuracy than the dense network | between 95.0 and 5.17 % of the weights (Frankle & Carbin 2019, figure 4) |
+# | one-shot tickets have a higher accuracy than the dense network | between 95.0 and 5.17 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), figure 4) |
 # | one-shot tickets reach their least validation loss in fewer steps than the dense network | between 67.5 and 17.6 % of the weights (same) |
 # | iterative tickets are back at the dense accuracy | at 3.6 % of the weights (same, section 2) |
 #
@@ -517,7 +553,8 @@ for arm in ("iterative", "one-shot"):
     for level in compared:
         b = evidence.paired(rows, (arm, level), ("dense", 0))
         print(
-            f"{arm:9} {100 * evidence.density_of(rows, level):5.1f} % left, minus dense: "
+            f"{arm:9} {100 * evidence.density_of(rows, level):5.1f} % left, minus "
+            f"dense: "
             f"{100 * b.mean:+.2f} [{100 * b.low:+.2f}, {100 * b.high:+.2f}], n = {b.n}"
         )
 
@@ -545,7 +582,9 @@ for arm in ("iterative", "one-shot"):
 #
 # **What this lesson does not tell you.** Whether the iterative mask is better because it asks more often, or because more
 # updates went into finding it: we gave it more, and did not test one-shot with as many. Whether many small cuts beat fewer
-# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim, as in lesson 05, should rest
+# larger ones: we tried one schedule. Whether the order holds on large networks. And three seeds show a result; a claim, as in [lesson 05](../notebooks/05_winning_tickets.ipynb), should rest
 # on five or more.
 #
-# **Next:** lesson 05 asks whether the mask alone is enough, or whether it needs its original weights.
+# **Next:** [lesson 05](../notebooks/05_winning_tickets.ipynb) asks whether the mask alone is enough, or whether it needs its original weights.
+#
+# [docstrings]

@@ -5,9 +5,11 @@
 # hold them against two controls; and read off where the claim stops. **Time:** about 45 minutes; of these the computer
 # works 4 to 8 on two cores.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay. The **density** is the fraction that stays. **Magnitude
 # pruning** removes the weights of smallest absolute value. The **early-stop step** is the step of least validation loss
-# (lesson 00).
+# ([lesson 00](../notebooks/00_start_here.ipynb)).
 
 # %% tags=["setup"]
 
@@ -17,7 +19,7 @@
 # It was long known that a *trained* network can lose most of its weights and keep its accuracy. So why train the large
 # network at all? Because the small one, trained from new random weights, usually ends up worse.
 #
-# Frankle and Carbin (2019) changed one thing. They gave the small network its **own original weights** back, the ones that
+# [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) changed one thing. They gave the small network its **own original weights** back, the ones that
 # it had before the large network was trained. They report that it then reaches the accuracy of the whole, in fewer steps,
 # and call such a subnetwork a **winning ticket**. This is the **Lottery Ticket Hypothesis**: the large network is a lottery with
 # very many tickets, and training finds the one whose initial weights won.
@@ -30,16 +32,19 @@
 # One layer, three inputs, four outputs. First its weights at initialisation, θ₀, and after training, θ. (We do not really
 # train here; we write down what training might have made of them.)
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 
 import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)
-theta_0 = torch.tensor([[0.4, -0.1, 0.3], [-0.6, 0.2, -0.2], [0.1, 0.5, -0.3], [0.2, -0.4, 0.1]])
-theta = torch.tensor([[0.9, 0.02, 0.1], [-0.8, 0.05, 0.7], [0.11, 1.0, -0.3], [-0.5, -0.03, 0.2]])
+theta_0 = torch.tensor(
+    [[0.4, -0.1, 0.3], [-0.6, 0.2, -0.2], [0.1, 0.5, -0.3], [0.2, -0.4, 0.1]]
+)
+theta = torch.tensor(
+    [[0.9, 0.02, 0.1], [-0.8, 0.05, 0.7], [0.11, 1.0, -0.3], [-0.5, -0.03, 0.2]]
+)
 print("initialisation\n", theta_0)
 print("trained\n", theta)
 
@@ -47,8 +52,7 @@ print("trained\n", theta)
 # Remove half of the weights: the six that are smallest in absolute value **after** training. Then set what is left back to its
 # value at **initialisation**; this is called *rewinding*. Compare the last two printouts: same places, other numbers.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 keep = theta.abs() > theta.abs().flatten().kthvalue(6).values
 print("mask\n", keep.int())
 print("pruned, as trained\n", theta.where(keep, 0))
@@ -81,7 +85,10 @@ initial = {
 }  # a copy, or training changes it
 for _ in range(4):
     result = lth.train(model, data, mask=mask, steps=steps, seed=0)
-    print(f"{100 * mask.density:5.1f} % of the weights: test accuracy {100 * result.test_accuracy:.1f} %")
+    print(
+        f"{100 * mask.density:5.1f} % of the weights: test accuracy "
+        f"{100 * result.test_accuracy:.1f} %"
+    )
     mask = lth.prune(mask, lth.magnitude(model), 0.2)
     model.load_state_dict(initial)  # copies the numbers back in
 
@@ -90,9 +97,12 @@ for _ in range(4):
 # 41 %; we use it below. The same, as `lthkit` writes it, with everything recorded:
 
 # %%
-for r in lth.imp(lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=steps, seed=0):
+for r in lth.imp(
+    lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=steps, seed=0
+):
     print(
-        f"round {r.round}: {100 * r.density:5.1f} % of the weights, test accuracy {100 * r.test_accuracy:.1f} %"
+        f"round {r.round}: {100 * r.density:5.1f} % of the weights, test accuracy "
+        f"{100 * r.test_accuracy:.1f} %"
     )
 
 # %% [markdown]
@@ -116,6 +126,12 @@ for r in lth.imp(lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=s
 quiz("05.Q1", "c")
 
 # %% [markdown]
+# The three arms in a picture. A colour stands for an initial value. What does each control share with the ticket?
+
+# %%
+lth.plots.diagram("05")
+
+# %% [markdown]
 # ### Exercise 05.1: the re-initialised control · medium · four lines · 10 minutes
 #
 # Write the function that gives a ticket new weights. Each tensor is drawn from a Gaussian with mean 0 and the standard deviation of that tensor (`tensor.std()`) in θ₀. Use **one** generator of your own, seeded once: `torch.manual_seed` would change what everything else draws. Draw each tensor whole, in the order of θ₀ and
@@ -131,14 +147,21 @@ quiz("05.Q1", "c")
 def reinitialised_weights(theta_0, mask, seed):
     """New random weights under an old mask.
 
-    theta_0: parameter name -> tensor of initial weights. mask: parameter name -> bool tensor, True = kept; some
-    parameters have none. seed: seeds one torch.Generator. Returns a new dict with the names of theta_0, in its order:
-    torch.randn(shape, generator=generator) times the standard deviation of the old tensor, and 0 where removed.
+    theta_0: parameter name -> tensor of initial weights. mask: parameter name -> bool
+    tensor, True = kept; some parameters have none. seed: seeds one torch.Generator.
+    Returns a new dict with the names of theta_0, in its order: torch.randn(shape,
+    generator=generator) times the standard deviation of the old tensor, and 0 where
+    removed.
     """
     # BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)
-    fresh = {name: torch.randn(w.shape, generator=generator) * w.std() for name, w in theta_0.items()}
-    return {name: w.where(mask[name], 0) if name in mask else w for name, w in fresh.items()}
+    fresh = {
+        name: torch.randn(w.shape, generator=generator) * w.std()
+        for name, w in theta_0.items()
+    }
+    return {
+        name: w.where(mask[name], 0) if name in mask else w for name, w in fresh.items()
+    }
     # END SOLUTION
 
 
@@ -155,11 +178,14 @@ reinitialised_weights_ = use("05.1", reinitialised_weights)
 # %%
 fresh = reinitialised_weights_(initial, mask, seed=1)["fc1.weight"]
 old, kept = initial["fc1.weight"], mask["fc1.weight"]
-whole = reinitialised_weights_(initial, {}, seed=1)["fc1.weight"]  # no mask: the whole tensor
+whole = reinitialised_weights_(initial, {}, seed=1)[
+    "fc1.weight"
+]  # no mask: the whole tensor
 print(f"whole tensor:  old {old.std():.4f}, new {whole.std():.4f}")
 print(f"kept weights:  old {old[kept].std():.4f}, new {fresh[kept].std():.4f}")
 print(
-    f"correlation of old and new, kept weights: {torch.corrcoef(torch.stack([old[kept], fresh[kept]]))[0, 1]:+.3f}"
+    f"correlation of old and new, kept weights: "
+    f"{torch.corrcoef(torch.stack([old[kept], fresh[kept]]))[0, 1]:+.3f}"
 )
 
 # %% [markdown]
@@ -250,7 +276,8 @@ versus_shuffled = evidence.paired(rows, ("ticket", level), ("shuffled", level))
 fresh_dense = evidence.paired(rows, ("re-initialised", level), ("dense", 0))
 shuffled_dense = evidence.paired(rows, ("shuffled", level), ("dense", 0))
 print(
-    f"with {at:.1f} % of the weights, in points of test accuracy, n = {len(seeds)} seeds, tier {lth.tier()}"
+    f"with {at:.1f} % of the weights, in points of test accuracy, n = {len(seeds)} "
+    f"seeds, tier {lth.tier()}"
 )
 for name, band in (
     ("ticket - dense", versus_dense),
@@ -260,7 +287,10 @@ for name, band in (
     ("shuffled - dense", shuffled_dense),
 ):
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    print(f"{name:24} {100 * band.mean:+.2f} [{100 * band.low:+.2f}, {100 * band.high:+.2f}] {says}")
+    print(
+        f"{name:24} {100 * band.mean:+.2f} [{100 * band.low:+.2f}, "
+        f"{100 * band.high:+.2f}] {says}"
+    )
 
 # %% [markdown]
 # And your predictions. The diamond is your number, the dot and its bar are the measurement. Does your number lie inside
@@ -301,9 +331,11 @@ quiz("05.Q3", "c")
 
 # %% exercise="05.2"
 def matching_density(densities, ticket, dense):
-    """The smallest density down to which the ticket matches the dense network without a gap.
+    """The smallest density down to which the ticket matches the dense network without a
+    gap.
 
-    densities: fractions of weights kept, falling. ticket: accuracy at each of them. dense: accuracy of the dense network.
+    densities: fractions of weights kept, falling. ticket: accuracy at each of them.
+    dense: accuracy of the dense network.
     """
     # BEGIN SOLUTION
     smallest = 1.0
@@ -328,14 +360,23 @@ matching_density_ = use("05.2", matching_density)
 levels = evidence.levels(rows, "ticket")
 densities = [evidence.density_of(rows, r) for r in levels]
 dense = evidence.by_seed(rows, "dense", 0)
-curves = {seed: [evidence.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds}
-mean_curve = [evidence.interval([curve[i] for curve in curves.values()]).mean for i in range(len(levels))]
+curves = {
+    seed: [evidence.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds
+}
+mean_curve = [
+    evidence.interval([curve[i] for curve in curves.values()]).mean
+    for i in range(len(levels))
+]
 mean_dense = evidence.interval(list(dense.values())).mean
 print(
-    f"mean:   matches down to {100 * matching_density_(densities, mean_curve, mean_dense):.1f} % of the weights"
+    f"mean:   matches down to "
+    f"{100 * matching_density_(densities, mean_curve, mean_dense):.1f} % of the weights"
 )
 for seed in seeds:
-    print(f"seed {seed}: down to {100 * matching_density_(densities, curves[seed], dense[seed]):.1f} %")
+    print(
+        f"seed {seed}: down to "
+        f"{100 * matching_density_(densities, curves[seed], dense[seed]):.1f} %"
+    )
 spread = 100 * (max(dense.values()) - min(dense.values()))
 print(f"the dense network itself varies between seeds by {spread:.1f} points")
 
@@ -376,7 +417,8 @@ quiz("05.Q4", "b")
 
 # %% exercise="05.3"
 def early_stop_step(steps, losses, patience):
-    """The step of the least validation loss that a training sees before its patience ends.
+    """The step of the least validation loss that a training sees before its patience
+    ends.
 
     steps: rising list of ints. losses: the validation loss at each. patience: in steps.
     """
@@ -399,12 +441,17 @@ check("05.3", early_stop_step)
 
 # %%
 early_stop_step_ = use("05.3", early_stop_step)
-recipe = lth.Recipe(steps=lth.by_tier(smoke=100, laptop=2500, gpu=2500), evaluate_every=20)
+recipe = lth.Recipe(
+    steps=lth.by_tier(smoke=100, laptop=2500, gpu=2500), evaluate_every=20
+)
 curve = lth.train(lth.models.lenet_300_100(seed=0), data, recipe=recipe, seed=0).history
 measured = [p.step for p in curve], [p.validation_loss for p in curve]
 for patience in (40, 100, 200, 400, 1000):
     step = early_stop_step_(*measured, patience)
-    print(f"patience {patience:4}: step {step:4}, loss {measured[1][measured[0].index(step)]:.4f}")
+    print(
+        f"patience {patience:4}: step {step:4}, loss "
+        f"{measured[1][measured[0].index(step)]:.4f}"
+    )
 
 # %% [markdown]
 # Do the steps differ? Then such a number depends on the patience, and also on how often you look. A claim about early stopping has to say
@@ -413,7 +460,7 @@ for patience in (40, 100, 200, 400, 1000):
 # ### A contested number
 #
 # The paper states that the ticket with 21 % of the weights stops **38 % earlier** than the dense network. An independent replication
-# with five seeds, not peer reviewed, found 46.7, 0.0, -2.6, 44.7 and 18.2 % (kowshikgunda71/repro-lottery-ticket,
+# with five seeds, not peer reviewed, found 46.7, 0.0, -2.6, 44.7 and 18.2 % ([kowshikgunda71/repro-lottery-ticket](https://github.com/kowshikgunda71/repro-lottery-ticket),
 # 2026) and counts the claim as not replicated. The cell below puts an interval on their five numbers and on ours.
 
 # %%
@@ -422,13 +469,18 @@ before = evidence.by_seed(rows, "dense", 0, "best_step")
 after = evidence.by_seed(rows, "ticket", level_21, "best_step")
 earlier = [1 - after[seed] / before[seed] for seed in seeds]
 band = evidence.interval(earlier)
-theirs = evidence.interval([0.467, 0.0, -0.026, 0.447, 0.182])  # the replication's five seeds
+theirs = evidence.interval(
+    [0.467, 0.0, -0.026, 0.447, 0.182]
+)  # the replication's five seeds
 print(
     f"at {100 * evidence.density_of(rows, level_21):.1f} % of the weights, earlier by",
     [f"{100 * e:.0f} %" for e in earlier],
 )
 for whose, b in (("the replication", theirs), ("ours", band)):
-    print(f"{whose}: mean {100 * b.mean:.0f} % [{100 * b.low:.0f}, {100 * b.high:.0f}], n = {b.n}")
+    print(
+        f"{whose}: mean {100 * b.mean:.0f} % [{100 * b.low:.0f}, {100 * b.high:.0f}], "
+        f"n = {b.n}"
+    )
 
 # %% [markdown]
 # The replication's interval contains 38 and it contains 0: five seeds decide neither. The early-stop step is a noisy quantity: the validation loss is flat near its least value, and we
@@ -445,9 +497,11 @@ ticket = experiments.load_mask(folder, seed=0, level=level)
 lth.plots.show(
     lth.plots.first_layer(
         {"ticket": ticket, "shuffled": ticket.shuffled(seed=0)},
-        stamp=f"{config['model']} with {at:.1f} % of its weights, first layer, seed 0; {data.label}, tier {config['tier']}",
+        stamp=f"{config['model']} with {at:.1f} % of its weights, first layer, seed 0; "
+        f"{data.label}, tier {config['tier']}",
     ),
-    alt="Two pictures of 28 by 28 pixels: how many connections of each pixel survive, left in the ticket, right in the "
+    alt="Two pictures of 28 by 28 pixels: how many connections of each pixel survive, "
+    "left in the ticket, right in the "
     "shuffled mask. The next cell prints how much the pixels differ in each.",
 )
 
@@ -455,7 +509,8 @@ lth.plots.show(
 for name, m in (("ticket", ticket), ("shuffled", ticket.shuffled(seed=0))):
     per_pixel = m["fc1.weight"].sum(0).float()
     print(
-        f"{name:9} connections per pixel: mean {per_pixel.mean():5.1f}, standard deviation {per_pixel.std():5.1f}"
+        f"{name:9} connections per pixel: mean {per_pixel.mean():5.1f}, standard "
+        f"deviation {per_pixel.std():5.1f}"
     )
 
 # %% [markdown]
@@ -478,18 +533,19 @@ lth.explore.ticket_scrubber(folder, rows, seed=0, stamp=stamp)
 #
 # | claim, LeNet-300-100 on MNIST | published |
 # |---|---|
-# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, arXiv 1903.01611) |
+# | dense | 98.0 ± 0.2 % (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
 # | ticket at 10.7 % of the weights | 98.3 ± 0.1 % (same) |
 # | random mask of the same layer densities, at 10.7 % | 97.5 ± 0.3 % (same) |
-# | ticket back at the dense accuracy | at 3.6 % of the weights (Frankle & Carbin 2019) |
-# | earlier stop at 21 % | 38 % (Frankle & Carbin 2019); 21.4 %, n = 5 (the replication) |
+# | ticket back at the dense accuracy | at 3.6 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635)) |
+# | earlier stop at 21 % | 38 % ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635)); 21.4 %, n = 5 (the replication) |
 
 # %%
 level_11 = min(levels, key=lambda r: abs(evidence.density_of(rows, r) - 0.107))
 for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
     b = evidence.interval(list(evidence.by_seed(rows, arm, where).values()))
     print(
-        f"{arm:7} {100 * evidence.density_of(rows, where):5.1f} % left: {100 * b.mean:.1f} ± {100 * b.half:.1f} %"
+        f"{arm:7} {100 * evidence.density_of(rows, where):5.1f} % left: "
+        f"{100 * b.mean:.1f} ± {100 * b.half:.1f} %"
     )
 
 # %% [markdown]
@@ -497,11 +553,22 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
 # names. Is your interval compatible with it?
 
 # %%
-recorded_config, made, recorded_rows = experiments.load(experiments.recorded("winning-ticket"))
+recorded_config, made, recorded_rows = experiments.load(
+    experiments.recorded("winning-ticket")
+)
 for other in (("dense", 0), ("re-initialised", 15), ("shuffled", 15)):
     b = evidence.paired(recorded_rows, ("ticket", 15), other).times(100)
-    print(f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
-print(made["device"], "·", made["environment"]["processor"], "· torch", made["environment"]["torch"])
+    print(
+        f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, "
+        f"{b.high:+.2f}], n = {b.n}"
+    )
+print(
+    made["device"],
+    "·",
+    made["environment"]["processor"],
+    "· torch",
+    made["environment"]["torch"],
+)
 
 # %% [markdown]
 # The published experiments use MNIST, 55,000 training images and 50,000 steps a training. Ours use Fashion-MNIST, 10,000 images
@@ -524,12 +591,18 @@ print(made["device"], "·", made["environment"]["processor"], "· torch", made["
 
 # %% exercise="05.4"
 def smallest_safe_density(differences, largest):
-    """The smallest density, at most `largest`, whose 95 % interval of differences lies at 0 or above; else None.
+    """The smallest density, at most `largest`, whose 95 % interval of differences lies
+    at 0 or above; else None.
 
-    differences: density -> list of accuracy differences, ticket minus dense, one a seed. The densities have no order.
+    differences: density -> list of accuracy differences, ticket minus dense, one a
+    seed. The densities have no order.
     """
     # BEGIN SOLUTION
-    safe = [d for d, values in differences.items() if d <= largest and evidence.interval(values).low >= 0]
+    safe = [
+        d
+        for d, values in differences.items()
+        if d <= largest and evidence.interval(values).low >= 0
+    ]
     return min(safe, default=None)
     # END SOLUTION
 
@@ -543,12 +616,18 @@ check("05.4", smallest_safe_density)
 # %%
 smallest_safe_density_ = use("05.4", smallest_safe_density)
 differences = {
-    evidence.density_of(rows, r): [evidence.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds]
+    evidence.density_of(rows, r): [
+        evidence.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds
+    ]
     for r in levels
 }
 for largest in (0.05, 0.2):
     found = smallest_safe_density_(differences, largest)
-    said = "none is shown to be safe" if found is None else f"{100 * found:.1f} % of the weights"
+    said = (
+        "none is shown to be safe"
+        if found is None
+        else f"{100 * found:.1f} % of the weights"
+    )
     print(f"at most {100 * largest:.0f} %: {said}")
 
 # %% [markdown]
@@ -574,8 +653,10 @@ for largest in (0.05, 0.2):
 #   that exclude 0; against the dense network they lost less. Compare with your output.
 #
 # **What this lesson does not tell you.** Why a ticket can be *better* than the dense network: we did not test it. LeNet-300-100 is a small network on easy data. On deeper networks with larger
-# learning rates, rewinding to θ₀ fails, and one rewinds to an early step instead (Frankle et al. 2019; lesson 06). We know of
-# no cheap way to find tickets of this quality before training (lessons 07 and 08). And a sparse network is not a fast one:
-# lesson 11.
+# learning rates, rewinding to θ₀ fails, and one rewinds to an early step instead ([Frankle et al. 2019](https://arxiv.org/abs/1903.01611); [lesson 06](../notebooks/06_rewinding.ipynb)). We know of
+# no cheap way to find tickets of this quality before training (lessons [07](../notebooks/07_snip.ipynb) and [08](../notebooks/08_pruning_at_init.ipynb)). And a sparse network is not a fast one:
+# [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).
 #
-# **Next:** lesson 06 asks from which step to rewind, and looks for a network where step 0 does not do.
+# **Next:** [lesson 06](../notebooks/06_rewinding.ipynb) asks from which step to rewind, and looks for a network where step 0 does not do.
+#
+# [docstrings]

@@ -6,7 +6,9 @@
 # rewinding to initialisation to the test. **Time:** about 70 minutes; of these the computer works two to five on two
 # cores.
 #
-# You need three words from lesson 05. A **mask** says which weights stay. The **density** is the fraction that stays.
+# [contents]
+#
+# You need three words from [lesson 05](../notebooks/05_winning_tickets.ipynb). A **mask** says which weights stay. The **density** is the fraction that stays.
 # **Rewinding** sets the weights that stay back to the values of an earlier step.
 
 # %% tags=["setup"]
@@ -14,12 +16,12 @@
 # %% [markdown]
 # ## Why go back, and how far?
 #
-# Lesson 05 rewound to θ₀, the weights of step 0. On LeNet-300-100 that worked. On deeper networks with a large
+# [Lesson 05](../notebooks/05_winning_tickets.ipynb) rewound to θ₀, the weights of step 0. On LeNet-300-100 that worked. On deeper networks with a large
 # learning rate it did not: the ticket was no better than new random weights under the same mask (Frankle et al. 2019,
-# arXiv 1903.01611). The same authors changed one number. They rewound to θ_k, the weights after a few hundred
+# [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)). The same authors changed one number. They rewound to θ_k, the weights after a few hundred
 # **steps** of training, and the tickets were good again.
 #
-# So "rewind" has an argument. Renda et al. (2020, arXiv 2003.02389) took it further and asked two separate questions:
+# So "rewind" has an argument. Renda et al. (2020, [arXiv 2003.02389](https://arxiv.org/abs/2003.02389)) took it further and asked two separate questions:
 #
 # 1. From which step come the **weights**?
 # 2. From which step on is the **learning-rate schedule** repeated?
@@ -28,11 +30,19 @@
 #
 # | arm | weights | schedule from |
 # |---|---|---|
-# | rewound to 0 (lesson 05) | of step 0 | step 0 |
+# | rewound to 0 ([lesson 05](../notebooks/05_winning_tickets.ipynb)) | of step 0 | step 0 |
 # | weight rewinding, or "rewound to *k*" | of step *k* | step *k* |
 # | learning-rate rewinding | trained, of the last step *T* | step *k* |
 # | fine-tuning | trained, of the last step *T* | a step near the end, where the learning rate is smallest |
 # | re-initialised (control) | new random numbers | step 0 |
+#
+# In a picture: first where the weights of each arm come from, then where its learning rate goes on. The control has the
+# learning rate of "rewound to 0".
+
+# %%
+import lthkit as lth
+
+lth.plots.diagram("06")
 
 # %% [markdown]
 # ## Small enough to print
@@ -40,11 +50,9 @@
 # A "network" of four weights, trained for six steps. Its loss is half the squared distance to `goal`, so the gradient
 # is `w - goal`. The learning rate falls after four steps. `past` keeps a **copy** of the weights at every step.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 
-import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)
@@ -78,8 +86,7 @@ def retrain_small(weights, first):
 # Four arms, one function. For each arm look at the weights that it starts from, how many updates it does, and the
 # first learning rate.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 fresh = torch.tensor([-0.4, 0.2, 0.5, 0.3])
 arms = {
     "weight rewinding": (past[k], k),
@@ -89,7 +96,11 @@ arms = {
 }
 for arm, (weights, first) in arms.items():
     begins, ends = weights.where(stays, 0).tolist(), retrain_small(weights, first)
-    print(f"{arm:24} starts", [f"{x:.2f}" for x in begins], f"{T - first} updates, first rate {rate[first]}")
+    print(
+        f"{arm:24} starts",
+        [f"{x:.2f}" for x in begins],
+        f"{T - first} updates, first rate {rate[first]}",
+    )
     print(f"{'':24} ends  ", [f"{x:.2f}" for x in ends.tolist()])
 
 # %% [markdown]
@@ -109,8 +120,9 @@ for arm, (weights, first) in arms.items():
 def starting_point(arm, k, steps, tune):
     """(step of the weights, step of the schedule) at which a retraining starts.
 
-    arm: "weight rewinding", "learning-rate rewinding", "fine-tuning" or "re-initialised". k: step to rewind to.
-    steps: length of the dense training. tune: length of a fine-tuning.
+    arm: "weight rewinding", "learning-rate rewinding", "fine-tuning" or
+    "re-initialised". k: step to rewind to. steps: length of the dense training. tune:
+    length of a fine-tuning.
     """
     # BEGIN SOLUTION
     return {
@@ -140,8 +152,12 @@ quiz("06.Q1", "c")
 # rewinding and fine-tuning would differ in length only.
 
 # %%
-sizes = lth.by_tier(smoke=(600, 200, 200), laptop=(10_000, 2000, 5000), gpu=(10_000, 2000, 5000))
-data = lth.load_data("fashion-mnist").head(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
+sizes = lth.by_tier(
+    smoke=(600, 200, 200), laptop=(10_000, 2000, 5000), gpu=(10_000, 2000, 5000)
+)
+data = lth.load_data("fashion-mnist").head(
+    **dict(zip(("train", "validation", "test"), sizes, strict=True))
+)
 steps = lth.by_tier(smoke=40, laptop=1200, gpu=6000)
 k, tune = steps // 20, steps // 4
 recipe = lth.Recipe(
@@ -171,7 +187,8 @@ for arm in arms:
     gaps = [(source.model[n] - dense.kept[steps].model[n])[mask[n]] for n in mask]
     state = "loaded" if source.optimizer and source.step == first else "starts at 0"
     print(
-        f"{arm:24} distance {torch.cat(gaps).norm():6.2f}, updates {first}-{steps - 1}, "
+        f"{arm:24} distance {torch.cat(gaps).norm():6.2f}, updates "
+        f"{first}-{steps - 1}, "
         f"rate {recipe.lr_at(first):.4f}, momentum {state}"
     )
 
@@ -186,7 +203,7 @@ quiz("06.Q2", "a")
 # ## Predict
 #
 # LeNet-300-100 with 3 % of its weights, one mask for all arms: the dense network is trained, and pruned once.
-# *Rewound to k* is weight rewinding; *rewound to 0* is the same with *k* = 0, as in lesson 05. We compare test
+# *Rewound to k* is weight rewinding; *rewound to 0* is the same with *k* = 0, as in [lesson 05](../notebooks/05_winning_tickets.ipynb). We compare test
 # accuracies in percentage points. Put your numbers in place of `None`.
 #
 # - rewound to *k* minus rewound to 0 = ?
@@ -208,36 +225,44 @@ my_fresh_minus_k = None
 # %%
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 
 seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2, 3, 4), gpu=(0, 1, 2, 3, 4))
 last_rate = recipe.lr_at(steps - 1)
 at_last_rate = replace(recipe, schedule="constant", milestones=(), lr=last_rate)
 
 
+# %%
 def all_arms(seed, model_fn=lth.models.lenet_300_100, density=0.03):
     order = lth.derived_seed(seed, "order")
     model = model_fn(seed=seed)
     dense = lth.train(model, data, recipe=recipe, seed=order, keep=(0, k, steps))
     mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), density)
-    again = partial(lth.retrain, model_fn, data, mask=mask, seed=order)
+    again = partial(lth.retrain, model_fn, data, mask=mask, seed=order, recipe=recipe)
     trained = dense.kept[steps]
     results = {
         "dense": dense,
-        "rewound to 0": again(weights_from=dense.kept[0], recipe=recipe),
-        "rewound to k": again(weights_from=dense.kept[k], recipe=recipe),
-        "learning-rate rewinding": again(weights_from=trained, lr_from=k, recipe=recipe),
-        "fine-tuning": again(weights_from=trained, lr_from=steps - tune, recipe=recipe),
-        "fine-tuning, long": again(weights_from=trained, lr_from=k, recipe=at_last_rate),
-        "re-initialised": again(weights_from=lth.fresh_start(model_fn, seed=seed), recipe=recipe),
+        "rewound to 0": again(weights_from=dense.kept[0]),
+        "rewound to k": again(weights_from=dense.kept[k]),
+        "learning-rate rewinding": again(weights_from=trained, lr_from=k),
+        "fine-tuning": again(weights_from=trained, lr_from=steps - tune),
+        "fine-tuning, long": again(
+            weights_from=trained, lr_from=k, recipe=at_last_rate
+        ),
+        "re-initialised": again(weights_from=lth.fresh_start(model_fn, seed=seed)),
     }
+    measured = ("test_accuracy", "steps", "still_improving")
     return [
         {"arm": arm, "seed": seed, "round": 0 if arm == "dense" else 1}
-        | {"test_accuracy": r.test_accuracy, "steps": r.steps, "still_improving": r.still_improving}
+        | {name: getattr(r, name) for name in measured}
         for arm, r in results.items()
     ]
 
 
-rows = [row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found]
+# %%
+rows = [
+    row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for row in found
+]
 
 # %% [markdown]
 # First the accuracies, with the number of updates of each arm. A star says that in some seed the best step lay in the
@@ -260,7 +285,8 @@ for arm in names:
 
 # %%
 stamp = (
-    f"LeNet-300-100, 3 % of the weights, {data.label}, {len(seeds)} seeds, {steps:,} steps, "
+    f"LeNet-300-100, 3 % of the weights, {data.label}, {len(seeds)} seeds, {steps:,} "
+    f"steps, "
     f"tier {lth.tier()}, {data.device}"
 )
 lth.plots.show(
@@ -278,18 +304,25 @@ pairs = [
     ("fine-tuning, long", "fine-tuning"),
 ]
 differences = {
-    f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
+    f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100)
+    for one, other in pairs
 }
 for name, band in differences.items():
     says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    print(f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = {band.n}: {says}")
+    print(
+        f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = "
+        f"{band.n}: {says}"
+    )
 
 # %% [markdown]
 # Your three predictions, beside the first three of these lines:
 
 # %%
 mine = (my_k_minus_zero, my_tuning_minus_k, my_fresh_minus_k)
-points = [(name, guess, differences[name]) for name, guess in zip(differences, mine, strict=False)]
+points = [
+    (name, guess, differences[name])
+    for name, guess in zip(differences, mine, strict=False)
+]
 lth.plots.show(
     lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="points"),
@@ -302,7 +335,7 @@ lth.plots.show(
 #
 # - No arm reaches the dense network with 3 % of the weights. We compare the arms with each other.
 # - Rewound to 0 and rewound to *k* cannot be told apart. On **this** network there is nothing for θ_k to rescue.
-# - The re-initialised control loses against both. So the original weights do matter here, as in lesson 05.
+# - The re-initialised control loses against both. So the original weights do matter here, as in [lesson 05](../notebooks/05_winning_tickets.ipynb).
 # - Learning-rate rewinding is a little better than weight rewinding, and the interval of the difference excludes 0.
 #   The trained weights are as good a start as the old ones, if the learning rate goes back up.
 # - Fine-tuning loses by far. As many updates as weight rewinding, all at the last rate, repair a part of the loss and
@@ -317,7 +350,7 @@ quiz("06.Q3", "b")
 # %% [markdown]
 # ## When does rewinding to 0 fail?
 #
-# Frankle et al. (2020, arXiv 1912.05671) propose a reason that can be measured. Take one checkpoint. Train two copies
+# Frankle et al. (2020, [arXiv 1912.05671](https://arxiv.org/abs/1912.05671)) propose a reason that can be measured. Take one checkpoint. Train two copies
 # of it, its **children**, that differ in one thing, the **order of the data**. Then walk on the straight line from one trained network
 # to the other:
 #
@@ -341,9 +374,11 @@ quiz("06.Q3", "b")
 
 # %% exercise="06.2"
 def interpolate_states(a, b, alpha):
-    """The state dict at alpha on the line from a (alpha 0) to b (alpha 1), as a new dict with the names of a.
+    """The state dict at alpha on the line from a (alpha 0) to b (alpha 1), as a new
+    dict with the names of a.
 
-    a, b: name -> tensor, with equal names, shapes and dtypes. Floats: (1 - alpha) a + alpha b. Others: a copy of a's.
+    a, b: name -> tensor, with equal names, shapes and dtypes. Floats: (1 - alpha) a +
+    alpha b. Others: a copy of a's.
     """
     # BEGIN SOLUTION
     return {
@@ -376,7 +411,9 @@ children = []
 for order in (0, 1):
     child = lth.models.lenet_300_100(seed=0)  # the same weights
     lth.train(child, data, recipe=fast, seed=order)  # another order
-    children.append({name: tensor.clone() for name, tensor in child.state_dict().items()})
+    children.append(
+        {name: tensor.clone() for name, tensor in child.state_dict().items()}
+    )
 
 errors = []
 for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -397,7 +434,8 @@ for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
 
 # %% exercise="06.3"
 def error_barrier(errors):
-    """Highest error on the path minus the mean of its two ends. errors: along the path, two or more, each 0 to 1."""
+    """Highest error on the path minus the mean of its two ends. errors: along the path,
+    two or more, each 0 to 1."""
     # BEGIN SOLUTION
     return max(errors) - (errors[0] + errors[-1]) / 2
     # END SOLUTION
@@ -420,9 +458,17 @@ from lthkit.evidence import mode_connectivity as lmc
 
 start = lth.Checkpoint.of(lth.models.lenet_300_100(seed=0))
 both = lmc.instability(
-    lth.models.lenet_300_100, data, start=start, orders=(0, 1), recipe=fast, alphas=(0, 0.25, 0.5, 0.75, 1)
+    lth.models.lenet_300_100,
+    data,
+    start=start,
+    orders=(0, 1),
+    recipe=fast,
+    alphas=(0, 0.25, 0.5, 0.75, 1),
 )
-print([f"{100 * point.error:.1f}" for point in both.paths[0]], f"barrier {100 * both.barrier:.1f} points")
+print(
+    [f"{100 * point.error:.1f}" for point in both.paths[0]],
+    f"barrier {100 * both.barrier:.1f} points",
+)
 
 # %% question="06.Q4"
 quiz("06.Q4", "a")
@@ -430,7 +476,7 @@ quiz("06.Q4", "a")
 # %% [markdown]
 # ## Barrier against k
 #
-# Three networks: LeNet with Adam (the recipe of lesson 05), LeNet with SGD at the large learning rate 0.1, and a
+# Three networks: LeNet with Adam (the recipe of [lesson 05](../notebooks/05_winning_tickets.ipynb)), LeNet with SGD at the large learning rate 0.1, and a
 # small convolutional network, Conv-2 with 8 and not 64 channels, with SGD at 0.05. For each, one dense training keeps
 # a few checkpoints; from each checkpoint two children are trained.
 #
@@ -445,22 +491,43 @@ lenet = partial(lth.models.lenet_300_100)
 conv = partial(lth.models.conv_2, input_shape=data.shape, width=8)
 conv_steps = lth.by_tier(smoke=20, laptop=300, gpu=3000)
 adam = lth.Recipe(steps=fast.steps, evaluate_every=fast.evaluate_every)
-slow = replace(fast, steps=conv_steps, lr=0.05, evaluate_every=lth.by_tier(smoke=20, laptop=100, gpu=500))
-nets = {"LeNet, Adam": (lenet, adam), "LeNet, SGD 0.1": (lenet, fast), "Conv-2, SGD 0.05": (conv, slow)}
+slow = replace(
+    fast,
+    steps=conv_steps,
+    lr=0.05,
+    evaluate_every=lth.by_tier(smoke=20, laptop=100, gpu=500),
+)
+nets = {
+    "LeNet, Adam": (lenet, adam),
+    "LeNet, SGD 0.1": (lenet, fast),
+    "Conv-2, SGD 0.05": (conv, slow),
+}
 ks = lth.by_tier(smoke=(0, 10), laptop=(0, 20, 100, 300), gpu=(0, 20, 100, 500))
 path_seeds = lth.by_tier(smoke=(0, 1, 2), laptop=(0, 1, 2), gpu=(0, 1, 2, 3, 4))
 alphas = (0, 0.2, 0.4, 0.5, 0.6, 0.8, 1)
 
 
+# %%
 def stability(net, seed):
     model_fn, recipe = nets[net]
     at = [k for k in ks if k < recipe.steps]
     order = lth.derived_seed(seed, "dense")
     kept = lth.train(model_fn(seed=seed), data, recipe=recipe, seed=order, keep=at).kept
     orders = [lth.derived_seed(seed, f"child {i}") for i in (0, 1)]
-    measure = partial(lmc.instability, model_fn, data, orders=orders, recipe=recipe, alphas=alphas)
+    measure = partial(
+        lmc.instability, model_fn, data, orders=orders, recipe=recipe, alphas=alphas
+    )
     found = [measure(start=kept[k]) for k in at]
-    return [{"net": net, "seed": seed, "k": f.step, "barrier": f.barrier, "path": f.paths[0]} for f in found]
+    return [
+        {
+            "net": net,
+            "seed": seed,
+            "k": f.step,
+            "barrier": f.barrier,
+            "path": f.paths[0],
+        }
+        for f in found
+    ]
 
 
 jobs = [(net, seed) for net in reversed(nets) for seed in path_seeds]
@@ -470,15 +537,22 @@ barriers = [row for found in lth.training.each(stability, jobs) for row in found
 # First the paths from step 0. Look for a hill between the two ends. A thin line is one seed; the thick one is the mean.
 
 # %%
-stamp = f"{data.label}, {len(path_seeds)} seeds, two children each, tier {lth.tier()}, {data.device}"
+stamp = (
+    f"{data.label}, {len(path_seeds)} seeds, two children each, tier {lth.tier()}, "
+    f"{data.device}"
+)
 paths = {
     net: [
-        [(p.alpha, p.error) for p in row["path"]] for row in barriers if row["net"] == net and row["k"] == 0
+        [(p.alpha, p.error) for p in row["path"]]
+        for row in barriers
+        if row["net"] == net and row["k"] == 0
     ]
     for net in nets
 }
 lth.plots.show(
-    lth.plots.between_networks(paths, title="Between two children of the initialisation", stamp=stamp),
+    lth.plots.between_networks(
+        paths, title="Between two children of the initialisation", stamp=stamp
+    ),
     alt=lth.plots.describe_between(paths),
 )
 
@@ -486,7 +560,10 @@ lth.plots.show(
 # Then the barrier against *k*. The dotted line is the threshold. A thin line is one seed again.
 
 # %%
-lth.plots.show(lth.plots.instability(barriers, stamp=stamp), alt=lth.plots.describe_instability(barriers))
+lth.plots.show(
+    lth.plots.instability(barriers, stamp=stamp),
+    alt=lth.plots.describe_instability(barriers),
+)
 
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`; at `smoke` the numbers mean nothing) LeNet with Adam is stable from
@@ -508,7 +585,8 @@ lth.plots.show(lth.plots.instability(barriers, stamp=stamp), alt=lth.plots.descr
 def smallest_stable_step(barriers, threshold):
     """The smallest step from which on every measured step is stable, or None.
 
-    barriers: step -> list of error barriers, one a seed; the steps have no order. threshold: such as 0.02.
+    barriers: step -> list of error barriers, one a seed; the steps have no order.
+    threshold: such as 0.02.
     """
     # BEGIN SOLUTION
     found = None
@@ -531,7 +609,10 @@ for net in nets:
         if row["net"] == net:
             of_net.setdefault(row["k"], []).append(row["barrier"])
     print(f"{net:18} stable from step", smallest_stable_step_(of_net, 0.02))
-print("your guess for a network that is stable from the start:", my_stable_at_start or "none given")
+print(
+    "your guess for a network that is stable from the start:",
+    my_stable_at_start or "none given",
+)
 
 # %% [markdown]
 # With three seeds this is a rough answer, and the steps between the measured ones are unknown.
@@ -553,16 +634,25 @@ def tickets(net, seed, density=0.03):
     kept = lth.train(model, data, recipe=recipe, seed=order, keep=(0, late)).kept
     mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), density)
     orders = [lth.derived_seed(seed, f"child {i}") for i in (0, 1)]
-    measure = partial(lmc.instability, model_fn, data, mask=mask, orders=orders, recipe=recipe, alphas=alphas)
+    measure = partial(
+        lmc.instability,
+        model_fn,
+        data,
+        mask=mask,
+        orders=orders,
+        recipe=recipe,
+        alphas=alphas,
+    )
     starts = {"rewound to 0": kept[0], f"rewound to {late}": kept[late]}
     starts["re-initialised"] = lth.fresh_start(model_fn, seed=seed)
     return [
         {"net": net, "arm": arm, "seed": seed, "round": 1, "barrier": found.barrier}
-        | {"test_accuracy": sum(c.test_accuracy for c in found.children) / len(found.children)}
+        | {"test_accuracy": fmean(c.test_accuracy for c in found.children)}
         for arm, found in ((arm, measure(start=start)) for arm, start in starts.items())
     ]
 
 
+# %%
 unstable = ("Conv-2, SGD 0.05", "LeNet, SGD 0.1")
 jobs = [(net, seed) for net in unstable for seed in path_seeds]
 small = [row for found in lth.training.each(tickets, jobs) for row in found]
@@ -578,13 +668,17 @@ for net in unstable:
     print(net)
     for arm in (at_0, at_k, control):
         hill, accuracy = (
-            evidence.interval(list(evidence.by_seed(own, arm, 1, column).values())).times(100)
+            evidence.interval(
+                list(evidence.by_seed(own, arm, 1, column).values())
+            ).times(100)
             for column in ("barrier", "test_accuracy")
         )
         print(f"  {arm:15} barrier {hill.mean:4.1f} points, test {accuracy.mean:.1f} %")
     for one, other in ((at_0, control), (at_k, control), (at_k, at_0)):
         b = evidence.paired(own, (one, 1), (other, 1)).times(100)
-        print(f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
+        print(
+            f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
+        )
 
 # %% [markdown]
 # Compare the barriers of this cell with those of the *dense* networks in the figure above. In the run of the solved
@@ -616,12 +710,17 @@ from lthkit.runs import experiments, report
 
 config, made, recorded = experiments.load(experiments.recorded("rewinding"))
 K, T = config["k"], config["recipe"]["steps"]
-print(f"{config['model']} of width {config['width']}, {made['data']}, seeds {config['seeds']}")
 print(
-    f"{T:,} steps of {config['recipe']['batch_size']}, SGD {config['recipe']['lr']}, {config['recipe']['schedule']}; k = {K}"
+    f"{config['model']} of width {config['width']}, {made['data']}, seeds "
+    f"{config['seeds']}"
 )
 print(
-    f"{config['rounds']} rounds of {config['fraction']:.0%}; {made['minutes']:.0f} minutes of training on {made['environment']['processor']}"
+    f"{T:,} steps of {config['recipe']['batch_size']}, SGD {config['recipe']['lr']}, "
+    f"{config['recipe']['schedule']}; k = {K}"
+)
+print(
+    f"{config['rounds']} rounds of {config['fraction']:.0%}; {made['minutes']:.0f} "
+    f"minutes of training on {made['environment']['processor']}"
 )
 
 # %% [markdown]
@@ -631,9 +730,13 @@ print(
 
 # %%
 shown = [row for row in recorded if not row["arm"].startswith("twin")]
-recorded_stamp = report.stamp(config | {"model": f"{config['model']} of width {config['width']}"}, made)
+recorded_stamp = report.stamp(
+    config | {"model": f"{config['model']} of width {config['width']}"}, made
+)
 lth.plots.show(
-    lth.plots.rewound(shown, title=f"ResNet-20: rewound to 0 or to k = {K}", stamp=recorded_stamp),
+    lth.plots.rewound(
+        shown, title=f"ResNet-20: rewound to 0 or to k = {K}", stamp=recorded_stamp
+    ),
     alt=lth.plots.describe_rewound(shown),
 )
 
@@ -645,11 +748,18 @@ pairs = [
     ("rewound to 0", "re-initialised"),
 ]
 for level in levels:
-    print(f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of test accuracy:")
+    print(
+        f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of "
+        f"test accuracy:"
+    )
     for one, other in pairs:
         b = evidence.paired(shown, (one, level), (other, level)).times(100)
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        spread = f"[{b.low:+.2f}, {b.high:+.2f}]: {says}" if b.n > 2 else "too few seeds for a claim"
+        spread = (
+            f"[{b.low:+.2f}, {b.high:+.2f}]: {says}"
+            if b.n > 2
+            else "too few seeds for a claim"
+        )
         print(f"  {one} - {other:15} {b.mean:+.2f}, n = {b.n} {spread}")
 
 # %% [markdown]
@@ -658,17 +768,27 @@ for level in levels:
 # axis begins at 30 %, so that a small hill can be seen; the barriers of the seeds are printed below.
 
 # %%
-on_the_way = lth.storage.read_table(experiments.recorded("rewinding") / "instability.csv")
+on_the_way = lth.storage.read_table(
+    experiments.recorded("rewinding") / "instability.csv"
+)
 paths = {
     arm: [
-        [(row["alpha"], row["error"]) for row in on_the_way if row["arm"] == arm and row["seed"] == seed]
+        [
+            (row["alpha"], row["error"])
+            for row in on_the_way
+            if row["arm"] == arm and row["seed"] == seed
+        ]
         for seed in config["seeds"]
     ]
     for arm in ("rewound to 0", "rewound to k")
 }
+# %%
 lth.plots.show(
     lth.plots.between_networks(
-        paths, title="ResNet-20: between a ticket and its twin", start=0.3, stamp=recorded_stamp
+        paths,
+        title="ResNet-20: between a ticket and its twin",
+        start=0.3,
+        stamp=recorded_stamp,
     ),
     alt=lth.plots.describe_between(paths),
 )
@@ -703,10 +823,10 @@ for arm, group in paths.items():
 # | ResNet-50, ImageNet ² | 30 % | 73.62 | 75.93 (epoch 6) | 73.43 | 76.14 ± 0.08 |
 # | ResNet-50, ImageNet ² | 20 % | 72.24 | 75.50 (epoch 6) | 72.31 | 76.14 ± 0.08 |
 #
-# ¹ Frankle et al. 2019, arXiv 1903.01611, figures 2 and 3. ² the same paper; its numbers as the authors of ShrinkBench
+# ¹ Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611), figures 2 and 3. ² the same paper; its numbers as the authors of ShrinkBench
 # give them in a data file. We take their row R to mean re-initialised.
 #
-# ResNet-20 on CIFAR-10 (Renda et al. 2020, raw data of the authors). The masks are iterative; only the last column is
+# ResNet-20 on CIFAR-10 ([Renda et al. 2020](https://arxiv.org/abs/2003.02389), raw data of the authors). The masks are iterative; only the last column is
 # one-shot. The dense network has 91.7 %.
 #
 # | density | fine-tuning | weight rewinding | learning-rate rewinding | rewound to 0 | re-initialised, one-shot |
@@ -715,16 +835,16 @@ for arm, group in paths.items():
 # | 21.0 % | 90.46 | 91.68 | 91.89 | 89.21 | 88.49 |
 # | 10.7 % | 89.32 | 91.00 | 91.01 | 86.68 | 86.88 |
 #
-# Stability (Frankle et al. 2020, abstract): pruned networks reach the full accuracy only where they are stable. In
+# Stability ([Frankle et al. 2020](https://arxiv.org/abs/1912.05671), abstract): pruned networks reach the full accuracy only where they are stable. In
 # small settings (MNIST) that is at initialisation, in large ones (ResNet-50 and Inception-v3 on ImageNet) early in
 # training.
 #
 # ### Contested
 #
-# Three papers warn against reading too much into it. Liu et al. (2019, arXiv 1810.05270) find that with a good
-# learning rate the original initialisation brings nothing over a random one. Maene et al. (2021, arXiv 2106.06955) find
+# Three papers warn against reading too much into it. Liu et al. (2019, [arXiv 1810.05270](https://arxiv.org/abs/1810.05270)) find that with a good
+# learning rate the original initialisation brings nothing over a random one. Maene et al. (2021, [arXiv 2106.06955](https://arxiv.org/abs/2106.06955)) find
 # that a large batch alone makes rewinding to 0 work: with 1,024 images a batch it works for ResNet-20; with 128 it is
-# no better than re-initialised. And Frankle and Carbin themselves (2019, arXiv 1803.03635) needed a low learning rate or a warm-up; at 0.1 no warm-up
+# no better than re-initialised. And Frankle and Carbin themselves (2019, [arXiv 1803.03635](https://arxiv.org/abs/1803.03635)) needed a low learning rate or a warm-up; at 0.1 no warm-up
 # helped their ResNet. So "θ₀ fails" is a statement about a network **and** its learning rate, its batch and its
 # length of training.
 #
@@ -744,12 +864,18 @@ for arm, group in paths.items():
 
 # %% exercise="06.5"
 def choose_retraining(options, budget):
-    """The arm of fewest steps, within the budget, that is not shown to be worse than the best within it; or None.
+    """The arm of fewest steps, within the budget, that is not shown to be worse than
+    the best within it; or None.
 
-    options: arm -> (steps, list of accuracies, one a seed). budget: the most steps that may be spent.
+    options: arm -> (steps, list of accuracies, one a seed). budget: the most steps that
+    may be spent.
     """
     # BEGIN SOLUTION
-    allowed = {arm: accuracies for arm, (price, accuracies) in options.items() if price <= budget}
+    allowed = {
+        arm: accuracies
+        for arm, (price, accuracies) in options.items()
+        if price <= budget
+    }
     best = max(allowed, key=lambda arm: sum(allowed[arm]), default=None)
     if best is None:
         return None
@@ -808,4 +934,6 @@ for budget in (tune, steps - 1, steps):
 # and other things change with *k* too. What the right *k* is for a network that nobody has measured. At which size,
 # and at which length of training, the published failure begins.
 #
-# **Next:** lesson 07 asks for a mask before any training.
+# **Next:** [lesson 07](../notebooks/07_snip.ipynb) asks for a mask before any training.
+#
+# [docstrings]

@@ -5,8 +5,10 @@
 # its masks against random ones, against magnitude, and against a ticket that cost several trainings.
 # **Time:** about 60 minutes; of these the computer works two to four on two cores.
 #
+# [contents]
+#
 # You need four words from before. A **mask** says which weights stay. The **density** is the fraction that stays. A **score** ranks weights: higher =
-# keep. A **ticket** is a mask found by iterative magnitude pruning (IMP), with its initial weights (lesson 05).
+# keep. A **ticket** is a mask found by iterative magnitude pruning (IMP), with its initial weights ([lesson 05](../notebooks/05_winning_tickets.ipynb)).
 
 # %% tags=["setup"]
 
@@ -14,7 +16,7 @@
 # ## Why before training?
 #
 # IMP finds good masks, but it trains the whole network first, then again and again. Whoever wants to save training gets nothing
-# from it. Lee, Ajanthan and Torr (2019) ask for less: one batch of images, one backward pass, one cut, and then a single
+# from it. [Lee, Ajanthan and Torr (2019)](https://arxiv.org/abs/1810.02340) ask for less: one batch of images, one backward pass, one cut, and then a single
 # training, of the small network only. They call it **SNIP**, single-shot network pruning.
 #
 # Magnitude at initialisation is a poor guide at first sight: an initial weight is large or small by chance. SNIP asks another question. **How much would the
@@ -24,8 +26,7 @@
 #
 # One layer: three inputs, two classes, four examples. Look at the weights: one of them is exactly 0.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
@@ -45,8 +46,7 @@ print("weights\n", w)
 # with c·w. So we can ask for the slope of the loss along each factor, at c = 1: autograd gives all six at once.
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def loss_at(c):
     return F.cross_entropy(x @ (c * w).T, y)
 
@@ -66,8 +66,7 @@ print("dL/dc at c = 1\n", slopes)
 #
 # The next cell takes the ordinary gradient and multiplies by the weights. Compare the two printouts.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 v = w.clone().requires_grad_()
 (gradient,) = torch.autograd.grad(F.cross_entropy(x @ v.T, y), v)
 print("dL/dw * w\n", gradient * w)
@@ -78,15 +77,15 @@ print("dL/dw * w\n", gradient * w)
 # A slope is not yet a removal. A slope looks at c = 1 only; removing a connection goes all the way to c = 0. From c = 1 to c = 0 the
 # factor changes by -1, so the slope predicts a change of the loss of -dL/dc. The next cell prints prediction and true change side by side.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 before = loss_at(torch.ones_like(w))
 for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
     without = torch.ones_like(w)
     without[i, j] = 0
     change = (loss_at(without) - before).item()
     print(
-        f"weight {w[i, j].item():+.1f}: slope predicts {-slopes[i, j].item():+.3f}, true change {change:+.3f}"
+        f"weight {w[i, j].item():+.1f}: slope predicts {-slopes[i, j].item():+.3f}, "
+        f"true change {change:+.3f}"
     )
 
 # %% [markdown]
@@ -95,6 +94,12 @@ for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
 
 # %% question="07.Q1"
 quiz("07.Q1", "a")
+
+# %% [markdown]
+# Slope and leap in a picture. The distance of the two marks on the left is what the slope does not see.
+
+# %%
+lth.plots.diagram("07")
 
 # %% [markdown]
 # ### Exercise 07.1: sensitivity without a gradient · medium · six lines · 10 minutes
@@ -113,7 +118,8 @@ quiz("07.Q1", "a")
 def sensitivity_by_difference(w, x, y, h):
     """Connection sensitivity of each weight by a central difference.
 
-    w: weights [d]. x: inputs [n, d]. y: targets [n]. h: how far a factor is moved. Returns a tensor [d], 0 or above.
+    w: weights [d]. x: inputs [n, d]. y: targets [n]. h: how far a factor is moved.
+    Returns a tensor [d], 0 or above.
     """
 
     def loss(c):
@@ -142,7 +148,10 @@ sensitivity_by_difference_ = use("07.1", sensitivity_by_difference)
 
 # %%
 generator = torch.Generator().manual_seed(0)
-inputs, weights = torch.randn(50, 5, generator=generator), torch.randn(5, generator=generator)
+inputs, weights = (
+    torch.randn(50, 5, generator=generator),
+    torch.randn(5, generator=generator),
+)
 targets = torch.randn(50, generator=generator)
 print(sensitivity_by_difference_(weights, inputs, targets, 0.01))
 leaf = weights.clone().requires_grad_()
@@ -170,7 +179,8 @@ print((gradient * weights).abs())
 
 # %% exercise="07.2"
 def score_of_batches(w, gradients):
-    """SNIP score of a weight tensor. gradients: a list of tensors of w's shape, one for each batch of equal size."""
+    """SNIP score of a weight tensor. gradients: a list of tensors of w's shape, one for
+    each batch of equal size."""
     # BEGIN SOLUTION
     return (w * torch.stack(gradients).mean(0)).abs()
     # END SOLUTION
@@ -194,7 +204,8 @@ score_of_batches_ = use("07.2", score_of_batches)
 
 # %% exercise="07.3"
 def whole_gradient(gradients, sizes):
-    """The gradient of the mean loss over all images. gradients: list of tensors; sizes: images in each batch."""
+    """The gradient of the mean loss over all images. gradients: list of tensors; sizes:
+    images in each batch."""
     # BEGIN SOLUTION
     total = sum(n * g for n, g in zip(sizes, gradients, strict=True))
     return total / sum(sizes)
@@ -224,7 +235,9 @@ def first_gradient(inputs, labels):
 
 
 batches = data.draw(250, seed=0, batch_size=100)
-parts = whole_gradient_([first_gradient(*b) for b in batches], [len(b[1]) for b in batches])
+parts = whole_gradient_(
+    [first_gradient(*b) for b in batches], [len(b[1]) for b in batches]
+)
 (everything,) = data.draw(250, seed=0, batch_size=250)
 print("sizes", [len(labels) for _, labels in batches])
 print(f"largest difference {(parts - first_gradient(*everything)).abs().max():.1e}")
@@ -258,7 +271,8 @@ print({name: round(d, 3) for name, d in mask.per_layer().items()})
 
 # %% exercise="07.4"
 def overlap(one, other):
-    """Intersection over union. one, other: dicts, parameter name -> bool tensor; the same names and shapes."""
+    """Intersection over union. one, other: dicts, parameter name -> bool tensor; the
+    same names and shapes."""
     # BEGIN SOLUTION
     both = sum((one[name] & other[name]).sum().item() for name in one)
     either = sum((one[name] | other[name]).sum().item() for name in one)
@@ -295,9 +309,17 @@ def mean_overlap(masks):
 # Two random masks first, then SNIP with more and more images. 1.00 would say: the same mask whatever the images.
 
 # %%
-print(f"two random masks: {mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)]):.2f}")
-for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100, 1000, 5000)):
-    masks = [mask_for(lth.snip(model, data.draw(n, seed=s, batch_size=1000))) for s in range(3)]
+print(
+    f"two random masks: "
+    f"{mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)]):.2f}"
+)
+for n in lth.by_tier(
+    smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100, 1000, 5000)
+):
+    masks = [
+        mask_for(lth.snip(model, data.draw(n, seed=s, batch_size=1000)))
+        for s in range(3)
+    ]
     print(f"{n:5} images: overlap of masks from other images {mean_overlap(masks):.2f}")
 
 # %% [markdown]
@@ -312,13 +334,16 @@ for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100
 # %%
 (whole,) = data.draw(1000, seed=0, batch_size=1000)
 truth = mask_for(lth.snip(model, [whole]))
-for size in lth.by_tier(smoke=(100, 500), laptop=(1, 10, 100, 500), gpu=(1, 10, 100, 500)):
+for size in lth.by_tier(
+    smoke=(100, 500), laptop=(1, 10, 100, 500), gpu=(1, 10, 100, 500)
+):
     split = data.draw(1000, seed=0, batch_size=size)
     absolute_first = [lth.snip(model, [one]) for one in split]
     wrong = {name: sum(s[name] for s in absolute_first) for name in truth}
     right = mask_for(lth.snip(model, split))
     print(
-        f"batches of {size:3}: overlap with one batch: absolute value last {overlap_(right, truth):.3f}, "
+        f"batches of {size:3}: overlap with one batch: absolute value last "
+        f"{overlap_(right, truth):.3f}, "
         f"first {overlap_(mask_for(wrong), truth):.3f}"
     )
 
@@ -341,7 +366,9 @@ quiz("07.Q2", "c")
 def one_class(label, *, raw):
     mine = data.train.labels == label
     images = data.train.images[mine][:100]
-    return [(images / 255 if raw else data.normalise(images), data.train.labels[mine][:100])]
+    return [
+        (images / 255 if raw else data.normalise(images), data.train.labels[mine][:100])
+    ]
 
 
 def masks_of_classes(**how):
@@ -352,8 +379,13 @@ def masks_of_classes(**how):
 
 
 raw, normalised = masks_of_classes(raw=True), masks_of_classes(raw=False)
-print(f"an empty pixel, normalised: {data.normalise(torch.zeros_like(data.train.images[:1])).max():.2f}")
-means = torch.stack([data.train.images[data.train.labels == c].float().mean((0, 1)) for c in range(10)])
+print(
+    f"an empty pixel, normalised: "
+    f"{data.normalise(torch.zeros_like(data.train.images[:1])).max():.2f}"
+)
+means = torch.stack(
+    [data.train.images[data.train.labels == c].float().mean((0, 1)) for c in range(10)]
+)
 
 # %% [markdown]
 # Top: the mean image of the class (dark = large pixel value). Below: for each pixel, how many of its 300 connections survive. Compare the two lower rows, the empty corners first of all.
@@ -367,11 +399,15 @@ lth.plots.show(
             "pixels 0 to 1": {name: raw[name] for name in shown},
             "normalised": {name: normalised[name] for name in shown},
         },
-        stamp=f"LeNet-300-100 at initialisation, seed 0, 2 % of the weights; {data.label}",
+        stamp=f"LeNet-300-100 at initialisation, seed 0, 2 % of the weights; "
+        f"{data.label}",
     ),
-    alt="Three rows of five pictures, one column a class. Top: the mean images. Middle: surviving connections when scored on pixels "
-    "from 0 to 1; each has the silhouette of its class and is empty elsewhere. Bottom: on normalised inputs; the silhouettes show, "
-    "but connections of empty pixels survive as well, and for the sandal the picture is inverted.",
+    alt="Three rows of five pictures, one column a class. Top: the mean images. "
+    "Middle: surviving connections when scored on pixels "
+    "from 0 to 1; each has the silhouette of its class and is empty elsewhere. Bottom: "
+    "on normalised inputs; the silhouettes show, "
+    "but connections of empty pixels survive as well, and for the sandal the picture "
+    "is inverted.",
 )
 
 # %% [markdown]
@@ -389,8 +425,14 @@ def matches(masks):
 mislabelled = {}
 for label, name in enumerate(data.classes):
     ((images, labels),) = one_class(label, raw=True)
-    mislabelled[name] = lth.Mask(mask_for(lth.snip(model, [(images, (labels + 1) % 10)]), 0.02))
-for how, found in (("pixels 0 to 1", raw), ("normalised", normalised), ("0 to 1, wrong labels", mislabelled)):
+    mislabelled[name] = lth.Mask(
+        mask_for(lth.snip(model, [(images, (labels + 1) % 10)]), 0.02)
+    )
+for how, found in (
+    ("pixels 0 to 1", raw),
+    ("normalised", normalised),
+    ("0 to 1, wrong labels", mislabelled),
+):
     print(f"{how:21} {matches(found):2} of 10 masks are most like their own images")
 
 # %% [markdown]
@@ -459,9 +501,15 @@ def random_score(seed):
 
 ARMS = {
     "SNIP": lambda s, d: at_init(seed=s, density=d, score=snip_score(s)),
-    "SNIP, 5,000 images": lambda s, d: at_init(seed=s, density=d, score=snip_score(s, 5000)),
-    "SNIP, ten rounds": lambda s, d: at_init(seed=s, density=d, score=snip_score(s), rounds=10),
-    "SNIP, fresh weights": lambda s, d: at_init(seed=s, density=d, score=snip_score(s), train_from="fresh"),
+    "SNIP, 5,000 images": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s, 5000)
+    ),
+    "SNIP, ten rounds": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s), rounds=10
+    ),
+    "SNIP, fresh weights": lambda s, d: at_init(
+        seed=s, density=d, score=snip_score(s), train_from="fresh"
+    ),
     "magnitude": lambda s, d: at_init(seed=s, density=d, score=lth.magnitude),
     "random": lambda s, d: at_init(seed=s, density=d, score=random_score(s)),
 }
@@ -485,15 +533,24 @@ def row(arm, seed, level, this, updates):
     }
 
 
+# %%
 def job(arm, seed):
     if arm == "IMP ticket":
-        rounds = list(lth.imp(lenet, data, rounds=4, fraction=fraction, recipe=recipe, seed=seed))
+        rounds = list(
+            lth.imp(lenet, data, rounds=4, fraction=fraction, recipe=recipe, seed=seed)
+        )
         spent = [sum(r.result.steps for r in rounds[: level + 1]) for level in range(5)]
         return [
-            row(arm if level else "dense", seed, level, rounds[level], spent[level]) for level in (0, 3, 4)
+            row(arm if level else "dense", seed, level, rounds[level], spent[level])
+            for level in (0, 3, 4)
         ]
-    made = {level: ARMS[arm](seed, densities[level]) for level in ((4,) if arm in ASIDES else (3, 4))}
-    return [row(arm, seed, level, this, this.result.steps) for level, this in made.items()]
+    made = {
+        level: ARMS[arm](seed, densities[level])
+        for level in ((4,) if arm in ASIDES else (3, 4))
+    }
+    return [
+        row(arm, seed, level, this, this.result.steps) for level, this in made.items()
+    ]
 
 
 # %% [markdown]
@@ -509,7 +566,8 @@ rows = [r for made in lth.training.each(job, jobs, device=data.device) for r in 
 
 # %%
 stamp = (
-    f"LeNet-300-100, {data.label}, {len(seeds)} seeds, at most {recipe.steps:,} steps, tier {lth.tier()}, "
+    f"LeNet-300-100, {data.label}, {len(seeds)} seeds, at most {recipe.steps:,} steps, "
+    f"tier {lth.tier()}, "
     f"{data.device}"
 )
 lth.plots.show(
@@ -527,20 +585,26 @@ from lthkit import evidence
 
 
 def difference(one, other, level, other_level=None):
-    return evidence.paired(rows, (one, level), (other, level if other_level is None else other_level)).times(
-        100
-    )
+    return evidence.paired(
+        rows, (one, level), (other, level if other_level is None else other_level)
+    ).times(100)
 
 
 for level in (3, 4):
-    print(f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n = {len(seeds)} seeds")
+    print(
+        f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n "
+        f"= {len(seeds)} seeds"
+    )
     pairs = [("SNIP", other, level) for other in ("IMP ticket", "random", "magnitude")]
     pairs += [(arm, "SNIP", 4) for arm in ASIDES if level == 4]
     pairs += [("SNIP", "dense", 0), ("IMP ticket", "dense", 0)]
     for one, other, at in pairs:
         b = difference(one, other, level, at)
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        print(f"  {one:>19} - {other:10} {b.mean:+7.2f} [{b.low:+.2f}, {b.high:+.2f}] {says}")
+        print(
+            f"  {one:>19} - {other:10} {b.mean:+7.2f} [{b.low:+.2f}, {b.high:+.2f}] "
+            f"{says}"
+        )
 
 # %% [markdown]
 # Your predictions, beside the measurement at 2 %:
@@ -580,12 +644,17 @@ criteria = {
 }
 lth.plots.show(
     lth.plots.layer_density(
-        criteria, stamp=f"LeNet-300-100 at initialisation, seed 0, {100 * small:.0f} % of the weights"
+        criteria,
+        stamp=f"LeNet-300-100 at initialisation, seed 0, {100 * small:.0f} % of the "
+        f"weights",
     ),
     alt="Bars of the density of each layer. "
     + "; ".join(
         f"{label}: "
-        + ", ".join(f"{n.removesuffix('.weight')} {100 * d:.1f} %" for n, d in m.per_layer().items())
+        + ", ".join(
+            f"{n.removesuffix('.weight')} {100 * d:.1f} %"
+            for n, d in m.per_layer().items()
+        )
         for label, m in criteria.items()
     )
     + ".",
@@ -594,7 +663,7 @@ lth.plots.show(
 # %% [markdown]
 # SNIP and magnitude leave the small output layers much fuller than the first; a random mask thins all layers alike, so the 1,000 weights of the output layer
 # shrink to about 20, for ten classes and 100 units. Part of the gap between the arms may be this, and not the choice of weights inside a layer. A mask that is
-# shuffled *inside* each layer would tell; lesson 08 does that.
+# shuffled *inside* each layer would tell; [lesson 08](../notebooks/08_pruning_at_init.ipynb) does that.
 #
 # ### What it cost
 #
@@ -604,15 +673,19 @@ lth.plots.show(
 for arm in ("IMP ticket", "SNIP", "magnitude", "random"):
     updates = evidence.by_seed(rows, arm, 4, "updates")
     cost = lth.costs.of_training(
-        model, data.shape, steps=round(sum(updates.values()) / len(seeds)), batch_size=recipe.batch_size
+        model,
+        data.shape,
+        steps=round(sum(updates.values()) / len(seeds)),
+        batch_size=recipe.batch_size,
     )
     print(
-        f"{arm:10} {cost.steps:6,} updates, {cost.examples:8,} images, {cost.flops / 1e9:6.0f} billion operations"
+        f"{arm:10} {cost.steps:6,} updates, {cost.examples:8,} images, "
+        f"{cost.flops / 1e9:6.0f} billion operations"
     )
 print("scoring with SNIP: 100 images more, less than two updates of 60")
 
 # %% [markdown]
-# (Operations are counted as dense hardware does them: a removed weight is a 0 that is multiplied all the same; lesson 11.) IMP is paid for with several
+# (Operations are counted as dense hardware does them: a removed weight is a 0 that is multiplied all the same; [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).) IMP is paid for with several
 # times the training: in the run of the solved edition five trainings, and about three times the updates of one SNIP training, because the trainings of IMP stopped earlier.
 # (At tier `smoke` the numbers of this cell mean nothing.) Whether its gap to SNIP is worth that depends on whether you train once or use the network for years. And a short training treats the arms
 # differently: a very sparse network may need more steps. An open marker in the figure says that some seed may have been cut off while it was still improving.
@@ -623,14 +696,15 @@ print("scoring with SNIP: 100 images more, less than two updates of 60")
 # one (namhoonlee/snip-public, `model.py`). A well-known re-implementation (mil-ad/snip) scores one initialisation and trains another, too. The authors' code also scores and prunes
 # biases; `lth.snip` scores weights only.
 #
-# In `lthkit` it is one argument, `train_from="fresh"`, and you saw it as an arm of its own. It is the re-initialised control of lesson 05, applied to SNIP: an IMP ticket
+# In `lthkit` it is one argument, `train_from="fresh"`, and you saw it as an arm of its own. It is the re-initialised control of [lesson 05](../notebooks/05_winning_tickets.ipynb), applied to SNIP: an IMP ticket
 # lost accuracy under it. Look at what SNIP loses:
 
 # %%
 for level in (3, 4):
     b = difference("SNIP", "SNIP, fresh weights", level)
     print(
-        f"{100 * densities[level]:.1f} % of the weights: scored - fresh {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
+        f"{100 * densities[level]:.1f} % of the weights: scored - fresh {b.mean:+.2f} "
+        f"[{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
     )
 
 # %% question="07.Q4"
@@ -639,18 +713,18 @@ quiz("07.Q4", "c")
 # %% [markdown]
 # In the run of the solved edition both intervals contain 0, and they reach less than a point to either side. So the scored weights are not shown to matter, and a
 # loss of a point or more is excluded. The mask worked with other values as well. A ticket is two things, a mask and its weights; SNIP's result, as far as we see
-# here, is a mask. Frankle et al. (2021, arXiv 2009.08576) report the same for several criteria of this kind on larger networks: drawing new initial weights preserves or improves the
+# here, is a mask. Frankle et al. (2021, [arXiv 2009.08576](https://arxiv.org/abs/2009.08576)) report the same for several criteria of this kind on larger networks: drawing new initial weights preserves or improves the
 # accuracy, unlike after magnitude pruning of trained networks.
 #
 # The consequence for reading: as far as SNIP's published numbers come from the published code, they are about the mask alone. They cannot say whether the scored weights matter.
 #
 # ## In several rounds: an aside
 #
-# After a cut the network is another one, and the old slopes are out of date. Verdenius, Stol and Forré (2020, arXiv 2006.00896) therefore rank again after
+# After a cut the network is another one, and the old slopes are out of date. Verdenius, Stol and Forré (2020, [arXiv 2006.00896](https://arxiv.org/abs/2006.00896)) therefore rank again after
 # every small cut, without training in between. `prune_iteratively` does this, and `rounds=10` above did it with the same 100 images.
 #
 # In the run of the solved edition ten rounds were a little *worse* at 2 %, with an interval that just excludes 0. Do not make much of it. We looked at more than ten
-# intervals, and of twenty such intervals one excludes 0 on average even if nothing differs. And it was one network, one density and one batch for all rounds. Lesson 08 looks at the case that
+# intervals, and of twenty such intervals one excludes 0 on average even if nothing differs. And it was one network, one density and one batch for all rounds. [Lesson 08](../notebooks/08_pruning_at_init.ipynb) looks at the case that
 # rounds are made for: cuts so deep that whole layers die.
 #
 # ## What the paper printed, and what we measured
@@ -666,9 +740,12 @@ quiz("07.Q4", "c")
 
 # %%
 for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()])
+    b = evidence.interval(
+        [100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()]
+    )
     print(
-        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test error {b.mean:.1f} ± {b.half:.1f} %"
+        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test "
+        f"error {b.mean:.1f} ± {b.half:.1f} %"
     )
 
 # %% [markdown]
@@ -678,17 +755,32 @@ for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
 # %%
 from lthkit.runs import experiments
 
-recorded_config, made, recorded_rows = experiments.load(experiments.recorded("snip-mnist"))
+recorded_config, made, recorded_rows = experiments.load(
+    experiments.recorded("snip-mnist")
+)
 for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
     arm = "SNIP" if level else "dense"
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()])
+    b = evidence.interval(
+        [100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()]
+    )
     print(
-        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published {published:.1f}, "
+        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published "
+        f"{published:.1f}, "
         f"recorded {b.mean:.2f} ± {b.half:.2f} % test error, n = {b.n}"
     )
+# %%
 b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
-print(f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, {b.high:+.2f}]")
-print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["environment"]["processor"])
+print(
+    f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, "
+    f"{b.high:+.2f}]"
+)
+print(
+    made["data"],
+    "·",
+    recorded_config["recipe"]["steps"],
+    "steps ·",
+    made["environment"]["processor"],
+)
 
 # %% [markdown]
 # On MNIST, the dense error agrees with the published one. The pruned errors do not: they are higher than published, and 5 % of the weights
@@ -707,10 +799,13 @@ print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["
 generator = torch.Generator()
 weights = torch.randn(100_000, generator=generator.manual_seed(0))
 same = torch.rand(100_000, generator=generator.manual_seed(0))
-own = torch.rand(100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask")))
+own = torch.rand(
+    100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask"))
+)
 for how, draw in (("the same seed", same), ("a seed of its own", own)):
     print(
-        f"{how:18} correlation of score and |weight| {torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1]:+.2f}"
+        f"{how:18} correlation of score and |weight| "
+        f"{torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1]:+.2f}"
     )
 
 # %% [markdown]
@@ -725,8 +820,10 @@ for how, draw in (("the same seed", same), ("a seed of its own", own)):
 # - In the run of the solved edition the ticket, which cost five trainings and not one, beat SNIP at both densities. SNIP did not beat the magnitude of
 #   the initial weights, and new weights under its mask were not shown to do worse than the scored ones.
 #
-# **What this lesson does not tell you.** Whether SNIP chooses good *weights* or only good *layer densities*: lesson 08 shuffles its masks. How it does on deep networks, with
-# batch norm, where whole layers can be lost (lesson 08). Whether a longer training would close the gaps: we gave every arm one budget. And one batch of 100 images was drawn for each seed; we did not
+# **What this lesson does not tell you.** Whether SNIP chooses good *weights* or only good *layer densities*: [lesson 08](../notebooks/08_pruning_at_init.ipynb) shuffles its masks. How it does on deep networks, with
+# batch norm, where whole layers can be lost ([lesson 08](../notebooks/08_pruning_at_init.ipynb)). Whether a longer training would close the gaps: we gave every arm one budget. And one batch of 100 images was drawn for each seed; we did not
 # separate what comes from the images from what comes from the initial weights.
 #
-# **Next:** lesson 08 compares SNIP with two other criteria, looks for the layer that dies first, and shuffles the masks.
+# **Next:** [lesson 08](../notebooks/08_pruning_at_init.ipynb) compares SNIP with two other criteria, looks for the layer that dies first, and shuffles the masks.
+#
+# [docstrings]

@@ -5,8 +5,10 @@
 # network in two; and test with two controls what such a mask knows. **Time:** about 70 minutes; of these the computer works
 # two to four on two cores.
 #
+# [contents]
+#
 # You need four words. The **density** is the fraction of weights that stays. A **score** is one number for each weight; the lowest
-# go first. A **mask** says which weights stay. **IMP** is iterative magnitude pruning, which trains in every round (lesson 05).
+# go first. A **mask** says which weights stay. **IMP** is iterative magnitude pruning, which trains in every round ([lesson 05](../notebooks/05_winning_tickets.ipynb)).
 
 # %% tags=["setup"]
 
@@ -22,7 +24,7 @@
 # |---|---|---|---|
 # | random | a random number | no | – |
 # | magnitude | its absolute value | no | Han et al. 2015, who prune after training |
-# | SNIP | how fast the loss changes when *w* fades: \|*w* · *g*\| | yes | Lee et al. 2019, lesson 07 |
+# | SNIP | how fast the loss changes when *w* fades: \|*w* · *g*\| | yes | [Lee et al. 2019](https://arxiv.org/abs/1810.02340), [lesson 07](../notebooks/07_snip.ipynb) |
 # | GraSP | how much shorter the gradient gets without *w*: *w* · (*Hg*) | yes | Wang et al. 2020 |
 # | SynFlow | how much flows through *w* | no | Tanaka et al. 2020 |
 #
@@ -35,8 +37,7 @@
 #
 # A network with two inputs, three hidden neurons and one output, without biases. It has nine weights.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 from torch import nn
 
@@ -46,15 +47,16 @@ from lthkit.classroom import check, hint, quiz, use
 torch.set_printoptions(precision=2, sci_mode=False)
 first = torch.tensor([[0.9, -0.8], [0.1, 0.2], [0.7, -0.6]])  # [hidden, inputs]
 second = torch.tensor([[0.1, -0.9, 0.2]])  # [outputs, hidden]
-small = nn.Sequential(nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Linear(3, 1, bias=False))
+small = nn.Sequential(
+    nn.Linear(2, 3, bias=False), nn.ReLU(), nn.Linear(3, 1, bias=False)
+)
 _ = small.load_state_dict({"0.weight": first, "2.weight": second})
 
 # %% [markdown]
 # Keep the five weights of largest magnitude. Then ask two things of each layer: how many weights are kept, and how many of these
 # are **connected**, that is, on a path of kept weights from an input to the output.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 from lthkit.evidence import collapse
 
 everything = lth.Mask.ones(small)
@@ -98,8 +100,9 @@ quiz("08.Q1", "a")
 def flow_scores(first, second):
     """SynFlow's scores of two linear layers without biases.
 
-    first: [hidden, inputs]. second: [outputs, hidden]. Returns the scores of both, in their shapes: for each weight the
-    sum, over all paths through it, of the product of the absolute weights on the path.
+    first: [hidden, inputs]. second: [outputs, hidden]. Returns the scores of both, in
+    their shapes: for each weight the sum, over all paths through it, of the product of
+    the absolute weights on the path.
     """
     # BEGIN SOLUTION
     a, b = first.abs(), second.abs()
@@ -162,7 +165,10 @@ shape = (1, 32, 32)
 vgg = partial(lth.models.vgg_16, width=8, input_shape=shape)
 model = vgg(seed=0)
 for name, s in list(lth.synflow(model, shape).items())[::4]:
-    print(f"{name:13} {s.numel():6,} weights, sum of scores {s.sum():.3g}, average {s.mean():.2g}")
+    print(
+        f"{name:13} {s.numel():6,} weights, sum of scores {s.sum():.3g}, average "
+        f"{s.mean():.2g}"
+    )
 
 # %% [markdown]
 # Conservation has a price. Every layer has the same sum, so the larger a layer, the smaller its scores. With one threshold for
@@ -181,7 +187,8 @@ exponential = [0.01 ** (r / 100) for r in range(101)]
 linear = [1 - 0.99 * r / 100 for r in range(101)]
 for name, d in (("exponential", exponential), ("linear", linear)):
     print(
-        f"{name:12} first round removes {100 * (1 - d[1]):4.1f} % of what is there, the last {100 * (1 - d[100] / d[99]):4.1f} %"
+        f"{name:12} first round removes {100 * (1 - d[1]):4.1f} % of what is there, "
+        f"the last {100 * (1 - d[100] / d[99]):4.1f} %"
     )
 
 # %% [markdown]
@@ -194,7 +201,9 @@ whole = lth.Mask.ones(model)
 mask, masked = whole, vgg(seed=0)
 for r in range(1, rounds + 1):
     mask.apply_(masked)  # what is pruned carries no flow
-    mask = lth.prune_to(mask, lth.synflow(masked, shape), 0.01 ** (r / rounds), min_kept=0)
+    mask = lth.prune_to(
+        mask, lth.synflow(masked, shape), 0.01 ** (r / rounds), min_kept=0
+    )
 print(mask)
 
 # %%
@@ -225,10 +234,11 @@ print("the same mask in one line:", mask == one_line)
 
 # %% exercise="08.2"
 def grasp_mask(weight, hg, remove):
-    """A bool mask, True = kept. The weights whose removal makes the squared gradient norm largest go first.
+    """A bool mask, True = kept. The weights whose removal makes the squared gradient
+    norm largest go first.
 
-    weight, hg: float tensors [n]. remove: how many go. Removing weight i changes the squared norm by
-    -2 * weight[i] * hg[i]. Among equal ones the lower index goes first.
+    weight, hg: float tensors [n]. remove: how many go. Removing weight i changes the
+    squared norm by -2 * weight[i] * hg[i]. Among equal ones the lower index goes first.
     """
     # BEGIN SOLUTION
     change = -2 * weight * hg
@@ -253,9 +263,16 @@ images = data.draw(100, seed=0, stratified=True)  # ten of each class
 scores = {"fc3.weight": lth.grasp(net(seed=0), images)["fc3.weight"]}
 weight = lth.prunable(net(seed=0))["fc3.weight"].detach().flatten()
 mine = grasp_mask_(weight, scores["fc3.weight"].flatten() / weight, 800)
-theirs = lth.prune_to(lth.Mask({"fc3.weight": torch.ones(10, 100, dtype=torch.bool)}), scores, 0.2)
-print(f"negative: {100 * (scores['fc3.weight'] < 0).float().mean():.0f} % of the scores")
-print(f"the two masks agree in {(mine.view(10, 100) == theirs['fc3.weight']).sum()} of 1000 entries")
+theirs = lth.prune_to(
+    lth.Mask({"fc3.weight": torch.ones(10, 100, dtype=torch.bool)}), scores, 0.2
+)
+print(
+    f"negative: {100 * (scores['fc3.weight'] < 0).float().mean():.0f} % of the scores"
+)
+print(
+    f"the two masks agree in {(mine.view(10, 100) == theirs['fc3.weight']).sum()} of "
+    f"1000 entries"
+)
 
 # %% [markdown]
 # A negative score is no error. It says that, to first order, the gradient grows when this weight goes. With the absolute value, as
@@ -267,6 +284,12 @@ print(f"the two masks agree in {(mine.view(10, 100) == theirs['fc3.weight']).sum
 # To count connected weights, walk through the layers twice. Forwards: which neurons can be reached from an input? Backwards: from
 # which neurons can an output be reached? A kept weight is connected if both hold at its two ends.
 #
+# The next picture has two networks with equally many weights. Only through one of them does anything flow.
+
+# %%
+lth.plots.diagram("08")
+
+# %% [markdown]
 # ### Exercise 08.3: connected weights · hard · eight lines · 20 minutes
 #
 # You get the masks of linear layers, from the input to the output, each of shape [outputs, inputs]. Return new masks that keep
@@ -280,7 +303,8 @@ print(f"the two masks agree in {(mine.view(10, 100) == theirs['fc3.weight']).sum
 def connected_weights(masks):
     """What is kept and lies on a path of kept weights from some input to some output.
 
-    masks: list of bool tensors [outputs, inputs], from the input to the output. Returns a list of new ones.
+    masks: list of bool tensors [outputs, inputs], from the input to the output. Returns
+    a list of new ones.
     """
     # BEGIN SOLUTION
     ahead = [torch.ones(masks[0].shape[1], dtype=torch.bool)]
@@ -306,7 +330,12 @@ connected_weights_ = use("08.3", connected_weights)
 lenet = net(seed=0)
 sparse = lth.prune_to(lth.Mask.ones(lenet), lth.random(lenet, seed=0), 0.02)
 found = connected_weights_(list(sparse.values()))
-print([f"{int(c.sum())} of {int(m.sum())}" for c, m in zip(found, sparse.values(), strict=True)])
+print(
+    [
+        f"{int(c.sum())} of {int(m.sum())}"
+        for c, m in zip(found, sparse.values(), strict=True)
+    ]
+)
 
 # %% [markdown]
 # `collapse` does this for any network, convolutions and shortcuts too:
@@ -348,9 +377,11 @@ def criteria(seed, images, shape):
 # %%
 levels = (0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 densities = lth.by_tier(smoke=(0.1, 0.01, 0.001), laptop=levels, gpu=levels)
-arms, curve_seeds = list(criteria(0, images, shape)), lth.by_tier(smoke=(0,), laptop=(0, 1, 2), gpu=(0, 1, 2))
+arms = list(criteria(0, images, shape))
+curve_seeds = lth.by_tier(smoke=(0,), laptop=(0, 1, 2), gpu=(0, 1, 2))
 
 
+# %%
 def curve_of(seed, arm):
     model = vgg(seed=seed).to(data.device)
     drawn = data.draw(100, seed=seed, stratified=True)
@@ -361,12 +392,25 @@ def curve_of(seed, arm):
         mask = lth.prune_iteratively(model, score, density, rounds=times, min_kept=0)
         found = collapse(model, mask, shape)
         smallest = min(found.connected.values())
-        rows.append({"arm": arm, "seed": seed, "density": density, "smallest": smallest, "found": found})
+        rows.append(
+            {
+                "arm": arm,
+                "seed": seed,
+                "density": density,
+                "smallest": smallest,
+                "found": found,
+            }
+        )
     return rows
 
 
+# %%
 jobs = [(seed, arm) for arm in reversed(arms) for seed in curve_seeds]
-curve = [row for rows in lth.training.each(curve_of, jobs, device=data.device) for row in rows]
+curve = [
+    row
+    for rows in lth.training.each(curve_of, jobs, device=data.device)
+    for row in rows
+]
 curve.sort(key=lambda row: arms.index(row["arm"]))
 
 # %% [markdown]
@@ -375,8 +419,13 @@ curve.sort(key=lambda row: arms.index(row["arm"]))
 # those at 0 do not hide each other. (VGG-16 has batch norm: where it is cut, its output is a constant, the same for every image.)
 
 # %%
-stamp = f"VGG-16, width 8, {whole.total:,} weights, untrained; seeds {list(curve_seeds)}, tier {lth.tier()}, {data.device}"
-lth.plots.show(lth.plots.collapse_curve(curve, stamp=stamp), alt=lth.plots.describe_collapse(curve))
+stamp = (
+    f"VGG-16, width 8, {whole.total:,} weights, untrained; seeds "
+    f"{list(curve_seeds)}, tier {lth.tier()}, {data.device}"
+)
+lth.plots.show(
+    lth.plots.collapse_curve(curve, stamp=stamp), alt=lth.plots.describe_collapse(curve)
+)
 
 # %% [markdown]
 # The same as a table: the largest density at which the network is cut, for each seed.
@@ -385,7 +434,12 @@ lth.plots.show(lth.plots.collapse_curve(curve, stamp=stamp), alt=lth.plots.descr
 for arm in arms:
     cuts = [
         max(
-            (r["density"] for r in curve if (r["arm"], r["seed"], r["smallest"]) == (arm, seed, 0)), default=0
+            (
+                r["density"]
+                for r in curve
+                if (r["arm"], r["seed"], r["smallest"]) == (arm, seed, 0)
+            ),
+            default=0,
         )
         for seed in curve_seeds
     ]
@@ -409,7 +463,10 @@ padded = [(F.pad(x, (2, 2, 2, 2), value=float(x.min())), y) for x, y in drawn]
 model = vgg(seed=0).to(data.device)
 both = {how: lth.snip(model, padded, statistics=how) for how in ("batch", "stored")}
 for density in (0.5, 0.1, 0.05, 0.01):
-    one, other = (lth.prune_to(lth.Mask.ones(model), score, density, min_kept=0) for score in both.values())
+    one, other = (
+        lth.prune_to(lth.Mask.ones(model), score, density, min_kept=0)
+        for score in both.values()
+    )
     kept_by_both = sum(int((one[name] & other[name]).sum()) for name in one)
     kept_by_either = sum(int((one[name] | other[name]).sum()) for name in one)
     print(f"density {100 * density:2.0f} %: {kept_by_both / kept_by_either:.2f}")
@@ -422,7 +479,9 @@ for density in (0.5, 0.1, 0.05, 0.01):
 # Now one mask in detail: magnitude with 1 % of the weights. Where have the weights gone?
 
 # %%
-[row] = [r for r in curve if (r["arm"], r["seed"], r["density"]) == ("magnitude", 0, 0.01)]
+[row] = [
+    r for r in curve if (r["arm"], r["seed"], r["density"]) == ("magnitude", 0, 0.01)
+]
 print(row["found"])
 
 # %% [markdown]
@@ -435,7 +494,7 @@ print(row["found"])
 #
 # ## Two sanity checks
 #
-# Suppose that a criterion finds the right weights. Then two things should hurt (Frankle et al. 2021):
+# Suppose that a criterion finds the right weights. Then two things should hurt ([Frankle et al. 2021](https://arxiv.org/abs/2009.08576)):
 #
 # - **shuffle** the mask inside each layer: same number of weights in each layer, other places;
 # - **re-initialise**: same mask, new random values.
@@ -455,8 +514,9 @@ print(row["found"])
 def shuffled_mask(mask, seed):
     """The entries of each tensor in a random order, so that each layer keeps its count.
 
-    mask: parameter name -> bool tensor. seed: seeds one torch.Generator, once. Returns a new dict. Entry i of a flattened
-    new tensor is entry order[i] of the old one, with order = torch.randperm(n, generator=generator).
+    mask: parameter name -> bool tensor. seed: seeds one torch.Generator, once. Returns
+    a new dict. Entry i of a flattened new tensor is entry order[i] of the old one, with
+    order = torch.randperm(n, generator=generator).
     """
     # BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)
@@ -477,7 +537,8 @@ check("08.4", shuffled_mask)
 shuffled_mask_ = use("08.4", shuffled_mask)
 shuffled = lth.Mask(shuffled_mask_(sparse, seed=1))
 print(
-    {name: int(t.sum()) for name, t in sparse.items()}, {name: int(t.sum()) for name, t in shuffled.items()}
+    {name: int(t.sum()) for name, t in sparse.items()},
+    {name: int(t.sum()) for name, t in shuffled.items()},
 )
 print(f"entries that differ: {100 * sparse.distance(shuffled):.1f} %")
 print("the same mask as lthkit's:", shuffled == sparse.shuffled(seed=1))
@@ -504,7 +565,7 @@ my_snip_shuffled = None
 # ## Run
 #
 # All arms have one recipe: Adam, batches of 60, at most 2,000 steps, and a learning rate of 2.4e-3. That is twice the one of
-# lesson 05, for all arms. A training stops when its validation loss has not fallen for 500 steps.
+# [lesson 05](../notebooks/05_winning_tickets.ipynb), for all arms. A training stops when its validation loss has not fallen for 500 steps.
 
 # %%
 density, imp_rounds = 0.02, lth.by_tier(smoke=2, laptop=6, gpu=15)
@@ -526,11 +587,15 @@ recipe = lth.Recipe(
 def found_by(criterion, seed):
     if criterion == "IMP":
         fraction = lth.fraction_for(density, imp_rounds)
-        *_, last = lth.imp(net, data, rounds=imp_rounds, fraction=fraction, seed=seed, recipe=recipe)
+        *_, last = lth.imp(
+            net, data, rounds=imp_rounds, fraction=fraction, seed=seed, recipe=recipe
+        )
         return last
     images = data.draw(100, seed=seed, stratified=True)
     score, times = criteria(seed, images, data.shape)[criterion]
-    return lth.prune_at_init(net, data, score=score, density=density, rounds=times, seed=seed, recipe=recipe)
+    return lth.prune_at_init(
+        net, data, score=score, density=density, rounds=times, seed=seed, recipe=recipe
+    )
 
 
 # %% [markdown]
@@ -546,7 +611,8 @@ def three_arms(criterion, seed):
         "as is": found.result,
         "shuffled": retrain(mask=shuffled, weights_from=found.rewind),
         "re-initialised": retrain(
-            mask=found.mask, weights_from=lth.fresh_start(net, seed=seed, device=data.device)
+            mask=found.mask,
+            weights_from=lth.fresh_start(net, seed=seed, device=data.device),
         ),
     }
     return [
@@ -567,9 +633,16 @@ def three_arms(criterion, seed):
 # %%
 names = ["IMP", "magnitude", "SNIP", "GraSP", "SynFlow"]
 trainings = [(name, seed) for name in names for seed in seeds]
-rows = [row for three in lth.training.each(three_arms, trainings, device=data.device) for row in three]
+rows = [
+    row
+    for three in lth.training.each(three_arms, trainings, device=data.device)
+    for row in three
+]
 late = sum(row["still_improving"] for row in rows)
-print(f"{len(rows)} trainings; in {late} of them the best step lies in the last tenth of the budget")
+print(
+    f"{len(rows)} trainings; in {late} of them the best step lies in the last tenth of "
+    f"the budget"
+)
 
 # %% [markdown]
 # Those trainings may still have been improving. Keep that in mind: what follows holds for this budget. First the accuracies:
@@ -580,20 +653,37 @@ from lthkit import evidence
 
 
 def accuracies(criterion, arm):
-    return [100 * r["test_accuracy"] for r in rows if (r["criterion"], r["arm"]) == (criterion, arm)]
+    return [
+        100 * r["test_accuracy"]
+        for r in rows
+        if (r["criterion"], r["arm"]) == (criterion, arm)
+    ]
 
 
 for name in names:
-    bands = [evidence.interval(accuracies(name, arm)) for arm in ("as is", "shuffled", "re-initialised")]
-    print(f"{name:10}", "   ".join(f"{b.mean:.1f} ± {b.half:.1f}" for b in bands), f"%, n = {bands[0].n}")
+    bands = [
+        evidence.interval(accuracies(name, arm))
+        for arm in ("as is", "shuffled", "re-initialised")
+    ]
+    print(
+        f"{name:10}",
+        "   ".join(f"{b.mean:.1f} ± {b.half:.1f}" for b in bands),
+        f"%, n = {bands[0].n}",
+    )
 
 # %% [markdown]
 # Now the differences, paired by seed. Left of the line at 0 the control is worse than the mask as
 # it was. Small markers are single seeds.
 
 # %%
-check_stamp = f"LeNet-300-100, {100 * density:.0f} % of the weights, {data.label}, {len(seeds)} seeds, tier {lth.tier()}, {data.device}"
-lth.plots.show(lth.plots.sanity_checks(rows, stamp=check_stamp), alt=lth.plots.describe_sanity(rows))
+check_stamp = (
+    f"LeNet-300-100, {100 * density:.0f} % of the weights, {data.label}, "
+    f"{len(seeds)} seeds, tier {lth.tier()}, {data.device}"
+)
+lth.plots.show(
+    lth.plots.sanity_checks(rows, stamp=check_stamp),
+    alt=lth.plots.describe_sanity(rows),
+)
 
 
 # %%
@@ -606,7 +696,9 @@ def gap(name, arm):
 for name in names:
     for arm in ("shuffled", "re-initialised"):
         b = gap(name, arm)
-        says = "hurts" if b.high < 0 else "helps" if b.low > 0 else "contains 0: no claim"
+        says = (
+            "hurts" if b.high < 0 else "helps" if b.low > 0 else "contains 0: no claim"
+        )
         print(f"{name:10} {arm:15} {b.mean:+.3f} [{b.low:+.3f}, {b.high:+.3f}] {says}")
 
 # %% [markdown]
@@ -628,7 +720,7 @@ lth.plots.show(
 # In the run of the solved edition (tier `laptop`, five seeds):
 #
 # - **IMP**: the shuffle hurts, and the interval excludes 0. Its masks need their places. New values hurt on average, and the interval only just
-#   contains 0. (In lesson 05, with longer trainings, the interval of the new values excludes 0.)
+#   contains 0. (In [lesson 05](../notebooks/05_winning_tickets.ipynb), with longer trainings, the interval of the new values excludes 0.)
 # - **SNIP, GraSP and SynFlow**: new values change nothing that five seeds can show (for GraSP only just). The shuffle *helps*: all three intervals
 #   lie above 0. The places that these criteria choose are worse than places drawn at random.
 # - **Magnitude** stands between. Both means are below 0, and both intervals contain 0, if only just. An earlier run of this lesson had the same seeds and
@@ -644,9 +736,14 @@ lth.plots.show(
 for name, (score, times) in criteria(0, images, data.shape).items():
     if name in names:
         as_is = lth.prune_iteratively(lenet, score, density, rounds=times)
-        paths = [lth.pruning.connected(lenet, m, data.shape) for m in (as_is, as_is.shuffled(seed=0))]
+        paths = [
+            lth.pruning.connected(lenet, m, data.shape)
+            for m in (as_is, as_is.shuffled(seed=0))
+        ]
         units = [int(p["fc1.weight"].any(1).sum()) for p in paths]
-        print(f"{name:10} as is {units[0]:3} of 300 hidden units, shuffled {units[1]:3}")
+        print(
+            f"{name:10} as is {units[0]:3} of 300 hidden units, shuffled {units[1]:3}"
+        )
 
 # %% [markdown]
 # The three criteria for which the shuffle helps put their weights into fewer units, SynFlow most of all: a unit with strong paths gets higher scores,
@@ -666,14 +763,22 @@ quiz("08.Q4", "b")
 # %%
 def uniform(seed):
     score = partial(lth.random, seed=seed)
-    return lth.prune_at_init(net, data, score=score, density=density, seed=seed, recipe=recipe)
+    return lth.prune_at_init(
+        net, data, score=score, density=density, seed=seed, recipe=recipe
+    )
 
 
 randoms = lth.training.each(uniform, [(seed,) for seed in seeds], device=data.device)
 b = evidence.interval(
-    [s - 100 * r.test_accuracy for s, r in zip(accuracies("SynFlow", "shuffled"), randoms, strict=True)]
+    [
+        s - 100 * r.test_accuracy
+        for s, r in zip(accuracies("SynFlow", "shuffled"), randoms, strict=True)
+    ]
 )
-print(f"shuffled SynFlow - random: {b.mean:+.1f} points [{b.low:+.1f}, {b.high:+.1f}], n = {b.n}")
+print(
+    f"shuffled SynFlow - random: {b.mean:+.1f} points [{b.low:+.1f}, {b.high:+.1f}], n "
+    f"= {b.n}"
+)
 print(collapse(lenet, randoms[0].mask, data.shape))
 
 # %% [markdown]
@@ -698,8 +803,16 @@ print(collapse(lenet, randoms[0].mask, data.shape))
 from statistics import median
 
 for level in (0.1, 0.01, 0.001):
-    at = {a: median(r["smallest"] for r in curve if (r["arm"], r["density"]) == (a, level)) for a in arms}
-    print(f"compression {1 / level:5,.0f}:", "; ".join(f"{arm}: {n:.0f}" for arm, n in at.items()))
+    at = {
+        a: median(
+            r["smallest"] for r in curve if (r["arm"], r["density"]) == (a, level)
+        )
+        for a in arms
+    }
+    print(
+        f"compression {1 / level:5,.0f}:",
+        "; ".join(f"{arm}: {n:.0f}" for arm, n in at.items()),
+    )
 
 # %% [markdown]
 # The order is the same in one respect: random and magnitude are cut where SynFlow is not. But our SNIP is cut at a compression
@@ -713,9 +826,15 @@ config, made, at_full_width = experiments.load(experiments.recorded("snip-statis
 at_full_width = [row for row in at_full_width if row["width"] == 64]
 for how in ("batch", "stored"):
     for seed in config["seeds"]:
-        counts = {row["density"]: row[how] for row in at_full_width if row["seed"] == seed}
+        counts = {
+            row["density"]: row[how] for row in at_full_width if row["seed"] == seed
+        }
         cut = max((100 * density for density, n in counts.items() if n == 0), default=0)
-        said = f"cut at {cut:.1f} %" if cut else f"not cut, {counts[0.001]} connected weights at 0.1 %"
+        said = (
+            f"cut at {cut:.1f} %"
+            if cut
+            else f"not cut, {counts[0.001]} connected weights at 0.1 %"
+        )
         print(f"width 64, {how:6} seed {seed}: {said}")
 print(made["data"], "·", made["environment"]["processor"])
 
@@ -728,7 +847,7 @@ print(made["data"], "·", made["environment"]["processor"])
 # in the table are with stored statistics too. We did not repeat that.) The density at which a network is cut is not a property of the
 # criterion alone.
 #
-# On the two controls: Frankle et al. (2021, abstract) report that a shuffle inside the layers, or new initial values, "preserves or
+# On the two controls: [Frankle et al. (2021](https://arxiv.org/abs/2009.08576), abstract) report that a shuffle inside the layers, or new initial values, "preserves or
 # improves" the accuracy of the criteria that prune before training, and that this is not so for pruning after training. Our run agrees for SNIP, GraSP,
 # SynFlow and IMP. For magnitude at initialisation it does not clearly agree, as you saw. We compare directions, not sizes: they study convolutional networks, ResNet-20 on
 # CIFAR-10 among them.
@@ -743,7 +862,7 @@ print(made["data"], "·", made["environment"]["processor"])
 #   still be cut.
 # - **SynFlow in one round.** In our curve it is cut earlier than magnitude. The rounds are part of the method.
 # - **Scores of the whole network in every round.** If the mask is not applied before scoring, 100 rounds give the mask of one.
-# - **Another initialisation by accident.** Some code scores one network and trains another (lesson 07). Then the re-initialised control
+# - **Another initialisation by accident.** Some code scores one network and trains another ([lesson 07](../notebooks/07_snip.ipynb)). Then the re-initialised control
 #   is built in, and the question cannot be asked. `lth.prune_at_init(..., train_from="fresh")` does it on purpose.
 #
 # ## Summary
@@ -759,4 +878,6 @@ print(made["data"], "·", made["environment"]["processor"])
 # their budget ended. Whether the same holds for your network, the two controls will say. We do not know why IMP's masks need their
 # places; a check can show that, and cannot explain it. And that none of these criteria passes the checks does not prove that none can.
 #
-# **Next:** lesson 09 trains a little before it prunes, and asks when the mask stops changing.
+# **Next:** [lesson 09](../notebooks/09_early_bird.ipynb) trains a little before it prunes, and asks when the mask stops changing.
+#
+# [docstrings]

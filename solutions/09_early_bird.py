@@ -5,6 +5,8 @@
 # is worth, and count what an early ticket saves, and against what. **Time:** about 75 minutes; of these the computer
 # works 2 to 5 on two cores.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay. The **density** is the fraction that stays. An **epoch** is one
 # pass over the training images. The **null** is what chance alone would give.
 
@@ -13,12 +15,12 @@
 # %% [markdown]
 # ## Why wait until the end?
 #
-# A lottery ticket (lesson 05) is expensive: train the whole network to the end, only to learn which weights to remove.
+# A lottery ticket ([lesson 05](../notebooks/05_winning_tickets.ipynb)) is expensive: train the whole network to the end, only to learn which weights to remove.
 # But do we need the end? To *draw* a mask is to compute which weights pruning would keep now; the network stays as it is.
 # So we could draw one after *every* epoch, as if the training were over. If the masks hardly change any more, further
 # waiting tells us little.
 #
-# You et al. (2020) call such an early mask an **Early-Bird ticket**. Their recipe: train the dense network; draw a mask
+# [You et al. (2020)](https://arxiv.org/abs/1909.11957) call such an early mask an **Early-Bird ticket**. Their recipe: train the dense network; draw a mask
 # at each epoch; stop once the masks are stable; prune, and train the small network on. The paper's title speaks of more
 # efficient training. So this lesson asks three questions. What does *stable* mean? Is the early mask as good as the late
 # one? And cheaper than what?
@@ -28,14 +30,17 @@
 # A layer of ten weights, and the masks of three epochs. The **mask distance** is the fraction of entries in which two
 # masks differ: the Hamming distance, divided by the number of entries.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 
 import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
-epochs_123 = [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0, 0]]
+epochs_123 = [
+    [1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+    [1, 1, 0, 1, 0, 0, 0, 0, 0, 0],
+    [1, 1, 0, 1, 0, 0, 0, 0, 0, 0],
+]
 first, second, third = (torch.tensor(row, dtype=torch.bool) for row in epochs_123)
 print("epochs 1 and 2:", (first != second).sum().item(), "of 10 entries differ")
 print("epochs 2 and 3:", (second != third).sum().item(), "of 10 entries differ")
@@ -83,18 +88,24 @@ mask_distance_ = use("09.1", mask_distance)
 train, validation, test = lth.by_tier(
     smoke=(500, 200, 500), laptop=(10_000, 2_000, 5_000), gpu=(10_000, 2_000, 5_000)
 )
-data = lth.load_data("fashion-mnist").head(train=train, validation=validation, test=test)
+data = lth.load_data("fashion-mnist").head(
+    train=train, validation=validation, test=test
+)
 per_epoch = len(data.train) // 100
 epochs = lth.by_tier(smoke=6, laptop=20, gpu=40)
 recipe = lth.Recipe(steps=epochs * per_epoch, batch_size=100, evaluate_every=per_epoch)
 
 model = lth.models.lenet_300_100(seed=0)
-result = lth.train(model, data, recipe=recipe, steps=2 * per_epoch, keep=(per_epoch, 2 * per_epoch))
+result = lth.train(
+    model, data, recipe=recipe, steps=2 * per_epoch, keep=(per_epoch, 2 * per_epoch)
+)
 drawn = []
 for step in (per_epoch, 2 * per_epoch):
     result.kept[step].restore(model)
     drawn.append(lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.1))
-print(f"distance of epochs 1 and 2 at 10 % of the weights: {mask_distance_(*drawn):.4f}")
+print(
+    f"distance of epochs 1 and 2 at 10 % of the weights: {mask_distance_(*drawn):.4f}"
+)
 
 # %% [markdown]
 # `lthkit` has the whole search as one function. It trains, draws a mask at each epoch's end, and would stop by the rule;
@@ -116,10 +127,14 @@ cases = [(d, seed) for d in (0.5, 0.1) for seed in seeds]
 
 
 def search(density, seed):
-    return early_bird(lenet, data, density=density, recipe=recipe, seed=seed, watch=True)
+    return early_bird(
+        lenet, data, density=density, recipe=recipe, seed=seed, watch=True
+    )
 
 
-searches = dict(zip(cases, lth.training.each(search, cases, device=data.device), strict=True))
+searches = dict(
+    zip(cases, lth.training.each(search, cases, device=data.device), strict=True)
+)
 watched = {d: searches[d, 0] for d in (0.5, 0.1)}  # seed 0, the one above
 print(f"the same distance: {watched[0.1].masks[0].distance(watched[0.1].masks[1]):.4f}")
 
@@ -130,8 +145,14 @@ print(f"the same distance: {watched[0.1].masks[0].distance(watched[0.1].masks[1]
 # ones?
 
 # %%
-matrices = {f"{100 * d:.0f} % of the weights": distances(found.masks) for d, found in watched.items()}
-nulls = {f"{100 * d:.0f} % of the weights": null_distance(found.masks[-1]) for d, found in watched.items()}
+matrices = {
+    f"{100 * d:.0f} % of the weights": distances(found.masks)
+    for d, found in watched.items()
+}
+nulls = {
+    f"{100 * d:.0f} % of the weights": null_distance(found.masks[-1])
+    for d, found in watched.items()
+}
 where = f"LeNet-300-100, {data.label}, tier {lth.tier()}, {data.device.type}, seed 0"
 lth.plots.show(
     lth.plots.mask_distances(matrices, nulls, stamp=where),
@@ -157,6 +178,12 @@ lth.plots.show(
 #
 # `lthkit` takes the first, and `rule="neighbours"` the second.
 #
+# A sketch of masks that settle. Orange: entries that changed since the epoch before.
+
+# %%
+lth.plots.diagram("09")
+
+# %% [markdown]
 # ### Exercise 09.2: the epoch to stop · medium · four lines · 12 minutes
 #
 # You get the matrix of distances as a list of rows: `matrix[i][j]` for the masks of epochs i + 1 and j + 1. Return the
@@ -169,13 +196,18 @@ lth.plots.show(
 
 # %% exercise="09.2"
 def early_bird_epoch(matrix, window, threshold):
-    """The first epoch whose mask is closer than `threshold` to each of the `window` - 1 masks before it; else None.
+    """The first epoch whose mask is closer than `threshold` to each of the `window` - 1
+    masks before it; else None.
 
-    matrix: list of rows, matrix[i][j] is the distance of the masks of epochs i + 1 and j + 1. window: 2 or more.
+    matrix: list of rows, matrix[i][j] is the distance of the masks of epochs i + 1 and
+    j + 1. window: 2 or more.
     """
     # BEGIN SOLUTION
     for newest in range(window - 1, len(matrix)):
-        if all(matrix[newest][old] < threshold for old in range(newest - window + 1, newest)):
+        if all(
+            matrix[newest][old] < threshold
+            for old in range(newest - window + 1, newest)
+        ):
             return newest + 1
     return None
     # END SOLUTION
@@ -193,18 +225,30 @@ early_bird_epoch_ = use("09.2", early_bird_epoch)
 # %%
 for d, found in watched.items():
     matrix = distances(found.masks)
-    yours, neighbours = early_bird_epoch_(matrix.tolist(), 5, 0.1), stop_epoch(matrix, rule="neighbours")
-    print(f"{100 * d:3.0f} %: yours {yours}, library {stop_epoch(matrix)}, neighbours {neighbours}")
+    yours, neighbours = (
+        early_bird_epoch_(matrix.tolist(), 5, 0.1),
+        stop_epoch(matrix, rule="neighbours"),
+    )
+    print(
+        f"{100 * d:3.0f} %: yours {yours}, library {stop_epoch(matrix)}, neighbours "
+        f"{neighbours}"
+    )
 
 # %% [markdown]
 # Does the difference matter? Take masks that drift for ever, by 0.04 an epoch, and always to new places. Which of the two
 # rules sees that they do not settle?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 places = torch.arange(1000)
-drifting = [lth.Mask({"w": (places >= 20 * t) & (places < 20 * t + 300)}) for t in range(12)]
-print("neighbours:", stop_epoch(drifting, rule="neighbours"), "  newest:", stop_epoch(drifting))
+drifting = [
+    lth.Mask({"w": (places >= 20 * t) & (places < 20 * t + 300)}) for t in range(12)
+]
+print(
+    "neighbours:",
+    stop_epoch(drifting, rule="neighbours"),
+    "  newest:",
+    stop_epoch(drifting),
+)
 print("first against last:", round(drifting[0].distance(drifting[-1]), 2))
 
 # %% [markdown]
@@ -221,11 +265,11 @@ quiz("09.Q1", "a")
 # keeps it and the second does not, with probability d(1 - d), or the other way round. Together that is **2d(1 - d)**: the
 # null. Compare it with 0.1 as the density falls.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 for d in (0.7, 0.5, 0.3, 0.1, 0.05, 0.02):
     print(
-        f"density {d:4}: random masks differ by {null_distance(d):.3f}; 0.1 is {0.1 / null_distance(d):.2f} of that"
+        f"density {d:4}: random masks differ by {null_distance(d):.3f}; 0.1 is "
+        f"{0.1 / null_distance(d):.2f} of that"
     )
 
 # %% [markdown]
@@ -262,7 +306,8 @@ quiz("09.Q2", "b")
 
 # %% exercise="09.3"
 def random_distance(mask):
-    """The distance that two random masks with the layer densities of `mask` have on average.
+    """The distance that two random masks with the layer densities of `mask` have on
+    average.
 
     mask: parameter name -> bool tensor.
     """
@@ -288,7 +333,8 @@ last = watched[0.1].masks[-1]
 copies = [last.distance(last.shuffled(seed=s)) for s in range(10)]
 print(f"shuffled copies, mean of 10: {sum(copies) / 10:.4f}")
 print(
-    f"your null, layer by layer: {random_distance_(last):.4f}; from the overall density: {null_distance(last.density):.4f}"
+    f"your null, layer by layer: {random_distance_(last):.4f}; from the overall "
+    f"density: {null_distance(last.density):.4f}"
 )
 
 # %% [markdown]
@@ -303,12 +349,23 @@ print(
 
 # %%
 rows = [
-    {"arm": f"{100 * d:.0f} %", "seed": s, "epoch": e, "worst": worst, "null": null_distance(found.masks[-1])}
+    {
+        "arm": f"{100 * d:.0f} %",
+        "seed": s,
+        "epoch": e,
+        "worst": worst,
+        "null": null_distance(found.masks[-1]),
+    }
     for (d, s), found in searches.items()
     for e, worst in enumerate(largest_in_window(found.masks), start=1)
 ]
-stamp = f"LeNet-300-100, {data.label}, tier {lth.tier()}, {data.device.type}, n = {len(seeds)} seeds"
-lth.plots.show(lth.plots.window_curves(rows, stamp=stamp), alt=lth.plots.describe_window(rows))
+stamp = (
+    f"LeNet-300-100, {data.label}, tier {lth.tier()}, {data.device.type}, n = "
+    f"{len(seeds)} seeds"
+)
+lth.plots.show(
+    lth.plots.window_curves(rows, stamp=stamp), alt=lth.plots.describe_window(rows)
+)
 
 # %% [markdown]
 # In the run of the solved edition: on the left, the mask with fewer weights looks far more stable. On the right, where
@@ -320,8 +377,16 @@ lth.plots.show(lth.plots.window_curves(rows, stamp=stamp), alt=lth.plots.describ
 # %%
 for d in (0.5, 0.1):
     mine = [searches[d, s] for s in seeds]
-    left = [f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) for f in mine if f.epoch]
-    print(f"{100 * d:3.0f} %: the rule fires at epochs {[f.epoch for f in mine]} of {epochs};", end=" ")
+    left = [
+        f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1])
+        for f in mine
+        if f.epoch
+    ]
+    print(
+        f"{100 * d:3.0f} %: the rule fires at epochs {[f.epoch for f in mine]} of "
+        f"{epochs};",
+        end=" ",
+    )
     print(f"distance to the last mask, random = 1: {[round(x, 2) for x in left]}")
 
 # %% [markdown]
@@ -376,13 +441,23 @@ def arms(density, seed):
 
     def accuracy(mask):
         start = found.checkpoint
-        return lth.retrain(lenet, data, mask=mask, weights_from=start, recipe=recipe, seed=seed).test_accuracy
+        return lth.retrain(
+            lenet, data, mask=mask, weights_from=start, recipe=recipe, seed=seed
+        ).test_accuracy
 
     return {arm: accuracy(mask) for arm, mask in masks.items()}
 
 
-outcomes = dict(zip(cases, lth.training.each(arms, cases, device=data.device), strict=True))
-print("searches without a ticket:", sum(result is None for result in outcomes.values()), "of", len(outcomes))
+# %%
+outcomes = dict(
+    zip(cases, lth.training.each(arms, cases, device=data.device), strict=True)
+)
+print(
+    "searches without a ticket:",
+    sum(result is None for result in outcomes.values()),
+    "of",
+    len(outcomes),
+)
 
 # %% [markdown]
 # The mean test accuracy of each arm, in percent, with half the width of its 95 % interval. Look at `dense`: nothing is
@@ -396,7 +471,9 @@ from lthkit import evidence
 
 for d in (0.5, 0.1):
     runs = [outcomes[d, s] for s in seeds if outcomes[d, s]]
-    bands = {arm: evidence.interval([run[arm] for run in runs]).times(100) for arm in runs[0]}
+    bands = {
+        arm: evidence.interval([run[arm] for run in runs]).times(100) for arm in runs[0]
+    }
     print(
         f"{100 * d:3.0f} %, n = {len(runs)}:",
         ", ".join(f"{arm} {b.mean:.1f} ± {b.half:.1f}" for arm, b in bands.items()),
@@ -409,22 +486,34 @@ for d in (0.5, 0.1):
 
 # %%
 def gaps(runs, others):
-    differences = {o: [100 * (run["early-bird"] - run[o]) for run in runs] for o in others}
-    return {f"early-bird - {o}": evidence.interval(values) for o, values in differences.items()}
+    differences = {
+        o: [100 * (run["early-bird"] - run[o]) for run in runs] for o in others
+    }
+    return {
+        f"early-bird - {o}": evidence.interval(values)
+        for o, values in differences.items()
+    }
 
 
 others = ("late mask", "first mask", "shuffled", "dense")
 by_density = {
-    f"{100 * d:.0f} % of the weights": gaps([outcomes[d, s] for s in seeds if outcomes[d, s]], others)
+    f"{100 * d:.0f} % of the weights": gaps(
+        [outcomes[d, s] for s in seeds if outcomes[d, s]], others
+    )
     for d in (0.5, 0.1)
 }
-lth.plots.show(lth.plots.arm_gaps(by_density, stamp=stamp), alt=lth.plots.describe_gaps(by_density))
+lth.plots.show(
+    lth.plots.arm_gaps(by_density, stamp=stamp), alt=lth.plots.describe_gaps(by_density)
+)
 
 # %%
 for group, bands in by_density.items():
     for name, b in bands.items():
         says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        print(f"{group}: {name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] n = {b.n}, {says}")
+        print(
+            f"{group}: {name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] n = "
+            f"{b.n}, {says}"
+        )
 
 # %% [markdown]
 # And your predictions, at 10 % of the weights.
@@ -465,8 +554,7 @@ lth.plots.show(
 # The authors' networks start with all gains at 0.5. Their code sorts the gains, takes one of them as the threshold, and
 # keeps what is *larger*. Try this on an untrained network.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 at_start = torch.full((8,), 0.5)
 threshold = at_start.sort().values[int(0.3 * 8)]  # to remove 30 %
 print("kept:", (at_start > threshold).sum().item(), "of 8")
@@ -487,15 +575,19 @@ print("kept:", (at_start > threshold).sum().item(), "of 8")
 
 # %% exercise="09.4"
 def channels_to_keep(gains, density):
-    """Keep exactly `round(density * channels)` channels, those of largest absolute gain over all layers.
+    """Keep exactly `round(density * channels)` channels, those of largest absolute gain
+    over all layers.
 
-    gains: name -> tensor [channels]. Returns name -> bool tensor [channels], True = kept.
+    gains: name -> tensor [channels]. Returns name -> bool tensor [channels], True =
+    kept.
     """
     # BEGIN SOLUTION
     flat = torch.cat([gain.abs() for gain in gains.values()])
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[flat.argsort(stable=True)[: len(flat) - round(density * len(flat))]] = False
-    return dict(zip(gains, keep.split([len(gain) for gain in gains.values()]), strict=True))
+    return dict(
+        zip(gains, keep.split([len(gain) for gain in gains.values()]), strict=True)
+    )
     # END SOLUTION
 
 
@@ -521,9 +613,15 @@ from lthkit.pruning import channel_mask, channel_weights, gains
 def small_conv(*, seed):
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i, (before, after) in enumerate([(1, 16), (16, 32), (32, 64)], start=1):
-        layers[f"conv{i}"] = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+        layers[f"conv{i}"] = nn.Conv2d(
+            before, after, 3, stride=2, padding=1, bias=False
+        )
         layers |= {f"bn{i}": nn.BatchNorm2d(after), f"relu{i}": nn.ReLU()}
-    layers |= {"average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(64, 10)}
+    layers |= {
+        "average": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(64, 10),
+    }
     net = lth.models.Network(layers, init="kaiming")
     lth.models.reinitialize(net, seed=seed)
     return net
@@ -534,8 +632,16 @@ def small_conv(*, seed):
 
 # %%
 net = small_conv(seed=0)
-print({name: int(keep.sum()) for name, keep in channels_to_keep_(gains(net), 0.7).items()}, "yours")
-print({name: int(keep.sum()) for name, keep in channel_mask(net, 0.7).items()}, "library")
+print(
+    {
+        name: int(keep.sum())
+        for name, keep in channels_to_keep_(gains(net), 0.7).items()
+    },
+    "yours",
+)
+print(
+    {name: int(keep.sum()) for name, keep in channel_mask(net, 0.7).items()}, "library"
+)
 
 # %% [markdown]
 # The network is untrained, so all gains are 1, and only the order of the layers decides: the first layer loses all its
@@ -547,40 +653,52 @@ print({name: int(keep.sum()) for name, keep in channel_mask(net, 0.7).items()}, 
 # `laptop` this, too, takes a minute or two.
 
 # %%
+from functools import partial
+
 channel_epochs = lth.by_tier(smoke=6, laptop=10, gpu=40)
 channel_recipe = lth.Recipe(
     steps=channel_epochs * per_epoch, batch_size=100, lr=3e-3, evaluate_every=per_epoch
 )
 channel_seeds = seeds[:3]
-small_threshold = lth.by_tier(smoke=1.0, laptop=0.1, gpu=0.1)  # smoke: too short for masks to settle
+# smoke: too short for masks to settle
+small_threshold = lth.by_tier(smoke=1.0, laptop=0.1, gpu=0.1)
+
+channel_search = partial(
+    early_bird,
+    small_conv,
+    data,
+    density=0.7,
+    kind="channels",
+    threshold=small_threshold,
+)
+retrained = partial(lth.retrain, small_conv, data, recipe=channel_recipe)
 
 
+# %%
 def channel_arms(seed):
-    found = early_bird(
-        small_conv,
-        data,
-        density=0.7,
-        kind="channels",
-        threshold=small_threshold,
-        recipe=channel_recipe,
-        seed=seed,
-        watch=True,
-    )
+    found = channel_search(recipe=channel_recipe, seed=seed, watch=True)
     if found.epoch is None:
         return found, None
-    masks = {"early-bird": found.mask, "late mask": found.masks[-1], "shuffled": found.mask.shuffled(seed)}
-    weights = {"dense": lth.Mask.ones(net)} | {a: channel_weights(net, m) for a, m in masks.items()}
+    masks = {
+        "early-bird": found.mask,
+        "late mask": found.masks[-1],
+        "shuffled": found.mask.shuffled(seed),
+    }
+    weights = {"dense": lth.Mask.ones(net)} | {
+        a: channel_weights(net, m) for a, m in masks.items()
+    }
 
     def accuracy(mask):
         start = found.checkpoint
-        run = lth.retrain(small_conv, data, mask=mask, weights_from=start, recipe=channel_recipe, seed=seed)
-        return run.test_accuracy
+        return retrained(mask=mask, weights_from=start, seed=seed).test_accuracy
 
     return found, {arm: accuracy(mask) for arm, mask in weights.items()}
 
 
 # %%
-channel_runs = lth.training.each(channel_arms, [(s,) for s in channel_seeds], device=data.device)
+channel_runs = lth.training.each(
+    channel_arms, [(s,) for s in channel_seeds], device=data.device
+)
 
 # %% [markdown]
 # Three things to read: when the rule fires; how far the ticket is from the last mask, with random = 1; and whether the
@@ -591,13 +709,22 @@ channel_runs = lth.training.each(channel_arms, [(s,) for s in channel_seeds], de
 tickets = [found for found, run in channel_runs if run]
 apart = [f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) for f in tickets]
 fired = [found.epoch for found, _ in channel_runs]
-print(f"threshold {small_threshold}: fires at epochs {fired} of {channel_epochs};", end=" ")
+print(
+    f"threshold {small_threshold}: fires at epochs {fired} of {channel_epochs};",
+    end=" ",
+)
 print(f"distance to the last mask, random = 1: {[round(x, 2) for x in apart]}")
-print({name: int(keep.sum()) for name, keep in tickets[0].mask.items()}, "channels kept, seed 0")
+print(
+    {name: int(keep.sum()) for name, keep in tickets[0].mask.items()},
+    "channels kept, seed 0",
+)
 runs = [run for _, run in channel_runs if run]
 for name, b in gaps(runs, ("late mask", "shuffled", "dense")).items():
     says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-    print(f"{name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] points, n = {b.n}, {says}")
+    print(
+        f"{name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] points, n = {b.n}, "
+        f"{says}"
+    )
 
 # %% [markdown]
 # In the run of the solved edition (three seeds), the rule fires in epoch 5 again. The ticket is about a tenth of the way
@@ -613,7 +740,7 @@ for name, b in gaps(runs, ("late mask", "shuffled", "dense")).items():
 #
 # "Early" suggests cheap. Cheaper than what? Count the operations. A schedule is a list of phases, each with its number of
 # epochs and its density. An epoch of the dense network costs 1. An epoch at density d costs d *if removed weights are
-# free*. On ordinary hardware a removed weight is a 0 that is multiplied all the same, and the epoch costs 1 (lesson 11).
+# free*. On ordinary hardware a removed weight is a 0 that is multiplied all the same, and the epoch costs 1 ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)).
 # A mask of channels is the exception: there the small network really is small.
 #
 # ### Exercise 09.5: the factor · easy · five lines · 8 minutes
@@ -628,7 +755,8 @@ for name, b in gaps(runs, ("late mask", "shuffled", "dense")).items():
 def cost_factor(schedule, baseline, zeros_are_free):
     """How many times the operations of `schedule` the `baseline` needs.
 
-    schedule, baseline: lists of (epochs, density). zeros_are_free: whether an epoch costs its density, or 1.
+    schedule, baseline: lists of (epochs, density). zeros_are_free: whether an epoch
+    costs its density, or 1.
     """
     # BEGIN SOLUTION
     ours, theirs = (
@@ -647,7 +775,7 @@ cost_factor_ = use("09.5", cost_factor)
 
 # %% [markdown]
 # The Early-Bird schedule at 10 % of the weights, against four rivals. The first two find a ticket as well; "pruned at the
-# start" is a mask that is there before any training, random or by SNIP (lesson 07). A number above 1 says that Early-Bird
+# start" is a mask that is there before any training, random or by SNIP ([lesson 07](../notebooks/07_snip.ipynb)). A number above 1 says that Early-Bird
 # is cheaper.
 
 # %%
@@ -679,19 +807,31 @@ for name, phases in rivals.items():
 # %%
 def bill(model, mask, stop, epochs):
     price = {"steps": per_epoch, "batch_size": 100}
-    dense, ticket = (lth.costs.of_training(model, data.shape, mask=m, **price) for m in (None, mask))
-    return lth.costs.total([dense] * stop + [ticket] * (epochs - stop)), lth.costs.total([dense] * epochs)
+    dense, ticket = (
+        lth.costs.of_training(model, data.shape, mask=m, **price) for m in (None, mask)
+    )
+    early = lth.costs.total([dense] * stop + [ticket] * (epochs - stop))
+    return early, lth.costs.total([dense] * epochs)
 
 
+# %%
 lenet_ticket = next(f for (d, _), f in searches.items() if d == 0.1 and f.epoch)
 channel_ticket = tickets[0]
 for name, (early, dense) in {
-    "LeNet, 10 % of the weights": bill(model, lenet_ticket.mask, lenet_ticket.epoch, epochs),
+    "LeNet, 10 % of the weights": bill(
+        model, lenet_ticket.mask, lenet_ticket.epoch, epochs
+    ),
     "small net, 70 % of the channels": bill(
-        net, channel_weights(net, channel_ticket.mask), channel_ticket.epoch, channel_epochs
+        net,
+        channel_weights(net, channel_ticket.mask),
+        channel_ticket.epoch,
+        channel_epochs,
     ),
 }.items():
-    print(f"{name}: {early.steps} steps, {early.examples:,} images, with Early-Bird and without;")
+    print(
+        f"{name}: {early.steps} steps, {early.examples:,} images, with Early-Bird and "
+        f"without;"
+    )
     print(f"    operations: dense {dense.flops / 1e12:.3f} TFLOP,", end=" ")
     print(f"Early-Bird, zeros free, {early.sparse_flops / 1e12:.3f} TFLOP,", end=" ")
     print(f"so {dense.flops / early.sparse_flops:.2f} times fewer")
@@ -709,7 +849,7 @@ quiz("09.Q4", "c")
 # %% [markdown]
 # ## What the paper printed, and what we measured
 #
-# From You et al. (2020, arXiv 1909.11957) and the authors' repository (GATECH-EIC/Early-Bird-Tickets):
+# From You et al. (2020, [arXiv 1909.11957](https://arxiv.org/abs/1909.11957)) and the authors' repository ([GATECH-EIC/Early-Bird-Tickets](https://github.com/GATECH-EIC/Early-Bird-Tickets)):
 #
 # | claim | published |
 # |---|---|
@@ -756,4 +896,6 @@ quiz("09.Q4", "c")
 # test one. And whether a mask drawn still earlier would do: our first mask was trained from the weights of the Early-Bird
 # epoch, not from its own.
 #
-# **Next:** lesson 10 puts two methods together: prune at the start, then a few rounds.
+# **Next:** [lesson 10](../notebooks/10_hybrid.ipynb) puts two methods together: prune at the start, then a few rounds.
+#
+# [docstrings]

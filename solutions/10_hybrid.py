@@ -4,8 +4,10 @@
 # **You will** mix two ways of finding a ticket, plan what the mixture may cost, compare it with its parts at *equal*
 # cost, and test three common tips. **Time:** about 60 minutes; of these the computer works two to five on two cores.
 #
-# You need four words from before. **SNIP** scores weights before any training, by |weight × gradient| (lesson 07).
-# **IMP** is iterative magnitude pruning: train, cut a little, rewind, repeat (lessons 04 and 05). The **density** is the
+# [contents]
+#
+# You need four words from before. **SNIP** scores weights before any training, by |weight × gradient| ([lesson 07](../notebooks/07_snip.ipynb)).
+# **IMP** is iterative magnitude pruning: train, cut a little, rewind, repeat (lessons [04](../notebooks/04_iterative_pruning.ipynb) and [05](../notebooks/05_winning_tickets.ipynb)). The **density** is the
 # fraction of weights that stays. To **rewind** is to set the weights back to an early state.
 
 # %% tags=["setup"]
@@ -27,6 +29,13 @@
 # The idea sounds good. That is no reason to believe it. Each round costs steps that a simpler method could spend on one
 # longer training. The question of this lesson is therefore: *for the same number of training steps*, which method ends
 # with the best small network?
+#
+# In a picture: three ways to spend the same number of training steps.
+
+# %%
+import lthkit as lth
+
+lth.plots.diagram("10")
 
 # %% [markdown]
 # ## Small enough to print
@@ -35,12 +44,10 @@
 # four weights of largest |weight × gradient|. Look at place 1 (we count from 0): it has a large weight. Does SNIP keep
 # it?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 import torch.nn.functional as F
 
-import lthkit as lth
 from lthkit.classroom import check, hint, quiz, use
 
 torch.set_printoptions(precision=2, sci_mode=False)
@@ -56,8 +63,7 @@ print("kept      ", by_snip.int().tolist())
 # training might have made of them. IMP keeps the two that are largest *after* training, and rewinds them to their first
 # values.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 trained = torch.tensor([0.3, 0.0, 1.2, 0.0, -0.1, 0.0, 0.9, 0.0])
 by_imp = by_snip & (trained.abs() >= trained.abs().sort(descending=True).values[1])
 print("kept      ", by_imp.int().tolist())
@@ -78,14 +84,21 @@ quiz("10.Q1", "b")
 
 # %%
 data = lth.load_data("fashion-mnist")
-data = lth.by_tier(smoke=data.head(train=2000, validation=300, test=300), laptop=data, gpu=data)
+data = lth.by_tier(
+    smoke=data.head(train=2000, validation=300, test=300), laptop=data, gpu=data
+)
 lenet, short = lth.models.lenet_300_100, lth.by_tier(smoke=12, laptop=200, gpu=200)
 
 model = lenet(seed=0)
 weights = lth.prunable(model)
 images, labels = data.draw(100, seed=0)[0]
-gradients = torch.autograd.grad(F.cross_entropy(model(images), labels), list(weights.values()))
-scores = {name: (w * g).abs().detach() for (name, w), g in zip(weights.items(), gradients, strict=True)}
+gradients = torch.autograd.grad(
+    F.cross_entropy(model(images), labels), list(weights.values())
+)
+scores = {
+    name: (w * g).abs().detach()
+    for (name, w), g in zip(weights.items(), gradients, strict=True)
+}
 mask = lth.prune_to(lth.Mask.ones(model), scores, 0.2)
 print(mask)
 
@@ -97,7 +110,9 @@ print(mask)
 # %%
 initial = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
-    mask = lth.prune_to(mask, lth.magnitude(model), density)  # at 20 % nothing goes: SNIP was there
+    mask = lth.prune_to(
+        mask, lth.magnitude(model), density
+    )  # at 20 % nothing goes: SNIP was there
     model.load_state_dict(initial)
     result = lth.train(model, data, mask=mask, steps=short, seed=0)
     print(f"{mask.kept:6,} weights: test accuracy {100 * result.test_accuracy:.1f} %")
@@ -108,7 +123,11 @@ for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
 # %%
 from lthkit.tickets import plan, price, snip_then_imp
 
-rounds = list(snip_then_imp(lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0))
+rounds = list(
+    snip_then_imp(
+        lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0
+    )
+)
 for r in rounds:
     print(f"{r.mask.kept:6,} weights: test accuracy {100 * r.test_accuracy:.1f} %")
 print("the same last mask:", rounds[-1].mask == mask)
@@ -126,7 +145,8 @@ print("the same last mask:", rounds[-1].mask == mask)
 
 # %% exercise="10.1"
 def split_budget(total, trainings):
-    """A list of whole numbers, one a training, that add up to `total`; the last takes what does not divide."""
+    """A list of whole numbers, one a training, that add up to `total`; the last takes
+    what does not divide."""
     # BEGIN SOLUTION
     each = total // trainings
     return [each] * (trainings - 1) + [total - each * (trainings - 1)]
@@ -158,7 +178,8 @@ print(plan(1500, 3, last_share=0.6))
 
 # %% exercise="10.2"
 def fraction_after_snip(snip_density, density, rounds):
-    """The fraction of what remains that each of `rounds` rounds removes, from `snip_density` to `density`."""
+    """The fraction of what remains that each of `rounds` rounds removes, from
+    `snip_density` to `density`."""
     # BEGIN SOLUTION
     return 1 - (density / snip_density) ** (1 / rounds)
     # END SOLUTION
@@ -173,8 +194,12 @@ check("10.2", fraction_after_snip)
 # %%
 fraction_after_snip_ = use("10.2", fraction_after_snip)
 for first in (1.0, 0.5, 0.2, 0.1):
-    cuts = [f"{100 * fraction_after_snip_(first, 0.04, n):3.0f} %" for n in (1, 2, 3, 4, 5)]
-    print(f"SNIP leaves {100 * first:3.0f} %: removed a round, in 1 to 5 rounds:", *cuts)
+    cuts = [
+        f"{100 * fraction_after_snip_(first, 0.04, n):3.0f} %" for n in (1, 2, 3, 4, 5)
+    ]
+    print(
+        f"SNIP leaves {100 * first:3.0f} %: removed a round, in 1 to 5 rounds:", *cuts
+    )
 
 # %% [markdown]
 # With few rounds, IMP alone has to cut harshly. After a SNIP cut to 20 %, each of two rounds cuts 55 %, the same as each
@@ -188,7 +213,7 @@ for first in (1.0, 0.5, 0.2, 0.1):
 # |---|---|---|
 # | steps | updates of the weights | that batches and networks differ |
 # | dense operations | multiplications and additions of the hardware that we have | that many of them multiply by 0 |
-# | sparse operations | the same, if a removed weight were free | that no common hardware gets there (lesson 11) |
+# | sparse operations | the same, if a removed weight were free | that no common hardware gets there ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)) |
 #
 # With one network and one batch size, steps and dense operations say the same. Sparse operations differ: a training of
 # 4 % of the weights counts between 4 and 5 %, depending on the layers in which they are (exercise 10.3). Evaluations are not counted anywhere.
@@ -209,10 +234,11 @@ for first in (1.0, 0.5, 0.2, 0.1):
 
 # %% exercise="10.3"
 def ladder_cost(kept, steps, batch_size, rewind_step):
-    """The price of a ladder as a dict: "steps", "examples" and "sparse_flops" of all its trainings together.
+    """The price of a ladder as a dict: "steps", "examples" and "sparse_flops" of all
+    its trainings together.
 
-    kept: for each training a list of ints, the weights in each layer, the input layer first. rewind_step: where every
-    training but the first begins.
+    kept: for each training a list of ints, the weights in each layer, the input layer
+    first. rewind_step: where every training but the first begins.
     """
     # BEGIN SOLUTION
     updates = [steps] + [steps - rewind_step] * (len(kept) - 1)
@@ -220,7 +246,8 @@ def ladder_cost(kept, steps, batch_size, rewind_step):
     return {
         "steps": sum(updates),
         "examples": batch_size * sum(updates),
-        "sparse_flops": batch_size * sum(n * k for n, k in zip(updates, an_image, strict=True)),
+        "sparse_flops": batch_size
+        * sum(n * k for n, k in zip(updates, an_image, strict=True)),
     }
     # END SOLUTION
 
@@ -237,7 +264,9 @@ check("10.3", ladder_cost)
 ladder_cost_ = use("10.3", ladder_cost)
 kept = [[int(layer.sum()) for layer in r.mask.values()] for r in rounds]
 print(ladder_cost_(kept, short, 60, 0))
-without, with_look = (price(rounds, model, data.shape, batch_size=60, images=n) for n in (0, 100))
+without, with_look = (
+    price(rounds, model, data.shape, batch_size=60, images=n) for n in (0, 100)
+)
 print(without)
 print(with_look)
 added = with_look.sparse_flops / without.sparse_flops - 1
@@ -283,7 +312,9 @@ from dataclasses import replace
 from functools import partial
 
 seeds = lth.by_tier(smoke=(2, 3, 4), laptop=(2, 3, 4, 5, 6), gpu=(2, 3, 4, 5, 6))
-budgets = lth.by_tier(smoke=(36, 72, 144), laptop=(600, 1500, 3600), gpu=(6000, 15_000, 36_000))
+budgets = lth.by_tier(
+    smoke=(36, 72, 144), laptop=(600, 1500, 3600), gpu=(6000, 15_000, 36_000)
+)
 recipe = lth.Recipe(evaluate_every=lth.by_tier(smoke=6, laptop=50, gpu=250))
 target = 0.04
 ladders = {"IMP, 5 rounds": (1.0, 5), "IMP, 2 rounds": (1.0, 2), "hybrid": (0.2, 2)}
@@ -298,19 +329,33 @@ ladders = {"IMP, 5 rounds": (1.0, 5), "IMP, 2 rounds": (1.0, 2), "hybrid": (0.2,
 def search(method, total, seed):
     if method in ladders:
         first, cuts = ladders[method]
-        common = {"rounds": cuts, "steps": plan(total, cuts + 1), "recipe": recipe, "seed": seed}
-        return list(snip_then_imp(lenet, data, snip_density=first, density=target, **common))
+        common = {
+            "rounds": cuts,
+            "steps": plan(total, cuts + 1),
+            "recipe": recipe,
+            "seed": seed,
+        }
+        return list(
+            snip_then_imp(lenet, data, snip_density=first, density=target, **common)
+        )
     score = partial(lth.snip, batches=data.draw(100, seed=seed))
     if method == "random mask":
         score = partial(lth.random, seed=seed)
     once = replace(recipe, steps=total)
-    return [lth.prune_at_init(lenet, data, score=score, density=target, seed=seed, recipe=once)]
+    return [
+        lth.prune_at_init(
+            lenet, data, score=score, density=target, seed=seed, recipe=once
+        )
+    ]
 
 
+# %%
 def measured(method, total, seed):
     rounds = search(method, total, seed)
     looked = 100 if method in ("hybrid", "SNIP alone") else 0  # images that SNIP saw
-    cost = price(rounds, lenet(seed=0), data.shape, batch_size=recipe.batch_size, images=looked)
+    cost = price(
+        rounds, lenet(seed=0), data.shape, batch_size=recipe.batch_size, images=looked
+    )
     first, last = rounds[0], rounds[-1]
     row = {"arm": method, "budget": total, "seed": seed, "kept": last.mask.kept}
     row |= {"test_accuracy": last.test_accuracy, "first_accuracy": first.test_accuracy}
@@ -323,7 +368,9 @@ def measured(method, total, seed):
 # The trainings are independent of each other, so they run side by side. This cell takes a minute or two at tier `laptop`.
 
 # %%
-cases = [(m, b, s) for b in budgets[::-1] for m in ("SNIP alone", *ladders) for s in seeds]
+cases = [
+    (m, b, s) for b in budgets[::-1] for m in ("SNIP alone", *ladders) for s in seeds
+]
 cases += [("random mask", budgets[1], s) for s in seeds]
 rows = lth.training.each(measured, cases, device=data.device)
 
@@ -344,7 +391,9 @@ where = f"{len(seeds)} seeds, {data.device}, tier {lth.tier()}"
 stamp = f"LeNet-300-100, {100 * target:.0f} % of the weights, {data.label}, {where}"
 about = {"column": "steps", "xlabel": "steps of all trainings together"}
 lth.plots.show(
-    lth.plots.budget_curve(rows, **about, title="Accuracy for a number of steps", stamp=stamp),
+    lth.plots.budget_curve(
+        rows, **about, title="Accuracy for a number of steps", stamp=stamp
+    ),
     alt=lth.plots.describe_budget(rows, **about),
 )
 
@@ -359,7 +408,10 @@ from lthkit import evidence
 
 
 def gap(one, other, table, split="test"):
-    a, b = ({r["seed"]: r[f"{split}_accuracy"] for r in table if r["arm"] == arm} for arm in (one, other))
+    a, b = (
+        {r["seed"]: r[f"{split}_accuracy"] for r in table if r["arm"] == arm}
+        for arm in (one, other)
+    )
     return [100 * (a[seed] - b[seed]) for seed in sorted(a.keys() & b.keys())]
 
 
@@ -375,10 +427,20 @@ for budget in budgets:
     table = [r for r in rows if r["budget"] == budget]
     for other in ("SNIP alone", "IMP, 5 rounds", "IMP, 2 rounds"):
         print(told(f"{budget:5,} steps: hybrid - {other}", gap("hybrid", other, table)))
-    print(told(f"{budget:5,} steps: IMP, 5 rounds - SNIP alone", gap("IMP, 5 rounds", "SNIP alone", table)))
+    print(
+        told(
+            f"{budget:5,} steps: IMP, 5 rounds - SNIP alone",
+            gap("IMP, 5 rounds", "SNIP alone", table),
+        )
+    )
 middle = [r for r in rows if r["budget"] == budgets[1]]
 for method in ("SNIP alone", *ladders):
-    print(told(f"{budgets[1]:5,} steps: {method} - random mask", gap(method, "random mask", middle)))
+    print(
+        told(
+            f"{budgets[1]:5,} steps: {method} - random mask",
+            gap(method, "random mask", middle),
+        )
+    )
 
 # %% [markdown]
 # Read the last four lines first: which methods are above a random mask at all? Then follow one comparison through the
@@ -399,7 +461,9 @@ for method in ("SNIP alone", *ladders):
 # And your predictions:
 
 # %%
-small, large = ([r for r in rows if r["budget"] == b] for b in (budgets[0], budgets[-1]))
+small, large = (
+    [r for r in rows if r["budget"] == b] for b in (budgets[0], budgets[-1])
+)
 versus_snip = evidence.interval(gap("hybrid", "SNIP alone", small))
 versus_imp = evidence.interval(gap("hybrid", "IMP, 5 rounds", large))
 points = [
@@ -419,8 +483,14 @@ lth.plots.show(
 
 # %%
 for method in ("random mask", "SNIP alone", *ladders):
-    mine = {b: [r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets}
-    cut = {f"{b:,} steps": f"{sum(r['still_improving'] for r in c)}/{len(c)}" for b, c in mine.items() if c}
+    mine = {
+        b: [r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets
+    }
+    cut = {
+        f"{b:,} steps": f"{sum(r['still_improving'] for r in c)}/{len(c)}"
+        for b, c in mine.items()
+        if c
+    }
     print(f"{method:14} cut short:", cut)
 
 # %% [markdown]
@@ -431,10 +501,15 @@ for method in ("random mask", "SNIP alone", *ladders):
 # method is now furthest to the left?
 
 # %%
-about = {"column": "gflop", "xlabel": "sparse operations of all trainings together (GFLOP)"}
+about = {
+    "column": "gflop",
+    "xlabel": "sparse operations of all trainings together (GFLOP)",
+}
 in_gflop = [row | {"gflop": row["sparse_flops"] / 1e9} for row in rows]
 lth.plots.show(
-    lth.plots.budget_curve(in_gflop, **about, title="Accuracy for sparse operations", stamp=stamp),
+    lth.plots.budget_curve(
+        in_gflop, **about, title="Accuracy for sparse operations", stamp=stamp
+    ),
     alt=lth.plots.describe_budget(in_gflop, **about),
 )
 
@@ -469,17 +544,27 @@ quiz("10.Q3", "a")
 
 # %% exercise="10.4"
 def cheapest_not_beaten(costs, accuracies, budget):
-    """The name of the cheapest affordable method that is not shown to be worse than the best; None if none is affordable.
+    """The name of the cheapest affordable method that is not shown to be worse than the
+    best; None if none is affordable.
 
-    costs: method -> price. accuracies: method -> list, one number a seed; equal places are equal seeds.
+    costs: method -> price. accuracies: method -> list, one number a seed; equal places
+    are equal seeds.
     """
     # BEGIN SOLUTION
     affordable = [name for name in costs if costs[name] <= budget]
     if not affordable:
         return None
-    best = accuracies[max(affordable, key=lambda name: evidence.interval(accuracies[name]).mean)]
-    gaps = {name: [b - a for b, a in zip(best, accuracies[name], strict=True)] for name in affordable}
-    return min((n for n in affordable if evidence.interval(gaps[n]).low <= 0), key=lambda n: costs[n])
+    best = accuracies[
+        max(affordable, key=lambda name: evidence.interval(accuracies[name]).mean)
+    ]
+    gaps = {
+        name: [b - a for b, a in zip(best, accuracies[name], strict=True)]
+        for name in affordable
+    }
+    return min(
+        (n for n in affordable if evidence.interval(gaps[n]).low <= 0),
+        key=lambda n: costs[n],
+    )
     # END SOLUTION
 
 
@@ -494,15 +579,22 @@ check("10.4", cheapest_not_beaten)
 # %%
 cheapest_not_beaten_ = use("10.4", cheapest_not_beaten)
 names = dict.fromkeys(f"{r['arm']} with {r['budget']:,} steps" for r in rows)
-own = {n: [r for r in rows if f"{r['arm']} with {r['budget']:,} steps" == n] for n in names}
-prices = {n: max(r["sparse_flops"] for r in found_rows) for n, found_rows in own.items()}
-accuracies = {n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()}
+own = {
+    n: [r for r in rows if f"{r['arm']} with {r['budget']:,} steps" == n] for n in names
+}
+prices = {
+    n: max(r["sparse_flops"] for r in found_rows) for n, found_rows in own.items()
+}
+accuracies = {
+    n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()
+}
 ordered = sorted(prices.values())
 for limit in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
     chosen = cheapest_not_beaten_(prices, accuracies, limit)
     mean = 100 * evidence.interval(accuracies[chosen]).mean
     print(
-        f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, validation {mean:.1f} %)"
+        f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, "
+        f"validation {mean:.1f} %)"
     )
 for split in ("validation", "test"):
     values = gap("hybrid", "SNIP alone", large, split)
@@ -553,7 +645,9 @@ for name, change in changes.items():
 
 # %%
 def changed(name, seed):
-    rounds = changes[name](lenet, data, snip_density=0.2, density=target, recipe=recipe, seed=seed)
+    rounds = changes[name](
+        lenet, data, snip_density=0.2, density=target, recipe=recipe, seed=seed
+    )
     *_, last = rounds
     return {"arm": name, "seed": seed, "test_accuracy": last.test_accuracy}
 
@@ -569,7 +663,9 @@ tried = lth.training.each(changed, trials, device=data.device) + middle
 # %%
 gaps = {
     f"5 cuts, not 2; {middle_budget:,} steps both": gap("gentle", "hybrid", tried),
-    f"5 cuts, not 2; {2 * middle_budget:,} steps both": gap("gentle, twice", "harsh, twice", tried),
+    f"5 cuts, not 2; {2 * middle_budget:,} steps both": gap(
+        "gentle, twice", "harsh, twice", tried
+    ),
     "5 cuts, not 2; twice the steps": gap("gentle, twice", "hybrid", tried),
     "nothing but twice the steps": gap("harsh, twice", "hybrid", tried),
     f"rewind to step {early}, not 0": gap("early rewind", "hybrid", tried),
@@ -577,7 +673,9 @@ gaps = {
 }
 for budget in budgets:
     table = [r for r in rows if r["budget"] == budget]
-    gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap("IMP, 2 rounds", "IMP, 5 rounds", table)
+    gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap(
+        "IMP, 2 rounds", "IMP, 5 rounds", table
+    )
 gaps["a SNIP cut before IMP's 2 rounds"] = gap("hybrid", "IMP, 2 rounds", middle)
 lth.plots.show(
     lth.plots.paired_differences(gaps, stamp=stamp),
@@ -620,15 +718,15 @@ quiz("10.Q4", "d")
 #
 # | part | published |
 # |---|---|
-# | SNIP, LeNet-300-100 on MNIST, error | whole network 1.7 %; 5 % of the weights 1.6 %; 2 % of them 2.4 % (Lee et al. 2019, table 1) |
-# | IMP, LeNet-300-100 on MNIST | back at the dense accuracy with 3.6 % of the weights (Frankle & Carbin 2019, section 2) |
+# | SNIP, LeNet-300-100 on MNIST, error | whole network 1.7 %; 5 % of the weights 1.6 %; 2 % of them 2.4 % ([Lee et al. 2019](https://arxiv.org/abs/1810.02340), table 1) |
+# | IMP, LeNet-300-100 on MNIST | back at the dense accuracy with 3.6 % of the weights ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), section 2) |
 # | cut once, then rewind (same network) | a higher accuracy than dense from 95.0 to 5.17 % of the weights (same, figure 4) |
-# | rewinding to an early step | step 500 is enough for a ResNet-18, step 100 for a VGG-19 (Frankle et al. 2019, arXiv 1903.01611) |
-# | ResNet-20, 10.7 % of the weights, iterative | rewound to an early step 91.00 %, to initialisation 86.68 % (Renda et al. 2020, authors' raw data, median of 3) |
+# | rewinding to an early step | step 500 is enough for a ResNet-18, step 100 for a VGG-19 (Frankle et al. 2019, [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)) |
+# | ResNet-20, 10.7 % of the weights, iterative | rewound to an early step 91.00 %, to initialisation 86.68 % ([Renda et al. 2020](https://arxiv.org/abs/2003.02389), authors' raw data, median of 3) |
 #
 # So there is a network on which early rewinding matters by several points. LeNet-300-100 with this recipe can be rewound
 # to 0; a tip about deeper networks cannot be judged on it. Between SNIP in one cut and our hybrid there is also
-# *iterative* SNIP: score and cut several times before any training (Verdenius et al. 2020, arXiv 2006.00896; in `lthkit`
+# *iterative* SNIP: score and cut several times before any training (Verdenius et al. 2020, [arXiv 2006.00896](https://arxiv.org/abs/2006.00896); in `lthkit`
 # `prune_at_init(..., rounds=...)`). It needs no trainings in between. We did not put it into the comparison.
 #
 # Our numbers beside the dense network, which is the first training of IMP in two rounds. So it had a third of the largest
@@ -673,6 +771,8 @@ for method in ("SNIP alone", *ladders):
 # had 50 % as well, which tells little. Whether the order changes again with more steps than 3,600. Whether the result
 # holds on deeper networks, with tuned learning rates, or at other densities. How iterative SNIP would have done. What IMP
 # gains if it may stop each training early and spend the saved steps later. And whether any of this is worth it in
-# seconds: that is lesson 11.
+# seconds: that is [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).
 #
-# **Next:** lesson 11 measures what a sparse network saves on disk and in time.
+# **Next:** [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb) measures what a sparse network saves on disk and in time.
+#
+# [docstrings]

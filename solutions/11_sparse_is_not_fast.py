@@ -5,6 +5,8 @@
 # with its kept weights only, and measure on your own machine where each of these begins to pay.
 # **Time:** about 100 minutes; of these the computer works about two.
 #
+# [contents]
+#
 # You need four words. A **mask** says which weights stay, a **ticket** is a mask with its weights. The **density** is the
 # fraction that stays, the **sparsity** the fraction that is removed. The mask of a layer has a row for each unit of the
 # layer, and a column for each of its inputs.
@@ -32,14 +34,15 @@ quiz("11.Q1", "c")
 #
 # A layer with three inputs and four units, of whose twelve weights five are kept:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 import torch
 
 import lthkit as lth
 
 torch.set_printoptions(precision=2, sci_mode=False)
-weight = torch.tensor([[0.0, 0.9, 0.0], [-0.8, 0.0, 0.7], [0.0, 0.0, 0.0], [0.5, 0.0, -0.3]])
+weight = torch.tensor(
+    [[0.0, 0.9, 0.0], [-0.8, 0.0, 0.7], [0.0, 0.0, 0.0], [0.5, 0.0, -0.3]]
+)
 print(weight)
 
 # %% [markdown]
@@ -47,13 +50,15 @@ print(weight)
 # values. The second is called *compressed sparse rows*, CSR: the kept values, the column of each, and for each row the
 # place where it begins in these two lists. Look at the third row: how does each of the two say that it is empty?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 from lthkit.pruning.compressed import compressed_rows
 
 mask = lth.Mask({"weight": weight != 0})
 packed = mask.arrays()["weight"]
-print("bits by rows:  ", " ".join("".join(str(int(kept)) for kept in row) for row in mask["weight"]))
+print(
+    "bits by rows:  ",
+    " ".join("".join(str(int(kept)) for kept in row) for row in mask["weight"]),
+)
 print("bits in bytes: ", " ".join(f"{byte:08b}" for byte in packed))
 print("values: ", weight[weight != 0])
 begins, columns, values = compressed_rows(weight, weight != 0)
@@ -64,6 +69,12 @@ print("values: ", values)
 # The bits of the third row are 000. In the bytes they lie across the border between the two, and the last four bits of
 # the second byte are padding. In CSR the third row begins at 3 and the fourth begins at 3 too, so nothing lies between.
 #
+# Three ways to store such a layer. Count the numbers, then the products of one multiplication.
+
+# %%
+lth.plots.diagram("11")
+
+# %% [markdown]
 # ## First, the zeros
 #
 # Is it true here that zeros bring nothing? We time LeNet-300-100 on 256 images, whole and with 98 % of its weights set to
@@ -81,9 +92,12 @@ zeros = lth.models.lenet_300_100(seed=0).to(data.device).eval()
 lth.prune_to(lth.Mask.ones(zeros), lth.magnitude(zeros), 0.02).apply_(zeros)
 images = data.inputs(data.validation)[:256]
 with torch.inference_mode():
-    found = bench.against(zeros, whole, images, repetitions=25)  # in every tier: a turn takes milliseconds
+    found = bench.against(
+        zeros, whole, images, repetitions=25
+    )  # in every tier: a turn takes milliseconds
 print(
-    f"with zeros / without: {found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}], n = {found['n']} turns"
+    f"with zeros / without: {found['ratio']:.2f} [{found['low']:.2f}, "
+    f"{found['high']:.2f}], n = {found['n']} turns"
 )
 print("measured on", lth.storage.processor())
 
@@ -93,7 +107,7 @@ print("measured on", lth.storage.processor())
 #
 # ## Tickets to work with
 #
-# Now real tickets: iterative magnitude pruning as in lesson 05, in six large rounds. Each round removes half of what
+# Now real tickets: iterative magnitude pruning as in [lesson 05](../notebooks/05_winning_tickets.ipynb), in six large rounds. Each round removes half of what
 # remains in each layer, and a quarter in the output layer. One chain of rounds for each seed.
 
 # %%
@@ -106,18 +120,31 @@ steps = lth.by_tier(smoke=10, laptop=600, gpu=600)
 def tickets_of(seed):
     make, slower = lth.models.lenet_300_100, {"fc3.weight": 0.25}
     rounds = lth.imp(
-        make, data, rounds=6, fraction=0.5, scope="layerwise", overrides=slower, steps=steps, seed=seed
+        make,
+        data,
+        rounds=6,
+        fraction=0.5,
+        scope="layerwise",
+        overrides=slower,
+        steps=steps,
+        seed=seed,
     )
     return list(rounds)
 
 
+# %%
 tickets = dict(
-    zip(seeds, lth.training.each(tickets_of, [(s,) for s in seeds], device=data.device), strict=True)
+    zip(
+        seeds,
+        lth.training.each(tickets_of, [(s,) for s in seeds], device=data.device),
+        strict=True,
+    )
 )
 for r in range(7):
     b = evidence.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
     print(
-        f"{100 * tickets[0][r].density:5.1f} % of the weights: test accuracy {b.mean:.1f} ± {b.half:.1f} %, n = {b.n}"
+        f"{100 * tickets[0][r].density:5.1f} % of the weights: test accuracy "
+        f"{b.mean:.1f} ± {b.half:.1f} %, n = {b.n}"
     )
 
 # %% [markdown]
@@ -162,12 +189,19 @@ check("11.1", packed_bytes)
 packed_bytes_ = use("11.1", packed_bytes)
 ticket, model = tickets[0][-1], lth.models.lenet_300_100(seed=0).to(data.device).eval()
 ticket.trained.restore(model)
-path = export.save_packed(lth.storage.runs_folder() / "lesson-11" / "ticket.npz", model, ticket.mask)
-print(f"bits and values: {packed_bytes_(ticket.mask, 4):,} bytes; the file: {path.stat().st_size:,} bytes")
+path = export.save_packed(
+    lth.storage.runs_folder() / "lesson-11" / "ticket.npz", model, ticket.mask
+)
+print(
+    f"bits and values: {packed_bytes_(ticket.mask, 4):,} bytes; the file: "
+    f"{path.stat().st_size:,} bytes"
+)
 
 again = lth.models.lenet_300_100(seed=99).to(data.device)
 loaded = export.load_packed(path, again)
-same = all(torch.equal(w, model.state_dict()[name]) for name, w in again.state_dict().items())
+same = all(
+    torch.equal(w, model.state_dict()[name]) for name, w in again.state_dict().items()
+)
 print("the same mask:", loaded == ticket.mask, "- the same weights:", same)
 
 # %% question="11.Q2"
@@ -184,17 +218,30 @@ for r in tickets[0]:
     r.trained.restore(model)
     bytes_at[r.density] = export.sizes(model, r.mask)
 stamp = f"LeNet-300-100, tickets of seed 0, {data.label}, tier {lth.tier()}"
-lth.plots.show(lth.plots.file_sizes(bytes_at, stamp=stamp), alt=lth.plots.describe_file_sizes(bytes_at))
+lth.plots.show(
+    lth.plots.file_sizes(bytes_at, stamp=stamp),
+    alt=lth.plots.describe_file_sizes(bytes_at),
+)
 
 # %%
 smallest = bytes_at[ticket.density]
-print(f"with {100 * ticket.density:.1f} % of the weights, in kB, and how many times smaller than dense:")
+print(
+    f"with {100 * ticket.density:.1f} % of the weights, in kB, and how many times "
+    f"smaller than dense:"
+)
 for name, count in smallest.items():
     print(f"{name:20} {count / 1000:7.1f}   {smallest['dense'] / count:5.1f} times")
 floor = export.mask_floor(ticket.mask)
 value_bytes = 4 * ticket.mask.kept
-print(f"a random mask of these densities cannot be written in less than {floor / 1000:.1f} kB;", end=" ")
-print(f"with the kept values, 4 bytes each, that makes {(floor + value_bytes) / 1000:.1f} kB")
+print(
+    f"a random mask of these densities cannot be written in less than "
+    f"{floor / 1000:.1f} kB;",
+    end=" ",
+)
+print(
+    f"with the kept values, 4 bytes each, that makes "
+    f"{(floor + value_bytes) / 1000:.1f} kB"
+)
 
 # %% [markdown]
 # A dense file with zeros is as large as one without. CSR takes 8 bytes for each kept weight, 4 for the value and 4 for
@@ -216,7 +263,8 @@ print(f"with the kept values, 4 bytes each, that makes {(floor + value_bytes) / 
 
 # %% exercise="11.2"
 def csr_arrays(weight):
-    """Return (begins, columns, values) of a matrix [rows, columns], as three lists; entries other than 0 are stored."""
+    """Return (begins, columns, values) of a matrix [rows, columns], as three lists;
+    entries other than 0 are stored."""
     # BEGIN SOLUTION
     begins, columns, values = [0], [], []
     for row in weight.tolist():
@@ -233,12 +281,14 @@ check("11.2", csr_arrays)
 # %% [markdown]
 # With these arrays a layer is computed without touching a zero. From scratch, for one input vector:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 csr_arrays_ = use("11.2", csr_arrays)
 begins, columns, values = csr_arrays_(weight)
 x = torch.tensor([1.0, 2.0, 3.0])
-y = [sum(values[i] * x[columns[i]] for i in range(begins[r], begins[r + 1])) for r in range(len(weight))]
+y = [
+    sum(values[i] * x[columns[i]] for i in range(begins[r], begins[r + 1]))
+    for r in range(len(weight))
+]
 print(torch.tensor(y), "by CSR, with", len(values), "multiplications")
 print(weight @ x, "by the dense product, with", weight.numel())
 
@@ -250,7 +300,10 @@ print(weight @ x, "by the dense product, with", weight.numel())
 sparse = export.to_csr(model, ticket.mask)
 print(sparse)
 with torch.inference_mode():
-    print(f"largest difference of outputs: {(sparse(images) - model(images)).abs().max():.1e}")
+    print(
+        f"largest difference of outputs: "
+        f"{(sparse(images) - model(images)).abs().max():.1e}"
+    )
 
 # %% [markdown]
 # ## Predict
@@ -279,12 +332,17 @@ shape = (1, 28, 28)
 rows = []
 for s in seeds:
     masks = [r.mask for r in tickets[s][1:]]
-    timed = bench.break_even(model, masks, shape=shape, batches=(1, 256), repetitions=turns)
+    timed = bench.break_even(
+        model, masks, shape=shape, batches=(1, 256), repetitions=turns
+    )
     rows += [row | {"seed": s} for row in timed]
-for row in sorted((row for row in rows if row["seed"] == 0), key=lambda row: row["batch"]):
+for row in sorted(
+    (row for row in rows if row["seed"] == 0), key=lambda row: row["batch"]
+):
     times = f"{1e6 * row['seconds']:6.0f} µs against {1e6 * row['dense_seconds']:6.0f}"
     print(
-        f"batch {row['batch']:3}, {100 * row['density']:4.1f} %: {times}, {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        f"batch {row['batch']:3}, {100 * row['density']:4.1f} %: {times}, "
+        f"{row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
     )
 
 # %% [markdown]
@@ -293,8 +351,13 @@ for row in sorted((row for row in rows if row["seed"] == 0), key=lambda row: row
 
 # %%
 here = f"{data.device}, 1 thread, {lth.storage.processor()}"
-stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds, {turns} turns each, tier {lth.tier()}, {here}"
-lth.plots.show(lth.plots.break_even(rows, stamp=stamp), alt=lth.plots.describe_break_even(rows))
+stamp = (
+    f"LeNet-300-100, tickets of {len(seeds)} seeds, {turns} turns each, tier "
+    f"{lth.tier()}, {here}"
+)
+lth.plots.show(
+    lth.plots.break_even(rows, stamp=stamp), alt=lth.plots.describe_break_even(rows)
+)
 
 # %% [markdown]
 # ### Exercise 11.3: the break-even density · hard · seven lines · 15 minutes
@@ -313,7 +376,8 @@ lth.plots.show(lth.plots.break_even(rows, stamp=stamp), alt=lth.plots.describe_b
 def break_even_density(densities, ratios):
     """The density below which the sparse form is faster.
 
-    densities: fractions of weights kept, falling. ratios: sparse time over dense time at each of them.
+    densities: fractions of weights kept, falling. ratios: sparse time over dense time
+    at each of them.
     """
     # BEGIN SOLUTION
     points = list(zip(densities, ratios, strict=True))[::-1]
@@ -333,13 +397,24 @@ check("11.3", break_even_density)
 break_even_density_ = use("11.3", break_even_density)
 crossings, never = {}, {}
 for batch in (256, 1):
-    mine = {s: [row for row in rows if (row["batch"], row["seed"]) == (batch, s)] for s in seeds}
-    each = [break_even_density_([r["density"] for r in m], [r["ratio"] for r in m]) for m in mine.values()]
-    even = [100 * d for d in each if d > 0]  # 0.0 means never, and a mean with it would be no density
+    mine = {
+        s: [row for row in rows if (row["batch"], row["seed"]) == (batch, s)]
+        for s in seeds
+    }
+    each = [
+        break_even_density_([r["density"] for r in m], [r["ratio"] for r in m])
+        for m in mine.values()
+    ]
+    even = [
+        100 * d for d in each if d > 0
+    ]  # 0.0 means never, and a mean with it would be no density
     never[batch] = len(each) - len(even)
     crossings[batch] = evidence.interval(even or [0.0])
     listed = ", ".join(f"{d:.1f} %" for d in even) or "no density"
-    print(f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} seeds")
+    print(
+        f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} "
+        f"seeds"
+    )
 
 # %% [markdown]
 # Your predictions beside it. The interval is over the tickets that have a break-even density ("never" counts those that
@@ -375,11 +450,15 @@ for batch in (256, 1):
         row["seed"]: row for row in rows if row["batch"] == batch
     }  # the last row of a seed is its sparsest ticket
     fewer = evidence.interval(
-        [dense_ops / lth.costs.forward_flops(model, shape, mask=tickets[s][-1].mask) for s in seeds]
+        [
+            dense_ops / lth.costs.forward_flops(model, shape, mask=tickets[s][-1].mask)
+            for s in seeds
+        ]
     )
     faster = evidence.interval([1 / last[s]["ratio"] for s in seeds])
     print(
-        f"batch {batch:3}: {fewer.mean:.0f} times fewer operations, {faster.mean:.2f} times as fast "
+        f"batch {batch:3}: {fewer.mean:.0f} times fewer operations, {faster.mean:.2f} "
+        f"times as fast "
         f"[{faster.low:.2f}, {faster.high:.2f}], n = {faster.n} tickets"
     )
 
@@ -407,16 +486,23 @@ if missing:
 else:
     file = export.to_onnx(model, path.with_name("ticket.onnx"), shape=shape)
     difference = (export.run_onnx(file)(images) - model(images).detach()).abs().max()
-    print(f"ONNX file: {file.stat().st_size / 1000:.0f} kB; largest difference of outputs {difference:.1e}")
+    print(
+        f"ONNX file: {file.stat().st_size / 1000:.0f} kB; largest difference of "
+        f"outputs {difference:.1e}"
+    )
 
     def in_onnxruntime(model, mask):
         return export.run_onnx(file, threads=1)
 
     forms["onnxruntime, dense"] = in_onnxruntime
-timed = bench.break_even(model, [ticket.mask], shape=shape, variants=forms, repetitions=turns)
+# %%
+timed = bench.break_even(
+    model, [ticket.mask], shape=shape, variants=forms, repetitions=turns
+)
 for row in timed:
     print(
-        f"batch {row['batch']:3}, {row['name']:19} {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of torch's dense time"
+        f"batch {row['batch']:3}, {row['name']:19} {row['ratio']:.2f} "
+        f"[{row['low']:.2f}, {row['high']:.2f}] of torch's dense time"
     )
 
 # %% [markdown]
@@ -426,10 +512,17 @@ for row in timed:
 # ratios of CSR (seed 0, batch 256) by that of onnxruntime and read the crossing again.
 
 # %%
-dense_forms = [row["ratio"] for row in timed if row["batch"] == 256 and row["name"] == "onnxruntime, dense"]
+dense_forms = [
+    row["ratio"]
+    for row in timed
+    if row["batch"] == 256 and row["name"] == "onnxruntime, dense"
+]
 best_dense = min([1.0, *dense_forms])  # 1.0 is torch's
 curve = [row for row in rows if (row["batch"], row["seed"]) == (256, 0)]
-for name, its_time in (("torch's dense product", 1.0), ("the better dense program", best_dense)):
+for name, its_time in (
+    ("torch's dense product", 1.0),
+    ("the better dense program", best_dense),
+):
     ratios = [row["ratio"] / its_time for row in curve]
     even = break_even_density_([row["density"] for row in curve], ratios)
     print(f"even with {name}: at {100 * even:.1f} % of the weights")
@@ -477,7 +570,8 @@ for r in tickets[0]:
         dead_units_(m["fc2.weight"], m["fc3.weight"]),
     )
     print(
-        f"{100 * r.density:5.1f} % of the weights: {len(first)} of 300 and {len(second)} of 100 units are dead"
+        f"{100 * r.density:5.1f} % of the weights: {len(first)} of 300 and "
+        f"{len(second)} of 100 units are dead"
     )
 mute = (~ticket.mask["fc2.weight"].any(dim=0)).sum().item()
 print(f"of the {len(first)} in the last line, {mute} have no output")
@@ -499,9 +593,11 @@ print(f"of the {len(first)} in the last line, {mute} have no output")
 
 # %% exercise="11.5"
 def folded_bias(bias, incoming, next_weight, next_bias):
-    """The next layer's biases, to which the constants of the units without input are added.
+    """The next layer's biases, to which the constants of the units without input are
+    added.
 
-    bias: [units]. incoming: bool [units, inputs]; ReLU follows. next_weight: [outputs, units]. next_bias: [outputs].
+    bias: [units]. incoming: bool [units, inputs]; ReLU follows. next_weight: [outputs,
+    units]. next_bias: [outputs].
     """
     # BEGIN SOLUTION
     empty = ~incoming.any(dim=1)
@@ -540,7 +636,9 @@ folded = folded_bias_(p["fc2.bias"], cut["fc2.weight"], p["fc3.weight"], p["fc3.
 for name, bias in (("without folding", p["fc3.bias"]), ("folded", folded)):
     smaller = F.linear(second[:, stay], p["fc3.weight"][:, stay], bias)
     change = (smaller - outputs).abs().max()
-    print(f"{len(gone)} units taken out, {name}: outputs change by at most {change:.1e}")
+    print(
+        f"{len(gone)} units taken out, {name}: outputs change by at most {change:.1e}"
+    )
 
 # %% [markdown]
 # Now the ticket. Look at the biases of those units of its second layer that have no input and are still read.
@@ -573,18 +671,33 @@ for s in seeds:
     source = lth.models.lenet_300_100(seed=s).to(data.device).eval()
     tickets[s][-1].trained.restore(source)
     compacted[s] = export.compact(source, tickets[s][-1].mask)
-    widths = [layer.out_features for layer in compacted[s] if isinstance(layer, torch.nn.Linear)]
+    widths = [
+        layer.out_features
+        for layer in compacted[s]
+        if isinstance(layer, torch.nn.Linear)
+    ]
     off = (compacted[s](images) - source(images)).abs().max()
-    print(f"seed {s}: {widths} units instead of [300, 100, 10], largest difference of outputs {off:.1e}")
+    print(
+        f"seed {s}: {widths} units instead of [300, 100, 10], largest difference of "
+        f"outputs {off:.1e}"
+    )
 
 # %%
 left = evidence.interval(
-    [100 * lth.models.count_weights(c) / lth.models.count_weights(model) for c in compacted.values()]
+    [
+        100 * lth.models.count_weights(c) / lth.models.count_weights(model)
+        for c in compacted.values()
+    ]
 )
 points = [("weights after compaction", my_percent_after_compaction, left)]
-stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds with {100 * ticket.density:.1f} % of the weights, tier {lth.tier()}"
+stamp = (
+    f"LeNet-300-100, tickets of {len(seeds)} seeds with {100 * ticket.density:.1f} "
+    f"% of the weights, tier {lth.tier()}"
+)
 lth.plots.show(
-    lth.plots.predicted(points, unit="% of the dense network's weights", start=0, stamp=stamp),
+    lth.plots.predicted(
+        points, unit="% of the dense network's weights", start=0, stamp=stamp
+    ),
     alt=lth.plots.describe_predicted(points, unit="% of the dense network's weights"),
 )
 
@@ -598,9 +711,12 @@ from lthkit.runs import experiments
 folder = experiments.recorded("winning-ticket")
 for level in (7, 12, 15, 18, 20):
     recorded = experiments.load_mask(folder, seed=0, level=level)
-    part = lth.models.count_weights(export.compact(model, recorded)) / lth.models.count_weights(model)
+    part = lth.models.count_weights(
+        export.compact(model, recorded)
+    ) / lth.models.count_weights(model)
     print(
-        f"recorded, round {level:2}: {100 * recorded.density:5.1f} % kept, {100 * part:5.1f} % after compaction"
+        f"recorded, round {level:2}: {100 * recorded.density:5.1f} % kept, "
+        f"{100 * part:5.1f} % after compaction"
     )
 
 # %% question="11.Q4"
@@ -632,7 +748,8 @@ for s in seeds:
     ratios.append(row["ratio"])
 b = evidence.interval(ratios)
 print(
-    f"time over dense time: {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}], n = {b.n} tickets; weights left: {left.mean / 100:.2f}"
+    f"time over dense time: {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}], n = {b.n} "
+    f"tickets; weights left: {left.mean / 100:.2f}"
 )
 
 # %% [markdown]
@@ -647,11 +764,13 @@ print(
 
 # %%
 fit = [
-    (m.reshape(-1, 4).sum(1) <= 2).float().mean().item() for m in (t.mask["fc1.weight"] for t in tickets[0])
+    (m.reshape(-1, 4).sum(1) <= 2).float().mean().item()
+    for m in (t.mask["fc1.weight"] for t in tickets[0])
 ]
 for r, part in zip(tickets[0], fit, strict=True):
     print(
-        f"{100 * r.density:5.1f} % of the weights: {100 * part:5.1f} % of the groups of four fit in the first layer"
+        f"{100 * r.density:5.1f} % of the weights: {100 * part:5.1f} % of the groups "
+        f"of four fit in the first layer"
     )
 
 # %% [markdown]
@@ -663,9 +782,14 @@ for r, part in zip(tickets[0], fit, strict=True):
 print(export.two_four(torch.tensor([[0.9, 0.1, 0.5, 0.2, 0.3, 0.3, 0.8, 0.3]])).int())
 why_not = export.no_semi_structured(data.device)
 print(why_not or torch.cuda.get_device_name())
-for row in [] if why_not else bench.semi_structured(4096, 4096, device=data.device, repetitions=turns):
+for row in (
+    []
+    if why_not
+    else bench.semi_structured(4096, 4096, device=data.device, repetitions=turns)
+):
     print(
-        f"batch {row['batch']:3}: {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of the dense time"
+        f"batch {row['batch']:3}: {row['ratio']:.2f} [{row['low']:.2f}, "
+        f"{row['high']:.2f}] of the dense time"
     )
 
 # %% [markdown]
@@ -690,9 +814,10 @@ for row in [] if why_not else bench.semi_structured(4096, 4096, device=data.devi
 #
 # Here is the third product for the small layer of the beginning, with two images:
 
-# %%
-# NBVAL_CHECK_OUTPUT
-delta = torch.tensor([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5], [0.0, 1.0]])  # 4 units, 2 images
+# %% tags=["nbval-check-output"]
+delta = torch.tensor(
+    [[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5], [0.0, 1.0]]
+)  # 4 units, 2 images
 entering = torch.tensor([[1.0, 2.0], [0.0, 1.0], [3.0, 1.0]])  # 3 inputs, 2 images
 print("kept:", (weight != 0).int().tolist())
 print(delta @ entering.T)
@@ -716,7 +841,8 @@ print("the last of them alone:", delta[3] @ entering[2])
 
 # %% exercise="11.6"
 def kept_gradient(delta, inputs, kept):
-    """The entries of delta @ inputs.T where kept is True, row by row: a tensor [number of kept weights].
+    """The entries of delta @ inputs.T where kept is True, row by row: a tensor [number
+    of kept weights].
 
     delta: [units, images]. inputs: [inputs, images]. kept: bool [units, inputs].
     """
@@ -739,7 +865,8 @@ delta, entering = torch.randn(300, 60), torch.rand(784, 60)
 at_kept = kept_gradient_(delta, entering, kept)
 off = (at_kept - (delta @ entering.T)[kept]).abs().max()
 print(
-    f"{len(at_kept):,} gradients instead of {kept.numel():,}; largest difference from the whole product: {off:.1e}"
+    f"{len(at_kept):,} gradients instead of {kept.numel():,}; largest difference from "
+    f"the whole product: {off:.1e}"
 )
 
 # %% [markdown]
@@ -758,17 +885,22 @@ why_no_csr = no_sparse(data.device)
 print(why_no_csr or "sparse products for training: yes")
 
 
+# %%
 def three_products(kept, batch):
-    """Name -> (dense, sparse). Dense has images as rows, like torch.nn.Linear; sparse has them as columns."""
+    """Name -> (dense, sparse). Dense has images as rows, like torch.nn.Linear; sparse
+    has them as columns."""
     units, inputs = kept.shape
-    w, x, delta = torch.randn(units, inputs) * kept, torch.rand(batch, inputs), torch.randn(batch, units)
+    w, x = torch.randn(units, inputs) * kept, torch.rand(batch, inputs)
+    delta = torch.randn(batch, units)
     x_columns, delta_columns = x.T.contiguous(), delta.T.contiguous()
     sparse = csr(*compressed_rows(w, kept), kept.shape)
     turned = csr(*compressed_rows(w.T, kept.T), kept.T.shape)
     where = csr(*compressed_rows(w, kept), kept.shape)
 
     def sampled(_):
-        return torch.sparse.sampled_addmm(where, delta_columns, x_columns.T, beta=0.0, out=where)
+        return torch.sparse.sampled_addmm(
+            where, delta_columns, x_columns.T, beta=0.0, out=where
+        )
 
     return {
         "forward": (lambda _: x @ w.T, lambda _: sparse @ x_columns),
@@ -781,7 +913,9 @@ def three_products(kept, batch):
 # First right, then fast. Each form has the layout that suits it: the dense one was faster with images as rows.
 
 # %%
-for name, (dense, sparse_form) in {} if why_no_csr else three_products(kept, 60).items():
+for name, (dense, sparse_form) in (
+    {} if why_no_csr else three_products(kept, 60).items()
+):
     expected, got = dense(None), sparse_form(None)
     if got.layout == torch.sparse_csr:
         expected, got = expected[kept], got.values()
@@ -802,7 +936,9 @@ def time_products(kept, batch):
 timed_products = []
 for s in [] if why_no_csr else seeds:
     for t in tickets[s][1:]:
-        timed_products += [row | {"seed": s} for row in time_products(t.mask["fc1.weight"], 60)]
+        timed_products += [
+            row | {"seed": s} for row in time_products(t.mask["fc1.weight"], 60)
+        ]
 
 # %% [markdown]
 # A line for each product, all of the first layer, at the densities that our tickets have there. (In a training, the first
@@ -811,16 +947,24 @@ for s in [] if why_no_csr else seeds:
 # do the lines cross 1? Which of the three products gains least?
 
 # %%
-stamp = f"300 × 784, tickets of {len(seeds)} seeds, {turns} turns each, tier {lth.tier()}, {here}"
+stamp = (
+    f"300 × 784, tickets of {len(seeds)} seeds, {turns} turns each, tier "
+    f"{lth.tier()}, {here}"
+)
 if timed_products:
     lth.plots.show(
-        lth.plots.break_even(timed_products, stamp=stamp), alt=lth.plots.describe_break_even(timed_products)
+        lth.plots.break_even(timed_products, stamp=stamp),
+        alt=lth.plots.describe_break_even(timed_products),
     )
 print(why_no_csr or "the sparsest tickets, all seeds:")
 for name in dict.fromkeys(row["name"] for row in timed_products):
-    sparsest = [row for row in timed_products if row["name"] == name][5::6]  # six tickets for each seed
+    sparsest = [row for row in timed_products if row["name"] == name][
+        5::6
+    ]  # six tickets for each seed
     b = evidence.interval([1 / row["ratio"] for row in sparsest])
-    print(f"{name:24} {b.mean:.1f} times as fast [{b.low:.1f}, {b.high:.1f}], n = {b.n}")
+    print(
+        f"{name:24} {b.mean:.1f} times as fast [{b.low:.1f}, {b.high:.1f}], n = {b.n}"
+    )
 
 # %% question="11.Q5"
 quiz("11.Q5", "c")
@@ -852,22 +996,34 @@ masked_dense = lth.training.Choice(threads=1, written_out=True)
 ways = {"masked dense": masked_dense, "sparse": replace(masked_dense, sparse=True)}
 
 
+# %%
 def both_ways(seed, mask, recipe):
-    """Train a ticket in both ways, in turns. A timing for each, and (result, network) for each."""
+    """Train a ticket in both ways, in turns. A timing for each, and (result, network)
+    for each."""
     made = {}
 
     def training(name):
         net = lth.models.lenet_300_100(seed=seed)
-        made[name] = lth.train(net, data, mask=mask, seed=seed, recipe=recipe, choice=ways[name]), net
+        made[name] = (
+            lth.train(
+                net, data, mask=mask, seed=seed, recipe=recipe, choice=ways[name]
+            ),
+            net,
+        )
 
     work = {name: partial(training, name) for name in ways}
-    return bench.interleaved(work, repetitions=lth.by_tier(smoke=1, laptop=3, gpu=3), warmups=0), made
+    return bench.interleaved(
+        work, repetitions=lth.by_tier(smoke=1, laptop=3, gpu=3), warmups=0
+    ), made
 
 
+# %%
 trainings = []
 for s in [] if why_no_csr else seeds:
     for t in tickets[s][2:]:
-        timings, made = both_ways(s, t.mask, lth.Recipe(steps=length, evaluate_every=length))
+        timings, made = both_ways(
+            s, t.mask, lth.Recipe(steps=length, evaluate_every=length)
+        )
         (dense_result, dense_net), (sparse_result, sparse_net) = made.values()
         pairs = zip(dense_net.parameters(), sparse_net.parameters(), strict=True)
         trainings.append(
@@ -876,25 +1032,39 @@ for s in [] if why_no_csr else seeds:
                 "density": t.density,
                 "seconds": [timing.time.median for timing in timings],
                 "ratio": timings[1].ratio.median,
-                "layers": [name.removesuffix(".weight") for name in sparse_result.sparse],
+                "layers": [
+                    name.removesuffix(".weight") for name in sparse_result.sparse
+                ],
                 "difference": max((a - b).abs().max().item() for a, b in pairs),
-                "accuracy": [100 * result.test_accuracy for result in (dense_result, sparse_result)],
+                "accuracy": [
+                    100 * result.test_accuracy
+                    for result in (dense_result, sparse_result)
+                ],
             }
         )
 
 # %%
-print(why_no_csr or f"{length} steps; means over {len(seeds)} seeds; masked dense / sparse")
+print(
+    why_no_csr
+    or f"{length} steps; means over {len(seeds)} seeds; masked dense / sparse"
+)
 for density in dict.fromkeys(row["density"] for row in trainings):
     at = [row for row in trainings if row["density"] == density]
     b = evidence.interval([row["ratio"] for row in at])
-    times = " / ".join(f"{sum(row['seconds'][i] for row in at) / len(at):.2f}" for i in (0, 1))
-    accuracies = " / ".join(f"{sum(row['accuracy'][i] for row in at) / len(at):.2f}" for i in (0, 1))
+    times = " / ".join(
+        f"{sum(row['seconds'][i] for row in at) / len(at):.2f}" for i in (0, 1)
+    )
+    accuracies = " / ".join(
+        f"{sum(row['accuracy'][i] for row in at) / len(at):.2f}" for i in (0, 1)
+    )
     print(
-        f"{100 * density:4.1f} %: {times} s, {b.mean:.2f} times as fast [{b.low:.2f}, {b.high:.2f}], "
+        f"{100 * density:4.1f} %: {times} s, {b.mean:.2f} times as fast [{b.low:.2f}, "
+        f"{b.high:.2f}], "
         f"test accuracy {accuracies} %"
     )
     print(
-        f"        sparse: {', '.join(at[0]['layers']) or 'no layer'}; largest difference of the final weights, "
+        f"        sparse: {', '.join(at[0]['layers']) or 'no layer'}; largest "
+        f"difference of the final weights, "
         f"all seeds: {max(row['difference'] for row in at):.1e}"
     )
 
@@ -911,9 +1081,16 @@ last_density = tickets[0][-1].density
 speedups = [row["ratio"] for row in trainings if row["density"] == last_density]
 if speedups:
     unit = "times as fast as masked dense training"
-    points = [(f"{100 * last_density:.1f} % of the weights", my_times_as_fast, evidence.interval(speedups))]
+    points = [
+        (
+            f"{100 * last_density:.1f} % of the weights",
+            my_times_as_fast,
+            evidence.interval(speedups),
+        )
+    ]
     stamp = (
-        f"LeNet-300-100, tickets of {len(seeds)} seeds, {length} steps, batch 60, tier {lth.tier()}, {here}"
+        f"LeNet-300-100, tickets of {len(seeds)} seeds, {length} steps, batch 60, tier "
+        f"{lth.tier()}, {here}"
     )
     lth.plots.show(
         lth.plots.predicted(points, unit=unit, start=0, stamp=stamp),
@@ -946,13 +1123,16 @@ def clocked(function, times):
     return wrapped
 
 
-def step_apart(recipe):
-    """Print the median times of one step and of its parts, for both ways, in turns of twenty steps."""
+# %%
+def watched(recipe):
+    """For both ways a step that writes down its times, and what it writes into."""
     made, updates = {}, {}
     times: dict[str, dict[str, list[float]]] = {}
     for name, way in ways.items():
         net = lth.models.lenet_300_100(seed=0)
-        update = lth.training.updater(net, data, recipe=recipe, masks=[ticket.mask], seeds=[0], choice=way)
+        update = lth.training.updater(
+            net, data, recipe=recipe, masks=[ticket.mask], seeds=[0], choice=way
+        )
         parts = times[name] = {"forward, gradients": [], "Adam": [], "a step": []}
         for holder, method, part in (
             (update, "gradients", "forward, gradients"),
@@ -960,19 +1140,34 @@ def step_apart(recipe):
         ):
             setattr(holder, method, clocked(getattr(holder, method), parts[part]))
         made[name], updates[name] = update, clocked(update, parts["a step"])
+    return made, updates, times
+
+
+# %%
+def step_apart(recipe):
+    """Print the median times of one step and of its parts, for both ways, in turns of
+    twenty steps."""
+    made, updates, times = watched(recipe)
     for _ in range(turns):
         for one_step in updates.values():
             for step in range(20):
                 one_step(step)
     for parts in times.values():
-        calls = zip(parts["a step"], parts["forward, gradients"], parts["Adam"], strict=True)
+        calls = zip(
+            parts["a step"], parts["forward, gradients"], parts["Adam"], strict=True
+        )
         parts["all else"] = [whole - first - second for whole, first, second in calls]
     print(f"{'microseconds':20} dense  sparse")
     for part in ("forward, gradients", "Adam", "all else", "a step"):
-        dense, sparse = (1e6 * torch.tensor(parts[part]).median().item() for parts in times.values())
+        dense, sparse = (
+            1e6 * torch.tensor(parts[part]).median().item() for parts in times.values()
+        )
         print(f"{part:20} {dense:5.0f}  {sparse:6.0f}")
     held = [update.held_bytes() / 1e6 for update in made.values()]
-    print(f"held beside data and activations: {held[0]:.2f} MB dense, {held[1]:.2f} MB sparse")
+    print(
+        f"held beside data and activations: {held[0]:.2f} MB dense, {held[1]:.2f} MB "
+        f"sparse"
+    )
     return 1e6 * torch.tensor(times["sparse"]["a step"]).median().item()
 
 
@@ -982,12 +1177,22 @@ if why_no_csr:
 else:
     sparse_step = step_apart(lth.Recipe())
     alone = time_products(ticket.mask["fc1.weight"], 60)
-    alone = [row for row in alone if row["name"] != "input gradient"]  # which the first layer does not need
+    alone = [
+        row for row in alone if row["name"] != "input gradient"
+    ]  # which the first layer does not need
     alone += time_products(ticket.mask["fc2.weight"], 60)
-    dense_alone, sparse_alone = (1e6 * sum(row[key] for row in alone) for key in ("dense_seconds", "seconds"))
-    print(f"the products of fc1 and fc2 alone: {dense_alone:.0f} dense, {sparse_alone:.0f} sparse")
+    dense_alone, sparse_alone = (
+        1e6 * sum(row[key] for row in alone) for key in ("dense_seconds", "seconds")
+    )
+    print(
+        f"the products of fc1 and fc2 alone: {dense_alone:.0f} dense, "
+        f"{sparse_alone:.0f} sparse"
+    )
     faster_still = sparse_step / (sparse_step - sparse_alone)
-    print(f"if the sparse ones took no time at all: a step {faster_still:.2f} times as fast as now")
+    print(
+        f"if the sparse ones took no time at all: a step {faster_still:.2f} times as "
+        f"fast as now"
+    )
 
 # %% [markdown]
 # Compare the last line with 1: not much is left to win in the products. The gain of the step comes from two places, the
@@ -1023,7 +1228,8 @@ for s in [] if why_no_csr else seeds:
 if speedups_at_one:
     b = evidence.interval(speedups_at_one)
     print(
-        f"training at batch 1, sparsest tickets: {b.mean:.2f} times as fast [{b.low:.2f}, {b.high:.2f}], n = {b.n}"
+        f"training at batch 1, sparsest tickets: {b.mean:.2f} times as fast "
+        f"[{b.low:.2f}, {b.high:.2f}], n = {b.n}"
     )
 
 # %% [markdown]
@@ -1044,15 +1250,19 @@ if speedups_at_one:
 
 # %%
 def our_patches(x):
-    """[n, channels, h, w] -> [channels * 9, n * h * w], for filters of 3 x 3 and padding 1."""
-    views = F.pad(x, (1, 1, 1, 1)).transpose(0, 1).unfold(2, 3, 1).unfold(3, 3, 1)  # no copy yet
+    """[n, channels, h, w] -> [channels * 9, n * h * w], for filters of 3 x 3 and
+    padding 1."""
+    # no copy yet
+    views = F.pad(x, (1, 1, 1, 1)).transpose(0, 1).unfold(2, 3, 1).unfold(3, 3, 1)
     return views.permute(0, 4, 5, 1, 2, 3).reshape(9 * x.shape[1], -1)
 
 
 def sparse_convolution(sparse, x):
-    return sparse @ our_patches(x)  # [32, n * h * w]: images stay columns for the next layer
+    # [32, n * h * w]: images stay columns for the next layer
+    return sparse @ our_patches(x)
 
 
+# %%
 x = torch.randn(60, 16, 16, 16)
 patches = our_patches(x)
 print(f"{x.numel():,} numbers in the images, {patches.numel():,} in the patches")
@@ -1061,21 +1271,33 @@ for name, write in (
     ("torch's unfold", partial(F.unfold, kernel_size=3, padding=1)),
     ("our copy", our_patches),
 ):
-    row = bench.against(write, partial(F.conv2d, weight=filters, padding=1), x, repetitions=turns)
-    print(f"patches alone, {name}: {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of conv2d")
+    row = bench.against(
+        write, partial(F.conv2d, weight=filters, padding=1), x, repetitions=turns
+    )
+    print(
+        f"patches alone, {name}: {row['ratio']:.2f} [{row['low']:.2f}, "
+        f"{row['high']:.2f}] of conv2d"
+    )
 
 
 # %%
 def time_convolution(density):
-    kept = torch.rand(filters.shape, generator=torch.Generator().manual_seed(0)) < density
+    kept = (
+        torch.rand(filters.shape, generator=torch.Generator().manual_seed(0)) < density
+    )
     dense = partial(F.conv2d, weight=filters * kept, padding=1)
     in_csr = csr(*compressed_rows(filters, kept), (32, 144))
-    images_back = sparse_convolution(in_csr, x).unflatten(1, (60, 16, 16)).transpose(0, 1)
+    images_back = (
+        sparse_convolution(in_csr, x).unflatten(1, (60, 16, 16)).transpose(0, 1)
+    )
     assert torch.allclose(images_back, dense(x), atol=1e-4)
     product = bench.against(lambda _: in_csr @ patches, dense, x, repetitions=turns)
-    both = bench.against(partial(sparse_convolution, in_csr), dense, x, repetitions=turns)
+    both = bench.against(
+        partial(sparse_convolution, in_csr), dense, x, repetitions=turns
+    )
     print(
-        f"{100 * kept.float().mean():4.1f} %: the product alone {product['ratio']:.2f}, with the patches "
+        f"{100 * kept.float().mean():4.1f} %: the product alone "
+        f"{product['ratio']:.2f}, with the patches "
         f"{both['ratio']:.2f} [{both['low']:.2f}, {both['high']:.2f}] of conv2d"
     )
 
@@ -1111,13 +1333,13 @@ if why_no_csr:
 #
 # | what | published | source |
 # |---|---|---|
-# | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | pytorch pull request 51647, comment of 19 February 2021 |
+# | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | [pytorch pull request 51647](https://github.com/pytorch/pytorch/pull/51647), comment of 19 February 2021 |
 # | the same on a GPU | slower at 50 % (21.4 ms against 2.24), faster from 90 % on | same |
 # | convolutions of AlexNet without writing patches, three Intel processors | 3.1 to 7.3 times as fast as dense ones | Park et al. 2017, abstract |
 # | whole mobile networks, sparse convolutions, one phone (Snapdragon 835) | 1.3 to 2.4 times as fast as dense ones | Elsen et al. 2020, abstract |
 # | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | PyTorch tutorial on semi-structured sparsity |
 # | 2:4, BERT on question answering | 1.3 times as fast; F1 from 86.92 to 86.48 | same |
-# | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | pytorch issue 111339 |
+# | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | [pytorch issue 111339](https://github.com/pytorch/pytorch/issues/111339) |
 #
 # Ours, in the terms of the first line:
 
@@ -1165,3 +1387,5 @@ for batch in (256, 1):
 # on a phone. And whether a structured ticket can be as good as an unstructured one.
 #
 # **Next:** lesson 12 (in preparation) is a museum of broken tickets: real bugs of real repositories, to be found and repaired.
+#
+# [docstrings]

@@ -7,6 +7,10 @@ What a source, `solutions/NN_slug.py` (py:percent), says to the build:
     # %% question="05.Q1"           a code cell with `quiz("05.Q1", "b")`; students get None in place of the letter
     # %% tags=["solution-only"]    a cell that the student edition leaves out
     # %% tags=["setup"]            where the set-up cell goes; without it, below the first text cell
+    # %% tags=["nbval-check-output"]   a cell that prints the same in every tier; tests compare its output
+    [contents]                     alone on a line of text: links to all sections, `pages` makes them
+    [docstrings]                   likewise: links to the functions of lthkit that the lesson calls
+    [lesson 05](../notebooks/05_winning_tickets.ipynb)   another lesson; the solved edition links to solved ones
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from typing import Any
 
 from lthkit.classroom.cells import MARK, BuildError, Cell, at, calls, indent_of, parse, read_source
 from lthkit.classroom.exercises import BLANK
+from lthkit.classroom.pages import with_contents, with_docstrings
 
 EDITIONS = {"student": "notebooks", "solution": "solutions"}
 TAGS = ("setup", "solution-only", "hide-input", "nbval-check-output", "nbval-ignore-output")
@@ -34,38 +39,23 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
+# What must come before `import lthkit`; the rest is `lthkit.classroom.ready`. Folded, and four lines at most.
 _SETUP = """\
-# Set-up, the same in every lesson: finds lthkit, or says how to install it. Run it first.
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-# One thread an operator: on a busy machine two wait for each other. Trainings side by side still use every core.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-if importlib.util.find_spec("lthkit") is None:
-    repository = "REPOSITORY"
-    folders = [Path.cwd(), *Path.cwd().parents]
-    checkout = next((p for p in folders if (p / "lthkit" / "py.typed").is_file()), None)
-    pip = ["pip", "install", "--no-deps", f"git+{repository}" if repository else "FILE.whl"]
-    if checkout:
-        sys.path.insert(0, str(checkout))
-    elif repository and "google.colab" in sys.modules:
-        # --no-deps: Colab's own torch and numpy stay as they are, and it has everything else.
-        subprocess.run([sys.executable, "-m", *pip, "--quiet"], check=True)
-        importlib.invalidate_caches()
-    else:
-        raise ModuleNotFoundError(
-            f"lthkit is not installed here. Run `%{' '.join(pip)}` with the course's own wheel or address, "
-            "then `%pip install tqdm cloudpickle filelock ipywidgets` (torch and numpy stay as they are), and this cell "
-            "again."
-        )
-
-# On Colab, take the first "#" off the next line. Runs and progress are then kept on your Drive, and after a new start
-# *Run all* goes on where the last runtime ended.
-# import lthkit; lthkit.classroom.keep_on_drive()"""
+# @title Set-up: run this cell first
+import importlib.util, pathlib, sys; sys.path += [FOLDERS]
+if not importlib.util.find_spec("lthkit"): raise ModuleNotFoundError("MISSING")
+from lthkit.classroom import ready; ready()  # on Colab, ready(drive=True) keeps your work"""
+_FOLDERS = 'str(p) for p in pathlib.Path("_").resolve().parents if (p / "lthkit/py.typed").is_file()'
+_MISSING = (
+    "lthkit is not installed here. Run `%pip install --no-deps WHAT` with the course's own wheel or address, then "
+    "`%pip install tqdm cloudpickle filelock ipywidgets` (torch and numpy stay as they are), and this cell again."
+)
+# --no-deps: Colab's own torch and numpy stay as they are, and it has everything else.
+_COLAB = """\
+if "google.colab" in sys.modules and not importlib.util.find_spec("lthkit"):
+    import subprocess; subprocess.run(PIP, check=True); importlib.invalidate_caches()"""
+_PIP = '[sys.executable, "-m", "pip", "install", "--no-deps", "WHAT", "--quiet"]'
+_FOLDED = {"tags": ["setup"], "jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def editions(root: Path, source: Path) -> tuple[Any, Any]:
@@ -100,7 +90,12 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
                 students[-1].source = _unanswered(cell.source)
         cell.source = "\n".join(line for line in cell.source.split("\n") if not MARK.search(line))
         solutions.append(cell)
+    for cell in solutions:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../notebooks/", "](../solutions/")
     for cells in (students, solutions):
+        with_contents(cells, at(source))
+        with_docstrings(cells)
         if not any(cell.id == "setup" for cell in cells):
             below = 1 if cells and cells[0].cell_type == "markdown" else 0
             cells.insert(below, copy.deepcopy(setup))
@@ -199,9 +194,13 @@ def _repository(root: Path) -> str:
 
 
 def _setup_cell(repository: str) -> Any:
-    cell = tool("nbformat").v4.new_code_cell(
-        _SETUP.replace("REPOSITORY", repository), metadata={"tags": ["setup"]}
+    """The folded first cell; only with a public address it has two lines more, which install the course on Colab."""
+    title, folders, missing, last = (
+        _SETUP.replace("FOLDERS", _FOLDERS).replace("MISSING", _MISSING).split("\n")
     )
+    lines = [title, folders, *(_COLAB.replace("PIP", _PIP).split("\n") if repository else ()), missing, last]
+    source = "\n".join(lines).replace("WHAT", f"git+{repository}" if repository else "FILE.whl")
+    cell = tool("nbformat").v4.new_code_cell(source, metadata=copy.deepcopy(_FOLDED))
     cell.id = "setup"
     return cell
 
@@ -215,7 +214,10 @@ def _colab_badge(repository: str, stem: str) -> Any:
         f"https://colab.research.google.com/github/{match[1]}/blob/main/{EDITIONS['student']}/{stem}.ipynb"
     )
     badge = "https://colab.research.google.com/assets/colab-badge.svg"
-    cell = tool("nbformat").v4.new_markdown_cell(f"[![Open this lesson in Colab]({badge})]({address})")
+    cell = tool("nbformat").v4.new_markdown_cell(
+        f"[![Open this lesson in Colab]({badge})]({address}) There, write `ready(drive=True)` in the last line of the "
+        "set-up cell, and runs and progress are kept on your Drive."
+    )
     cell.id = "colab"
     return cell
 

@@ -16,6 +16,7 @@ from lthkit.plots.curves import (
     pruned_accuracy,
     trade_off,
 )
+from lthkit.plots.diagrams import describe_diagram, diagram, draw_diagram
 from lthkit.plots.early_bird import (
     arm_gaps,
     describe_distances,
@@ -61,6 +62,7 @@ __all__ = [
     "describe_differences",
     "describe_collapse",
     "describe_break_even",
+    "describe_diagram",
     "describe_distances",
     "describe_file_sizes",
     "describe_gap",
@@ -74,6 +76,8 @@ __all__ = [
     "describe_sanity",
     "describe_steps",
     "describe_window",
+    "diagram",
+    "draw_diagram",
     "draw_first_layer",
     "early_stop",
     "file_sizes",

@@ -150,7 +150,7 @@ def test_metadata_is_normalised(built: Path) -> None:
         assert notebook.metadata.kernelspec.name == "python3"
         assert set(notebook.metadata) == {"kernelspec", "language_info", "lthkit"}
         assert "version" not in notebook.metadata.language_info  # else two machines build different bytes
-        assert all(set(c.metadata) <= {"tags", "exercise"} for c in notebook.cells)
+        assert all(set(c.metadata) <= {"tags", "exercise"} for c in notebook.cells if c.id != "setup")
 
 
 def test_cell_ids_are_unique_stable_and_the_same_in_both_editions(course: Path) -> None:
@@ -541,25 +541,62 @@ def test_the_colab_badge_comes_from_the_repository_address(course: Path) -> None
         assert target in student and "![Open this lesson in Colab]" in student and solved == []
 
 
+# Stands in for the installed package: `ready` is tested where torch is.
+FAKE = {
+    "__init__.py": "",
+    "py.typed": "",
+    "classroom/__init__.py": "def ready(): print('ready of', __file__)",
+}
+
+
+def fake_package(folder: Path) -> Path:
+    for name, text in FAKE.items():
+        (folder / "lthkit" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "lthkit" / name).write_text(text, encoding="utf-8")
+    return folder / "lthkit"
+
+
+def test_setup_cell_is_short_and_folded(course: Path) -> None:
+    """Catches: a first screen of installation code; a cell that one notebook program folds and the others do not."""
+    for cell in editions(course, next((course / "solutions").glob("*.py")))[0].cells:
+        if cell.id == "setup":
+            assert len(cell.source.splitlines()) <= 4 and cell.source.startswith("# @title Set-up")
+            assert cell.metadata["jupyter"] == {"source_hidden": True}  # JupyterLab and Notebook 7
+            assert cell.metadata["cellView"] == "form"  # Colab
+
+
 def test_setup_cell_finds_a_checkout_and_says_what_to_do_without_one(course: Path, tmp_path: Path) -> None:
     code = setup_cell(course)
-    package, deep = course / "lthkit", course / "my" / "copies"
-    package.mkdir()
+    deep = course / "my" / "copies"
     deep.mkdir(parents=True)
-    (package / "__init__.py").write_text("", encoding="utf-8")
-    (package / "py.typed").write_text("", encoding="utf-8")
+    package = fake_package(course)
     done = run_alone(code + "\nimport lthkit; print(lthkit.__file__)", deep)
-    assert done.returncode == 0 and Path(done.stdout.strip()).parent == package, done.stderr
+    assert done.returncode == 0 and Path(done.stdout.split("\n")[1]).parent == package, done.stderr
+    assert done.stdout.startswith(f"ready of {package}")
+    elsewhere = course.parent / "installed"
+    installed = f"import sys; sys.path.append({str(elsewhere)!r})\n"
+    done = run_alone(installed + code, (fake_package(elsewhere), deep)[1])
+    assert done.stdout.startswith(f"ready of {elsewhere}"), "an installed lthkit goes before a checkout"
     (package / "py.typed").unlink()
     done = run_alone(code, deep)
     assert "lthkit is not installed here" in done.stderr and "--no-deps FILE.whl" in done.stderr
 
 
-def test_setup_cell_gives_an_operator_one_thread_unless_told_otherwise(course: Path) -> None:
-    """Catches: a lesson whose own loops wait for a thread that a busy machine has put aside."""
-    code = setup_cell(course).partition("if importlib")[0]
-    for before, after in (("", "1"), ("os.environ['OMP_NUM_THREADS'] = '3'", "3")):
-        told = run_alone(f"import os\n{before}\n{code}\nprint(os.environ['OMP_NUM_THREADS'])", course)
+def test_ready_gives_an_operator_one_thread_unless_told_otherwise(course: Path) -> None:
+    """Catches: a lesson whose own loops wait for a thread that a busy machine has put aside, here or in a child."""
+    code = (
+        setup_cell(course)
+        + "\nimport os, torch; print(os.environ['OMP_NUM_THREADS'], torch.get_num_threads())"
+    )
+    for before, after in (("", "1 1"), ("import os; os.environ['OMP_NUM_THREADS'] = '2'", "2 2")):
+        environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+        told = subprocess.run(
+            [sys.executable, "-c", f"{before}\n{code}"],
+            cwd=ROOT / "notebooks",
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
         assert told.stdout.strip() == after, told.stderr
 
 
@@ -567,11 +604,37 @@ def test_setup_cell_installs_on_colab_without_touching_torch_or_numpy(course: Pa
     address = "https://example.org/course/lthkit"
     (course / "pyproject.toml").write_text(f'[tool.lthkit]\nrepository = "{address}"\n', encoding="utf-8")
     code = setup_cell(course)
-    fake = "import subprocess, sys\nsys.modules['google.colab'] = sys\nsubprocess.run = lambda line, check: print(line[1:])\n"
+    place = course.parent / "site"
+    fake = f"""import os, subprocess, sys
+sys.modules['google.colab'] = sys
+def run(line, check):
+    os.rename({str(place)!r} + '-later', {str(place)!r})
+    print(line[1:])
+subprocess.run = run
+sys.path.append({str(place)!r})
+"""
+    fake_package(place.with_name("site-later"))
     done = run_alone(fake + code, course)
     assert done.returncode == 0, done.stderr
-    assert ast.literal_eval(done.stdout) == ["-m", "pip", "install", "--no-deps", f"git+{address}", "--quiet"]
+    said, ready = done.stdout.strip().split("\n")
+    assert ast.literal_eval(said) == ["-m", "pip", "install", "--no-deps", f"git+{address}", "--quiet"]
+    assert ready.startswith(f"ready of {place}")
+    again = run_alone(fake + code, course)  # what is installed is not installed again
+    assert again.stdout.strip() == ready, again.stderr
     assert f"--no-deps git+{address}" in run_alone(code, course).stderr  # elsewhere nothing is installed
+    assert len(code.splitlines()) == 6  # two lines for Colab
+
+
+def test_on_colab_ready_keeps_runs_on_drive(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lthkit.classroom import ready, set_up
+
+    asked: list[str] = []
+    monkeypatch.setattr(set_up, "keep_on_drive", lambda: asked.append("drive"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    ready()
+    assert asked == []
+    ready(drive=True)
+    assert asked == ["drive"]
 
 
 def test_missing_tools_are_named_with_the_line_that_installs_them(
@@ -591,6 +654,6 @@ def test_the_lessons_of_this_course_are_built() -> None:
 
 def test_setup_cell_finds_this_checkout(course: Path) -> None:
     """Catches: a cell that looks for a file of the package that has moved."""
-    code = setup_cell(course) + '\nprint(importlib.util.find_spec("lthkit").origin)'
+    code = setup_cell(course).rpartition("\n")[0] + '\nprint(importlib.util.find_spec("lthkit").origin)'
     done = run_alone(code, ROOT / "notebooks")
     assert Path(done.stdout.strip()).parent == ROOT / "lthkit", done.stderr
