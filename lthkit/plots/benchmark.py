@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit.plots.style import LEGEND, LOOKS, QUIET, SERIES, SMALL, STYLE, WIDTH, finish
+from lthkit.plots.style import LEGEND, LOOKS, QUIET, SERIES, SMALL, STYLE, WIDTH, finish, wrapped
 from lthkit.storage.records import Row
 
 
@@ -63,7 +62,7 @@ def speed(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.set_xlabel("times as fast as the textbook loop,\nlogarithmic")
-        ax.set_yticks(range(len(cases)), [textwrap.fill(case, 24) for case in cases], fontsize=SMALL)
+        ax.set_yticks(range(len(cases)), [wrapped(case, 24) for case in cases], fontsize=SMALL)
         ax.set_ylim(len(cases) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
         for edge in range(1, len(cases)):
@@ -106,7 +105,7 @@ def speed_steps(timings: Sequence[Any], *, stamp: str = "") -> Figure:
                 va="center",
                 fontsize=LEGEND,
             )
-        ax.set_yticks(place, [textwrap.fill(timing.name, 22) for timing in timings])
+        ax.set_yticks(place, [wrapped(timing.name, 22) for timing in timings])
         ax.set_ylim(-0.6, len(timings) - 0.4)
         ax.set_xlim(0, 1.7 * max(1 / timing.time.low for timing in timings))
         ax.set_xlabel("updates per second\n(in brackets: times the first)")

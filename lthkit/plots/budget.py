@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -20,6 +19,7 @@ from lthkit.plots.style import (
     finish,
     measured,
     new_figure,
+    wrapped,
 )
 from lthkit.storage.records import Row
 
@@ -126,7 +126,7 @@ def paired_differences(
             )
             seen |= {label, "single seeds"}
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_yticks(list(range(len(gaps)))[::-1], [textwrap.fill(name, 26) for name in gaps])
+        ax.set_yticks(list(range(len(gaps)))[::-1], [wrapped(name, 26) for name in gaps])
         ax.set_ylim(-0.6, len(gaps) - 0.4)
         ax.set_xlabel(unit)
         finish(figure, ax, title, stamp, lines=False)

@@ -113,7 +113,7 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
             for y, values in zip(place, gaps, strict=True):
                 ax.plot(
                     values,
-                    [y - 0.09] * len(values),
+                    [y - 0.13] * len(values),
                     look.marker,
                     markersize=3,
                     color=look.color,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -23,6 +22,7 @@ from lthkit.plots.style import (
     below,
     headed,
     measured,
+    wrapped,
 )
 from lthkit.pruning.masks import Mask
 from lthkit.storage.records import Row
@@ -88,18 +88,20 @@ def by_criterion(
             margin = 0.06 * (max(values) - min(values) or 1.0)
             ax.set_xlim(min(values) - margin, max(values) + margin)
             ax.set_xlabel("test accuracy (%)" if column == "test_accuracy" else column.replace("_", " "))
-        panels[0].set_yticks(range(len(arms)), [textwrap.fill(arm, 18) for arm in reversed(arms)])
+        panels[0].set_yticks(range(len(arms)), [wrapped(arm, 18) for arm in reversed(arms)])
         lines = ["dense (mean)"] if dense else []
         handles = [
             panels[0].plot([], [], color=LOOKS["dense"].color, linestyle=LOOKS["dense"].dash)[0]
             for _ in lines
         ]
         handles.append(panels[0].plot([], [], "|", color="#333333", markersize=7)[0])
-        lines.append(bands_in_words(bands, seeds="strokes: single seeds"))
+        lines.append("single seeds")
         if any(row["still_improving"] for row in rows if row["arm"] != "dense"):
             handles.append(panels[0].plot([], [], "o", color="#333333", markerfacecolor="white")[0])
             lines.append("open: some seed's best step is near the end")
-        labels = [textwrap.fill(line, 52) for line in lines]
+        handles.append(panels[0].plot([], [], " ")[0])
+        lines.append(bands_in_words(bands, seeds="strokes: single seeds"))
+        labels = [wrapped(line, 52) for line in lines]
         figure.legend(handles, labels, loc="outside lower left", fontsize=LEGEND, handlelength=3.2)
         headed(figure, title, stamp)
     return figure

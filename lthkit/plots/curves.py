@@ -192,7 +192,12 @@ def _arm(
                 zorder=4,
             )
     # What the legend shows has the arm's own points, so that its place in the legend is that of its right end.
-    key: dict[str, Any] = {"color": look.color, "linestyle": look.dash, "marker": look.marker, "markersize": 5}
+    key: dict[str, Any] = {
+        "color": look.color,
+        "linestyle": look.dash,
+        "marker": look.marker,
+        "markersize": 5,
+    }
     ax.plot(x[-1:], middle[-1:], label=arm, zorder=0, **key)
     return bands
 

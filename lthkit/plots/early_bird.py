@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from statistics import median
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from lthkit import evidence
 from lthkit.plots.style import (
+    INK,
     SERIES,
     SMALL,
     STYLE,
@@ -26,6 +26,7 @@ from lthkit.plots.style import (
     legend,
     measured,
     new_figure,
+    wrapped,
 )
 from lthkit.storage.records import Row
 
@@ -40,10 +41,10 @@ def mask_distances(
     """The distance of the masks of every two epochs, one panel for each entry of `matrices` [n, n].
 
     Each panel's colours reach from 0 to the null, the distance of random masks, or to the largest distance if that is
-    more; signs beside the colour bar mark the null (triangle) and the threshold (diamond).
+    more; signs above the colour bar mark the null (triangle) and the threshold (diamond).
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.6 + 3.0 * 2 / max(2, len(matrices))), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 2.2 + 5.4 / max(2, len(matrices))), layout="constrained")
         axes = figure.subplots(1, len(matrices), squeeze=False)[0]
         for ax, (label, matrix) in zip(axes, matrices.items(), strict=True):
             n, null = len(matrix), nulls[label]
@@ -56,17 +57,18 @@ def mask_distances(
                 interpolation="nearest",
                 extent=(0.5, n + 0.5, n + 0.5, 0.5),
             )
-            ax.set_title(textwrap.fill(label, 24), fontsize=11)
+            ax.set_title(wrapped(label, 24), fontsize=11)
             ax.set_xlabel("epoch")
             ax.set_ylabel("epoch")
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_major_locator(MaxNLocator(6, integer=True))
             ax.grid(False)
-            bar = figure.colorbar(picture, ax=ax, shrink=0.8)
+            bar = figure.colorbar(picture, ax=ax, location="bottom", aspect=14)
             bar.set_label("mask distance", fontsize=SMALL)
-            for height, sign in ((null, ">"), (threshold, "D")):  # beside the bar, so that they show on white
-                bar.ax.plot([-0.35], [height], sign, color="#222222", markersize=6, clip_on=False)
-        small = f"beside the colours: triangle, distance of random masks; diamond, threshold {threshold:g}"
+            for value, sign in ((null, "v"), (threshold, "D")):  # above the bar, so that they show on white
+                bar.ax.plot([value], [1.45], sign, color=INK, markersize=6, clip_on=False)
+            bar.ax.set_ylim(0, 1)
+        small = f"above the colours: triangle, distance of random masks; diamond, threshold {threshold:g}"
         below(figure, small, stamp)
     return figure
 
@@ -108,18 +110,9 @@ def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "
             ends = [epochs[0], epochs[-1]]
             share = threshold / null
             relative.plot(ends, [share] * 2, color=look.color, linestyle=look.dash, linewidth=0.8)
-            label = f"threshold at {arm}"
-            relative.annotate(
-                label,
-                (epochs[-1], share),
-                xytext=(0, 2),
-                textcoords="offset points",
-                color=look.color,
-                fontsize=SMALL,
-                ha="right",
-            )
         plain.axhline(threshold, color="#333333", linewidth=1.2, label=f"threshold {threshold:g}")
         relative.axhline(1, color="#333333", linewidth=1.2, linestyle=(0, (1, 1)), label="random masks")
+        relative.plot([], [], " ", label="thin lines on the right: the threshold in that unit")
         plain.set_title("largest distance\nin the window", loc="left", fontsize=11)
         plain.set_ylabel("mask distance")
         relative.set_ylabel("in units of the null")
@@ -165,7 +158,7 @@ def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str 
         words = bands_in_words(band for bands in gaps.values() for band in bands.values())
         ax.plot([], [], " ", label=words)
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_yticks(range(len(names)), [textwrap.fill(name, 22) for name in names[::-1]])
+        ax.set_yticks(range(len(names)), [wrapped(name, 22) for name in names[::-1]])
         ax.set_ylim(-0.6, len(names) - 0.4)
         ax.set_xlabel("difference of test accuracy (points)")
         ax.grid(axis="y", visible=False)

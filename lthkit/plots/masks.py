@@ -175,7 +175,7 @@ def draw_first_layer(
 def samples(data: Dataset, *, each: int = 6) -> Figure:
     """The first `each` training images of every class, one column a class."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.75 * each + 0.5), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.56 * each + 0.5), layout="constrained")
         axes = figure.subplots(each, len(data.classes), squeeze=False)
         for column, name in enumerate(data.classes):
             images = data.train.images[data.train.labels == column][:each].cpu()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from numbers import Real
 
@@ -11,7 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, bands_in_words, finish, measured
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, bands_in_words, finish, measured, wrapped
 
 Prediction = tuple[str, float | None, evidence.Interval]
 
@@ -58,7 +57,7 @@ def predicted(
                 markeredgewidth=1.8,
                 label="your prediction",
             )
-        ax.set_yticks(place, [textwrap.fill(label, 24) for label, _, _ in points])
+        ax.set_yticks(place, [wrapped(label, 24) for label, _, _ in points])
         ax.set_ylim(-0.6, len(points) - 0.4)
         drawn = [0.0, *(value for value, _ in mine)]
         drawn += [v for b in bands for v in ((b.low, b.high) if b.shown else (b.mean, *b.values))]
@@ -66,7 +65,7 @@ def predicted(
         ax.set_xlim(min(drawn) - room, max(drawn) + room)
         ax.ticklabel_format(axis="x", useOffset=False)
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_xlabel(textwrap.fill(unit, 44))
+        ax.set_xlabel(wrapped(unit, 44))
         finish(figure, ax, title, stamp, lines=False)
     return figure
 

@@ -137,7 +137,8 @@ def measured(
         ends = [[min(band.values), max(band.values)], [place] * 2] if band.values else [[], []]
         ax.plot(*(ends if across else ends[::-1]), color=look.color, linewidth=0.8)
         ax.plot(*(dots if across else dots[::-1]), ".", color=look.color, markersize=5)
-    means, halves = [b.mean for b in bands], [bar(b) for b in bands]
+    means = [b.mean for b in bands]
+    halves = [bar(b) for b in bands] if any(b.shown for b in bands) else None
     marks: dict[str, Any] = {"linestyle": "none", "markersize": 6, "capsize": 3} | more
     if across:
         ax.errorbar(means, places, xerr=halves, color=look.color, marker=look.marker, **marks)
@@ -151,8 +152,8 @@ def bands_in_words(bands: Iterable[Interval], *, seeds: str = "small dots: its s
     lacking = [band for band in bands if not band.shown]
     if not lacking:
         return "mean, 95 % interval"
-    reasons = ["too few"] * any(not b.enough for b in lacking)
-    reasons += ["an interval could not be"] * any(b.enough for b in lacking)
+    reasons = ["too few for an interval"] * any(not b.enough for b in lacking)
+    reasons += ["its interval is partly impossible"] * any(b.enough for b in lacking)
     what = "mean" if len(lacking) == len(bands) else "mean, 95 % interval"
     return f"{what}; {seeds} ({' or '.join(reasons)})"
 
@@ -185,7 +186,7 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = Tr
     """Title, small print and legend. The legend has the order of the lines at their right end; `lines` is False for
     figures whose marks stand below one another."""
     legend(figure, ax, lines=lines)
-    head = textwrap.fill(title, 44)
+    head = wrapped(title, 44)
     ax.set_title(head, loc="left", fontsize=TITLE)
     if stamp:
         small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=SMALL, color=QUIET, va="bottom")
@@ -195,7 +196,7 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = Tr
         width = len(stamp)
         while small.get_window_extent().x1 > 0.98 * figure.bbox.x1 and width > 20:
             width -= 2
-            small.set_text("\n".join(textwrap.wrap(stamp, width)))
+            small.set_text("\n".join(textwrap.wrap(stamp, width, break_on_hyphens=False)))
         rows = small.get_text().count("\n") + 1
         ax.set_title(head, loc="left", fontsize=TITLE, pad=8 + 1.25 * SMALL * rows)
         figure.set_figheight(figure.get_figheight() + 1.25 * SMALL * rows / 72)
@@ -209,20 +210,26 @@ def legend(figure: Figure, ax: Axes, *more: Axes, lines: bool = True) -> None:
         handles, labels = handles + found[0], labels + found[1]
     if not handles:
         return
-    if lines:
-        order = sorted(range(len(handles)), key=lambda i: -_right_end(handles[i]))
-        handles, labels = [handles[i] for i in order], [labels[i] for i in order]
-    labels = [textwrap.fill(label, 52) for label in labels]
+    height = [_right_end(handle) for handle in handles]
+    if not lines:
+        height = [
+            min(h, 0.0) for h in height
+        ]  # only what has no points of its own, an explanation, goes last
+    order = sorted(range(len(handles)), key=lambda i: -height[i])
+    handles, labels = [handles[i] for i in order], [labels[i] for i in order]
+    labels = [wrapped(label, 52) for label in labels]
     figure.legend(handles, labels, loc="outside lower left", ncols=1, fontsize=LEGEND, handlelength=3.4)
     figure.set_figheight(figure.get_figheight() + 0.2 * sum(label.count("\n") + 1 for label in labels))
 
 
 def headed(figure: Figure, title: str, stamp: str) -> None:
     """Title and small print above all panels of a figure, for which it grows."""
-    small = textwrap.fill(stamp, 76)
-    words = "\n".join(filter(None, [textwrap.fill(title, 44) if title else "", ""]))
+    small = wrapped(stamp, 76)
     rows = small.count("\n") + 1 if stamp else 0
-    head = figure.suptitle(words + "\n" * rows, fontsize=TITLE, x=0.01, ha="left")
+    if not title and not rows:
+        return
+    words = wrapped(title, 44) + "\n" * (rows if title else max(0, rows - 1))
+    head = figure.suptitle(words or " ", fontsize=TITLE if title else SMALL, x=0.01, ha="left")
     figure.draw_without_rendering()  # now the title has its place
     at = head.get_window_extent().y0 / figure.bbox.height
     figure.text(0.01, at, small, fontsize=SMALL, color=QUIET, va="bottom")
@@ -231,14 +238,21 @@ def headed(figure: Figure, title: str, stamp: str) -> None:
 def below(figure: Figure, *words: str) -> None:
     """Small print below all panels, wrapped to the figure's width."""
     wide = round(14.5 * figure.get_figwidth())
-    if text := "\n".join(textwrap.fill(line, wide) for line in words if line):
+    if text := "\n".join(wrapped(line, wide) for line in words if line):
         figure.supxlabel(text, fontsize=SMALL, color=QUIET)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most `width` letters, broken between words only."""
+    return textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _right_end(handle: Any) -> float:
     """How high a line of the legend stands at its right end, in pixels; below all of them if it has no points."""
     line: Any = handle if isinstance(handle, Line2D) else next(iter(getattr(handle, "lines", ())), None)
-    if line is None or not len(line.get_xdata()):
+    if line is None:  # a group of bars
+        return 0.0
+    if not len(line.get_xdata()):
         return -math.inf
     line.axes.viewLim  # noqa: B018  # matplotlib sets limits that are still open when it is asked for them
     places = line.get_transform().transform(line.get_xydata())

@@ -12,7 +12,9 @@ import lthkit as lth
 from lthkit import evidence, plots
 from lthkit.bench import Timing
 
-STAMP = "lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 5 seeds, at most 3,000 steps, tier laptop, cpu"
+STAMP = (
+    "lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 5 seeds, at most 3,000 steps, tier laptop, cpu"
+)
 METHODS = ("SNIP", "GraSP", "SynFlow", "magnitude", "random", "IMP ticket", "SNIP, 10 rounds")
 
 
@@ -29,7 +31,12 @@ def curve_rows(seeds: int = 5) -> list[dict]:
             "still_improving": arm == "shuffled" and r == 15,
         }
         for i, (arm, rounds) in enumerate(
-            {"ticket": range(1, 21), "shuffled": [7, 15, 20], "re-initialised": [7, 15, 20], "dense": [0]}.items()
+            {
+                "ticket": range(1, 21),
+                "shuffled": [7, 15, 20],
+                "re-initialised": [7, 15, 20],
+                "dense": [0],
+            }.items()
         )
         for r in rounds
         for seed in range(seeds)
@@ -79,7 +86,12 @@ def _collapse() -> Figure:
 
 def _sanity() -> Figure:
     rows = [
-        {"criterion": name, "arm": arm, "seed": seed, "test_accuracy": 0.8 + 0.01 * j * (i - 1) + 0.002 * seed * j}
+        {
+            "criterion": name,
+            "arm": arm,
+            "seed": seed,
+            "test_accuracy": 0.8 + 0.01 * j * (i - 1) + 0.002 * seed * j,
+        }
         for i, name in enumerate(METHODS[:5])
         for j, arm in enumerate(("as is", "shuffled", "re-initialised"))
         for seed in range(5)
@@ -114,7 +126,13 @@ def _differences() -> Figure:
 
 def _leak() -> Figure:
     rows = [
-        {"arm": arm, "seed": seed, "step": step, "share": leak * step / 100, "size": leak * (step + seed) / 1000}
+        {
+            "arm": arm,
+            "seed": seed,
+            "step": step,
+            "share": leak * step / 100,
+            "size": leak * (step + seed) / 1000,
+        }
         for arm, leak in (("mask applied once", 0.98), ("gradients only", 0.3), ("kept by lthkit", 0.0))
         for seed in range(3)
         for step in range(10, 101, 10)
@@ -199,7 +217,9 @@ def _break_even() -> Figure:
 
 def _sizes() -> Figure:
     ways = {"dense": 1, "bool mask": 0.6, "CSR": 2.0, "packed bits": 1.03}
-    sizes = {d: {n: 1.06e6 * (f * d if n != "dense" else 1) for n, f in ways.items()} for d in (1.0, 0.1, 0.016)}
+    sizes = {
+        d: {n: 1.06e6 * (f * d if n != "dense" else 1) for n, f in ways.items()} for d in (1.0, 0.1, 0.016)
+    }
     return plots.file_sizes(sizes, stamp=STAMP)
 
 
@@ -296,5 +316,5 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "predicted of percent": _predicted_percent,
     "first_layer": lambda: plots.first_layer(masks(), stamp=STAMP),
     "layer_density": _density,
-    "samples": lambda: plots.samples(lth.load("fashion-mnist")),
+    "samples": lambda: plots.samples(lth.load_data("fashion-mnist")),
 }
