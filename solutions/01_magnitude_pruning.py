@@ -212,9 +212,9 @@ for label, masks in (
 #
 # Commit yourself. Down to which density does each arm lose at most two points of accuracy? Put a number in percent in place of each `None`.
 
-# %%
-my_smallest_density_global = None  # in percent, such as 50
-my_smallest_density_random = None
+# %% tags=["prediction"]
+my_smallest_density_global = 30  # in percent, such as 50
+my_smallest_density_random = 80
 
 # %% [markdown]
 # ## Run
@@ -379,7 +379,7 @@ for arm, said in mine.items():
     for i, seed in enumerate(seeds):
         curve = {arm: [(1 - d, values(arm, d)[i]) for d in densities]}
         limits.append(100 * (1 - largest_sparsities_(curve, dense[seed], 0.02)[arm]))
-    points.append((arm, said, evidence.interval(limits)))
+    points.append((arm, said, evidence.interval(limits, within=evidence.PERCENT)))
 lth.plots.show(
     lth.plots.predicted(points, unit="smallest density (%) that costs two points or less", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="% of the weights"),

@@ -265,9 +265,9 @@ def measure(model, mask):
 # After some hundred more steps, what share of the removed weights is no longer 0, if the mask is applied once? If only the gradients
 # are masked? Put a percentage in place of each `None`.
 
-# %%
-my_share_once = None  # such as 50
-my_share_gradients_only = None
+# %% tags=["prediction"]
+my_share_once = 60  # such as 50
+my_share_gradients_only = 10
 
 # %% question="02.Q3"
 quiz("02.Q3", "b")
@@ -360,7 +360,7 @@ def last(way, column):
 
 
 points = [
-    (way, said, evidence.interval([100 * share for share in last(way, "share")]))
+    (way, said, evidence.interval([100 * s for s in last(way, "share")], within=evidence.PERCENT))
     for way, said in (("once", my_share_once), ("gradients only", my_share_gradients_only))
 ]
 lth.plots.show(

@@ -215,9 +215,9 @@ differences(updates)
 #
 # How many times as many updates per second as the textbook loop? One number for the second variant, one for the last.
 
-# %%
-my_ratio_tensors = None  # such as 2
-my_ratio_lth_train = None
+# %% tags=["prediction"]
+my_ratio_tensors = 2  # such as 2
+my_ratio_lth_train = 5
 
 # %% [markdown]
 # ### Then fast
@@ -283,7 +283,7 @@ lth.plots.show(lth.plots.speed_steps(timings, stamp=stamp), alt=lth.plots.descri
 from lthkit import evidence
 
 points = [
-    (timings[i].name, said, evidence.interval(list(timings[i].ratios)))
+    (timings[i].name, said, evidence.interval(list(timings[i].ratios), within=evidence.POSITIVE))
     for i, said in ((1, my_ratio_tensors), (4, my_ratio_lth_train))
 ]
 lth.plots.show(

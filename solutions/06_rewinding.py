@@ -193,10 +193,10 @@ quiz("06.Q2", "a")
 # - fine-tuning minus rewound to *k* = ?
 # - re-initialised minus rewound to *k* = ?
 
-# %%
-my_k_minus_zero = None  # such as 1.5
-my_tuning_minus_k = None
-my_fresh_minus_k = None
+# %% tags=["prediction"]
+my_k_minus_zero = 1.5  # such as 1.5
+my_tuning_minus_k = -1.0
+my_fresh_minus_k = -2.0
 
 # %% [markdown]
 # ## Run
@@ -437,8 +437,8 @@ quiz("06.Q4", "a")
 # We call a checkpoint stable if the barrier is below 2 points, the threshold of Frankle et al.; it is a convention.
 # Predict: which of the three is stable from the start?
 
-# %%
-my_stable_at_start = None  # such as "LeNet, Adam"
+# %% tags=["prediction"]
+my_stable_at_start = "LeNet, Adam"  # such as "LeNet, Adam"
 
 # %%
 lenet = partial(lth.models.lenet_300_100)

@@ -421,9 +421,9 @@ quiz("07.Q3", "b")
 # - SNIP minus random = ?
 # - SNIP minus IMP ticket = ?
 
-# %%
-my_snip_minus_random = None  # such as 2.0
-my_snip_minus_imp = None
+# %% tags=["prediction"]
+my_snip_minus_random = 3.0  # such as 2.0
+my_snip_minus_imp = -1.0
 
 # %% [markdown]
 # ## Run

@@ -346,9 +346,9 @@ for d in (0.5, 0.1):
 # At 10 % of the weights, in percentage points of test accuracy: early-bird minus late mask = ? early-bird minus shuffled
 # = ? A positive number says that the Early-Bird ticket is better.
 
-# %%
-my_early_minus_late = None  # such as -1.0
-my_early_minus_shuffled = None
+# %% tags=["prediction"]
+my_early_minus_late = -1.0  # such as -1.0
+my_early_minus_shuffled = 2.0
 
 # %% question="09.Q3"
 quiz("09.Q3", "b")

@@ -268,9 +268,9 @@ quiz("10.Q2", "c")
 # - at the smallest budget (600 steps), hybrid minus SNIP alone = ?
 # - at the largest budget (3,600 steps), hybrid minus IMP in five rounds = ?
 
-# %%
-my_hybrid_minus_snip = None  # such as 1.0
-my_hybrid_minus_imp = None
+# %% tags=["prediction"]
+my_hybrid_minus_snip = 1.0  # such as 1.0
+my_hybrid_minus_imp = -0.5
 
 # %% [markdown]
 # ## Run

@@ -264,9 +264,9 @@ with torch.inference_mode():
 #
 # Two numbers in percent; 0 means never.
 
-# %%
-my_break_even_256 = None  # such as 10
-my_break_even_1 = None
+# %% tags=["prediction"]
+my_break_even_256 = 10  # such as 10
+my_break_even_1 = 30
 
 # %% [markdown]
 # ## Run
@@ -337,14 +337,14 @@ for batch in (256, 1):
     each = [break_even_density_([r["density"] for r in m], [r["ratio"] for r in m]) for m in mine.values()]
     even = [100 * d for d in each if d > 0]  # 0.0 means never, and a mean with it would be no density
     never[batch] = len(each) - len(even)
-    crossings[batch] = evidence.interval(even or [0.0])
+    crossings[batch] = evidence.interval(even or [0.0], within=evidence.PERCENT)
     listed = ", ".join(f"{d:.1f} %" for d in even) or "no density"
     print(f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} seeds")
 
 # %% [markdown]
-# Your predictions beside it. The interval is over the tickets that have a break-even density ("never" counts those that
-# have none, and stands at 0 if no ticket has one), all timed on this machine in one minute. A second run may lie outside
-# this bar too, and another machine far outside.
+# Your predictions beside it. The small dots are the tickets that have a break-even density ("never" counts those that
+# have none, and stands at 0 if no ticket has one), all timed on this machine in one minute. Three of them give no interval
+# that says more than they do. A second run may lie outside of them too, and another machine far outside.
 
 # %%
 guesses = {256: my_break_even_256, 1: my_break_even_1}
@@ -564,8 +564,8 @@ print("their biases:", model.get_parameter("fc2.bias").detach()[empty].tolist())
 # The tickets keep about 1.6 % of the weights. How many percent of the *dense* network's weights does the compacted
 # network still have (counted with its zeros)?
 
-# %%
-my_percent_after_compaction = None  # such as 20
+# %% tags=["prediction"]
+my_percent_after_compaction = 20  # such as 20
 
 # %%
 compacted = {}
@@ -579,12 +579,13 @@ for s in seeds:
 
 # %%
 left = evidence.interval(
-    [100 * lth.models.count_weights(c) / lth.models.count_weights(model) for c in compacted.values()]
+    [100 * lth.models.count_weights(c) / lth.models.count_weights(model) for c in compacted.values()],
+    within=evidence.PERCENT,
 )
 points = [("weights after compaction", my_percent_after_compaction, left)]
 stamp = f"LeNet-300-100, tickets of {len(seeds)} seeds with {100 * ticket.density:.1f} % of the weights, tier {lth.tier()}"
 lth.plots.show(
-    lth.plots.predicted(points, unit="% of the dense network's weights", start=0, stamp=stamp),
+    lth.plots.predicted(points, unit="% of the dense network's weights", stamp=stamp),
     alt=lth.plots.describe_predicted(points, unit="% of the dense network's weights"),
 )
 
@@ -832,8 +833,8 @@ quiz("11.Q5", "c")
 # split at the end. The sparsest tickets keep about 1.6 % of the weights. You have just seen what the products of
 # their first layer gain. How many times as fast is their **whole training**, compared with the masked dense one?
 
-# %%
-my_times_as_fast = None  # such as 3
+# %% tags=["prediction"]
+my_times_as_fast = 3  # such as 3
 
 # %% [markdown]
 # ### Run
@@ -911,12 +912,13 @@ last_density = tickets[0][-1].density
 speedups = [row["ratio"] for row in trainings if row["density"] == last_density]
 if speedups:
     unit = "times as fast as masked dense training"
-    points = [(f"{100 * last_density:.1f} % of the weights", my_times_as_fast, evidence.interval(speedups))]
+    measured = evidence.interval(speedups, within=evidence.POSITIVE)
+    points = [(f"{100 * last_density:.1f} % of the weights", my_times_as_fast, measured)]
     stamp = (
         f"LeNet-300-100, tickets of {len(seeds)} seeds, {length} steps, batch 60, tier {lth.tier()}, {here}"
     )
     lth.plots.show(
-        lth.plots.predicted(points, unit=unit, start=0, stamp=stamp),
+        lth.plots.predicted(points, unit=unit, stamp=stamp),
         alt=lth.plots.describe_predicted(points, unit=unit),
     )
 else:

@@ -100,18 +100,21 @@ def describe_first_layer(
     *,
     name: str = "fc1.weight",
     shape: tuple[int, int] = (28, 28),
-    edge: int = 4,
+    edge: int = 6,
 ) -> str:
-    """The text alternative of `first_layer`: how many pixels lie beyond chance, and how edge and middle differ."""
+    """The text alternative of `first_layer`: how many pixels lie beyond chance, and what the corners have.
+
+    A corner has `edge` by `edge` pixels."""
     parts = []
     for label, group in masks.items():
         z = from_chance(group, name=name, shape=shape)
-        middle = torch.zeros(shape, dtype=torch.bool)
-        middle[edge:-edge, edge:-edge] = True
+        corners = torch.ones(shape, dtype=torch.bool)
+        corners[edge:-edge] = False
+        corners[:, edge:-edge] = False
         parts.append(
             f"{label}: {100 * float((z > 2).float().mean()):.0f} % of the pixels are above 2 standard deviations of chance "
-            f"and {100 * float((z < -2).float().mean()):.0f} % below -2, on average {float(z[middle].mean()):+.1f} in the "
-            f"middle and {float(z[~middle].mean()):+.1f} in the outer {edge} pixels ({_seeds(len(group))})"
+            f"and {100 * float((z < -2).float().mean()):.0f} % below -2, on average {float(z[corners].mean()):+.1f} in the "
+            f"corners and {float(z[~corners].mean()):+.1f} elsewhere ({_seeds(len(group))})"
         )
     return (
         "Pictures of the deviation from chance of each pixel's surviving connections, red above and blue below; by chance "
