@@ -51,7 +51,7 @@ def by_criterion(
         raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
     dense = [100 * v for v in evidence.by_seed(rows, "dense", 0, column).values()]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.2 + 0.36 * len(arms)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)), layout="constrained")
         panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
         bands: list[evidence.Interval] = []
         for ax, level in zip(panels, at, strict=True):
@@ -103,6 +103,8 @@ def by_criterion(
         lines.append(bands_in_words(bands, seeds="strokes: single seeds"))
         labels = [wrapped(line, 52) for line in lines]
         figure.legend(handles, labels, loc="outside lower left", fontsize=LEGEND, handlelength=3.2)
+        rows_below = sum(label.count("\n") + 1 for label in labels)
+        figure.set_figheight(figure.get_figheight() + 0.2 * rows_below)
         headed(figure, title, stamp)
     return figure
 

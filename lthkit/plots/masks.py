@@ -188,7 +188,7 @@ def samples(data: Dataset, *, each: int = 6) -> Figure:
                 if row < len(images):
                     picture = images[row].permute(1, 2, 0)
                     ax.imshow(
-                        picture.squeeze(2) if picture.shape[2] == 1 else picture,
+                        (picture.squeeze(2) if picture.shape[2] == 1 else picture).numpy(),
                         cmap="gray_r",
                         interpolation="nearest",
                     )
