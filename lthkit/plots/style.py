@@ -51,10 +51,10 @@ STYLE: Any = {
 }
 
 
-# On a telephone, 390 pixels wide, a picture has about 360 of them: an inch has 67, and small print of 9 points 8.
+# On a telephone, 390 pixels wide, a picture has 344 of them: an inch has 64, and small print of 9.5 points 8.4.
 WIDTH, HEIGHT, DPI = 5.4, 3.6, 200
 PIXELS = 100  # that an inch takes on a page
-TITLE, LEGEND, SMALL = 12, 10.5, 9
+TITLE, LEGEND, SMALL = 12, 10.5, 9.5
 
 
 class Look(NamedTuple):

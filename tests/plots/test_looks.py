@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from lthkit import plots
 from lthkit.plots import style
 
-PHONE = 360  # pixels that a picture has on a telephone of 390
+PHONE = 344  # pixels that a picture has on a telephone of 390, in nbconvert's page
 BARS = (LineCollection,)
 
 
