@@ -44,7 +44,7 @@ def mask_distances(
     more; signs above the colour bar mark the null (triangle) and the threshold (diamond).
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.2 + 5.4 / max(2, len(matrices))), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 + 5.4 / max(2, len(matrices))), layout="constrained")
         axes = figure.subplots(1, len(matrices), squeeze=False)[0]
         for ax, (label, matrix) in zip(axes, matrices.items(), strict=True):
             n, null = len(matrix), nulls[label]

@@ -224,7 +224,7 @@ def legend(figure: Figure, ax: Axes, *more: Axes, lines: bool = True) -> None:
 
 def headed(figure: Figure, title: str, stamp: str) -> None:
     """Title and small print above all panels of a figure, for which it grows."""
-    small = wrapped(stamp, 76)
+    small = wrapped(stamp, 70)
     rows = small.count("\n") + 1 if stamp else 0
     if not title and not rows:
         return
@@ -237,7 +237,7 @@ def headed(figure: Figure, title: str, stamp: str) -> None:
 
 def below(figure: Figure, *words: str) -> None:
     """Small print below all panels, wrapped to the figure's width."""
-    wide = round(14.5 * figure.get_figwidth())
+    wide = round(13 * figure.get_figwidth())
     if text := "\n".join(wrapped(line, wide) for line in words if line):
         figure.supxlabel(text, fontsize=SMALL, color=QUIET)
 

@@ -45,6 +45,7 @@ def drawn() -> dict[str, Figure]:
 
 
 def laid_out(figure: Figure) -> Figure:
+    figure.set_dpi(style.DPI)  # as it is saved: text does not scale exactly
     FigureCanvasAgg(figure).draw()
     return figure
 
@@ -118,7 +119,7 @@ def test_letters_can_be_read_on_a_telephone_and_none_is_cut(name, drawn):
     for text in figure.findobj(Text):
         if not text.get_text() or not text.get_visible():
             continue
-        assert text.get_fontsize() * 100 / 72 * scale >= 8, text
+        assert text.get_fontsize() * style.PIXELS / 72 * scale >= 8, text
         box = text.get_window_extent()
         inside = figure.bbox.padded(1)
         if text in ticks:
