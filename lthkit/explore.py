@@ -323,7 +323,7 @@ def draw_ticket(
     """Fill an empty figure: the first layer of `mask` as a picture, and all arms with round `level` marked.
 
     Columns of `rows`: arm, seed, round, density, test_accuracy. Thin lines are seeds, thick ones means; at the marked
-    round a bar is the 95 % interval. Returns the facts in words.
+    round a bar is the 95 % interval, from four seeds on. Returns the facts in words.
     """
     name = next(iter(mask))
     counts = mask[name].sum(0)
@@ -360,7 +360,9 @@ def draw_ticket(
             look = LOOKS[arm]
             x = [100 * evidence.density_of(rows, r) for r in at]
             table = [evidence.by_seed(rows, arm, r) for r in at]
-            bands = [evidence.interval([100 * v for v in cell.values()]) for cell in table]
+            bands = [
+                evidence.interval([100 * v for v in cell.values()], within=evidence.PERCENT) for cell in table
+            ]
             if arm == "dense":
                 ax.axhline(bands[0].mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense")
             else:
@@ -374,10 +376,10 @@ def draw_ticket(
             if level in at:
                 band = bands[at.index(level)]
                 ax.errorbar(
-                    [density], [band.mean], yerr=[band.half] if band.n > 1 else None, fmt=look.marker,
+                    [density], [band.mean], yerr=[band.half] if band.shown else None, fmt=look.marker,
                     color=look.color, markersize=9, capsize=4, markeredgecolor="white", zorder=5,
                 )  # fmt: skip
-                facts.append(f"{arm} {band.mean:.1f}" + (f" ± {band.half:.1f} %" if band.n > 1 else " %"))
+                facts.append(f"{arm} {band.mean:.1f}" + (f" ± {band.half:.1f} %" if band.shown else " %"))
         density_axis(ax, sorted({100 * row["density"] for row in rows}))
         values = [100 * row["test_accuracy"] for row in rows]
         margin = 0.06 * (max(values) - min(values) or 1.0)
@@ -399,7 +401,7 @@ def draw_ticket(
         if stamp:
             figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
     return (
-        f"{title} (test accuracy, means of {len(seeds)} seeds{', 95 % intervals' if len(seeds) > 1 else ''}). "
+        f"{title} (test accuracy, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
         f"First layer{whose}: {left:.3g} % kept; of each pixel's {units:,} connections {int(counts.min())} to "
         f"{int(counts.max())} are left, {float(counts.float().mean()):.1f} on average, standard deviation "
         f"{float(counts.float().std()):.1f}."

@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from lthkit.classroom.cells import MARK, BuildError, at, parse, read_source, regions
-from lthkit.classroom.editions import EDITIONS, KERNEL, cells_sha256, editions, tool
+from lthkit.classroom.editions import (
+    EDITIONS,
+    KERNEL,
+    cells_sha256,
+    editions,
+    tool,
+    without_predictions,
+)
 from lthkit.classroom.exercises import BLANK
 from lthkit.storage import files
 
@@ -327,6 +334,8 @@ def _leaks(source: Path, student: Any) -> list[str]:
             found.append(f"{name}: exercise {cell.metadata['exercise']} is not a stub.")
         if cell.cell_type == "code":
             found += [f"{name}: cell {cell.id} answers question {q}." for q in _ANSWERED.findall(cell.source)]
+        if "prediction" in cell.metadata.get("tags", []) and cell.source != without_predictions(cell.source):
+            found.append(f"{name}: cell {cell.id} holds an example in place of the student's prediction.")
     for raw in parse(source, read_source(source)):
         for begin, end in regions(source, raw):
             solution = _squeezed("\n".join(raw.lines[begin + 1 : end]))

@@ -21,13 +21,17 @@ class BuildError(ValueError):
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a source: line of its header, its lines as they stand in the file, its exercise or question ("" for none)."""
+    """A cell of a source: line of its header, its lines as they stand in the file, its exercise or question ("" for none).
+
+    A cell of predictions is tagged so; the solved edition has examples there, and the students' None.
+    """
 
     line: int
     lines: list[str]
     exercise: str
     question: str = ""
     is_code: bool = True
+    is_prediction: bool = False
 
     @property
     def text(self) -> str:
@@ -61,6 +65,7 @@ def parse(source: Path, text: str) -> list[Cell]:
             found[1] if found else "",
             asked[1] if asked else "",
             not re.match(r"# %% \[(markdown|raw)\]", lines[head]),
+            bool(re.search(r'\btags=\[[^]]*"prediction"', lines[head])),
         )
         if cell.exercise:
             if not re.fullmatch(rf"{source.stem[:2]}\.\d+", cell.exercise):
@@ -80,6 +85,7 @@ def parse(source: Path, text: str) -> list[Cell]:
                 f"{at(source, cell.line)}: exercise {cell.exercise} has no `# BEGIN SOLUTION`; its answer would be given away."
             )
         _require_question(source, cell, seen)
+        _require_predictions(source, cell)
         cells.append(cell)
     _require_order(source, cells)
     return cells
@@ -185,6 +191,47 @@ def _require_question(source: Path, cell: Cell, seen: set[str]) -> None:
         raise BuildError(
             f'{where}: a question cell holds one call, `quiz("{cell.question}", "b")`, with the right letter.'
         )
+
+
+def predictions(code: str) -> dict[str, ast.expr]:
+    """The lines `my_name = value` of a cell: name -> value."""
+    return {
+        target.id: node.value
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.startswith("my_")
+    }
+
+
+def _require_predictions(source: Path, cell: Cell) -> None:
+    """Refuse an example that students would get as their own prediction, and a prediction cell with anything else in it."""
+    where, found = at(source, cell.line), predictions(_code(cell))
+    simple = {name for name, value in found.items() if _is_example(value)}
+    if not cell.is_prediction:
+        if simple or any(_is_none(value) for value in found.values()):
+            raise BuildError(
+                f'{where}: a prediction ({", ".join(found)}) needs a cell headed `# %% tags=["prediction"]`; '
+                "students would get the example."
+            )
+        return
+    if cell.exercise or cell.question or not found or simple != set(found):
+        raise BuildError(
+            f"{where}: a prediction cell holds lines such as `my_gap = -1.0`, each with an example."
+        )
+    if len(ast.parse(cell.text).body) != len(found):
+        raise BuildError(f"{where}: a prediction cell holds nothing but lines such as `my_gap = -1.0`.")
+
+
+def _is_example(value: ast.expr) -> bool:
+    """Whether it is a number or a text, on one line."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        return isinstance(value.operand, ast.Constant) and _is_example(value.operand)
+    return (
+        isinstance(value, ast.Constant)
+        and type(value.value) in (int, float, str)
+        and value.lineno == value.end_lineno
+    )
 
 
 def _require_order(source: Path, cells: Iterable[Cell]) -> None:

@@ -6,6 +6,8 @@ What a source, `solutions/NN_slug.py` (py:percent), says to the build:
     # BEGIN SOLUTION               "# BEGIN SOLUTION" and "# END SOLUTION", stands what the student is to write
     # %% question="05.Q1"           a code cell with `quiz("05.Q1", "b")`; students get None in place of the letter
     # %% tags=["solution-only"]    a cell that the student edition leaves out
+    # %% tags=["prediction"]       a code cell of lines such as `my_gap = -1.0`; the solved edition has these examples, so
+                                   that its figures show a prediction, and students get None in their place
     # %% tags=["setup"]            where the set-up cell goes; without it, below the first text cell
     # %% tags=["nbval-check-output"]   a cell that prints the same in every tier; tests compare its output
     [contents]                     alone on a line of text: links to all sections, `pages` makes them
@@ -26,12 +28,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lthkit.classroom.cells import MARK, BuildError, Cell, at, calls, indent_of, parse, read_source
+from lthkit.classroom.cells import (
+    MARK,
+    BuildError,
+    Cell,
+    at,
+    calls,
+    indent_of,
+    parse,
+    predictions,
+    read_source,
+)
 from lthkit.classroom.exercises import BLANK
 from lthkit.classroom.pages import with_contents, with_docstrings
 
 EDITIONS = {"student": "notebooks", "solution": "solutions"}
-TAGS = ("setup", "solution-only", "hide-input", "nbval-check-output", "nbval-ignore-output")
+TAGS = ("setup", "solution-only", "prediction", "hide-input", "nbval-check-output", "nbval-ignore-output")
 
 OPTIONS = ("exercise", "question", "tags")
 
@@ -39,6 +51,9 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
+EXAMPLES = (
+    "# Examples. The student edition has None here, and asks for yours before it shows the measurement."
+)
 # What must come before `import lthkit`; the rest is `lthkit.classroom.ready`. Folded, and four lines at most.
 _SETUP = """\
 # @title Set-up: run this cell first
@@ -88,6 +103,10 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
                 students[-1].source = _stub(source, raw, cell.source)
             if raw.question:
                 students[-1].source = _unanswered(cell.source)
+            if raw.is_prediction:
+                students[-1].source = without_predictions(cell.source)
+        if raw.is_prediction:
+            cell.source = f"{EXAMPLES}\n{cell.source}"
         cell.source = "\n".join(line for line in cell.source.split("\n") if not MARK.search(line))
         solutions.append(cell)
     for cell in solutions:
@@ -114,11 +133,21 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
 
 def _unanswered(text: str) -> str:
     """The code of a question cell with None in place of the answer."""
-    answer = calls(text, "quiz")[0].args[1]
-    assert answer.end_col_offset is not None and answer.end_lineno == answer.lineno
+    return _with_none(text, [calls(text, "quiz")[0].args[1]])
+
+
+def without_predictions(text: str) -> str:
+    """The code of a prediction cell with None in place of each example; comments stay."""
+    return _with_none(text, list(predictions(text).values()))
+
+
+def _with_none(text: str, values: Iterable[ast.expr]) -> str:
+    """The code with None in place of these values, at most one a line."""
     lines = text.split("\n")
-    line = lines[answer.lineno - 1].encode()  # ast counts bytes
-    lines[answer.lineno - 1] = (line[: answer.col_offset] + b"None" + line[answer.end_col_offset :]).decode()
+    for value in values:
+        assert value.end_col_offset is not None and value.end_lineno == value.lineno
+        line = lines[value.lineno - 1].encode()  # ast counts bytes
+        lines[value.lineno - 1] = (line[: value.col_offset] + b"None" + line[value.end_col_offset :]).decode()
     return "\n".join(lines)
 
 

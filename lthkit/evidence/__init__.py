@@ -14,6 +14,9 @@ from lthkit.evidence.layer_collapse import (
     collapse,
 )
 from lthkit.evidence.statistics import (
+    ANY,
+    PERCENT,
+    POSITIVE,
     Interval,
     by_seed,
     density_of,
@@ -24,8 +27,11 @@ from lthkit.evidence.statistics import (
 )
 
 __all__ = [
+    "ANY",
     "Collapse",
     "Interval",
+    "PERCENT",
+    "POSITIVE",
     "by_seed",
     "collapse",
     "costs",

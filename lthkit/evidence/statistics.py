@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from statistics import mean, median, stdev
 
@@ -18,32 +18,86 @@ _T = (
 )
 
 
+ANY = (-math.inf, math.inf)  # where a difference may lie
+PERCENT = (0.0, 100.0)
+POSITIVE = (0.0, math.inf)
+
+FEWEST = 4  # seeds from which on the interval of a quantity is shown
+FEWEST_DIFFERENCES = 3
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A mean over n seeds and its 95 % t-interval; with n = 1 the interval is unknown (NaN)."""
+    """A mean over n seeds and its 95 % t-interval; with n = 1 the interval is unknown (NaN).
+
+    `values` are the single seeds. `within` is where the quantity can lie, such as `PERCENT` for an accuracy in percent;
+    with no bound it is taken for a difference.
+    """
 
     mean: float
     low: float
     high: float
     n: int
+    values: tuple[float, ...] = field(default=(), repr=False, compare=False)
+    within: tuple[float, float] = field(default=ANY, repr=False, compare=False)
 
     @property
     def half(self) -> float:
         """Half the width: the number after ±."""
         return (self.high - self.low) / 2
 
+    @property
+    def possible(self) -> bool:
+        """Whether all of the interval can be: 93 % [65, 122] cannot. False for one seed."""
+        return self.within[0] <= self.low and self.high <= self.within[1]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are seeds enough: four, and three for a difference.
+
+        The interval of three reaches two and a half standard deviations to each side, beyond all its seeds. Beside an
+        accuracy it says less than the three numbers do. Of a difference it is needed all the same: three marks on one
+        side of 0 look like more than they show.
+        """
+        return self.n >= (FEWEST_DIFFERENCES if self.within == ANY else FEWEST)
+
+    @property
+    def shown(self) -> bool:
+        """Whether figures and texts give the interval; if not, they give the seeds themselves."""
+        return self.enough and self.possible
+
+    def said(self, form: str = ".1f") -> str:
+        """The mean with its interval or its seeds: "85.2 (84.7 to 85.7)", "93.1 (seeds 80.1, 99.3, 99.9)"."""
+        middle = format(self.mean, form)
+        if self.shown:
+            return f"{middle} ({format(self.low, form)} to {format(self.high, form)})"
+        if self.n == 1:
+            return middle
+        seeds = [format(v, form) for v in sorted(self.values)]
+        return f"{middle} (seeds {', '.join(seeds)})" if seeds else f"{middle} (no interval, n = {self.n})"
+
     def times(self, factor: float) -> Interval:
         """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
         if not factor > 0:
             raise ValueError(f"factor={factor!r} was given; expected a number above 0, such as 100.")
-        return Interval(factor * self.mean, factor * self.low, factor * self.high, self.n)
+        return Interval(
+            factor * self.mean,
+            factor * self.low,
+            factor * self.high,
+            self.n,
+            tuple(factor * v for v in self.values),
+            (factor * self.within[0], factor * self.within[1]),
+        )
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Sequence[float], *, within: tuple[float, float] = ANY) -> Interval:
     """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed.
 
+    `within` is where the quantity can lie, such as `PERCENT` for an accuracy in percent; it decides what is shown of the
+    interval (`Interval.shown`), and never what is computed.
+
     Raises:
-        ValueError: no values, or one that is no finite number.
+        ValueError: no values, one that is no finite number, or one that is not within `within`.
     """
     if not isinstance(values, Iterable):
         raise TypeError(f"values={values!r} was given; expected a list, with one number for each seed.")
@@ -54,12 +108,16 @@ def interval(values: Sequence[float]) -> Interval:
         raise ValueError(
             f"values has {bad}; expected finite numbers, one for each seed. Leave out a seed that has no result."
         )
-    n, centre = len(values), mean(values)
+    if bad := [v for v in values if not within[0] <= v <= within[1]]:
+        raise ValueError(
+            f"values has {bad}; expected numbers from {within[0]:g} to {within[1]:g}, as `within` says. Is it another unit?"
+        )
+    n, centre, seeds = len(values), mean(values), tuple(values)
     if n == 1:
-        return Interval(centre, math.nan, math.nan, 1)
+        return Interval(centre, math.nan, math.nan, 1, seeds, within)
     quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
     half = quantile * stdev(values) / math.sqrt(n)
-    return Interval(centre, centre - half, centre + half, n)
+    return Interval(centre, centre - half, centre + half, n, seeds, within)
 
 
 def levels(rows: Sequence[Row], arm: str) -> list[int]:

@@ -25,7 +25,16 @@ from lthkit.plots.early_bird import (
     mask_distances,
     window_curves,
 )
-from lthkit.plots.masks import describe_leak, draw_first_layer, first_layer, layer_density, mask_leak, samples
+from lthkit.plots.masks import (
+    describe_first_layer,
+    describe_leak,
+    draw_first_layer,
+    first_layer,
+    from_chance,
+    layer_density,
+    mask_leak,
+    samples,
+)
 from lthkit.plots.predictions import Prediction, describe_predicted, predicted
 from lthkit.plots.rewinding import (
     between_networks,
@@ -37,7 +46,7 @@ from lthkit.plots.rewinding import (
     retrained,
     rewound,
 )
-from lthkit.plots.style import DPI, HEIGHT, LOOKS, STYLE, WIDTH, Look, density_axis, save, show
+from lthkit.plots.style import DPI, HEIGHT, LOOKS, SERIES, STYLE, WIDTH, Look, density_axis, save, show
 
 __all__ = [
     "DPI",
@@ -45,6 +54,7 @@ __all__ = [
     "LOOKS",
     "Look",
     "Prediction",
+    "SERIES",
     "STYLE",
     "WIDTH",
     "arm_gaps",
@@ -65,6 +75,7 @@ __all__ = [
     "describe_diagram",
     "describe_distances",
     "describe_file_sizes",
+    "describe_first_layer",
     "describe_gap",
     "describe_gaps",
     "describe_instability",
@@ -82,6 +93,7 @@ __all__ = [
     "early_stop",
     "file_sizes",
     "first_layer",
+    "from_chance",
     "instability",
     "layer_density",
     "mask_distances",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, finish
+from lthkit.plots.style import LEGEND, LOOKS, QUIET, SERIES, SMALL, STYLE, WIDTH, finish, wrapped
 from lthkit.storage.records import Row
 
 
@@ -29,12 +28,9 @@ def speed(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         )
     cases = list(dict.fromkeys(row["case"] for row in shown))
     names = list(dict.fromkeys(row["name"] for row in shown))
-    markers, colours = (
-        "osD^vP*X<>",
-        ["#555555", "#56B4E9", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"],
-    )
+    markers = "osD^vP*X<>"
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.9 + 0.52 * len(cases)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.6 * len(cases)), layout="constrained")
         ax = figure.subplots()
         for i, name in enumerate(names):
             points = [(cases.index(row["case"]), row) for row in shown if row["name"] == name]
@@ -50,7 +46,7 @@ def speed(rows: Sequence[Row], *, stamp: str = "") -> Figure:
                 xerr=spread,
                 fmt=markers[i % len(markers)],
                 markersize=5,
-                color=colours[i % len(colours)],
+                color=SERIES[i % len(SERIES)].color,
                 elinewidth=1.1,
                 label=name,
             )
@@ -65,16 +61,13 @@ def speed(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set_xlabel("times as fast as the textbook loop, logarithmic")
-        ax.set_yticks(range(len(cases)), [textwrap.fill(case, 30) for case in cases], fontsize=8)
+        ax.set_xlabel("times as fast as the textbook loop,\nlogarithmic")
+        ax.set_yticks(range(len(cases)), [wrapped(case, 24) for case in cases], fontsize=SMALL)
         ax.set_ylim(len(cases) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
         for edge in range(1, len(cases)):
             ax.axhline(edge - 0.5, color="#e4e4e4", linewidth=0.6, zorder=0)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-        figure.suptitle("Speed against the textbook loop", x=0.01, ha="left", fontsize=11)
-        if stamp:
-            ax.set_title(textwrap.fill(stamp, 90), loc="right", fontsize=7.5, color="#555555")
+        finish(figure, ax, "Speed against the textbook loop", stamp, lines=False)
     return figure
 
 
@@ -95,7 +88,7 @@ def speed_steps(timings: Sequence[Any], *, stamp: str = "") -> Figure:
         look, place = LOOKS["ticket"], list(range(len(timings)))[::-1]
         for y, timing in zip(place, timings, strict=True):
             low, middle, high = 1 / timing.time.high, 1 / timing.time.median, 1 / timing.time.low
-            ax.plot([0, middle], [y, y], color="#bbbbbb", linewidth=1)
+            ax.plot([0, middle], [y, y], color=QUIET, linewidth=0.8)
             ax.errorbar(
                 [middle],
                 [y],
@@ -105,18 +98,18 @@ def speed_steps(timings: Sequence[Any], *, stamp: str = "") -> Figure:
                 capsize=4,
             )
             ax.annotate(
-                f"{middle:,.0f} ({timing.ratio.median:.1f} times)",
+                f"{middle:,.0f} ({timing.ratio.median:.1f}x)",
                 (high, y),
                 xytext=(8, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=9,
+                fontsize=LEGEND,
             )
-        ax.set_yticks(place, [timing.name for timing in timings])
+        ax.set_yticks(place, [wrapped(timing.name, 22) for timing in timings])
         ax.set_ylim(-0.6, len(timings) - 0.4)
-        ax.set_xlim(0, 1.45 * max(1 / timing.time.low for timing in timings))
-        ax.set_xlabel("updates per second (in brackets: beside the first)")
-        finish(figure, ax, "From the textbook loop to a fast one", stamp)
+        ax.set_xlim(0, 1.7 * max(1 / timing.time.low for timing in timings))
+        ax.set_xlabel("updates per second\n(in brackets: times the first)")
+        finish(figure, ax, "From the textbook loop to a fast one", stamp, lines=False)
     return figure
 
 

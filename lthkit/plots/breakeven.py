@@ -10,17 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from lthkit.plots.style import LOOKS, STYLE, Look, density_axis, few, finish, new_figure
+from lthkit.plots.style import LOOKS, SERIES, STYLE, density_axis, few, finish, new_figure
 from lthkit.storage.records import Row
-
-_LOOKS = (
-    Look("#0072B2", "o", "-"),
-    Look("#D55E00", "^", "--"),
-    Look("#009E73", "s", ":"),
-    Look("#CC79A7", "D", "-."),
-    Look("#E69F00", "v", (0, (5, 1, 1, 1))),  # type: ignore[arg-type]
-    Look("#000000", "x", (0, (1, 2))),  # type: ignore[arg-type]
-)
 
 _ASIDE = 1.06  # how far a seed's dot stands beside the marker that would hide it
 
@@ -39,7 +30,7 @@ def break_even(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         raise ValueError("No rows were given; expected those of bench.break_even.")
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        for look, (label, curve) in zip(_LOOKS, _curves(rows).items(), strict=False):
+        for look, (label, curve) in zip(SERIES, _curves(rows).items(), strict=False):
             middle = [m for _, m, _, _ in curve]
             ax.errorbar(
                 [100 * d for d, _, _, _ in curve],
@@ -59,7 +50,6 @@ def break_even(rows: Sequence[Row], *, stamp: str = "") -> Figure:
                 ".",
                 markersize=4,
                 color=look.color,
-                alpha=0.6,
             )
         dense = LOOKS["dense"]
         ax.axhline(1, color=dense.color, linestyle=dense.dash, linewidth=1.2, label="1: the dense network")
@@ -94,7 +84,7 @@ def file_sizes(sizes: Mapping[float, Mapping[str, float]], *, stamp: str = "") -
     densities = sorted(sizes, reverse=True)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        for look, name in zip(_LOOKS, sizes[densities[0]], strict=False):
+        for look, name in zip(SERIES, sizes[densities[0]], strict=False):
             ax.plot(
                 [100 * d for d in densities],
                 [sizes[d][name] / 1000 for d in densities],

@@ -9,16 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, finish, new_figure
-from lthkit.storage.records import Row
-
-_LOOKS = (
-    LOOKS["ticket"],
-    LOOKS["re-initialised"],
-    LOOKS["shuffled"],
-    Look("#CC79A7", "D", "-."),
-    Look("#555555", "v", (0, (1, 3))),  # type: ignore[arg-type]  # matplotlib's own dash, as sparse dots
+from lthkit.plots.style import (
+    LOOKS,
+    PAPER,
+    SERIES,
+    STYLE,
+    WIDTH,
+    bands_in_words,
+    finish,
+    measured,
+    new_figure,
+    wrapped,
 )
+from lthkit.storage.records import Row
 
 
 def budget_curve(
@@ -26,8 +29,9 @@ def budget_curve(
 ) -> Figure:
     """Test accuracy against the price, logarithmic: a line a method, bars are 95 % intervals of the mean over seeds.
 
-    Columns of `rows`: arm (at most five), seed, budget (what belongs together), test_accuracy (0 to 1) and `column`, the
-    price, of which the mean over seeds is drawn. Where methods share a price their markers stand side by side.
+    Columns of `rows`: arm (at most seven), seed, budget (what belongs together), test_accuracy (0 to 1) and `column`, the
+    price, of which the mean over seeds is drawn. Where methods share a price their markers stand side by side. No bar is
+    drawn from three seeds or fewer, nor beyond 0 to 100 % (`Interval.shown`): small dots are then the seeds.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
@@ -35,22 +39,15 @@ def budget_curve(
         budgets = sorted({row["budget"] for row in rows})
         prices = {(arm, b): _price(rows, arm, b, column) for arm in arms for b in budgets}
         shared = len({round(p, 6) for p in prices.values() if p is not None}) <= len(budgets)
-        for i, (arm, look) in enumerate(zip(arms, _LOOKS, strict=False)):
+        shown: list[evidence.Interval] = []
+        for i, (arm, look) in enumerate(zip(arms, SERIES, strict=False)):
             aside = 1.035 ** (i - (len(arms) - 1) / 2) if shared else 1.0
             at = [b for b in budgets if prices[arm, b] is not None]
             bands = [_band(rows, arm, b) for b in at]
-            ax.errorbar(
-                [aside * (prices[arm, b] or 0) for b in at],
-                [band.mean for band in bands],
-                yerr=[bar(band) for band in bands],
-                color=look.color,
-                marker=look.marker,
-                linestyle=look.dash,
-                markersize=6,
-                linewidth=1.5,
-                capsize=3,
-                label=arm,
-            )
+            shown += bands
+            places = [aside * (prices[arm, b] or 0) for b in at]
+            measured(ax, places, bands, look, linestyle=look.dash, linewidth=1.5, label=arm)
+        ax.plot([], [], " ", label=bands_in_words(shown))
         ax.set_xscale("log")
         if shared:
             ticks = sorted({p for p in prices.values() if p is not None})
@@ -74,12 +71,10 @@ def describe_budget(rows: Sequence[Row], *, column: str, xlabel: str) -> str:
         points = []
         for budget in sorted({row["budget"] for row in rows}):
             if (price := _price(rows, arm, budget, column)) is not None:
-                band = _band(rows, arm, budget)
-                spread = f" ({band.low:.1f} to {band.high:.1f})" if band.n > 1 else ""
-                points.append(f"{band.mean:.1f} %{spread} at {price:,.4g}")
+                points.append(f"{_band(rows, arm, budget).said()} % at {price:,.4g}")
         parts.append(f"{arm}: " + ", ".join(points))
     return (
-        f"Test accuracy against {xlabel}, mean and 95 % interval over "
+        f"Test accuracy against {xlabel}, mean and 95 % interval or single seeds, of "
         f"{len({row['seed'] for row in rows})} seeds. {'; '.join(parts)}."
     )
 
@@ -94,7 +89,8 @@ def paired_differences(
     """One line for each comparison: small strokes are seeds, the large marker its mean with the 95 % interval.
 
     `gaps` has, for each label, one paired difference a seed, in `unit`. The strokes of the seeds hang in steps, so that
-    equal ones stay visible. A filled marker says that the interval excludes 0, an open one that it contains 0.
+    equal ones stay visible. A filled marker says that the interval excludes 0, an open one that it contains 0. Two seeds
+    have an interval too wide to be drawn; what it says of 0 still counts.
     """
     if not gaps:
         raise ValueError("No comparison was given; expected a label with one difference for each seed.")
@@ -117,22 +113,23 @@ def paired_differences(
                 label="_" if seen else "single seeds",
             )
             label = "mean, 95 % interval excludes 0" if apart else "mean, 95 % interval contains 0"
-            ax.errorbar(
-                [band.mean],
+            label = label if band.n > 1 else "one seed: no interval, no claim"
+            measured(
+                ax,
                 [place],
-                xerr=[bar(band)],
-                fmt=look.marker,
-                color=look.color,
-                markerfacecolor=look.color if apart else "white",
-                capsize=4,
+                [band],
+                look,
+                across=True,
+                seeds=False,
+                markerfacecolor=look.color if apart else PAPER,
                 label="_" if label in seen else label,
             )
             seen |= {label, "single seeds"}
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_yticks(list(range(len(gaps)))[::-1], list(gaps))
+        ax.set_yticks(list(range(len(gaps)))[::-1], [wrapped(name, 26) for name in gaps])
         ax.set_ylim(-0.6, len(gaps) - 0.4)
         ax.set_xlabel(unit)
-        finish(figure, ax, title, stamp)
+        finish(figure, ax, title, stamp, lines=False)
     return figure
 
 
@@ -141,9 +138,8 @@ def describe_differences(gaps: Mapping[str, Sequence[float]], *, unit: str = "po
     parts = []
     for label, values in gaps.items():
         band = evidence.interval(values)
-        spread = f" (95 % interval {band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
-        parts.append(f"{label}: {band.mean:+.2f}{spread}, n = {band.n}")
-    return f"Paired differences in {unit}. {'; '.join(parts)}."
+        parts.append(f"{label}: {band.said('+.2f')}, n = {band.n}")
+    return f"Paired differences in {unit}, mean and 95 % interval. {'; '.join(parts)}."
 
 
 def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
@@ -151,7 +147,8 @@ def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
 
 
 def _band(rows: Sequence[Row], arm: str, budget: int) -> evidence.Interval:
-    return evidence.interval([100 * row["test_accuracy"] for row in _cell(rows, arm, budget)])
+    values = [100 * row["test_accuracy"] for row in _cell(rows, arm, budget)]
+    return evidence.interval(values, within=evidence.PERCENT)
 
 
 def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:

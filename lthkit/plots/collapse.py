@@ -10,18 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, density_axis, few, finish, new_figure
+from lthkit.plots.style import (
+    LOOKS,
+    SERIES,
+    STYLE,
+    WIDTH,
+    bands_in_words,
+    density_axis,
+    few,
+    finish,
+    measured,
+    new_figure,
+)
 from lthkit.storage.records import Row
 
-_LOOKS = (
-    Look("#555555", "x", ":"),
-    Look("#E69F00", "v", "--"),
-    Look("#D55E00", "^", "-."),
-    Look("#8C564B", "P", "-"),
-    Look("#CC79A7", "D", "--"),
-    Look("#009E73", "s", ":"),
-    Look("#0072B2", "o", "-"),
-)
 CONTROLS = ("shuffled", "re-initialised")
 
 
@@ -36,19 +38,17 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ValueError: no rows, or more than seven criteria.
     """
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    if not 1 <= len(arms) <= len(_LOOKS):
-        raise ValueError(f"The rows have {len(arms)} criteria in `arm`; expected 1 to {len(_LOOKS)}.")
+    if not 1 <= len(arms) <= len(SERIES):
+        raise ValueError(f"The rows have {len(arms)} criteria in `arm`; expected 1 to {len(SERIES)}.")
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         top = max(row["smallest"] for row in rows)
-        for i, (look, arm) in enumerate(zip(_LOOKS, arms, strict=False)):
+        for i, (look, arm) in enumerate(zip(SERIES, arms, strict=False)):
             own = [row for row in rows if row["arm"] == arm]
             aside = 100 * 1.03 ** ((len(arms) - 1) / 2 - i)
             for seed in sorted({row["seed"] for row in own}):
                 line = sorted((aside * r["density"], r["smallest"]) for r in own if r["seed"] == seed)
-                ax.plot(
-                    *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5
-                )
+                ax.plot(*zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.5)
             at = sorted({row["density"] for row in own})
             ax.plot(
                 [aside * d for d in at],
@@ -70,7 +70,7 @@ def collapse_curve(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.axhline(0, color="#333333", linewidth=1)
-        ax.set_ylabel("connected weights, smallest layer\n(0, and logarithmic from 1 on)")
+        ax.set_ylabel("connected weights, smallest\nlayer (logarithmic from 1 on)")
         finish(figure, ax, "Where the network is cut, before any training", stamp)
     return figure
 
@@ -97,7 +97,7 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """What each criterion's mask loses or gains when it is shuffled in its layers, and when it gets new weights.
 
     Columns of `rows`: criterion, arm ("as is", "shuffled" or "re-initialised"), seed, test_accuracy (0 to 1). The larger
-    marker is the mean of the differences to "as is", paired by seed, with its 95 % interval; small ones are single seeds.
+    marker is the mean of the differences to "as is", paired by seed, with its 95 % interval (two seeds get none); small ones are single seeds.
 
     Raises:
         ValueError: a criterion has no seed with both arms.
@@ -113,29 +113,22 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
             for y, values in zip(place, gaps, strict=True):
                 ax.plot(
                     values,
-                    [y - 0.09] * len(values),
+                    [y - 0.13] * len(values),
                     look.marker,
-                    markersize=3.5,
+                    markersize=3,
                     color=look.color,
-                    alpha=0.55,
-                    markeredgewidth=0,
+                    markerfacecolor="none",
+                    markeredgewidth=0.6,
                 )
             bands = [evidence.interval(values) for values in gaps]
-            ax.errorbar(
-                [b.mean for b in bands],
-                place,
-                xerr=[bar(b) for b in bands],
-                fmt=look.marker,
-                color=look.color,
-                capsize=4,
-                label=f"{arm} - as is: mean, 95 % interval",
-            )
+            what = bands_in_words(bands, seeds="small markers: single seeds")
+            measured(ax, place, bands, look, across=True, seeds=False, label=f"{arm} - as is: {what}")
         ax.axvline(0, color="#333333", linewidth=1)
         ax.set_yticks([len(criteria) - 1 - i for i in range(len(criteria))], criteria)
         ax.set_ylim(-0.55, len(criteria) - 0.45)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel("points of test accuracy; left of 0 the control is worse")
-        finish(figure, ax, "Does it matter which weights, and which values?", stamp, columns=2)
+        ax.set_xlabel("points of test accuracy\n(left of 0 the control is worse)")
+        finish(figure, ax, "Does it matter which weights, and which values?", stamp, lines=False)
     return figure
 
 
@@ -144,9 +137,7 @@ def describe_sanity(rows: Sequence[Row]) -> str:
     parts = []
     for criterion in dict.fromkeys(row["criterion"] for row in rows):
         for arm in CONTROLS:
-            b = evidence.interval(_gaps(rows, criterion, arm))
-            spread = f" ({b.low:+.2f} to {b.high:+.2f})" if b.n > 1 else ""
-            parts.append(f"{criterion}, {arm}: {b.mean:+.2f}{spread}")
+            parts.append(f"{criterion}, {arm}: {evidence.interval(_gaps(rows, criterion, arm)).said('+.2f')}")
     return (
         "Differences to the mask as it is, in points of test accuracy, mean and 95 % interval: "
         + "; ".join(parts)

@@ -10,20 +10,22 @@ from torch import Tensor
 
 from lthkit import evidence
 from lthkit.plots.masks import draw_first_layer
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, bar
+from lthkit.plots.style import (
+    LEGEND,
+    LOOKS,
+    PAPER,
+    SERIES,
+    SMALL,
+    STYLE,
+    WIDTH,
+    bands_in_words,
+    below,
+    headed,
+    measured,
+    wrapped,
+)
 from lthkit.pruning.masks import Mask
 from lthkit.storage.records import Row
-
-# Okabe and Ito's colours; each arm has a marker of its own.
-_MARKS = (
-    ("#0072B2", "o"),
-    ("#D55E00", "^"),
-    ("#009E73", "s"),
-    ("#CC79A7", "D"),
-    ("#E69F00", "v"),
-    ("#56B4E9", "P"),
-    ("#333333", "X"),
-)
 
 
 def by_criterion(
@@ -37,7 +39,8 @@ def by_criterion(
 
     Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). Arm "dense" at round 0 is a
     line in all panels. An open marker says that some seed's best step lay in the last tenth of its budget. Each panel has
-    an axis of its own, wide enough for its seeds and its intervals.
+    an axis of its own, wide enough for its seeds and its intervals. No bar is drawn from three seeds or fewer, nor beyond
+    0 to 100 % (`Interval.shown`); the legend says so.
 
     Raises:
         ValueError: no arm but "dense".
@@ -48,8 +51,9 @@ def by_criterion(
         raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
     dense = [100 * v for v in evidence.by_seed(rows, "dense", 0, column).values()]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.2 + 0.36 * len(arms)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)), layout="constrained")
         panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
+        bands: list[evidence.Interval] = []
         for ax, level in zip(panels, at, strict=True):
             if dense:
                 look = LOOKS["dense"]
@@ -61,26 +65,30 @@ def by_criterion(
                 cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
                 if not cell:
                     continue
-                (color, marker), band = _MARKS[arms.index(arm) % len(_MARKS)], evidence.interval(cell)
-                ax.plot(cell, [place - 0.24] * len(cell), "|", color=color, markersize=7, alpha=0.8)
-                half = bar(band)
-                values += [band.mean - half, band.mean + half]
-                ax.errorbar(
-                    [band.mean],
+                look = SERIES[arms.index(arm) % len(SERIES)]
+                band = evidence.interval(cell, within=evidence.PERCENT)
+                bands.append(band)
+                ax.plot(cell, [place - 0.26] * len(cell), "|", color=look.color, markersize=7)
+                if band.shown:
+                    values += [band.low, band.high]
+                measured(
+                    ax,
                     [place],
-                    xerr=[half],
-                    fmt=marker,
-                    markersize=10 if marker in "PX" else 7,  # else their inside is too thin to be seen open
-                    color=color,
-                    markerfacecolor="white" if evidence.unfinished(rows, arm, level) else color,
-                    capsize=4,
+                    [band],
+                    look,
+                    across=True,
+                    seeds=False,
+                    markersize=9
+                    if look.marker in "PX"
+                    else 6,  # else their inside is too thin to be seen open
+                    markerfacecolor=PAPER if evidence.unfinished(rows, arm, level) else look.color,
                 )
-            ax.set_title(f"{100 * evidence.density_of(rows, level):.1f} % of the weights", fontsize=10)
+            ax.set_title(f"{100 * evidence.density_of(rows, level):.1f} % left", fontsize=11)
             ax.set_ylim(-0.6, len(arms) - 0.4)
             margin = 0.06 * (max(values) - min(values) or 1.0)
             ax.set_xlim(min(values) - margin, max(values) + margin)
             ax.set_xlabel("test accuracy (%)" if column == "test_accuracy" else column.replace("_", " "))
-        panels[0].set_yticks(range(len(arms)), list(reversed(arms)))
+        panels[0].set_yticks(range(len(arms)), [wrapped(arm, 18) for arm in reversed(arms)])
         lines = ["dense (mean)"] if dense else []
         handles = [
             panels[0].plot([], [], color=LOOKS["dense"].color, linestyle=LOOKS["dense"].dash)[0]
@@ -91,11 +99,13 @@ def by_criterion(
         if any(row["still_improving"] for row in rows if row["arm"] != "dense"):
             handles.append(panels[0].plot([], [], "o", color="#333333", markerfacecolor="white")[0])
             lines.append("open: some seed's best step is near the end")
-        figure.legend(handles, lines, loc="outside lower center", ncols=3, fontsize=9, handlelength=3.2)
-        head = figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left")  # below it, room for the stamp
-        figure.draw_without_rendering()  # now the title has its place
-        below = head.get_window_extent().y0 / figure.bbox.height
-        figure.text(0.01, below, stamp, fontsize=7.5, color="#555555", va="bottom")
+        handles.append(panels[0].plot([], [], " ")[0])
+        lines.append(bands_in_words(bands, seeds="strokes: single seeds"))
+        labels = [wrapped(line, 52) for line in lines]
+        figure.legend(handles, labels, loc="outside lower left", fontsize=LEGEND, handlelength=3.2)
+        rows_below = sum(label.count("\n") + 1 for label in labels)
+        figure.set_figheight(figure.get_figheight() + 0.2 * rows_below)
+        headed(figure, title, stamp)
     return figure
 
 
@@ -107,13 +117,11 @@ def describe_by_criterion(rows: Sequence[Row], *, column: str = "test_accuracy")
         for arm in ["dense"] if level == 0 else _arms(rows):
             cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
             if cell:
-                band = evidence.interval(cell)
-                edge = f" ({band.low:.1f} to {band.high:.1f})" if band.n > 1 else ""
-                here.append(f"{arm} {band.mean:.1f}{edge}")
+                here.append(f"{arm} {evidence.interval(cell, within=evidence.PERCENT).said()}")
         parts.append(f"{100 * evidence.density_of(rows, level):.3g} % of the weights: " + ", ".join(here))
     seeds = len({row["seed"] for row in rows})
     return (
-        f"Dot plot of {column.replace('_', ' ')} in percent by criterion, mean and 95 % interval of {seeds} seeds. "
+        f"Dot plot of {column.replace('_', ' ')} in percent by criterion, mean and 95 % interval or single seeds, of {seeds} seeds. "
         + "; ".join(parts)
         + "."
     )
@@ -146,19 +154,18 @@ def class_masks(
         axes = figure.subplots(1 + len(masks), len(images), squeeze=False)
         for ax, (title, image) in zip(axes[0], images.items(), strict=True):
             ax.imshow(image.cpu().numpy(), cmap="gray_r", interpolation="nearest")
-            ax.set_title(title, fontsize=9)
+            ax.set_title(title.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL)
             ax.set_xticks([])
             ax.set_yticks([])
-        axes[0][0].set_ylabel("mean image\n(dark: large)", fontsize=9)
+        axes[0][0].set_ylabel("mean image\n(dark: large)", fontsize=SMALL)
         for line, (label, row) in zip(axes[1:], masks.items(), strict=True):
             top = max(int(mask[name].sum(0).max()) for mask in row.values())
             for ax, (title, mask) in zip(line, row.items(), strict=True):
                 height, width = images[title].shape[-2:]
                 picture = draw_first_layer(ax, mask, name=name, shape=(height, width), top=top)
-            line[0].set_ylabel(label, fontsize=9)
-            figure.colorbar(picture, ax=list(line), label="connections", shrink=0.8)
-        if stamp:
-            figure.supxlabel(stamp, fontsize=7, color="#555555")
+            line[0].set_ylabel(label, fontsize=SMALL)
+            figure.colorbar(picture, ax=list(line), shrink=0.8).set_label("connections", fontsize=SMALL)
+        below(figure, stamp)
     return figure
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, Look, density_axis, few, finish, new_figure
+from lthkit.plots.style import (
+    LOOKS,
+    PAPER,
+    SERIES,
+    STYLE,
+    bands_in_words,
+    density_axis,
+    few,
+    finish,
+    measured,
+    new_figure,
+)
 from lthkit.storage.records import Row
 
 
@@ -19,15 +31,28 @@ def trade_off(
 ) -> Figure:
     """Accuracy against the weights that remain: a thin line a seed, their mean, and its 95 % interval.
 
+    No interval is drawn from three seeds or fewer, nor where it reaches beyond 0 to 100 % (`Interval.shown`): there the
+    lines of the seeds speak for themselves, and the legend says so.
+
     Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). An open marker says that some
     seed's best step lay in the last tenth of its budget. `stamp` is the small print: data, seeds, tier, device.
     """
-    return _arms(rows, column, 100.0, ylabel, "Accuracy of tickets and their controls", stamp)
+    return _arms(
+        rows, column, 100.0, ylabel, "Accuracy of tickets and their controls", stamp, evidence.PERCENT
+    )
 
 
 def early_stop(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """Step of least validation loss against the weights that remain; drawn as `trade_off`."""
-    return _arms(rows, "best_step", 1.0, "early-stop step", "When the validation loss is least", stamp)
+    return _arms(
+        rows,
+        "best_step",
+        1.0,
+        "early-stop step",
+        "When the validation loss is least",
+        stamp,
+        evidence.POSITIVE,
+    )
 
 
 def describe(
@@ -55,7 +80,7 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
     """Test accuracy of arm `one` minus arm `other`, in points, paired by seed, against the weights that remain.
 
     Columns of `rows`: arm, seed, round, density, test_accuracy (0 to 1). Small markers are seeds, side by side; the
-    larger marker and its bar are the mean and its 95 % interval, which is not cut.
+    larger marker and its bar are the mean and its 95 % interval, which is not cut. Two seeds get no bar.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
@@ -77,21 +102,14 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
                 color="#777777",
                 label="single seeds" if i == 0 else "_",
             )
-        bands = [evidence.paired(rows, (one, r), (other, r)) for r in at]
-        ax.errorbar(
-            x,
-            [100 * b.mean for b in bands],
-            yerr=[100 * b.half for b in bands],
-            fmt=look.marker,
-            color=look.color,
-            capsize=4,
-            label=f"mean of {len(seeds)} seeds, 95 % interval",
-        )
+        bands = [evidence.paired(rows, (one, r), (other, r)).times(100) for r in at]
+        what = bands_in_words(bands, seeds="triangles: single seeds")
+        measured(ax, x, bands, look, seeds=False, label=what)
         ax.axhline(0, color="#333333", linewidth=1)
         density_axis(ax, x)
         ax.set_xlim(max(x) * 1.05 ** (len(seeds) + 2), min(x) / 1.25)
         ax.set_ylabel(f"{one} - {other} (points)")
-        finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp)
+        finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp, lines=False)
     return figure
 
 
@@ -100,15 +118,20 @@ def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
     both = [r for r in evidence.levels(rows, one) if r in evidence.levels(rows, other)]
     parts = []
     for r in sorted(both, key=lambda r: -evidence.density_of(rows, r)):
-        band = evidence.paired(rows, (one, r), (other, r))
-        parts.append(
-            f"{100 * band.mean:+.2f} ({100 * band.low:+.2f} to {100 * band.high:+.2f}) "
-            f"at {100 * evidence.density_of(rows, r):.3g} % of the weights"
-        )
+        band = evidence.paired(rows, (one, r), (other, r)).times(100)
+        parts.append(f"{band.said('+.2f')} at {100 * evidence.density_of(rows, r):.3g} % of the weights")
     return f"Test accuracy in points, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
 
 
-def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: str, stamp: str) -> Figure:
+def _arms(
+    rows: Sequence[Row],
+    column: str,
+    scale: float,
+    ylabel: str,
+    title: str,
+    stamp: str,
+    within: tuple[float, float],
+) -> Figure:
     if not rows:
         raise ValueError("rows is empty; expected the table of a run, such as experiments.load(folder)[2].")
     with matplotlib.rc_context(STYLE):
@@ -118,54 +141,17 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
             band = evidence.interval(dense)
             look = LOOKS["dense"]
             ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
-        open_seen = False
-        for arm in ("shuffled", "re-initialised", "ticket"):
-            at = evidence.levels(rows, arm)
-            if not at:
-                continue
-            look, x = LOOKS[arm], [100 * evidence.density_of(rows, r) for r in at]
-            table = [evidence.by_seed(rows, arm, r, column) for r in at]
-            for seed in sorted({row["seed"] for row in rows}):
-                line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
-                ax.plot(
-                    *zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.45
-                )
-            bands = [evidence.interval([scale * v for v in cell.values()]) for cell in table]
-            middle = [band.mean for band in bands]
-            ax.fill_between(
-                x, [b.low for b in bands], [b.high for b in bands], color=look.color, alpha=0.13, linewidth=0
-            )
-            ax.plot(x, middle, color=look.color, linestyle=look.dash, linewidth=1.8, zorder=3)
-            for closed in (True, False):
-                spots = [
-                    (d, m)
-                    for d, m, r in zip(x, middle, at, strict=True)
-                    if (not evidence.unfinished(rows, arm, r)) == closed
-                ]
-                open_seen |= bool(spots) and not closed
-                if spots:
-                    ax.plot(
-                        *zip(*spots, strict=True),
-                        linestyle="none",
-                        marker=look.marker,
-                        markersize=5,
-                        color=look.color,
-                        markerfacecolor=look.color if closed else "white",
-                        zorder=4,
-                    )
-            ax.plot(
-                [], [], color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm
-            )
-        if open_seen:
-            ax.plot(
-                [],
-                [],
-                "o",
-                color="#333333",
-                markerfacecolor="white",
-                markersize=5,
-                label="some best step near the end",
-            )
+        bands = {
+            arm: _arm(ax, rows, arm, column, scale, within)
+            for arm in ("shuffled", "re-initialised", "ticket")
+            if evidence.levels(rows, arm)
+        }
+        shown = [band for of_arm in bands.values() for band in of_arm]
+        if any(evidence.unfinished(rows, arm, r) for arm in bands for r in evidence.levels(rows, arm)):
+            open_: dict[str, Any] = {"color": "#333333", "markerfacecolor": PAPER, "markersize": 5}
+            ax.plot([], [], "o", label="open: some best step near the end", **open_)
+        words = bands_in_words(shown, seeds="thin lines: single seeds")
+        ax.plot([], [], " ", label=words.replace("95 % interval", "band: 95 % interval"))
         density_axis(ax, sorted({100 * row["density"] for row in rows}))
         ax.set_ylabel(ylabel)
         _fit(ax, rows, column, scale)
@@ -173,8 +159,51 @@ def _arms(rows: Sequence[Row], column: str, scale: float, ylabel: str, title: st
     return figure
 
 
+def _arm(
+    ax: Axes, rows: Sequence[Row], arm: str, column: str, scale: float, within: tuple[float, float]
+) -> list[evidence.Interval]:
+    """Draw one arm: its seeds, its mean, and a band wherever an interval may be shown."""
+    look, at = LOOKS[arm], evidence.levels(rows, arm)
+    x = [100 * evidence.density_of(rows, r) for r in at]
+    table = [evidence.by_seed(rows, arm, r, column) for r in at]
+    for seed in sorted({row["seed"] for row in rows}):
+        line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
+        if line:
+            ax.plot(*zip(*line, strict=True), color=look.color, linestyle=look.dash, linewidth=0.5)
+    bands = [evidence.interval([scale * v for v in cell.values()], within=within) for cell in table]
+    middle, shown = [band.mean for band in bands], [band.shown for band in bands]
+    low, high = [band.low for band in bands], [band.high for band in bands]
+    ax.fill_between(x, low, high, where=shown, color=look.color, alpha=0.16, linewidth=0)
+    ax.plot(x, middle, color=look.color, linestyle=look.dash, linewidth=1.8, zorder=3)
+    for closed in (True, False):
+        spots = [
+            (d, m)
+            for d, m, r in zip(x, middle, at, strict=True)
+            if (not evidence.unfinished(rows, arm, r)) == closed
+        ]
+        if spots:
+            ax.plot(
+                *zip(*spots, strict=True),
+                linestyle="none",
+                marker=look.marker,
+                markersize=5,
+                color=look.color,
+                markerfacecolor=look.color if closed else PAPER,
+                zorder=4,
+            )
+    # What the legend shows has the arm's own points, so that its place in the legend is that of its right end.
+    key: dict[str, Any] = {
+        "color": look.color,
+        "linestyle": look.dash,
+        "marker": look.marker,
+        "markersize": 5,
+    }
+    ax.plot(x[-1:], middle[-1:], label=arm, zorder=0, **key)
+    return bands
+
+
 def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:
-    """Limits from the measured points: a 95 % interval of three seeds may be far wider, and is cut by the frame."""
+    """Limits from the measured points: an interval may be wider, and is cut by the frame."""
     values = [scale * row[column] for row in rows]
     margin = 0.06 * (max(values) - min(values) or 1.0)
     ax.set_ylim(min(values) - margin, max(values) + margin)
@@ -189,22 +218,21 @@ def pruned_accuracy(
 ) -> Figure:
     """Validation accuracy of pruned networks against the weights that remain: a thin line a seed, their mean thick.
 
-    Columns of `rows`: arm (at most four), seed, density, accuracy (0 to 1). `dense` has the dense networks' accuracies.
+    Columns of `rows`: arm (at most seven), seed, density, accuracy (0 to 1). `dense` has the dense networks' accuracies.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look = LOOKS["dense"]
         level = mean(100 * v for v in dense)
         ax.axhline(level, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
-        looks = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
-        for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
+        for look, arm in zip(SERIES, dict.fromkeys(row["arm"] for row in rows), strict=False):
             own = [row for row in rows if row["arm"] == arm]
             at = sorted({row["density"] for row in own}, reverse=True)
             x = [100 * d for d in at]
             for seed in sorted({row["seed"] for row in own}):
                 cell = {row["density"]: 100 * row["accuracy"] for row in own if row["seed"] == seed}
                 y = [cell[d] for d in at]
-                ax.plot(x, y, color=look.color, linestyle=look.dash, linewidth=0.6, alpha=0.5)
+                ax.plot(x, y, color=look.color, linestyle=look.dash, linewidth=0.5)
             middle = [mean(100 * row["accuracy"] for row in own if row["density"] == d) for d in at]
             ax.plot(
                 x, middle, color=look.color, linestyle=look.dash, marker=look.marker, markersize=5, label=arm

@@ -12,7 +12,22 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, few, new_figure
+from lthkit.plots.style import (
+    INK,
+    SERIES,
+    SMALL,
+    STYLE,
+    WIDTH,
+    bands_in_words,
+    below,
+    few,
+    finish,
+    headed,
+    legend,
+    measured,
+    new_figure,
+    wrapped,
+)
 from lthkit.storage.records import Row
 
 
@@ -26,10 +41,10 @@ def mask_distances(
     """The distance of the masks of every two epochs, one panel for each entry of `matrices` [n, n].
 
     Each panel's colours reach from 0 to the null, the distance of random masks, or to the largest distance if that is
-    more; lines in the colour bar mark the null (solid) and the threshold (dashed).
+    more; signs above the colour bar mark the null (triangle) and the threshold (diamond).
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.6 + 3.0 * 2 / max(2, len(matrices))), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 + 5.4 / max(2, len(matrices))), layout="constrained")
         axes = figure.subplots(1, len(matrices), squeeze=False)[0]
         for ax, (label, matrix) in zip(axes, matrices.items(), strict=True):
             n, null = len(matrix), nulls[label]
@@ -42,20 +57,19 @@ def mask_distances(
                 interpolation="nearest",
                 extent=(0.5, n + 0.5, n + 0.5, 0.5),
             )
-            ax.set_title(label, fontsize=10)
+            ax.set_title(wrapped(label, 24), fontsize=11)
             ax.set_xlabel("epoch")
             ax.set_ylabel("epoch")
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_major_locator(MaxNLocator(6, integer=True))
             ax.grid(False)
-            bar = figure.colorbar(picture, ax=ax, shrink=0.8)
-            bar.set_label("mask distance", fontsize=8)
-            bar.ax.axhline(null, color="#D55E00", linewidth=2.5)
-            bar.ax.axhline(threshold, color="white", linewidth=2, linestyle=(0, (2, 1)))
-        small = (
-            f"colour bar: orange line, distance of random masks; dashed white line, threshold {threshold:g}"
-        )
-        figure.supxlabel("\n".join(filter(None, [small, stamp])), fontsize=7.5, color="#555555")
+            bar = figure.colorbar(picture, ax=ax, location="bottom", aspect=14)
+            bar.set_label("mask distance", fontsize=SMALL)
+            for value, sign in ((null, "v"), (threshold, "D")):  # above the bar, so that they show on white
+                bar.ax.plot([value], [1.45], sign, color=INK, markersize=6, clip_on=False)
+            bar.ax.set_ylim(0, 1)
+        small = f"above the colours: triangle, distance of random masks; diamond, threshold {threshold:g}"
+        below(figure, small, stamp)
     return figure
 
 
@@ -73,20 +87,17 @@ def describe_distances(matrices: Mapping[str, Tensor], nulls: Mapping[str, float
     )
 
 
-_CURVES = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
-
-
 def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "") -> Figure:
     """What the stopping rule looks at after each epoch: the largest distance in the window, beside null and threshold.
 
-    Columns of `rows`: arm (at most four), seed, epoch, worst (NaN until the window is full), null. Left as it is; right
+    Columns of `rows`: arm (at most seven), seed, epoch, worst (NaN until the window is full), null. Left as it is; right
     as a fraction of the arm's null, so that 1 is what random masks have. Lines are means over seeds, bands reach from
     the least to the greatest.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
         plain, relative = figure.subplots(1, 2)
-        for look, arm in zip(_CURVES, dict.fromkeys(row["arm"] for row in rows), strict=False):
+        for look, arm in zip(SERIES, dict.fromkeys(row["arm"] for row in rows), strict=False):
             own = [row for row in rows if row["arm"] == arm and not math.isnan(row["worst"])]
             epochs, null = sorted({row["epoch"] for row in own}), median(row["null"] for row in own)
             style = {"color": look.color, "linestyle": look.dash, "marker": look.marker, "markersize": 4}
@@ -96,31 +107,22 @@ def window_curves(rows: Sequence[Row], *, threshold: float = 0.1, stamp: str = "
                 ax.plot(epochs, means, label=arm if ax is plain else "_", **style)
                 low, high = [min(cell) for cell in cells], [max(cell) for cell in cells]
                 ax.fill_between(epochs, low, high, color=look.color, alpha=0.15, linewidth=0)
-            relative.plot(
-                [epochs[0], epochs[-1]], [threshold / null] * 2, color=look.color, linewidth=1, alpha=0.8
-            )
-            relative.annotate(
-                f"threshold at {arm}",
-                (epochs[-1], threshold / null),
-                xytext=(0, 2),
-                textcoords="offset points",
-                color=look.color,
-                fontsize=8,
-                ha="right",
-            )
+            ends = [epochs[0], epochs[-1]]
+            share = threshold / null
+            relative.plot(ends, [share] * 2, color=look.color, linestyle=look.dash, linewidth=0.8)
         plain.axhline(threshold, color="#333333", linewidth=1.2, label=f"threshold {threshold:g}")
         relative.axhline(1, color="#333333", linewidth=1.2, linestyle=(0, (1, 1)), label="random masks")
-        plain.set_title("largest distance in the window", loc="left", fontsize=10)
+        relative.plot([], [], " ", label="thin lines on the right: the threshold in that unit")
+        plain.set_title("largest distance\nin the window", loc="left", fontsize=11)
         plain.set_ylabel("mask distance")
         relative.set_ylabel("in units of the null")
-        relative.set_title("the same, random masks = 1", loc="left", fontsize=10)
+        relative.set_title("the same,\nrandom masks = 1", loc="left", fontsize=11)
         for ax in (plain, relative):
             ax.set_xlabel("epoch")
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
             ax.set_ylim(bottom=0)
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9, handlelength=3.2)
-        if stamp:
-            figure.suptitle(stamp, fontsize=7.5, color="#555555", x=0.01, ha="left")
+        legend(figure, plain, relative)
+        headed(figure, "", stamp)
     return figure
 
 
@@ -143,38 +145,30 @@ def describe_window(rows: Sequence[Row], *, threshold: float = 0.1) -> str:
 def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str = "") -> Figure:
     """Paired differences in points with their 95 % interval: one line for each comparison, one marker for each group.
 
+    Two seeds have an interval too wide to be drawn: small dots are then the seeds.
+
     `gaps` maps a group, such as a density, to comparisons, such as "early-bird - shuffled", and their intervals.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         names = list(dict.fromkeys(name for group in gaps.values() for name in group))
-        for i, (look, (group, bands)) in enumerate(zip(_CURVES, gaps.items(), strict=False)):
+        for i, (look, (group, bands)) in enumerate(zip(SERIES, gaps.items(), strict=False)):
             at = [len(names) - 1 - names.index(n) + 0.18 * ((len(gaps) - 1) / 2 - i) for n in bands]
-            ax.errorbar(
-                [b.mean for b in bands.values()],
-                at,
-                xerr=[bar(b) for b in bands.values()],
-                fmt=look.marker,
-                color=look.color,
-                capsize=4,
-                label=group,
-            )
+            measured(ax, at, list(bands.values()), look, across=True, label=group)
+        words = bands_in_words(band for bands in gaps.values() for band in bands.values())
+        ax.plot([], [], " ", label=words)
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_yticks(range(len(names)), names[::-1])
+        ax.set_yticks(range(len(names)), [wrapped(name, 22) for name in names[::-1]])
         ax.set_ylim(-0.6, len(names) - 0.4)
         ax.set_xlabel("difference of test accuracy (points)")
         ax.grid(axis="y", visible=False)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-        if stamp:
-            ax.set_title(stamp, loc="left", fontsize=7.5, color="#555555")
+        finish(figure, ax, "Paired differences", stamp, lines=False)
     return figure
 
 
 def describe_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]]) -> str:
     """The text alternative of `arm_gaps`: every mean difference with its interval."""
     parts = [
-        f"{group}, {name}: {b.mean:+.2f} ({b.low:+.2f} to {b.high:+.2f})"
-        for group, bands in gaps.items()
-        for name, b in bands.items()
+        f"{group}, {name}: {b.said('+.2f')}" for group, bands in gaps.items() for name, b in bands.items()
     ]
     return f"Differences of test accuracy in points, mean and 95 % interval. {'; '.join(parts)}."

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
 import matplotlib
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
+from torch import Tensor
 
 from lthkit.data.datasets import Dataset
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, finish, new_figure
+from lthkit.plots.style import PAPER, SERIES, SMALL, STYLE, WIDTH, below, finish, new_figure
 from lthkit.pruning.masks import Mask
 from lthkit.storage.records import Row
 
@@ -22,13 +24,6 @@ def layer_density(masks: Mapping[str, Mask], *, stamp: str = "") -> Figure:
     """Density of each layer, one group of bars a layer and one bar a mask; `masks` maps a label to a mask."""
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        looks = [
-            LOOKS["ticket"].color,
-            LOOKS["re-initialised"].color,
-            LOOKS["shuffled"].color,
-            "#CC79A7",
-            "#E69F00",
-        ]
         hatches = ["", "///", "...", "xx", "--"]
         width = 0.8 / len(masks)
         names: list[str] = []
@@ -41,13 +36,15 @@ def layer_density(masks: Mapping[str, Mask], *, stamp: str = "") -> Figure:
                 [100 * d for d in densities.values()],
                 width * 0.92,
                 label=label,
-                color=looks[i % 5],
+                color=SERIES[i % 5].color,
                 hatch=hatches[i % 5],
-                edgecolor="white",
+                edgecolor=PAPER,
                 linewidth=0.5,
             )
             if len(masks) * len(names) <= 12:
-                ax.bar_label(bars, fmt="%.1f", fontsize=8, padding=1)
+                ax.bar_label(
+                    bars, fmt="%.1f", fontsize=SMALL, padding=1, rotation=90 if len(masks) > 2 else 0
+                )
         ax.set_xticks(
             range(len(names)),
             [n.removesuffix(".weight") for n in names],
@@ -55,29 +52,107 @@ def layer_density(masks: Mapping[str, Mask], *, stamp: str = "") -> Figure:
         )
         ax.set_ylabel("weights remaining (%)")
         ax.grid(axis="x", visible=False)
-        ax.set_ylim(0, ax.get_ylim()[1] * 1.06)
-        finish(figure, ax, "Density of each layer", stamp)
+        ax.set_ylim(0, ax.get_ylim()[1] * 1.1)
+        finish(figure, ax, "Density of each layer", stamp, lines=False)
     return figure
 
 
 def first_layer(
-    masks: Mapping[str, Mask], *, name: str = "fc1.weight", shape: tuple[int, int] = (28, 28), stamp: str = ""
+    masks: Mapping[str, Sequence[Mask]],
+    *,
+    name: str = "fc1.weight",
+    shape: tuple[int, int] = (28, 28),
+    stamp: str = "",
 ) -> Figure:
-    """For each mask, the number of surviving connections of every input pixel, as a picture; one panel a mask.
+    """Which pixels keep more connections than chance, and which fewer, over seeds; one panel for each entry of `masks`.
 
-    `name` is a linear layer whose inputs are the pixels, row by row. All panels share one scale.
+    A pixel's colour is what its surviving connections are above (red) or below (blue) chance, in standard deviations of
+    chance: the same number of connections thrown at random into the layer, once for each seed. White is chance; one
+    pixel in twenty lies beyond 2 of it by luck alone. `describe_first_layer` counts them.
+
+    Args:
+        masks: label -> one mask a seed, such as {"ticket": [...], "shuffled": [...]}. All panels share one scale.
+        name: a linear layer whose inputs are the pixels, row by row.
+        shape: height and width of a picture.
+
+    Raises:
+        ValueError: no masks for a label, or a layer that does not have a column for each pixel, or is full or empty.
     """
-    top = max(int(mask[name].sum(0).max()) for mask in masks.values())
+    found = {label: from_chance(group, name=name, shape=shape) for label, group in masks.items()}
+    top = max(3.0, *(float(z.abs().max()) for z in found.values()))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.5 * len(masks) + 1.0, 3.1), layout="constrained")
-        axes = figure.subplots(1, len(masks), squeeze=False)[0]
-        for ax, (label, mask) in zip(axes, masks.items(), strict=True):
-            picture = draw_first_layer(ax, mask, label=label, name=name, shape=shape, top=top)
-        figure.colorbar(picture, ax=list(axes), label="connections per pixel", shrink=0.8)
-        if stamp:
-            lines = textwrap.fill(stamp, round(16 * figure.get_figwidth()))
-            figure.supxlabel(lines, fontsize=7, color="#555555")
+        figure = Figure(figsize=(max(WIDTH, 2.2 * len(found) + 1.0), 2.9), layout="constrained")
+        axes = figure.subplots(1, len(found), squeeze=False)[0]
+        for ax, (label, z) in zip(axes, found.items(), strict=True):
+            picture = ax.imshow(z.numpy(), cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+            ax.set_title(f"{label}, n = {len(masks[label])}", fontsize=11)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.grid(False)
+        bar = figure.colorbar(picture, ax=list(axes), shrink=0.85)
+        bar.set_label("deviation from chance\n(its standard deviations)", fontsize=SMALL)
+        below(figure, stamp)
     return figure
+
+
+def describe_first_layer(
+    masks: Mapping[str, Sequence[Mask]],
+    *,
+    name: str = "fc1.weight",
+    shape: tuple[int, int] = (28, 28),
+    edge: int = 6,
+) -> str:
+    """The text alternative of `first_layer`: how many pixels lie beyond chance, and what the corners have.
+
+    A corner has `edge` by `edge` pixels."""
+    parts = []
+    for label, group in masks.items():
+        z = from_chance(group, name=name, shape=shape)
+        corners = torch.ones(shape, dtype=torch.bool)
+        corners[edge:-edge] = False
+        corners[:, edge:-edge] = False
+        parts.append(
+            f"{label}: {100 * float((z > 2).float().mean()):.0f} % of the pixels are above 2 standard deviations of chance "
+            f"and {100 * float((z < -2).float().mean()):.0f} % below -2, on average {float(z[corners].mean()):+.1f} in the "
+            f"corners and {float(z[~corners].mean()):+.1f} elsewhere ({_seeds(len(group))})"
+        )
+    return (
+        "Pictures of the deviation from chance of each pixel's surviving connections, red above and blue below; by chance "
+        "about 2 % lie on each side. " + "; ".join(parts) + "."
+    )
+
+
+def from_chance(
+    masks: Sequence[Mask], *, name: str = "fc1.weight", shape: tuple[int, int] = (28, 28)
+) -> Tensor:
+    """Surviving connections of each pixel over all `masks`, one a seed, as standard deviations away from chance [h, w].
+
+    Chance is hypergeometric: a layer's survivors fall on its places at random, in each mask anew. `first_layer` has the
+    arguments and what is refused.
+    """
+    if isinstance(masks, Mask) or not masks:
+        raise ValueError(f"{masks!r} was given; expected a list with one mask for each seed, at least one.")
+    count, middle, variance = torch.zeros(shape[0] * shape[1], dtype=torch.float64), 0.0, 0.0
+    for mask in masks:
+        kept = mask[name].cpu()
+        if kept.dim() != 2 or kept.shape[1] != shape[0] * shape[1]:
+            raise ValueError(
+                f"{name} has the shape {tuple(kept.shape)}; expected a column for each of {shape[0]} x {shape[1]} pixels."
+            )
+        units, places, survivors = kept.shape[0], kept.numel(), int(kept.sum())
+        if not 0 < survivors < places:
+            raise ValueError(
+                f"{name} keeps {survivors:,} of {places:,} connections; expected some, and not all: else nothing is by chance."
+            )
+        share = survivors / places
+        count += kept.sum(0)
+        middle += units * share
+        variance += units * share * (1 - share) * (places - units) / (places - 1)
+    return ((count - middle) / math.sqrt(variance)).reshape(shape)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed" if n == 1 else f"{n} seeds"
 
 
 def draw_first_layer(
@@ -103,7 +178,7 @@ def draw_first_layer(
 def samples(data: Dataset, *, each: int = 6) -> Figure:
     """The first `each` training images of every class, one column a class."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.75 * each + 0.5), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.56 * each + 0.5), layout="constrained")
         axes = figure.subplots(each, len(data.classes), squeeze=False)
         for column, name in enumerate(data.classes):
             images = data.train.images[data.train.labels == column][:each].cpu()
@@ -113,25 +188,26 @@ def samples(data: Dataset, *, each: int = 6) -> Figure:
                 if row < len(images):
                     picture = images[row].permute(1, 2, 0)
                     ax.imshow(
-                        picture.squeeze(2) if picture.shape[2] == 1 else picture,
+                        (picture.squeeze(2) if picture.shape[2] == 1 else picture).numpy(),
                         cmap="gray_r",
                         interpolation="nearest",
                     )
-            axes[0, column].set_title(name.replace("/", "/\n").replace(" ", "\n"), fontsize=8)
+            axes[0, column].set_title(
+                name.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL, rotation=90
+            )
     return figure
 
 
 def mask_leak(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """How large the removed weights are while a training goes on; a kept mask is a line at 0.
 
-    Columns of `rows`: arm (at most four), seed, step, share (of the removed weights that are not 0; the legend has it, at
+    Columns of `rows`: arm (at most seven), seed, step, share (of the removed weights that are not 0; the legend has it, at
     the last step) and size (their norm over the norm of all weights), both 0 to 1. A line is the median over seeds, the
     band reaches from the least to the greatest. The axis is logarithmic above 0.1 % and linear below.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        looks = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."))
-        for look, arm in zip(looks, dict.fromkeys(row["arm"] for row in rows), strict=False):
+        for look, arm in zip(SERIES, dict.fromkeys(row["arm"] for row in rows), strict=False):
             own = [row for row in rows if row["arm"] == arm]
             steps = sorted({row["step"] for row in own})
             cells = [[100 * row["size"] for row in own if row["step"] == step] for step in steps]
@@ -151,9 +227,9 @@ def mask_leak(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.set_yscale("symlog", linthresh=0.1)
         ax.set_ylim(bottom=-0.02)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-        ax.set_ylabel("norm of removed weights (% of that of all)")
+        ax.set_ylabel("norm of removed weights\n(% of that of all)")
         ax.set_xlabel("step after pruning")
-        finish(figure, ax, "Removed weights that come back", stamp, columns=2)
+        finish(figure, ax, "Removed weights that come back", stamp)
     return figure
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, bar, finish
+from lthkit.plots.style import LOOKS, STYLE, WIDTH, bands_in_words, finish, measured, wrapped
 
 Prediction = tuple[str, float | None, evidence.Interval]
 
@@ -18,28 +20,31 @@ def predicted(
     *,
     unit: str,
     title: str = "Your predictions beside the measurement",
-    start: float | None = None,
     stamp: str = "",
 ) -> Figure:
     """Predictions (diamonds) beside measurements (dots with their 95 % interval), one line for each of `points`.
 
     `points` are (label, prediction or None, interval), all in `unit`. Without a prediction only the measurement is drawn.
-    `start` is where the axis is to begin at the latest, such as 0 where lengths are to be compared.
+    Where no interval is to be shown (`Interval.shown`: from three seeds or fewer, two of a difference, or where it reaches
+    beyond what can be), small dots are the seeds, and the legend says so. 0 is always on the axis: a prediction is as
+    far off as it is, beside the size of the thing itself.
+
+    Raises:
+        ValueError: no points, or a prediction that is no finite number.
     """
+    if not points:
+        raise ValueError("No points were given; expected one (label, prediction or None, interval) at least.")
+    for label, value, _ in points:
+        if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
+            raise ValueError(
+                f"The prediction for {label!r} is {value!r}; expected a number, or None for none."
+            )
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.7 + 0.55 * len(points)), layout="constrained")
         ax = figure.subplots()
         look, place = LOOKS["ticket"], list(range(len(points)))[::-1]
         bands = [band for _, _, band in points]
-        ax.errorbar(
-            [b.mean for b in bands],
-            place,
-            xerr=[bar(b) for b in bands],
-            fmt=look.marker,
-            color=look.color,
-            capsize=4,
-            label="measured: mean, 95 % interval",
-        )
+        measured(ax, place, bands, look, across=True, label=f"measured: {bands_in_words(bands)}")
         mine = [(value, y) for (_, value, _), y in zip(points, place, strict=True) if value is not None]
         if mine:
             ax.plot(
@@ -52,19 +57,16 @@ def predicted(
                 markeredgewidth=1.8,
                 label="your prediction",
             )
-        ax.set_yticks(place, [label for label, _, _ in points])
+        ax.set_yticks(place, [wrapped(label, 24) for label, _, _ in points])
         ax.set_ylim(-0.6, len(points) - 0.4)
-        left, right = ax.get_xlim()
-        if (room := 0.04 * max(abs(left), abs(right))) > right - left:  # a very narrow interval
-            left, right = (left + right - room) / 2, (left + right + room) / 2
-            ax.set_xlim(left, right)
-        if start is not None and start < left:
-            ax.set_xlim(start, right + 0.05 * (right - start))
+        drawn = [0.0, *(value for value, _ in mine)]
+        drawn += [v for b in bands for v in ((b.low, b.high) if b.shown else (b.mean, *b.values))]
+        room = 0.06 * (max(drawn) - min(drawn) or 1.0)
+        ax.set_xlim(min(drawn) - room, max(drawn) + room)
         ax.ticklabel_format(axis="x", useOffset=False)
-        if left < 0 < right:
-            ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_xlabel(unit)
-        finish(figure, ax, title, stamp)
+        ax.axvline(0, color="#333333", linewidth=1)
+        ax.set_xlabel(wrapped(unit, 44))
+        finish(figure, ax, title, stamp, lines=False)
     return figure
 
 
@@ -73,6 +75,7 @@ def describe_predicted(points: Sequence[Prediction], *, unit: str) -> str:
     parts = []
     for label, value, band in points:
         said = "no prediction" if value is None else f"predicted {value:.3g}"
-        spread = f" (95 % interval {band.low:.3g} to {band.high:.3g})" if band.n > 1 else ""
-        parts.append(f"{label}: {said}, measured {band.mean:.3g}{spread} {unit}")
-    return "Predictions beside measurements. " + "; ".join(parts) + "."
+        parts.append(f"{label}: {said}, measured {band.said('.3g')} {unit}")
+    return (
+        "Predictions beside measurements, mean and 95 % interval or single seeds. " + "; ".join(parts) + "."
+    )

@@ -9,17 +9,25 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
-from lthkit.plots.style import LOOKS, STYLE, WIDTH, Look, bar, density_axis, finish, new_figure
+from lthkit.plots.style import (
+    LOOKS,
+    SERIES,
+    STYLE,
+    WIDTH,
+    bands_in_words,
+    density_axis,
+    finish,
+    measured,
+    new_figure,
+)
 from lthkit.storage.records import Row
-
-_LOOKS = (*list(LOOKS.values())[:3], Look("#CC79A7", "D", "-."), Look("#E69F00", "v", (0, (5, 1, 1, 1))))  # type: ignore[arg-type]
 
 
 def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
     """Each arm's test accuracy minus that of arm `against`, in points, paired by seed; one line an arm.
 
     Columns of `rows`: arm, seed, test_accuracy (0 to 1). Small crosses are seeds; the larger marker and its bar are
-    the mean and its 95 % interval.
+    the mean and its 95 % interval; two seeds get none.
 
     Raises:
         ValueError: no row of arm `against`.
@@ -28,6 +36,9 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.9 + 0.42 * len(bands)), layout="constrained")
         ax, look = figure.subplots(), LOOKS["ticket"]
+        what = bands_in_words(
+            (evidence.interval(values) for _, values in bands), seeds="crosses: single seeds"
+        )
         for i, (_, values) in enumerate(bands):
             y, band = len(bands) - 1 - i, evidence.interval(values)
             ax.plot(
@@ -38,26 +49,18 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
                 markersize=5,
                 label="single seeds" if i == 0 else "_",
             )
-            ax.errorbar(
-                [band.mean],
-                [y],
-                xerr=[bar(band)],
-                fmt=look.marker,
-                color=look.color,
-                capsize=4,
-                label=f"mean of {band.n} seeds, 95 % interval" if i == 0 else "_",
-            )
+            measured(ax, [y], [band], look, across=True, seeds=False, label=what if i == 0 else "_")
         ax.set_yticks(list(range(len(bands)))[::-1], [arm for arm, _ in bands])
         ax.set_ylim(-0.7, len(bands) - 0.5)
         ax.axvline(0, color="#333333", linewidth=1)
         ax.set_xlabel(f"test accuracy minus that of {against} (points)")
-        finish(figure, ax, f"Retraining, compared with {against}", stamp)
+        finish(figure, ax, f"Retraining, compared with {against}", stamp, lines=False)
     return figure
 
 
 def describe_retrained(rows: Sequence[Row], *, against: str) -> str:
     """The text alternative of `retrained`."""
-    parts = [f"{arm} {_said(evidence.interval(values))}" for arm, values in _differences(rows, against)]
+    parts = [f"{arm} {evidence.interval(values).said('+.2f')}" for arm, values in _differences(rows, against)]
     return f"Test accuracy in points minus that of {against}, mean and 95 % interval: {'; '.join(parts)}."
 
 
@@ -77,15 +80,14 @@ def between_networks(
     low, high = 100 * min(start, *errors), 100 * max(errors)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        for look, (label, group) in zip(_LOOKS, paths.items(), strict=False):
+        for look, (label, group) in zip(SERIES, paths.items(), strict=False):
             for path in group:
                 ax.plot(
                     [a for a, _ in path],
                     [100 * e for _, e in path],
                     color=look.color,
                     linestyle=look.dash,
-                    linewidth=0.6,
-                    alpha=0.5,
+                    linewidth=0.5,
                 )
             ax.plot(
                 [a for a, _ in group[0]],
@@ -119,14 +121,14 @@ def describe_between(paths: Mapping[str, Sequence[Sequence[tuple[float, float]]]
 def instability(rows: Sequence[Row], *, threshold: float = 0.02, stamp: str = "") -> Figure:
     """Error barrier between children against the step k of the checkpoint that they share; one line a network.
 
-    Columns of `rows`: net (at most five), seed, k, barrier (0 to 1). The steps stand side by side, not to scale. Thin
+    Columns of `rows`: net (at most seven), seed, k, barrier (0 to 1). The steps stand side by side, not to scale. Thin
     lines are seeds, the thick one is their mean; the dotted line is the threshold of Frankle et al. 2020.
     """
     steps = sorted({row["k"] for row in rows})
     place = {k: i for i, k in enumerate(steps)}
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        for look, net in zip(_LOOKS, dict.fromkeys(row["net"] for row in rows), strict=False):
+        for look, net in zip(SERIES, dict.fromkeys(row["net"] for row in rows), strict=False):
             own = [row for row in rows if row["net"] == net]
             for seed in sorted({row["seed"] for row in own}):
                 line = sorted((place[row["k"]], 100 * row["barrier"]) for row in own if row["seed"] == seed)
@@ -134,8 +136,7 @@ def instability(rows: Sequence[Row], *, threshold: float = 0.02, stamp: str = ""
                     *zip(*line, strict=True),
                     color=look.color,
                     linestyle=look.dash,
-                    linewidth=0.6,
-                    alpha=0.5,
+                    linewidth=0.5,
                 )
             at = sorted({row["k"] for row in own})
             ax.plot(
@@ -159,7 +160,7 @@ def instability(rows: Sequence[Row], *, threshold: float = 0.02, stamp: str = ""
         ax.set_ylabel("error barrier (points)")
         top = 100 * max(threshold, *(row["barrier"] for row in rows))
         ax.set_ylim(-0.03 * top, 1.08 * top)  # a marker at 0 is not cut in half
-        finish(figure, ax, "How far the error rises between two children of step k", stamp, columns=2)
+        finish(figure, ax, "How far the error rises between two children of step k", stamp)
     return figure
 
 
@@ -178,7 +179,9 @@ def describe_instability(rows: Sequence[Row]) -> str:
 def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
     """Test accuracy against the weights that remain, one line an arm: a thin line a seed, the mean with its interval.
 
-    Columns of `rows`: arm (at most five, and "dense"), seed, round, density, test_accuracy (0 to 1).
+    No interval is drawn from three seeds or fewer, nor beyond 0 to 100 % (`Interval.shown`); the legend says so.
+
+    Columns of `rows`: arm (at most seven, and "dense"), seed, round, density, test_accuracy (0 to 1).
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
@@ -188,7 +191,8 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
                 mean(dense), color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)"
             )
         arms = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != "dense"]
-        for i, (look, arm) in enumerate(zip(_LOOKS, arms, strict=False)):
+        shown: list[evidence.Interval] = []
+        for i, (look, arm) in enumerate(zip(SERIES, arms, strict=False)):
             at = evidence.levels(rows, arm)
             x = [100 * evidence.density_of(rows, r) * 1.025 ** (len(arms) / 2 - i) for r in at]
             cells = [evidence.by_seed(rows, arm, r) for r in at]
@@ -199,21 +203,14 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
                         *zip(*line, strict=True),
                         color=look.color,
                         linestyle=look.dash,
-                        linewidth=0.6,
-                        alpha=0.45,
+                        linewidth=0.5,
                     )
-            bands = [evidence.interval([100 * v for v in cell.values()]) for cell in cells]
-            ax.errorbar(
-                x,
-                [b.mean for b in bands],
-                yerr=[bar(b) for b in bands],
-                color=look.color,
-                linestyle=look.dash,
-                marker=look.marker,
-                markersize=6,
-                capsize=3,
-                label=arm,
-            )
+            bands = [
+                evidence.interval([100 * v for v in cell.values()], within=evidence.PERCENT) for cell in cells
+            ]
+            shown += bands
+            measured(ax, x, bands, look, seeds=False, linestyle=look.dash, label=arm)
+        ax.plot([], [], " ", label=bands_in_words(shown, seeds="thin lines: single seeds"))
         density_axis(ax, sorted({100 * row["density"] for row in rows if row["arm"] != "dense"}))
         ax.set_ylabel("test accuracy (%)")
         finish(figure, ax, title, stamp)
@@ -247,8 +244,3 @@ def _differences(rows: Sequence[Row], against: str) -> list[tuple[str, list[floa
 
 def _mean_path(group: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
     return [mean(path[i][1] for path in group) for i in range(len(group[0]))]
-
-
-def _said(band: evidence.Interval) -> str:
-    spread = f" ({band.low:+.2f} to {band.high:+.2f})" if band.n > 1 else ""
-    return f"{band.mean:+.2f}{spread}"

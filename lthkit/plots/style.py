@@ -1,6 +1,8 @@
 """The one style of all figures: looks that differ by marker and dash as well as colour, axes, saving and showing.
 
-The palette is Okabe and Ito's. A figure leaves only with a text alternative: `save` and `show` ask for it.
+The palette is Okabe and Ito's, darkened where a line had less than three times the contrast of its white ground. Every
+figure brings that ground with it, so it reads in a dark theme as in a light one. A figure leaves only with a text
+alternative: `save` and `show` ask for it.
 """
 
 from __future__ import annotations
@@ -8,25 +10,39 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit.evidence import Interval
 from lthkit.storage import files
 
+INK, PAPER, PALE, QUIET = "#222222", "white", "#e4e4e4", "#555555"
+
 STYLE: Any = {
-    "font.size": 10,
+    "font.size": 11,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "savefig.transparent": False,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e4e4e4",
+    "grid.color": PALE,
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
@@ -35,21 +51,33 @@ STYLE: Any = {
 }
 
 
-WIDTH, HEIGHT, DPI = 7.2, 4.4, 150
+# On a telephone, 390 pixels wide, a picture has 344 of them: an inch has 64, and small print of 9.5 points 8.4.
+WIDTH, HEIGHT, DPI = 5.4, 3.6, 200
+PIXELS = 100  # that an inch takes on a page
+TITLE, LEGEND, SMALL = 12, 10.5, 9.5
 
 
 class Look(NamedTuple):
     color: str
     marker: str
-    dash: str
+    dash: Any  # a name, or matplotlib's (offset, lengths)
 
 
 LOOKS = {
     "ticket": Look("#0072B2", "o", "-"),
     "re-initialised": Look("#D55E00", "^", "--"),
-    "shuffled": Look("#009E73", "s", ":"),
+    "shuffled": Look("#007A59", "s", ":"),
     "dense": Look("#555555", "", "-."),
 }
+
+# For any number of lines up to seven, in this order.
+SERIES = (
+    *list(LOOKS.values())[:3],
+    Look("#A8467F", "D", (0, (6, 1, 1, 1, 1, 1))),
+    Look("#9A6700", "v", (0, (5, 1, 1, 1))),
+    Look("#333333", "X", (0, (1, 2.5))),
+    Look("#7A4A21", "P", (0, (8, 2))),
+)
 
 
 def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:
@@ -67,7 +95,11 @@ def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:
 
 
 def show(figure: Figure, *, alt: str) -> None:
-    """Display the figure, and folded under it the same in words: JupyterLab does not pass `alt` on to its readers.
+    """Display the figure, its text alternative as the picture's `alt`, and folded under it the same in words.
+
+    The picture is there twice: as HTML, since neither JupyterLab nor nbconvert takes an `alt` from the metadata of a
+    picture, and as a picture with `alt` in its metadata for whoever reads no HTML, such as a printed notebook. Seen in
+    JupyterLab and in nbconvert's HTML; untested on GitHub and on Colab.
 
     Raises:
         ValueError: `alt` is empty; a reader who cannot see the figure would get nothing.
@@ -75,16 +107,60 @@ def show(figure: Figure, *, alt: str) -> None:
     from IPython.display import display
 
     _require(alt)
-    picture = base64.b64encode(_render(figure, "png", alt)).decode("ascii")
-    about = {"image/png": {"width": int(figure.get_figwidth() * 100), "alt": alt}}
-    words = f"<details><summary>This figure in words</summary>{html.escape(alt)}</details>"
-    display({"text/plain": alt, "image/png": picture}, metadata=about, raw=True)
-    display({"text/html": words}, raw=True)
+    picture = base64.b64encode(_few_colours(_render(figure, "png", alt), alt)).decode("ascii")
+    width, words = round(figure.get_figwidth() * PIXELS), html.escape(alt)
+    page = (
+        f'<img src="data:image/png;base64,{picture}" width="{width}" alt="{words}" style="max-width: 100%; height: auto">'
+        f"<details><summary>This figure in words</summary>{words}</details>"
+    )
+    about = {"image/png": {"width": width, "alt": alt}}
+    display({"text/plain": alt, "text/html": page, "image/png": picture}, metadata=about, raw=True)
+
+
+def measured(
+    ax: Axes,
+    places: Sequence[float],
+    bands: Sequence[Interval],
+    look: Look,
+    *,
+    across: bool = False,
+    seeds: bool = True,
+    **more: Any,
+) -> None:
+    """Draw means, each with its interval, or with its seeds as small dots where no interval is to be shown.
+
+    `Interval.shown` decides. `across` has values on the x axis; `seeds=False` is for figures that draw all seeds anyway.
+    """
+    lacking = [(p, b) for p, b in zip(places, bands, strict=True) if not b.shown]
+    for place, band in lacking if seeds else []:
+        dots = [list(band.values), [place] * len(band.values)]
+        ends = [[min(band.values), max(band.values)], [place] * 2] if band.values else [[], []]
+        ax.plot(*(ends if across else ends[::-1]), color=look.color, linewidth=0.8)
+        ax.plot(*(dots if across else dots[::-1]), ".", color=look.color, markersize=5)
+    means = [b.mean for b in bands]
+    halves = [bar(b) for b in bands] if any(b.shown for b in bands) else None
+    marks: dict[str, Any] = {"linestyle": "none", "markersize": 6, "capsize": 3} | more
+    if across:
+        ax.errorbar(means, places, xerr=halves, color=look.color, marker=look.marker, **marks)
+    else:
+        ax.errorbar(places, means, yerr=halves, color=look.color, marker=look.marker, **marks)
+
+
+def bands_in_words(bands: Iterable[Interval], *, seeds: str = "small dots: its seeds") -> str:
+    """What stands round the means of a figure, for its legend or caption; says why where no interval is shown."""
+    bands = list(bands)
+    lacking = [band for band in bands if not band.shown]
+    if not lacking:
+        return "mean, 95 % interval"
+    reasons = ["too few for an interval"] * any(not b.enough for b in lacking)
+    reasons += ["its interval is partly impossible"] * any(b.enough for b in lacking)
+    what = "mean" if len(lacking) == len(bands) else "mean, 95 % interval"
+    return f"{what}; {seeds} ({' or '.join(reasons)})"
 
 
 def bar(band: Interval) -> float:
-    """Half the interval as it is drawn; one value has none, and no bar is drawn for it."""
-    return band.half if band.n > 1 else 0.0
+    """Half the interval as it is drawn; where it is not to be shown it has none, and no bar is drawn for it."""
+    return band.half if band.shown else 0.0
 
 
 def density_axis(ax: Axes, densities: Sequence[float]) -> None:
@@ -106,21 +182,82 @@ def new_figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, columns: int = 3) -> None:
-    ax.set_title(title, loc="left", fontsize=11)
-    if ax.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=columns, fontsize=9, handlelength=3.2)
+def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = True) -> None:
+    """Title, small print and legend. The legend has the order of the lines at their right end; `lines` is False for
+    figures whose marks stand below one another."""
+    legend(figure, ax, lines=lines)
+    head = wrapped(title, 44)
+    ax.set_title(head, loc="left", fontsize=TITLE)
     if stamp:
-        small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=7.5, color="#555555", va="bottom")
+        small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=SMALL, color=QUIET, va="bottom")
         small.set_in_layout(False)  # it may be wider than the axes, and must not narrow them
         figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
         figure.draw_without_rendering()  # now the axes have their place, so the room to their right is known
         width = len(stamp)
         while small.get_window_extent().x1 > 0.98 * figure.bbox.x1 and width > 20:
             width -= 2
-            small.set_text("\n".join(textwrap.wrap(stamp, width)))
-        lines = small.get_text().split("\n")
-        ax.set_title(title, loc="left", fontsize=11, pad=8 + 10 * len(lines))
+            small.set_text("\n".join(textwrap.wrap(stamp, width, break_on_hyphens=False)))
+        rows = small.get_text().count("\n") + 1
+        ax.set_title(head, loc="left", fontsize=TITLE, pad=8 + 1.25 * SMALL * rows)
+        figure.set_figheight(figure.get_figheight() + 1.25 * SMALL * rows / 72)
+
+
+def legend(figure: Figure, ax: Axes, *more: Axes, lines: bool = True) -> None:
+    """A legend below, one entry a row, for which the figure grows; the order is that of the lines at their right end."""
+    handles, labels = ax.get_legend_handles_labels()
+    for other in more:
+        found = other.get_legend_handles_labels()
+        handles, labels = handles + found[0], labels + found[1]
+    if not handles:
+        return
+    height = [_right_end(handle) for handle in handles]
+    if not lines:
+        height = [
+            min(h, 0.0) for h in height
+        ]  # only what has no points of its own, an explanation, goes last
+    order = sorted(range(len(handles)), key=lambda i: -height[i])
+    handles, labels = [handles[i] for i in order], [labels[i] for i in order]
+    labels = [wrapped(label, 52) for label in labels]
+    figure.legend(handles, labels, loc="outside lower left", ncols=1, fontsize=LEGEND, handlelength=3.4)
+    figure.set_figheight(figure.get_figheight() + 0.2 * sum(label.count("\n") + 1 for label in labels))
+
+
+def headed(figure: Figure, title: str, stamp: str) -> None:
+    """Title and small print above all panels of a figure, for which it grows."""
+    small = wrapped(stamp, 70)
+    rows = small.count("\n") + 1 if stamp else 0
+    if not title and not rows:
+        return
+    words = wrapped(title, 44) + "\n" * (rows if title else max(0, rows - 1))
+    head = figure.suptitle(words or " ", fontsize=TITLE if title else SMALL, x=0.01, ha="left")
+    figure.draw_without_rendering()  # now the title has its place
+    at = head.get_window_extent().y0 / figure.bbox.height
+    figure.text(0.01, at, small, fontsize=SMALL, color=QUIET, va="bottom")
+
+
+def below(figure: Figure, *words: str) -> None:
+    """Small print below all panels, wrapped to the figure's width."""
+    wide = round(13 * figure.get_figwidth())
+    if text := "\n".join(wrapped(line, wide) for line in words if line):
+        figure.supxlabel(text, fontsize=SMALL, color=QUIET)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most `width` letters, broken between words only."""
+    return textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False)
+
+
+def _right_end(handle: Any) -> float:
+    """How high a line of the legend stands at its right end, in pixels; below all of them if it has no points."""
+    line: Any = handle if isinstance(handle, Line2D) else next(iter(getattr(handle, "lines", ())), None)
+    if line is None:  # a group of bars
+        return 0.0
+    if not len(line.get_xdata()):
+        return -math.inf
+    line.axes.viewLim  # noqa: B018  # matplotlib sets limits that are still open when it is asked for them
+    places = line.get_transform().transform(line.get_xydata())
+    seen = [(x, y) for x, y in places if math.isfinite(x) and math.isfinite(y)]
+    return max(seen)[1] if seen else -math.inf
 
 
 def _render(figure: Figure, kind: str, alt: str) -> bytes:
@@ -128,6 +265,17 @@ def _render(figure: Figure, kind: str, alt: str) -> bytes:
     metadata = {"Description": alt} | ({"Date": None} if kind == "svg" else {"Software": None})
     with matplotlib.rc_context(STYLE):
         figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
+    return out.getvalue()
+
+
+def _few_colours(png: bytes, alt: str) -> bytes:
+    """The picture with a table of 256 colours: in a notebook it stands twice, and so takes a third of the room."""
+    from PIL import Image, PngImagePlugin
+
+    about, out = PngImagePlugin.PngInfo(), io.BytesIO()
+    about.add_itxt("Description", alt)
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(out, format="png", optimize=True, pnginfo=about)
     return out.getvalue()
 
 

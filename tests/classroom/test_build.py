@@ -15,7 +15,7 @@ import pytest
 
 from lthkit.classroom.build import build, check_build
 from lthkit.classroom.cells import BuildError
-from lthkit.classroom.editions import editions
+from lthkit.classroom.editions import EXAMPLES, editions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -657,3 +657,44 @@ def test_setup_cell_finds_this_checkout(course: Path) -> None:
     code = setup_cell(course).rpartition("\n")[0] + '\nprint(importlib.util.find_spec("lthkit").origin)'
     done = run_alone(code, ROOT / "notebooks")
     assert Path(done.stdout.strip()).parent == ROOT / "lthkit", done.stderr
+
+
+# Predictions: examples in the solved edition, None in the student's
+
+PREDICTION = '\n# %% tags=["prediction"]\nmy_gap = -1.5  # θ, such as 2\nmy_net = "LeNet"\n'
+
+
+def test_predictions_are_examples_in_the_solved_edition_and_none_in_the_students(course: Path) -> None:
+    source = course / "solutions/07_sums.py"
+    source.write_text(LESSON + PREDICTION, encoding="utf-8")
+    student, solved = ([c.source for c in nb.cells] for nb in editions(course, source))
+    assert student[-1] == "my_gap = None  # θ, such as 2\nmy_net = None"
+    assert solved[-1] == f'{EXAMPLES}\nmy_gap = -1.5  # θ, such as 2\nmy_net = "LeNet"'
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        PREDICTION.replace(' tags=["prediction"]', ""),
+        "\n# %%\nmy_gap = None\n",
+        PREDICTION.replace("-1.5", "None"),
+        PREDICTION + "print(my_gap)\n",
+        PREDICTION + "other = 2\n",
+        PREDICTION.replace("-1.5", "1 + 2"),
+        '\n# %% tags=["prediction"]\ngap = 1\n',
+    ],
+)
+def test_a_prediction_that_students_would_get_is_refused(course: Path, cell: str) -> None:
+    """Catches: an example in a cell without the tag, and more in a tagged cell than the build looks at."""
+    source = course / "solutions/07_sums.py"
+    source.write_text(LESSON + cell, encoding="utf-8")
+    with pytest.raises(BuildError, match="prediction"):
+        editions(course, source)
+
+
+def test_check_finds_an_example_in_the_students_edition(course: Path) -> None:
+    source = course / "solutions/07_sums.py"
+    source.write_text(LESSON + PREDICTION, encoding="utf-8")
+    quiet(course, execute=False)
+    change = lambda nb: nb["cells"][-1].update(source="my_gap = -1.5")  # noqa: E731
+    assert "holds an example" in problems_after(course, STUDENT, change)

@@ -72,3 +72,30 @@ def test_small_questions():
     assert evidence.density_of(ROWS, 1) == pytest.approx(0.8)
     assert evidence.by_seed(ROWS, "shuffled", 1) == {0: 0.70, 1: 0.74}
     assert evidence.unfinished(ROWS, "ticket", 1) == 1 and evidence.unfinished(ROWS, "shuffled", 1) == 0
+
+
+def test_an_interval_is_shown_only_where_it_can_be_and_says_more_than_its_seeds():
+    """Catches: 93 % [65, 122]; three seeds of an accuracy with a bar; a difference of three without one."""
+    percent = {"within": evidence.PERCENT}
+    wide = evidence.interval([80.0, 99.0, 100.0, 100.0], **percent)
+    assert wide.high > 100 and not wide.possible and wide.enough and not wide.shown
+    assert wide.said() == "94.8 (seeds 80.0, 99.0, 100.0, 100.0)"
+    assert evidence.interval([80.0, 81.0, 79.0, 80.5], **percent).said() == "80.1 (78.8 to 81.5)"
+    assert evidence.interval([80.0, 81.0, 79.0], **percent).said() == "80.0 (seeds 79.0, 80.0, 81.0)"
+    assert evidence.interval([1.0, 2.0, 3.0]).said("+.1f") == "+2.0 (-0.5 to +4.5)"
+    assert evidence.interval([1.0, 2.0]).said("+.1f") == "+1.5 (seeds +1.0, +2.0)"
+    assert evidence.interval([1.0]).said() == "1.0" and not evidence.interval([1.0]).shown
+    below = evidence.interval([1.0, 30.0, 2.0, 3.0], within=evidence.POSITIVE)
+    assert below.low < 0 and not below.shown
+
+
+def test_what_can_be_changes_no_number_and_follows_the_unit():
+    """Catches: an interval that is cut at 100, and bounds of 1 beside values of 100."""
+    plain, bounded = (evidence.interval([0.8, 0.99, 1.0, 1.0], within=w) for w in (evidence.ANY, (0.0, 1.0)))
+    assert plain == bounded and plain.shown and not bounded.shown
+    points = bounded.times(100)
+    assert (
+        points.within == (0, 100) and not points.shown and points.values == pytest.approx((80, 99, 100, 100))
+    )
+    with pytest.raises(ValueError, match="Is it another unit"):
+        evidence.interval([80.0, 81.0], within=(0.0, 1.0))

@@ -42,7 +42,7 @@ def test_each_criterion_has_its_row_and_each_density_its_panel():
     figure = plots.by_criterion(rows(), stamp="made up")
     first, second = figure.axes
     assert names(first) == {1: "SNIP", 0: "late"}
-    assert [ax.get_title() for ax in figure.axes] == ["5.0 % of the weights", "2.0 % of the weights"]
+    assert [ax.get_title() for ax in figure.axes] == ["5.0 % left", "2.0 % left"]
     (seeds,) = (d for d in drawn(first, "|") if len(d[0]) == 3)  # the caps of the bar are single strokes
     assert seeds[0] == pytest.approx([60, 62, 64]) and round(seeds[1]) == 1
     means = {round(y): x for x, y, _ in drawn(second, "o") + drawn(second, "^")}
@@ -57,26 +57,29 @@ def test_each_criterion_has_its_row_and_each_density_its_panel():
 
 def test_the_bar_is_the_interval_over_seeds():
     """Catches: a standard deviation for the 95 % interval."""
-    first = plots.by_criterion(rows()).axes[0]
+    fourth = [row | {"seed": 3} for row in rows() if row["seed"] == 1]
+    first = plots.by_criterion([*rows(), *fourth]).axes[0]
     (bar,) = (c for c in first.containers if c.has_xerr)
     (segment,) = bar.lines[2][0].get_segments()
-    band = lth.evidence.interval([60, 62, 64])
+    band = lth.evidence.interval([60, 62, 64, 62])
     assert sorted(segment[:, 0]) == pytest.approx([band.low, band.high])
 
 
 def test_no_interval_is_cut_by_the_frame():
-    """Catches: an axis that has room for the seeds only; few seeds that differ have a much wider interval."""
-    ax = plots.by_criterion([r for r in rows() if r["seed"] < 2]).axes[1]
+    """Catches: an axis that has room for the seeds only; few seeds that differ have a wider interval."""
+    ax = plots.by_criterion([*rows(), *(r | {"seed": 3} for r in rows() if r["seed"] == 2)]).axes[1]
     low, high = ax.get_xlim()
     ends = [x for bar in ax.containers for x in bar.lines[2][0].get_segments()[0][:, 0]]
-    assert len(ends) == 4 and low < min(ends) < 40 and high > max(ends)
+    assert len(ends) == 4 and low < min(ends) < 41 and high > max(ends)
 
 
 def test_criteria_in_words_have_every_interval():
     """Catches: a text alternative without an arm, a density or the number of seeds."""
     text = plots.describe_by_criterion(rows())
-    assert "3 seeds" in text and "5 % of the weights: SNIP 62.0 (57.0 to 67.0);" in text
-    assert "2 % of the weights: SNIP 52.0 (47.0 to 57.0), late 42.0 (37.0 to 47.0)." in text
+    assert "3 seeds" in text and "5 % of the weights: SNIP 62.0 (seeds 60.0, 62.0, 64.0);" in text
+    assert (
+        "2 % of the weights: SNIP 52.0 (seeds 50.0, 52.0, 54.0), late 42.0 (seeds 40.0, 42.0, 44.0)." in text
+    )
 
 
 def test_nothing_to_compare_is_named():

@@ -27,7 +27,7 @@ ARMS = [
 
 def test_retrained_pairs_by_seed_and_counts_in_points():
     """Catches: means subtracted instead of pairs, the sign turned round, fractions for points."""
-    x, _ = line(plots.retrained(ARMS, against="rewound to k"), "mean of 3 seeds, 95 % interval")
+    x, _ = line(plots.retrained(ARMS, against="rewound to k"), "mean, 95 % interval")
     assert x == pytest.approx([-10.0])
     words = plots.describe_retrained(ARMS, against="rewound to k")
     assert "fine-tuning -10.00 (-10.00 to -10.00)" in words
