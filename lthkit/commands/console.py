@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
+from lthkit.machine.faces import spelled
 
 
 class NobodyReads(Exception):
@@ -18,11 +18,7 @@ def say(text: str, file: Any = None) -> None:
     """Print, spelling out in ASCII what the console's encoding cannot show."""
     stream = file or sys.stdout
     try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = text.translate(_ASCII)
-    try:
-        print(text, file=stream, flush=True)
+        print(spelled(text, getattr(stream, "encoding", None)), file=stream, flush=True)
     except BrokenPipeError as error:
         raise NobodyReads from error
 

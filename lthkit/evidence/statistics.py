@@ -27,6 +27,18 @@ class Interval:
     high: float
     n: int
 
+    def __format__(self, form: str) -> str:
+        """As a cell of a table: "85.2 ± 0.5" for ".1f", and "+0.7 [+0.2, +1.2]" for "+.1f[]". One seed has no interval."""
+        if not form:
+            return str(self)
+        number = form.removesuffix("[]")
+        middle = format(self.mean, number)
+        if self.n == 1:
+            return middle
+        if number == form:
+            return f"{middle} ± {format(self.half, number.removeprefix('+'))}"
+        return f"{middle} [{format(self.low, number)}, {format(self.high, number)}]"
+
     @property
     def half(self) -> float:
         """Half the width: the number after ±."""
