@@ -16,7 +16,8 @@ from lthkit.machine import faces
 NONE = "–"  # the cell of a value that there is not
 GAP = 2  # blanks between two columns of text
 
-_NUMBER = r"[+\-−]?(?:\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?|nan|inf)"
+# No number begins with a 0 before another digit: "05.1" is the name of an exercise.
+_NUMBER = r"[+\-−]?(?:(?!0\d)\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?|nan|inf)"
 _NUMERIC = re.compile(
     rf"({_NUMBER})(?:\s*±\s*{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
 )
