@@ -8,7 +8,6 @@ from lthkit.classroom.saying import STATES, TOLD, State, say
 from lthkit.machine import faces
 from lthkit.machine.tables import Table
 
-
 _SIGNS = {"passed": STATES["passed"], "assisted": State("◐", TOLD), "open": STATES["open"]}
 
 
