@@ -18,6 +18,7 @@ from lthkit.machine import faces
 
 harmless = faces.harmless
 COLUMNS = 76  # of the text face
+_BROAD = 44  # of a value in the HTML face
 
 
 class State(NamedTuple):
@@ -39,6 +40,9 @@ STATES = {
     "note": State("!", OPEN),
 }
 
+# What is spoken about, and how a question or a sentence on it goes on.
+_ABOUT = re.compile(r"(\d\d\.Q?\d+(?: \w+)*)(: |  )(.*)", re.DOTALL)
+
 _STYLE = """\
 div.lth-says{border-left:.3em solid;padding:.1em .8em;margin:.3em 0;max-width:60em;overflow-wrap:break-word}
 div.lth-says p{margin:.25em 0;white-space:pre-wrap}
@@ -47,7 +51,8 @@ div.lth-says .lth-apart{display:flex;flex-wrap:wrap;gap:.3em 1.5em;margin:.25em 
 div.lth-says pre,div.lth-says code{background:var(--jp-layout-color2,rgba(128,128,128,.15));color:inherit;\
 font-family:var(--jp-code-font-family,monospace)}
 div.lth-says code{padding:0 .2em}
-div.lth-says pre{padding:.3em .6em;margin:.1em 0;white-space:pre-wrap;overflow-wrap:break-word}
+div.lth-says pre{padding:.3em .6em;margin:.1em 0;white-space:pre-wrap!important;\
+overflow-wrap:break-word;word-break:normal!important}
 div.lth-says ul{list-style:none;margin:.25em 0;padding:0}
 div.lth-says li{margin:.1em 0;padding-left:1.4em;text-indent:-1.4em}
 div.lth-says summary{cursor:pointer}"""
@@ -77,7 +82,7 @@ class Apart:
         return ["  " + line for line in in_columns(self.expected, self.got, width=COLUMNS - 2)]
 
     def html(self) -> str:
-        sides = laid_out(self.expected), laid_out(self.got)
+        sides = laid_out(self.expected, _BROAD), laid_out(self.got, _BROAD)
         alike = len(sides[0]) == len(sides[1]) > 1
         parts = []
         for name, own, other in zip(("expected", "got"), sides, sides[::-1], strict=True):
@@ -172,10 +177,14 @@ def as_text(first: str, *more: Block) -> str:
 def as_html(first: str, *more: Block, state: str = "note") -> str:
     """The HTML face."""
     sign, color = STATES[state]
-    about, colon, said = first.partition(": ")
-    head = f"<b>{_marked(said)}</b> <span>{_e(about)}</span>" if colon and state != "note" else _marked(first)
-    if state in ("told", "note", "right", "not right") and colon:
-        head = f"<b>{_e(about)}</b>: {_marked(said)}"
+    head = _marked(first)
+    if found := _ABOUT.fullmatch(first):
+        about, colon, said = found.groups()
+        if colon == ": " and state in ("passed", "not yet", "open", "reference"):
+            word, point, rest = said.partition(".")
+            head = f"<b>{_marked(word + point)}</b> {_e(about)}{'.' * bool(rest)}{_marked(rest)}"
+        else:
+            head = f"<b>{_e(about)}</b> {_marked(said)}"
     body = "".join(f"<p>{_marked(b.strip())}</p>" if isinstance(b, str) else b.html() for b in more)
     return (
         f'<div class="lth-says tex2jax_ignore mathjax_ignore" style="border-left-color:{color}"><style>\n{_STYLE}\n'

@@ -28,12 +28,12 @@ _STYLE = """\
 div.lth-table{container-type:inline-size;overflow-x:auto;margin:.4em 0}
 div.lth-table table{border-collapse:collapse;border:0;margin:0;font-variant-numeric:tabular-nums;table-layout:auto}
 div.lth-table caption{caption-side:top;text-align:left;font-weight:bold;padding:.2em .5em;color:inherit}
-div.lth-table tr th,div.lth-table tr td{padding:.2em .5em;text-align:left;vertical-align:top;max-width:none;\
+div.lth-table tr th,div.lth-table tr td{padding:.2em .5em;text-align:left!important;vertical-align:top;max-width:none;\
 white-space:normal;overflow-wrap:normal;word-break:normal;hyphens:none;border:0}
 div.lth-table thead tr th{vertical-align:bottom;font-weight:bold;\
 border-bottom:1px solid var(--jp-border-color0,rgba(128,128,128,.8))}
 div.lth-table tbody tr th{font-weight:normal}
-div.lth-table tr .lth-n{text-align:right}
+div.lth-table tr th.lth-n,div.lth-table tr td.lth-n{text-align:right!important}
 div.lth-table tbody tr .lth-n{white-space:nowrap}
 div.lth-table .lth-n span{display:inline-block;text-align:left}
 div.lth-table .lth-n span:first-child{text-align:right}
@@ -44,7 +44,7 @@ div.{name} thead{{display:none}}
 div.{name} table,div.{name} caption,div.{name} tbody,div.{name} tr,div.{name} tr th,div.{name} tr td{{display:block}}
 div.{name} tbody tr{{padding:.3em 0;border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5))}}
 div.{name} tbody tr th{{font-weight:bold}}
-div.{name} tbody tr th,div.{name} tbody tr td,div.{name} tbody tr .lth-n{{text-align:left;white-space:normal;padding:.1em .5em}}
+div.{name} tbody tr th,div.{name} tbody tr td,div.{name} tbody tr .lth-n.lth-n{{text-align:left!important;white-space:normal;padding:.1em .5em}}
 div.{name} tbody tr td{{padding-left:1.5em}}
 div.{name} tbody tr .lth-n span{{display:inline;min-width:0!important}}
 div.{name} tbody [data-head]::before{{content:attr(data-head) ": ";opacity:.8}}

@@ -187,7 +187,7 @@ def test_a_cell_shows_one_display_whose_text_is_that_of_the_console(outputs: lis
     assert outputs[0] == []
     text, page = only(outputs[1])
     assert text == '00.1 density: not attempted yet. Stuck? hint("00.1")'
-    assert seen(page) == '○ not attempted yet. Stuck? hint("00.1") 00.1 density'
+    assert seen(page) == '○ not attempted yet. 00.1 density. Stuck? hint("00.1")'
     text, page = only(outputs[2])
     assert text.startswith("00.1 density: not yet.\n  ") and text.endswith('\n  Next: hint("00.1")')
     assert "expected" in seen(page) and "✗ not yet. 00.1 density" in seen(page)
