@@ -7,16 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lthkit.machine.faces import spelled
+from lthkit.machine.faces import spelled, terminal_width
+from lthkit.machine.tables import Table
 
 
 class NobodyReads(Exception):
     """Whoever read what we print has gone."""
 
 
-def say(text: str, file: Any = None) -> None:
-    """Print, spelling out in ASCII what the console's encoding cannot show."""
+def say(text: str | Table, file: Any = None) -> None:
+    """Print, spelling out in ASCII what the console's encoding cannot show; a table as wide as the terminal."""
     stream = file or sys.stdout
+    if isinstance(text, Table):
+        text = text.text(terminal_width(stream), getattr(stream, "encoding", None))
     try:
         print(spelled(text, getattr(stream, "encoding", None)), file=stream, flush=True)
     except BrokenPipeError as error:

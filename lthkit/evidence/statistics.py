@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from statistics import mean, median, stdev
 
+from lthkit.machine.tables import Table
 from lthkit.storage.records import Row
 
 # 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom (any statistics textbook; a test integrates the density).
@@ -44,6 +45,13 @@ class Interval:
         """Half the width: the number after ±."""
         return (self.high - self.low) / 2
 
+    @property
+    def says(self) -> str:
+        """What may be concluded of a difference: "excludes 0", "contains 0: no claim" or "one seed: no claim"."""
+        if self.n == 1:
+            return "one seed: no claim"
+        return "excludes 0" if self.low > 0 or self.high < 0 else "contains 0: no claim"
+
     def times(self, factor: float) -> Interval:
         """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
         if not factor > 0:
@@ -72,6 +80,17 @@ def interval(values: Sequence[float]) -> Interval:
     quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
     half = quantile * stdev(values) / math.sqrt(n)
     return Interval(centre, centre - half, centre + half, n)
+
+
+def differences(
+    bands: Mapping[str, Interval], *, unit: str, title: str = "", digits: int = 2, notes: Sequence[str] = ()
+) -> Table:
+    """A table of paired differences by name: mean with sign, 95 % t-interval, n, and what that says."""
+    table = Table(["difference", unit, "95 % interval", "n", "says"], title=title, notes=notes)
+    for name, band in bands.items():
+        edges = f"[{band.low:+.{digits}f}, {band.high:+.{digits}f}]" if band.n > 1 else None
+        table.add(name, f"{band.mean:+.{digits}f}", edges, band.n, band.says)
+    return table
 
 
 def levels(rows: Sequence[Row], arm: str) -> list[int]:

@@ -6,7 +6,6 @@ import html
 import math
 import re
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -22,6 +21,8 @@ _NUMERIC = re.compile(
     rf"({_NUMBER})(?:\s*±\s*{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
 )
 _BEFORE_POINT = re.compile(r"[+\-−]?(?:\d[\d,]*|nan|inf)")
+# An interval in brackets counts as one word.
+_WORD = re.compile(r"[^\s\[]*\[[^\[\]\s]+,\s[^\[\]\s]+\]\S*|\S+")
 
 # In JupyterLab's colours where they are; elsewhere in the colours of the page. `ch` is the width of a digit.
 _STYLE = """\
@@ -208,7 +209,7 @@ def _split(cell: str, numeric: bool) -> tuple[str, str]:
 
 
 def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+    return max(map(len, _WORD.findall(text)), default=0)
 
 
 class _Text:
@@ -229,34 +230,41 @@ class _Text:
         return _wrap(sentence, self.width) if sentence else []
 
     def _blocks(self) -> list[list[int]]:
-        """Which columns stand side by side."""
-        keys = list(range(self.table._keys))
-        blocks: list[list[int]] = [list(keys)]
-        for i in range(len(keys), len(self.columns.headings)):
-            block = [*blocks[-1], i]
-            if len(blocks[-1]) > len(keys) and self._total(self.columns.least, block) > self.width:
-                blocks.append([*keys, i])
+        """Which columns stand side by side: as many in each block as in the others, if that fits."""
+        keys, others = (
+            list(range(self.table._keys)),
+            list(range(self.table._keys, len(self.columns.headings))),
+        )
+        if not others:
+            return [keys]
+        blocks: list[list[int]] = [[*keys, others[0]]]
+        for i in others[1:]:
+            if self._fits([*blocks[-1], i]):
+                blocks[-1].append(i)
             else:
-                blocks[-1] = block
-        return blocks
+                blocks.append([*keys, i])
+        count = math.ceil(len(others) / len(blocks))
+        even = [[*keys, *others[i : i + count]] for i in range(0, len(others), count)]
+        return even if all(map(self._fits, even)) else blocks
 
-    def _total(self, widths: Sequence[int], block: Sequence[int]) -> int:
-        return sum(widths[i] for i in block) + GAP * (len(block) - 1)
+    def _fits(self, block: Sequence[int]) -> bool:
+        return sum(self.columns.least[i] for i in block) + GAP * (len(block) - 1) <= self.width
 
     def _widths(self, block: Sequence[int]) -> dict[int, int]:
-        """The width of each column: what it needs at most, less where the block would be too wide."""
-        widths = {i: self.columns.most[i] for i in block}
-        while self._over(widths) > 0:
-            widest = max(
-                (i for i in block if widths[i] > self.columns.least[i]), key=lambda i: widths[i], default=None
-            )
-            if widest is None:
-                break
-            widths[widest] -= 1
-        return widths
+        """The width of each column: what it needs at most, less where the block would be too wide.
 
-    def _over(self, widths: Mapping[int, int]) -> int:
-        return sum(widths.values()) + GAP * (len(widths) - 1) - self.width
+        Headings are wrapped before cells are.
+        """
+        columns = self.columns
+        widths = {i: columns.most[i] for i in block}
+        cells = {i: max(columns.least[i], columns.before[i] + columns.after[i]) for i in block}
+        for least in (cells, dict(enumerate(columns.least))):
+            while sum(widths.values()) + GAP * (len(block) - 1) > self.width:
+                shrinkable = [i for i in block if widths[i] > least[i]]
+                if not shrinkable:
+                    break
+                widths[max(shrinkable, key=lambda i: widths[i])] -= 1
+        return widths
 
     def _block(self, block: Sequence[int]) -> list[str]:
         widths, columns = self._widths(block), self.columns
@@ -288,7 +296,13 @@ class _Text:
 
 def _wrap(text: str, width: int) -> list[str]:
     """Lines of whole words; a blank line for no text."""
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+    lines: list[str] = []
+    for word in _WORD.findall(text):
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
 
 
 def _html(table: Table) -> str:
@@ -329,6 +343,9 @@ def _html(table: Table) -> str:
     )
 
 
+_WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
+
+
 def _class(numeric: bool) -> str:
     return ' class="lth-n"' if numeric else ""
 
@@ -337,6 +354,6 @@ def _html_cell(columns: _Columns, row: int, column: int) -> str:
     before, after = columns.parts[row][column]
     tails = {len(r[column][1]) for r in columns.parts}
     if not columns.numeric[column] or len(tails) == 1:
-        return html.escape(before + after)
+        return re.sub(r"\[[^\[\]\s]+,\s[^\[\]\s]+\]", _WHOLE, html.escape(before + after))
     wide = f'style="min-width:{columns.before[column]}ch"', f'style="min-width:{columns.after[column]}ch"'
     return f"<span {wide[0]}>{html.escape(before)}</span><span {wide[1]}>{html.escape(after)}</span>"
