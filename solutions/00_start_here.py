@@ -39,9 +39,12 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 # %%
 data = lth.load_data("fashion-mnist")
 print(data.label, data.shape)
+table = lth.Table({"split": "", "images": ",", "numbers": "", "first labels": ""})
 for part in ("train", "validation", "test"):
     split = getattr(data, part)
-    print(f"{part:10} {len(split):6,} images, {split.images.dtype}, labels {split.labels[:5].tolist()} ...")
+    labels = " ".join(str(label) for label in split.labels[:5].tolist())
+    table.add(part, len(split), str(split.images.dtype), labels)
+table
 
 # %% [markdown]
 # There are three splits, and each has one purpose. We fit the weights on **train**. We make choices, such as when to stop,
@@ -69,9 +72,11 @@ lth.plots.show(
 # %%
 # NBVAL_CHECK_OUTPUT
 model = lth.models.lenet_300_100(seed=0)
+table = lth.Table({"layer": "", "shape": "", "weights": ","})
 for name, weight in lth.prunable(model).items():
-    print(f"{name:12} {tuple(weight.shape)!s:12} {weight.numel():8,}")
-print("together", f"{sum(w.numel() for w in lth.prunable(model).values()):,}")
+    table.add(name, " × ".join(map(str, weight.shape)), weight.numel())
+table.add("together", None, sum(w.numel() for w in lth.prunable(model).values()))
+table
 
 # %% [markdown]
 # The first layer has 88 % of all weights: 235,200 of 266,200. When we remove weights later, most come from there. Biases are
@@ -82,10 +87,10 @@ print("together", f"{sum(w.numel() for w in lth.prunable(model).values()):,}")
 
 # %%
 result = lth.train(model, data, steps=lth.by_tier(smoke=40, laptop=1500, gpu=1500), seed=0)
+table = lth.Table({"step": ",", "training loss": ".3f", "validation loss": ".3f"})
 for point in result.history[:: max(1, len(result.history) // 5)]:
-    print(
-        f"step {point.step:5}   training loss {point.train_loss:.3f}   validation loss {point.validation_loss:.3f}"
-    )
+    table.add(point.step, point.train_loss, point.validation_loss)
+table.show()
 print(f"early-stop step {result.best_step}, test accuracy there {100 * result.test_accuracy:.1f} %")
 
 # %% [markdown]
@@ -107,9 +112,14 @@ def losses(init_seed, order_seed):
     return [p.validation_loss for p in lth.train(network, data, recipe=recipe, seed=order_seed).history]
 
 
-print("same seeds:         ", "equal" if losses(0, 0) == losses(0, 0) else "different")
-print("other initialisation:", "equal" if losses(0, 0) == losses(1, 0) else "different")
-print("other data order:    ", "equal" if losses(0, 0) == losses(0, 1) else "different")
+lth.Table(
+    ["second training", "losses are equal"],
+    [
+        ["same seeds", losses(0, 0) == losses(0, 0)],
+        ["other initialisation", losses(0, 0) == losses(1, 0)],
+        ["other data order", losses(0, 0) == losses(0, 1)],
+    ],
+)
 
 # %% [markdown]
 # Since the seed changes the result, one training is one draw. From lesson 05 on we train with several seeds and show the

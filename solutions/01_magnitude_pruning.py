@@ -188,11 +188,11 @@ check("01.3", layerwise_masks)
 # %%
 layerwise_masks_ = use("01.3", layerwise_masks)
 halves = {name: 0.5 for name in scores}
-for label, masks in (
-    ("global", global_mask_(scores, 0.5)),
-    ("layerwise", layerwise_masks_(scores, halves)),
-):
-    print(f"{label:10}", {name: int(m.sum()) for name, m in masks.items()}, "weights kept")
+both = {"global": global_mask_(scores, 0.5), "layerwise": layerwise_masks_(scores, halves)}
+lth.Table(
+    ["weights kept", *scores],
+    [[label, *(int(m.sum()) for m in masks.values())] for label, masks in both.items()],
+)
 
 # %% [markdown]
 # Both keep five weights, but of other layers. In `lthkit` the choice is one argument: `lth.prune(..., scope="layerwise")`.
@@ -242,7 +242,10 @@ def accuracy(network, mask):
 
 whole = lth.Mask.ones(networks[0])
 dense = {seed: accuracy(network, whole) for seed, network in networks.items()}
-print({seed: f"{100 * a:.1f} %" for seed, a in dense.items()})
+lth.Table(
+    {"seed": "d", "validation accuracy, dense (%)": ".1f"},
+    [(seed, 100 * a) for seed, a in dense.items()],
+)
 
 # %% [markdown]
 # Then every arm at every density. One row for each measurement.
@@ -289,15 +292,13 @@ def values(arm, density):
     return [r["accuracy"] for r in rows if r["arm"] == arm and r["density"] == density]
 
 
+bands = {}
 for density in (0.3, 0.1, 0.05):
     for one, other in (("global", "layerwise"), ("layerwise", "random")):
         pairs = zip(values(one, density), values(other, density), strict=True)
-        band = evidence.interval([100 * (x - y) for x, y in pairs])
-        says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-        print(
-            f"{100 * density:3.0f} % left, {one} - {other:9}: "
-            f"{band.mean:+6.1f} points [{band.low:+.1f}, {band.high:+.1f}], n = {band.n}, {says}"
-        )
+        name = f"{100 * density:.0f} % left: {one} - {other}"
+        bands[name] = evidence.interval([100 * (x - y) for x, y in pairs])
+evidence.differences(bands, unit="points of accuracy", digits=1)
 
 # %% [markdown]
 # (Tier `smoke` trains too briefly for these numbers to mean anything.)
@@ -365,8 +366,10 @@ curves = {
     for arm in ("global", "layerwise", "random")
 }
 found = largest_sparsities_(curves, mean_dense, 0.02)
-for arm, sparsity in found.items():
-    print(f"{arm:10} down to {100 * (1 - sparsity):.0f} % of the weights")
+lth.Table(
+    {"arm": "", "down to (% of the weights)": ".0f"},
+    [(arm, 100 * (1 - sparsity)) for arm, sparsity in found.items()],
+)
 
 # %% [markdown]
 # And your predictions, in percent of the weights: the diamonds. The dots are the measurement, here one limit for each seed.
@@ -432,7 +435,10 @@ for name in whole:
     at = {d: [r["accuracy"] for r in scan if r["arm"] == name and r["density"] == d] for d in densities}
     curves[name] = [(1 - d, evidence.interval(measured).mean) for d, measured in at.items()]
 limits = largest_sparsities_(curves, mean_dense, 0.01)
-print({name: f"{100 * s:.0f} % removed" for name, s in limits.items()})
+lth.Table(
+    {"layer": "", "can be removed (%)": ".0f"},
+    [(name, 100 * s) for name, s in limits.items()],
+)
 
 # %% [markdown]
 # All three limits at once, for each seed, and beside it a global mask with the same number of weights. What is the loss now,
@@ -446,12 +452,14 @@ for seed, network in networks.items():
     same_count = lth.prune_to(whole, magnitude, mask.density)
     for label, m in (("layer by layer", mask), ("global", same_count)):
         losses[label].append(100 * (dense[seed] - accuracy(network, m)))
+table = lth.Table(
+    {"mask": "", "points lost": ".1f[]", "n": "d"},
+    title=f"With {100 * mask.density:.1f} % of the weights",
+    notes=["mean and 95 % interval over seeds"],
+)
 for label, lost in losses.items():
-    band = evidence.interval(lost)
-    print(
-        f"{label:15} {100 * mask.density:.1f} % of the weights: "
-        f"{band.mean:.1f} points lost [{band.low:.1f}, {band.high:.1f}], n = {band.n}"
-    )
+    table.add(label, evidence.interval(lost), len(lost))
+table
 
 # %% [markdown]
 # The limits were chosen on the validation split and are measured on it too, so the loss is, if anything, too small. A clean
@@ -470,11 +478,11 @@ for label, lost in losses.items():
 # ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
 
 # %%
+table = lth.Table({"arm, 10 % left, not retrained": "", "validation accuracy (%)": ".1f", "n": "d"})
 for arm in ("layerwise", "random"):
     band = evidence.interval([100 * v for v in values(arm, 0.1)])
-    print(
-        f"{arm:10} 10 % left, not retrained: {band.mean:.1f} ± {band.half:.1f} % (validation, n = {band.n})"
-    )
+    table.add(arm, band, band.n)
+table
 
 # %% [markdown]
 # With retraining, the random mask in the table comes within a point of the magnitude mask. Keep this in mind when you look at our curves:

@@ -89,8 +89,8 @@ apply_mask_ = use("02.1", apply_mask)
 model = lth.models.lenet_300_100(seed=0)
 mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.2)
 print(mask)
-print({name: round(d, 3) for name, d in mask.per_layer().items()})
 print(f"distance to a shuffled copy: {mask.distance(mask.shuffled(seed=0)):.3f}")
+lth.Table({"layer": "", "density": ".3f"}, mask.per_layer().items())
 
 # %% question="02.Q1"
 quiz("02.Q1", "b")
@@ -126,7 +126,7 @@ check("02.2", densities)
 
 # %%
 densities_ = use("02.2", densities)
-print({name: round(d, 3) for name, d in densities_(dict(mask)).items()})
+lth.Table({"layer": "", "density": ".3f"}, densities_(dict(mask)).items())
 
 # %% [markdown]
 # ## What moves a removed weight?
@@ -373,12 +373,15 @@ lth.plots.show(
 # accuracy is too high. If an interval contains 0, we cannot say that the leak changed the accuracy.
 
 # %%
+table = lth.Table(
+    {"way": "", "published accuracy (%)": ".1f", "minus true (points)": "+.2f[]"},
+    notes=["mean and 95 % interval over three seeds"],
+)
 for way in WAYS:
     gap = evidence.interval([100 * (published[way, s] - true[way, s]) for s in (0, 1, 2)])
     mean = evidence.interval([100 * published[way, s] for s in (0, 1, 2)]).mean
-    print(
-        f"{way:21} published {mean:.1f} %, minus true: {gap.mean:+6.2f} points [{gap.low:+.2f}, {gap.high:+.2f}]"
-    )
+    table.add(way, mean, gap)
+table
 
 # %% [markdown]
 # In the last line the difference is exactly 0: applying the mask again changes nothing, because it was never lost. In the others, read the size together with the accuracy.
@@ -453,14 +456,17 @@ except RuntimeError as error:
 # used in training at all. Our line "once" is the nearest to it. The next cell prints it.
 
 # %%
+table = lth.Table({"way": "", "larger than 1e-3 (% of the removed)": ".1f"})
 for way in WAYS:
-    above = evidence.interval([large[way, s] for s in (0, 1, 2)]).mean
-    print(f"{way:21} larger than 1e-3: {100 * above:5.1f} % of the removed")
+    table.add(way, 100 * evidence.interval([large[way, s] for s in (0, 1, 2)]).mean)
+table
 
 # %%
+table = lth.Table({"way": "", "not 0 (% of the removed)": ".1f", "their size (% of all)": ".4f"})
 for way in WAYS:
     share, size = evidence.interval(last(way, "share")), evidence.interval(last(way, "size"))
-    print(f"{way:21} not 0: {100 * share.mean:5.1f} % of the removed, size {100 * size.mean:8.4f} % of all")
+    table.add(way, 100 * share.mean, 100 * size.mean)
+table
 
 # %% [markdown]
 # Ours is a small network, a fifth of its weights, one learning rate. With another learning rate or momentum, the sizes change.

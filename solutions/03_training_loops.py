@@ -189,11 +189,16 @@ quiz("03.Q1", "b")
 # %%
 def differences(n):
     final = {name: make(n).state_dict() for name, make in variants.items()}
+    largest = max(float(w.abs().max()) for w in final["textbook"].values())
+    table = lth.Table(
+        {"loop": "", "largest difference": ".1e", "mask kept": ""},
+        notes=[f"the largest weight is {largest:.2f}"],
+    )
     for name, state in final.items():
         off = max(float((w - final["textbook"][k]).abs().max()) for k, w in state.items())
         zero = all(bool((state[k][~keep] == 0).all()) for k, keep in mask.items())
-        print(f"{name:24} largest difference {off:.1e}, mask kept: {zero}")
-    print(f"the largest weight is {max(float(w.abs().max()) for w in final['textbook'].values()):.2f}")
+        table.add(name, off, zero)
+    return table
 
 
 differences(min(10, updates))
@@ -228,8 +233,7 @@ my_ratio_lth_train = None
 # %%
 turns = lth.by_tier(smoke=2, laptop=5, gpu=5)
 timings = bench.interleaved(variants, repetitions=turns, warmups=1, per=updates)
-for timing in timings:
-    print(timing)
+bench.times(timings)
 
 # %% question="03.Q2"
 quiz("03.Q2", "a")
@@ -263,9 +267,10 @@ check("03.2", speedup)
 
 # %%
 speedup_ = use("03.2", speedup)  # 0 below: interleaved has dropped its warm-up already
-for timing in timings[1:]:
-    mine = speedup_(timings[0].seconds, timing.seconds, 0)
-    print(f"{timing.name:24} {mine:5.1f} times as fast as the textbook loop")
+lth.Table(
+    {"loop": "", "times as fast as the textbook loop": ".1f"},
+    [(t.name, speedup_(timings[0].seconds, t.seconds, 0)) for t in timings[1:]],
+)
 
 # %% [markdown]
 # Now as a picture: updates per second, with a bar from quartile to quartile. Read it from top to bottom. Which step brought most? (The number in brackets is the median of the
@@ -310,8 +315,14 @@ pieces = {
     "optimizer": lambda: optimizer.step(),
 }
 wait = torch.cuda.synchronize if data.device.type == "cuda" else None
-for piece in bench.interleaved(pieces, repetitions=lth.by_tier(smoke=5, laptop=60, gpu=60), synchronise=wait):
-    print(f"{piece.name:21} {1e3 * piece.time.median:6.3f} ms an update")
+often = lth.by_tier(smoke=5, laptop=60, gpu=60)
+lth.Table(
+    {"part": "", "ms an update": ".3f"},
+    [
+        (piece.name, 1e3 * piece.time.median)
+        for piece in bench.interleaved(pieces, repetitions=often, synchronise=wait)
+    ],
+)
 
 # %% [markdown]
 # The largest piece is a bound: even if all others cost nothing, the update would take that long. Has the data loading of the textbook loop
@@ -352,8 +363,13 @@ model = course_loop()
 inputs, targets = data.inputs(data.validation), data.validation.labels
 with torch.no_grad():
     outputs = [model(part) for part in inputs.split(300)]
-print(f"in batches:   {accuracy_of_batches_(outputs, targets.split(300)):.4f}")
-print(f"lth.evaluate: {lth.evaluate(model, data, split='validation').accuracy:.4f}")
+lth.Table(
+    {"measured by": "", "accuracy": ".4f"},
+    [
+        ("your function, in batches", accuracy_of_batches_(outputs, targets.split(300))),
+        ("lth.evaluate", lth.evaluate(model, data, split="validation").accuracy),
+    ],
+)
 
 # %% [markdown]
 # ## Is it the same twice?
@@ -380,7 +396,7 @@ def without_mask():
 masked = bench.interleaved(
     {"with the mask": course_loop, "without": without_mask}, repetitions=turns, per=updates
 )
-print(masked[1])
+bench.times(masked)
 
 # %% [markdown]
 # Above 1 means that training without the mask is faster. The interval between the quartiles tells how far you may trust the number: if it is wide, or contains 1, nothing follows from it.
@@ -418,13 +434,18 @@ print("this machine:", chosen, "- a GPU" if chosen.type == "cuda" else "- no GPU
 from lthkit.data import data_folder
 
 document = lth.storage.read_json(data_folder() / "results" / "bench" / "bench.json")
-print(bench.stamp(document))
+table = lth.Table(
+    {"training": "", "threads": "d", "times as fast": ".1f", "quartiles": ""},
+    notes=[bench.stamp(document)],
+)
 for row in document["rows"]:
     training = row["case"].startswith(("LeNet", "SmallCNN", "ResNet", "IMP"))
     ours = row["name"] == "lthkit" or row["name"].endswith(" threads")
     if training and ours and row["ratio_to"] == "textbook":
-        r, threads = row["ratio"], "1 thread " if row["threads"] == 1 else f"{row['threads']} threads"
-        print(f"{row['case']:54} {threads} {r['median']:5.1f} [{r['low']:.1f}, {r['high']:.1f}]")
+        r = row["ratio"]
+        quartiles = f"[{r['low']:.1f}, {r['high']:.1f}]"
+        table.add(row["case"], row["threads"], r["median"], quartiles)
+table
 
 # %% [markdown]
 # The textbook loop has all threads of the machine. `lth.train` takes one, because two that share an operator wait for each other when another program

@@ -117,8 +117,11 @@ density_schedule_ = use("04.1", density_schedule)
 # lines agree.
 
 # %%
-print([round(d, 3) for d in density_schedule_(0.1, 5)])
-print([round(d, 3) for d in lth.ladder(lth.fraction_for(0.1, 5), 5)])
+yours, library = density_schedule_(0.1, 5), lth.ladder(lth.fraction_for(0.1, 5), 5)
+lth.Table(
+    {"round": "d", "yours": ".3f", "lth.ladder": ".3f"},
+    [(r, *pair) for r, pair in enumerate(zip(yours, library, strict=True))],
+)
 
 # %% [markdown]
 # ## A driver that runs
@@ -137,11 +140,13 @@ def driver(rounds, fraction):
     dense = lth.models.lenet_300_100(seed=0)
     lth.train(dense, data, steps=short, seed=0)
     masks = [lth.Mask.ones(dense)]
+    table = lth.Table({"weights left (%)": ".1f", "test accuracy (%)": ".1f"})
     for _ in range(rounds):
         masks.append(lth.prune(masks[-1], lth.magnitude(dense), fraction))
         ticket = lth.models.lenet_300_100(seed=0)  # the original weights again
         result = lth.train(ticket, data, mask=masks[-1], steps=short, seed=0)
-        print(f"{100 * masks[-1].density:5.1f} % left, test {100 * result.test_accuracy:.1f} %")
+        table.add(100 * masks[-1].density, 100 * result.test_accuracy)
+    table.show()
     return dense, masks
 
 
@@ -251,12 +256,11 @@ for mask in iterative_masks_([trained_0, trained_1], 0.5):
 
 # %%
 rounds = list(lth.imp(lth.models.lenet_300_100, data, rounds=4, fraction=0.2, steps=short, seed=0))
+table = lth.Table({"weights left (%)": ".1f", "of imp's weights the driver keeps (%)": ".1f"})
 for found, broken in zip(rounds, masks, strict=True):
     both = sum((found.mask[name] & broken[name]).sum().item() for name in broken)
-    print(
-        f"{100 * found.density:5.1f} % left: the driver's mask keeps "
-        f"{100 * both / found.mask.kept:.1f} % of the weights that imp keeps"
-    )
+    table.add(100 * found.density, 100 * both / found.mask.kept)
+table
 
 # %% [markdown]
 # Rounds 0 and 1 agree fully, and they must: at the first cut there is only the dense network to rank. From round 2 on the masks
@@ -440,17 +444,23 @@ for seed in seeds:
 # %%
 from lthkit import evidence
 
+table = lth.Table(
+    {
+        "weights left (%)": ".1f",
+        "iterative (%)": ".1f",
+        "one-shot (%)": ".1f",
+        "difference (points)": "+.2f[]",
+        "says": "",
+    }
+)
 for level in compared:
-    gap = evidence.paired(rows, ("iterative", level), ("one-shot", level))
+    gap = evidence.paired(rows, ("iterative", level), ("one-shot", level)).times(100)
     means = [
         100 * evidence.interval(list(evidence.by_seed(rows, arm, level).values())).mean
         for arm in ("iterative", "one-shot")
     ]
-    says = "excludes 0" if gap.low > 0 or gap.high < 0 else "contains 0: no claim"
-    print(
-        f"{100 * evidence.density_of(rows, level):5.1f} % left: iterative {means[0]:.1f}, one-shot {means[1]:.1f}, "
-        f"difference {100 * gap.mean:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] {says}"
-    )
+    table.add(100 * evidence.density_of(rows, level), *means, gap, gap.says)
+table
 
 # %% [markdown]
 # The same as a picture. Small markers are single seeds; the bar is the interval. Look where the markers leave the line
@@ -481,11 +491,11 @@ lth.plots.show(
 # mask keeps too. If it were always 100 %, you would have the bug from above.
 
 # %%
+table = lth.Table({"seed": "d", "weights in each mask": ",", "of these in both (%)": ".0f"})
 for seed, (iterative, cut) in last_masks.items():
     both = sum((iterative[name] & cut[name]).sum().item() for name in cut)
-    print(
-        f"seed {seed}: {iterative.kept:,} weights each, {100 * both / cut.kept:.0f} % of them in both masks"
-    )
+    table.add(seed, iterative.kept, 100 * both / cut.kept)
+table
 
 # %% [markdown]
 # Second question: is it better? Read the intervals, not the means. With three seeds the interval is wide: a small difference
@@ -494,8 +504,10 @@ for seed, (iterative, cut) in last_masks.items():
 # Third: what does it cost? Count the trainings up to the smallest density. Training the ticket itself counts too.
 
 # %%
-print(f"one-shot: 2 trainings, {2 * steps:,} updates")
-print(f"iterative: {n_rounds + 1} trainings, {(n_rounds + 1) * steps:,} updates")
+lth.Table(
+    {"arm": "", "trainings": "d", "updates": ","},
+    [("one-shot", 2, 2 * steps), ("iterative", n_rounds + 1, (n_rounds + 1) * steps)],
+)
 
 # %% question="04.Q4"
 quiz("04.Q4", "b")
@@ -513,13 +525,15 @@ quiz("04.Q4", "b")
 # differences to the dense network.
 
 # %%
+table = lth.Table(
+    {"arm": "", "weights left (%)": ".1f", "minus dense (points)": "+.2f[]", "n": "d"},
+    keys=2,
+)
 for arm in ("iterative", "one-shot"):
     for level in compared:
-        b = evidence.paired(rows, (arm, level), ("dense", 0))
-        print(
-            f"{arm:9} {100 * evidence.density_of(rows, level):5.1f} % left, minus dense: "
-            f"{100 * b.mean:+.2f} [{100 * b.low:+.2f}, {100 * b.high:+.2f}], n = {b.n}"
-        )
+        b = evidence.paired(rows, (arm, level), ("dense", 0)).times(100)
+        table.add(arm, 100 * evidence.density_of(rows, level), b, b.n)
+table
 
 # %% [markdown]
 # The paper uses MNIST, 55,000 training images and 50,000 updates, and prunes layer by layer. We use 10,000 images of

@@ -79,24 +79,30 @@ mask = lth.Mask.ones(model)
 initial = {
     name: tensor.clone() for name, tensor in model.state_dict().items()
 }  # a copy, or training changes it
+table = lth.Table({"weights left (%)": ".1f", "test accuracy (%)": ".1f"})
 for _ in range(4):
     result = lth.train(model, data, mask=mask, steps=steps, seed=0)
-    print(f"{100 * mask.density:5.1f} % of the weights: test accuracy {100 * result.test_accuracy:.1f} %")
+    table.add(100 * mask.density, 100 * result.test_accuracy)
     mask = lth.prune(mask, lth.magnitude(model), 0.2)
     model.load_state_dict(initial)  # copies the numbers back in
+table
 
 # %% [markdown]
 # Four trainings, and in the last one half of the weights were gone. The loop then pruned once more, so `mask` now keeps
 # 41 %; we use it below. The same, as `lthkit` writes it, with everything recorded:
 
 # %%
-for r in lth.imp(lth.models.lenet_300_100, data, rounds=3, fraction=0.2, steps=steps, seed=0):
-    print(
-        f"round {r.round}: {100 * r.density:5.1f} % of the weights, test accuracy {100 * r.test_accuracy:.1f} %"
-    )
+lenet = lth.models.lenet_300_100
+lth.Table(
+    {"round": "d", "weights left (%)": ".1f", "test accuracy (%)": ".1f"},
+    [
+        (r.round, 100 * r.density, 100 * r.test_accuracy)
+        for r in lth.imp(lenet, data, rounds=3, fraction=0.2, steps=steps, seed=0)
+    ],
+)
 
 # %% [markdown]
-# The two lists agree to the last digit, because they are the same computation. Both rank the weights
+# The two tables agree to the last digit, because they are the same computation. Both rank the weights
 # of *all* layers together. The experiment below removes a fraction of *each* layer, as the paper does.
 #
 # ## Two controls
@@ -156,10 +162,14 @@ reinitialised_weights_ = use("05.1", reinitialised_weights)
 fresh = reinitialised_weights_(initial, mask, seed=1)["fc1.weight"]
 old, kept = initial["fc1.weight"], mask["fc1.weight"]
 whole = reinitialised_weights_(initial, {}, seed=1)["fc1.weight"]  # no mask: the whole tensor
-print(f"whole tensor:  old {old.std():.4f}, new {whole.std():.4f}")
-print(f"kept weights:  old {old[kept].std():.4f}, new {fresh[kept].std():.4f}")
-print(
-    f"correlation of old and new, kept weights: {torch.corrcoef(torch.stack([old[kept], fresh[kept]]))[0, 1]:+.3f}"
+correlation = torch.corrcoef(torch.stack([old[kept], fresh[kept]]))[0, 1]
+lth.Table(
+    {"standard deviation of": "", "old": ".4f", "new": ".4f"},
+    [
+        ("the whole tensor", old.std(), whole.std()),
+        ("the kept weights", old[kept].std(), fresh[kept].std()),
+    ],
+    notes=[f"correlation of old and new, kept weights: {correlation:+.3f}"],
 )
 
 # %% [markdown]
@@ -175,9 +185,12 @@ print(
 
 # %%
 shuffled = mask.shuffled(seed=1)
-print({name: round(d, 3) for name, d in mask.per_layer().items()})
-print({name: round(d, 3) for name, d in shuffled.per_layer().items()})
-print(f"entries that differ: {100 * mask.distance(shuffled):.0f} %")
+of_shuffled = shuffled.per_layer()
+lth.Table(
+    {"layer": "", "density, mask": ".3f", "density, shuffled": ".3f"},
+    [(name, d, of_shuffled[name]) for name, d in mask.per_layer().items()],
+    notes=[f"entries that differ: {100 * mask.distance(shuffled):.0f} %"],
+)
 
 # %% question="05.Q2"
 quiz("05.Q2", "a")
@@ -221,7 +234,7 @@ else:
     experiments.run(experiment, data, folder)
 config, summary, rows = experiments.load(folder)
 seeds = config["seeds"]
-print(report.table(rows))
+report.table(rows)
 
 # %% [markdown]
 # Now the picture. Read it from left to right: the network gets smaller. Thin lines are single seeds, the thick line is their
@@ -249,18 +262,18 @@ versus_fresh = evidence.paired(rows, ("ticket", level), ("re-initialised", level
 versus_shuffled = evidence.paired(rows, ("ticket", level), ("shuffled", level))
 fresh_dense = evidence.paired(rows, ("re-initialised", level), ("dense", 0))
 shuffled_dense = evidence.paired(rows, ("shuffled", level), ("dense", 0))
-print(
-    f"with {at:.1f} % of the weights, in points of test accuracy, n = {len(seeds)} seeds, tier {lth.tier()}"
+bands = {
+    "ticket - dense": versus_dense,
+    "ticket - re-initialised": versus_fresh,
+    "ticket - shuffled": versus_shuffled,
+    "re-initialised - dense": fresh_dense,
+    "shuffled - dense": shuffled_dense,
+}
+evidence.differences(
+    {name: band.times(100) for name, band in bands.items()},
+    unit="points of test accuracy",
+    title=f"With {at:.1f} % of the weights, tier {lth.tier()}",
 )
-for name, band in (
-    ("ticket - dense", versus_dense),
-    ("ticket - re-initialised", versus_fresh),
-    ("ticket - shuffled", versus_shuffled),
-    ("re-initialised - dense", fresh_dense),
-    ("shuffled - dense", shuffled_dense),
-):
-    says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    print(f"{name:24} {100 * band.mean:+.2f} [{100 * band.low:+.2f}, {100 * band.high:+.2f}] {says}")
 
 # %% [markdown]
 # And your predictions. The diamond is your number, the dot and its bar are the measurement. Does your number lie inside
@@ -331,13 +344,16 @@ dense = evidence.by_seed(rows, "dense", 0)
 curves = {seed: [evidence.by_seed(rows, "ticket", r)[seed] for r in levels] for seed in seeds}
 mean_curve = [evidence.interval([curve[i] for curve in curves.values()]).mean for i in range(len(levels))]
 mean_dense = evidence.interval(list(dense.values())).mean
-print(
-    f"mean:   matches down to {100 * matching_density_(densities, mean_curve, mean_dense):.1f} % of the weights"
-)
-for seed in seeds:
-    print(f"seed {seed}: down to {100 * matching_density_(densities, curves[seed], dense[seed]):.1f} %")
 spread = 100 * (max(dense.values()) - min(dense.values()))
-print(f"the dense network itself varies between seeds by {spread:.1f} points")
+table = lth.Table(
+    {"curve": "", "matches down to (% of the weights)": ".1f"},
+    notes=[f"the dense network itself varies between seeds by {spread:.1f} points"],
+)
+table.add("mean", 100 * matching_density_(densities, mean_curve, mean_dense))
+for seed in seeds:
+    matching = matching_density_(densities, curves[seed], dense[seed])
+    table.add(f"seed {seed}", 100 * matching)
+table
 
 # %% [markdown]
 # Do single seeds agree with the mean? (100 % means that the very first round already fell short.) Compare the tolerance,
@@ -402,9 +418,11 @@ early_stop_step_ = use("05.3", early_stop_step)
 recipe = lth.Recipe(steps=lth.by_tier(smoke=100, laptop=2500, gpu=2500), evaluate_every=20)
 curve = lth.train(lth.models.lenet_300_100(seed=0), data, recipe=recipe, seed=0).history
 measured = [p.step for p in curve], [p.validation_loss for p in curve]
+table = lth.Table({"patience": ",", "step": ",", "validation loss": ".4f"})
 for patience in (40, 100, 200, 400, 1000):
     step = early_stop_step_(*measured, patience)
-    print(f"patience {patience:4}: step {step:4}, loss {measured[1][measured[0].index(step)]:.4f}")
+    table.add(patience, step, measured[1][measured[0].index(step)])
+table
 
 # %% [markdown]
 # Do the steps differ? Then such a number depends on the patience, and also on how often you look. A claim about early stopping has to say
@@ -423,12 +441,13 @@ after = evidence.by_seed(rows, "ticket", level_21, "best_step")
 earlier = [1 - after[seed] / before[seed] for seed in seeds]
 band = evidence.interval(earlier)
 theirs = evidence.interval([0.467, 0.0, -0.026, 0.447, 0.182])  # the replication's five seeds
-print(
-    f"at {100 * evidence.density_of(rows, level_21):.1f} % of the weights, earlier by",
-    [f"{100 * e:.0f} %" for e in earlier],
+by_seed = ", ".join(f"{100 * e:.0f}" for e in earlier)
+lth.Table(
+    {"whose seeds": "", "earlier by (%)": ".0f[]", "n": "d"},
+    [(whose, b.times(100), b.n) for whose, b in (("the replication", theirs), ("ours", band))],
+    title=f"At {100 * evidence.density_of(rows, level_21):.1f} % of the weights",
+    notes=["mean and 95 % interval", f"our seeds one by one: {by_seed}"],
 )
-for whose, b in (("the replication", theirs), ("ours", band)):
-    print(f"{whose}: mean {100 * b.mean:.0f} % [{100 * b.low:.0f}, {100 * b.high:.0f}], n = {b.n}")
 
 # %% [markdown]
 # The replication's interval contains 38 and it contains 0: five seeds decide neither. The early-stop step is a noisy quantity: the validation loss is flat near its least value, and we
@@ -452,11 +471,11 @@ lth.plots.show(
 )
 
 # %%
+table = lth.Table({"mask": "", "mean": ".1f", "standard deviation": ".1f"}, title="Connections per pixel")
 for name, m in (("ticket", ticket), ("shuffled", ticket.shuffled(seed=0))):
     per_pixel = m["fc1.weight"].sum(0).float()
-    print(
-        f"{name:9} connections per pixel: mean {per_pixel.mean():5.1f}, standard deviation {per_pixel.std():5.1f}"
-    )
+    table.add(name, per_pixel.mean(), per_pixel.std())
+table
 
 # %% [markdown]
 # The two masks have the same number of connections, and the shuffled mask's spread is chance alone. If the ticket's standard
@@ -486,11 +505,11 @@ lth.explore.ticket_scrubber(folder, rows, seed=0, stamp=stamp)
 
 # %%
 level_11 = min(levels, key=lambda r: abs(evidence.density_of(rows, r) - 0.107))
+table = lth.Table({"arm": "", "weights left (%)": ".1f", "test accuracy (%)": ".1f"}, keys=2)
 for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
     b = evidence.interval(list(evidence.by_seed(rows, arm, where).values()))
-    print(
-        f"{arm:7} {100 * evidence.density_of(rows, where):5.1f} % left: {100 * b.mean:.1f} ± {100 * b.half:.1f} %"
-    )
+    table.add(arm, 100 * evidence.density_of(rows, where), b.times(100))
+table
 
 # %% [markdown]
 # The same comparison in a run that was recorded when the course was made: three seeds, on the machine that the cell
@@ -498,10 +517,17 @@ for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
 
 # %%
 recorded_config, made, recorded_rows = experiments.load(experiments.recorded("winning-ticket"))
-for other in (("dense", 0), ("re-initialised", 15), ("shuffled", 15)):
-    b = evidence.paired(recorded_rows, ("ticket", 15), other).times(100)
-    print(f"recorded: ticket - {other[0]:14} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
-print(made["device"], "·", made["environment"]["processor"], "· torch", made["environment"]["torch"])
+bands = {
+    f"ticket - {arm}": evidence.paired(recorded_rows, ("ticket", 15), (arm, at)).times(100)
+    for arm, at in (("dense", 0), ("re-initialised", 15), ("shuffled", 15))
+}
+where = made["environment"]
+evidence.differences(
+    bands,
+    unit="points of test accuracy",
+    title="Recorded",
+    notes=[f"{made['device']} · {where['processor']} · torch {where['torch']}"],
+)
 
 # %% [markdown]
 # The published experiments use MNIST, 55,000 training images and 50,000 steps a training. Ours use Fashion-MNIST, 10,000 images
@@ -546,10 +572,11 @@ differences = {
     evidence.density_of(rows, r): [evidence.by_seed(rows, "ticket", r)[s] - dense[s] for s in seeds]
     for r in levels
 }
+table = lth.Table({"at most (% of the weights)": ".0f", "smallest that is safe (%)": ".1f"})
 for largest in (0.05, 0.2):
     found = smallest_safe_density_(differences, largest)
-    said = "none is shown to be safe" if found is None else f"{100 * found:.1f} % of the weights"
-    print(f"at most {100 * largest:.0f} %: {said}")
+    table.add(100 * largest, "none is shown" if found is None else 100 * found)
+table
 
 # %% [markdown]
 # "None is shown" does not mean that none is good. It means that these seeds cannot show it. One more caution: we looked at many

@@ -56,8 +56,10 @@ past = {0: w.clone()}
 for step in range(T):
     w -= rate[step] * (w - goal)
     past[step + 1] = w.clone()
-for step in (0, k, T):
-    print(f"step {step}:", past[step])
+lth.Table(
+    {"step": "d", **{f"weight {i}": ".2f" for i in range(4)}},
+    [(step, *past[step]) for step in (0, k, T)],
+)
 
 # %% [markdown]
 # Keep the two weights that are largest in absolute value at the end. Retraining is then one function with two arguments: which weights,
@@ -87,10 +89,12 @@ arms = {
     "fine-tuning": (past[T], T - 2),
     "re-initialised": (fresh, 0),
 }
+table = lth.Table(["arm", "updates", "first rate", "its four weights: start", "end"])
 for arm, (weights, first) in arms.items():
-    begins, ends = weights.where(stays, 0).tolist(), retrain_small(weights, first)
-    print(f"{arm:24} starts", [f"{x:.2f}" for x in begins], f"{T - first} updates, first rate {rate[first]}")
-    print(f"{'':24} ends  ", [f"{x:.2f}" for x in ends.tolist()])
+    begins, ends = weights.where(stays, 0), retrain_small(weights, first)
+    four = (" ".join(f"{x:5.2f}" for x in w.tolist()) for w in (begins, ends))
+    table.add(arm, T - first, rate[first], *four)
+table
 
 # %% [markdown]
 # All four move towards the same goal. The arm that starts furthest away is still the furthest at the end. This toy
@@ -165,15 +169,15 @@ print(mask)
 
 # %%
 new = lth.fresh_start(lth.models.lenet_300_100, seed=0)
+table = lth.Table({"arm": "", "distance": ".2f", "updates": "", "first rate": ".4f", "momentum": ""})
 for arm in arms:
     weights, first = starting_point_(arm, k, steps, tune)
     source = new if arm == "re-initialised" else dense.kept[weights]
     gaps = [(source.model[n] - dense.kept[steps].model[n])[mask[n]] for n in mask]
     state = "loaded" if source.optimizer and source.step == first else "starts at 0"
-    print(
-        f"{arm:24} distance {torch.cat(gaps).norm():6.2f}, updates {first}-{steps - 1}, "
-        f"rate {recipe.lr_at(first):.4f}, momentum {state}"
-    )
+    updates = f"{first} to {steps - 1}"
+    table.add(arm, torch.cat(gaps).norm(), updates, recipe.lr_at(first), state)
+table
 
 # %% [markdown]
 # Only for weight rewinding was an optimizer state saved with the same weights at the same step. All others start with
@@ -248,11 +252,13 @@ rows = [row for found in lth.training.each(all_arms, [(s,) for s in seeds]) for 
 from lthkit import evidence
 
 names = list(dict.fromkeys(row["arm"] for row in rows))
+table = lth.Table({"arm": "", "updates": ",", "test accuracy (%)": ""})
 for arm in names:
     own = [row for row in rows if row["arm"] == arm]
     b = evidence.interval([row["test_accuracy"] for row in own]).times(100)
     star = "*" if any(row["still_improving"] for row in own) else ""
-    print(f"{arm:24} {own[0]['steps']:5} updates  {b.mean:.1f} ± {b.half:.1f} %{star}")
+    table.add(arm, own[0]["steps"], f"{b:.1f}{star}")
+table
 
 # %% [markdown]
 # Now the differences to *rewound to k*, seed by seed. Look for the bars that do not touch the line at 0. Below the
@@ -280,9 +286,7 @@ pairs = [
 differences = {
     f"{one} - {other}": evidence.paired(rows, (one, 1), (other, 1)).times(100) for one, other in pairs
 }
-for name, band in differences.items():
-    says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    print(f"{name:38} {band.mean:+6.2f} [{band.low:+.2f}, {band.high:+.2f}], n = {band.n}: {says}")
+evidence.differences(differences, unit="points of test accuracy")
 
 # %% [markdown]
 # Your three predictions, beside the first three of these lines:
@@ -379,10 +383,12 @@ for order in (0, 1):
     children.append({name: tensor.clone() for name, tensor in child.state_dict().items()})
 
 errors = []
+table = lth.Table({"alpha": ".2f", "validation error (%)": ".1f"})
 for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
     child.load_state_dict(interpolate_states_(*children, alpha))
     errors.append(1 - lth.evaluate(child, data).accuracy)
-    print(f"alpha {alpha:.2f}: validation error {100 * errors[-1]:.1f} %")
+    table.add(alpha, 100 * errors[-1])
+table
 
 # %% [markdown]
 # Validation, not test: a path is something that we explore.
@@ -422,7 +428,11 @@ start = lth.Checkpoint.of(lth.models.lenet_300_100(seed=0))
 both = lmc.instability(
     lth.models.lenet_300_100, data, start=start, orders=(0, 1), recipe=fast, alphas=(0, 0.25, 0.5, 0.75, 1)
 )
-print([f"{100 * point.error:.1f}" for point in both.paths[0]], f"barrier {100 * both.barrier:.1f} points")
+lth.Table(
+    {"alpha": ".2f", "validation error (%)": ".1f"},
+    [(point.alpha, 100 * point.error) for point in both.paths[0]],
+    notes=[f"barrier {100 * both.barrier:.1f} points"],
+)
 
 # %% question="06.Q4"
 quiz("06.Q4", "a")
@@ -525,13 +535,18 @@ check("06.4", smallest_stable_step)
 
 # %%
 smallest_stable_step_ = use("06.4", smallest_stable_step)
+guess = my_stable_at_start or "none given"
+table = lth.Table(
+    ["network", "stable from step"],
+    notes=[f"your guess for a network that is stable from the start: {guess}"],
+)
 for net in nets:
     of_net: dict[int, list[float]] = {}
     for row in barriers:
         if row["net"] == net:
             of_net.setdefault(row["k"], []).append(row["barrier"])
-    print(f"{net:18} stable from step", smallest_stable_step_(of_net, 0.02))
-print("your guess for a network that is stable from the start:", my_stable_at_start or "none given")
+    table.add(net, smallest_stable_step_(of_net, 0.02))
+table
 
 # %% [markdown]
 # With three seeds this is a rough answer, and the steps between the measured ones are unknown.
@@ -575,16 +590,19 @@ small = [row for found in lth.training.each(tickets, jobs) for row in found]
 for net in unstable:
     own = [row for row in small if row["net"] == net]
     at_0, at_k, control = dict.fromkeys(row["arm"] for row in own)
-    print(net)
+    table = lth.Table({"arm": "", "barrier (points)": ".1f", "test accuracy (%)": ".1f"}, title=net)
     for arm in (at_0, at_k, control):
         hill, accuracy = (
             evidence.interval(list(evidence.by_seed(own, arm, 1, column).values())).times(100)
             for column in ("barrier", "test_accuracy")
         )
-        print(f"  {arm:15} barrier {hill.mean:4.1f} points, test {accuracy.mean:.1f} %")
-    for one, other in ((at_0, control), (at_k, control), (at_k, at_0)):
-        b = evidence.paired(own, (one, 1), (other, 1)).times(100)
-        print(f"  {one} - {other}: {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}")
+        table.add(arm, hill.mean, accuracy.mean)
+    table.show()
+    bands = {
+        f"{one} - {other}": evidence.paired(own, (one, 1), (other, 1)).times(100)
+        for one, other in ((at_0, control), (at_k, control), (at_k, at_0))
+    }
+    evidence.differences(bands, unit="points of test accuracy").show()
 
 # %% [markdown]
 # Compare the barriers of this cell with those of the *dense* networks in the figure above. In the run of the solved
@@ -644,13 +662,25 @@ pairs = [
     ("rewound to k", "re-initialised"),
     ("rewound to 0", "re-initialised"),
 ]
+table = lth.Table(
+    {
+        "weights left (%)": ".1f",
+        "difference": "",
+        "points of test accuracy": "+.2f",
+        "95 % interval": "",
+        "n": "d",
+        "says": "",
+    },
+    keys=2,
+)
 for level in levels:
-    print(f"at {100 * evidence.density_of(shown, level):.1f} % of the weights, points of test accuracy:")
     for one, other in pairs:
         b = evidence.paired(shown, (one, level), (other, level)).times(100)
-        says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        spread = f"[{b.low:+.2f}, {b.high:+.2f}]: {says}" if b.n > 2 else "too few seeds for a claim"
-        print(f"  {one} - {other:15} {b.mean:+.2f}, n = {b.n} {spread}")
+        edges = f"[{b.low:+.2f}, {b.high:+.2f}]" if b.n > 2 else None
+        says = b.says if b.n > 2 else "too few seeds for a claim"
+        left = 100 * evidence.density_of(shown, level)
+        table.add(left, f"{one} - {other}", b.mean, edges, b.n, says)
+table
 
 # %% [markdown]
 # And stability. Each ticket of the last round has a *twin*: the same mask, the same start, another data order. The
@@ -672,9 +702,10 @@ lth.plots.show(
     ),
     alt=lth.plots.describe_between(paths),
 )
-for arm, group in paths.items():
-    found = [100 * error_barrier_([e for _, e in path]) for path in group]
-    print(f"{arm}: barriers", [f"{b:.1f}" for b in found], "points")
+lth.Table(
+    {"arm": "", **{f"barrier, seed {seed} (points)": ".1f" for seed in config["seeds"]}},
+    [(arm, *(100 * error_barrier_([e for _, e in path]) for path in group)) for arm, group in paths.items()],
+)
 
 # %% [markdown]
 # ### What the recording says
@@ -774,8 +805,10 @@ options = {}
 for arm in names[1:]:
     own = [row for row in rows if row["arm"] == arm]
     options[arm] = (own[0]["steps"], [row["test_accuracy"] for row in own])
-for budget in (tune, steps - 1, steps):
-    print(f"at most {budget:5} updates: {choose_retraining_(options, budget)}")
+lth.Table(
+    {"at most (updates)": ",", "choose": ""},
+    [(budget, choose_retraining_(options, budget)) for budget in (tune, steps - 1, steps)],
+)
 
 # %% [markdown]
 # We looked at test accuracies to choose, so the chosen arm's accuracy is a little too high. And with few seeds an

@@ -81,13 +81,13 @@ print("dL/dw * w\n", gradient * w)
 # %%
 # NBVAL_CHECK_OUTPUT
 before = loss_at(torch.ones_like(w))
+table = lth.Table({"weight": "+.1f", "slope predicts": "+.3f", "true change": "+.3f"})
 for i, j in [(0, 0), (0, 1), (1, 0), (1, 1)]:
     without = torch.ones_like(w)
     without[i, j] = 0
     change = (loss_at(without) - before).item()
-    print(
-        f"weight {w[i, j].item():+.1f}: slope predicts {-slopes[i, j].item():+.3f}, true change {change:+.3f}"
-    )
+    table.add(w[i, j].item(), -slopes[i, j].item(), change)
+table
 
 # %% [markdown]
 # The signs agree here, and the largest is the largest in both columns. Sizes and order do not agree: the loss bends on the way from c = 1 to
@@ -240,7 +240,7 @@ by_hand = (first * first_gradient(*batch[0])).abs()
 print("the same:", torch.allclose(scores["fc1.weight"], by_hand, rtol=1e-4, atol=1e-9))
 mask = lth.prune_to(lth.Mask.ones(model), scores, 0.05)
 print(mask)
-print({name: round(d, 3) for name, d in mask.per_layer().items()})
+lth.Table({"layer": "", "density": ".3f"}, mask.per_layer().items())
 
 # %% [markdown]
 # `prune_to` keeps the 5 % with the highest scores, of all layers together and with an exact count. The last line shows the density of each layer: the
@@ -295,10 +295,15 @@ def mean_overlap(masks):
 # Two random masks first, then SNIP with more and more images. 1.00 would say: the same mask whatever the images.
 
 # %%
-print(f"two random masks: {mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)]):.2f}")
+by_chance = mean_overlap([mask_for(lth.random(model, seed=s)) for s in (11, 12, 13)])
+table = lth.Table(
+    {"images": ",", "overlap of masks from other images": ".2f"},
+    notes=[f"two random masks: {by_chance:.2f}"],
+)
 for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100, 1000, 5000)):
     masks = [mask_for(lth.snip(model, data.draw(n, seed=s, batch_size=1000))) for s in range(3)]
-    print(f"{n:5} images: overlap of masks from other images {mean_overlap(masks):.2f}")
+    table.add(n, mean_overlap(masks))
+table
 
 # %% [markdown]
 # The more images, the more alike. With the paper's 100 images, of all weights that are in at least one of two masks, less than half are in both. Whether that matters for the accuracy is another
@@ -312,15 +317,17 @@ for n in lth.by_tier(smoke=(10, 100), laptop=(10, 100, 1000, 5000), gpu=(10, 100
 # %%
 (whole,) = data.draw(1000, seed=0, batch_size=1000)
 truth = mask_for(lth.snip(model, [whole]))
+table = lth.Table(
+    {"images in a batch": "d", "absolute value last": ".3f", "absolute value first": ".3f"},
+    title="Overlap with the mask from one batch",
+)
 for size in lth.by_tier(smoke=(100, 500), laptop=(1, 10, 100, 500), gpu=(1, 10, 100, 500)):
     split = data.draw(1000, seed=0, batch_size=size)
     absolute_first = [lth.snip(model, [one]) for one in split]
     wrong = {name: sum(s[name] for s in absolute_first) for name in truth}
     right = mask_for(lth.snip(model, split))
-    print(
-        f"batches of {size:3}: overlap with one batch: absolute value last {overlap_(right, truth):.3f}, "
-        f"first {overlap_(mask_for(wrong), truth):.3f}"
-    )
+    table.add(size, overlap_(right, truth), overlap_(mask_for(wrong), truth))
+table
 
 # %% [markdown]
 # With the absolute value last the split does not matter. With the absolute value first you get another mask for every batch size.
@@ -390,8 +397,11 @@ mislabelled = {}
 for label, name in enumerate(data.classes):
     ((images, labels),) = one_class(label, raw=True)
     mislabelled[name] = lth.Mask(mask_for(lth.snip(model, [(images, (labels + 1) % 10)]), 0.02))
-for how, found in (("pixels 0 to 1", raw), ("normalised", normalised), ("0 to 1, wrong labels", mislabelled)):
-    print(f"{how:21} {matches(found):2} of 10 masks are most like their own images")
+kinds = {"pixels 0 to 1": raw, "normalised": normalised, "0 to 1, wrong labels": mislabelled}
+lth.Table(
+    {"images": "", "masks most like their own images (of 10)": "d"},
+    [(how, matches(found)) for how, found in kinds.items()],
+)
 
 # %% [markdown]
 # The gradient of a first-layer weight is a product: (error of the unit) × (input pixel). So an input of 0 gives a score of 0, and the silhouette
@@ -533,14 +543,14 @@ def difference(one, other, level, other_level=None):
 
 
 for level in (3, 4):
-    print(f"{100 * evidence.density_of(rows, level):.1f} % of the weights, in points, n = {len(seeds)} seeds")
     pairs = [("SNIP", other, level) for other in ("IMP ticket", "random", "magnitude")]
     pairs += [(arm, "SNIP", 4) for arm in ASIDES if level == 4]
     pairs += [("SNIP", "dense", 0), ("IMP ticket", "dense", 0)]
-    for one, other, at in pairs:
-        b = difference(one, other, level, at)
-        says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        print(f"  {one:>19} - {other:10} {b.mean:+7.2f} [{b.low:+.2f}, {b.high:+.2f}] {says}")
+    evidence.differences(
+        {f"{one} - {other}": difference(one, other, level, at) for one, other, at in pairs},
+        unit="points of test accuracy",
+        title=f"With {100 * evidence.density_of(rows, level):.1f} % of the weights",
+    ).show()
 
 # %% [markdown]
 # Your predictions, beside the measurement at 2 %:
@@ -601,15 +611,17 @@ lth.plots.show(
 # The comparison with IMP is not one of equals. Count the updates that each arm needed in all, up to the network with 2 % of the weights.
 
 # %%
+table = lth.Table(
+    {"arm": "", "updates": ",", "images": ",", "operations (billions)": ",.0f"},
+    notes=["scoring with SNIP: 100 images more, less than two updates of 60"],
+)
 for arm in ("IMP ticket", "SNIP", "magnitude", "random"):
     updates = evidence.by_seed(rows, arm, 4, "updates")
     cost = lth.costs.of_training(
         model, data.shape, steps=round(sum(updates.values()) / len(seeds)), batch_size=recipe.batch_size
     )
-    print(
-        f"{arm:10} {cost.steps:6,} updates, {cost.examples:8,} images, {cost.flops / 1e9:6.0f} billion operations"
-    )
-print("scoring with SNIP: 100 images more, less than two updates of 60")
+    table.add(arm, cost.steps, cost.examples, cost.flops / 1e9)
+table
 
 # %% [markdown]
 # (Operations are counted as dense hardware does them: a removed weight is a 0 that is multiplied all the same; lesson 11.) IMP is paid for with several
@@ -627,11 +639,13 @@ print("scoring with SNIP: 100 images more, less than two updates of 60")
 # lost accuracy under it. Look at what SNIP loses:
 
 # %%
-for level in (3, 4):
-    b = difference("SNIP", "SNIP, fresh weights", level)
-    print(
-        f"{100 * densities[level]:.1f} % of the weights: scored - fresh {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}], n = {b.n}"
-    )
+lth.Table(
+    {"weights left (%)": ".1f", "scored - fresh (points)": "+.2f[]", "n": "d"},
+    [
+        (100 * densities[level], difference("SNIP", "SNIP, fresh weights", level), len(seeds))
+        for level in (3, 4)
+    ],
+)
 
 # %% question="07.Q4"
 quiz("07.Q4", "c")
@@ -665,11 +679,11 @@ quiz("07.Q4", "c")
 # Ours, live, on 10,000 images of Fashion-MNIST:
 
 # %%
+table = lth.Table({"arm": "", "weights left (%)": ".1f", "test error (%)": ".1f"}, keys=2)
 for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()])
-    print(
-        f"{arm:5} {100 * evidence.density_of(rows, level):5.1f} % of the weights: test error {b.mean:.1f} ± {b.half:.1f} %"
-    )
+    errors = [100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()]
+    table.add(arm, 100 * evidence.density_of(rows, level), evidence.interval(errors))
+table
 
 # %% [markdown]
 # The published numbers are for MNIST, ours for Fashion-MNIST, which is harder, with fewer images and steps. Compare the shape, not the numbers: is the first cut free, and does
@@ -679,16 +693,27 @@ for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
 from lthkit.runs import experiments
 
 recorded_config, made, recorded_rows = experiments.load(experiments.recorded("snip-mnist"))
+b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
+table = lth.Table(
+    {
+        "arm": "",
+        "weights left (%)": ".1f",
+        "test error, published (%)": ".1f",
+        "test error, recorded (%)": ".2f",
+        "n": "d",
+    },
+    keys=2,
+    notes=[f"5 % of the weights against dense: {b:+.2f[]} points of error"],
+)
 for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
     arm = "SNIP" if level else "dense"
-    b = evidence.interval([100 - 100 * v for v in evidence.by_seed(recorded_rows, arm, level).values()])
-    print(
-        f"{arm:5} {100 * evidence.density_of(recorded_rows, level):5.1f} %: published {published:.1f}, "
-        f"recorded {b.mean:.2f} ± {b.half:.2f} % test error, n = {b.n}"
-    )
-b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
-print(f"5 % of the weights against dense: {b.mean:+.2f} points of error [{b.low:+.2f}, {b.high:+.2f}]")
-print(made["data"], "·", recorded_config["recipe"]["steps"], "steps ·", made["environment"]["processor"])
+    own = evidence.by_seed(recorded_rows, arm, level)
+    b = evidence.interval([100 - 100 * v for v in own.values()])
+    table.add(arm, 100 * evidence.density_of(recorded_rows, level), published, b, b.n)
+table.note(
+    f"{made['data']} · {recorded_config['recipe']['steps']} steps · {made['environment']['processor']}"
+)
+table
 
 # %% [markdown]
 # On MNIST, the dense error agrees with the published one. The pruned errors do not: they are higher than published, and 5 % of the weights
@@ -708,10 +733,10 @@ generator = torch.Generator()
 weights = torch.randn(100_000, generator=generator.manual_seed(0))
 same = torch.rand(100_000, generator=generator.manual_seed(0))
 own = torch.rand(100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask")))
+table = lth.Table({"scores drawn with": "", "correlation of score and |weight|": "+.2f"})
 for how, draw in (("the same seed", same), ("a seed of its own", own)):
-    print(
-        f"{how:18} correlation of score and |weight| {torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1]:+.2f}"
-    )
+    table.add(how, torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1])
+table
 
 # %% [markdown]
 # With the same seed the "random" mask prefers large weights: the baseline has become a weak magnitude criterion. Give each purpose a seed of its own. (`lth.random`

@@ -161,8 +161,10 @@ import torch.nn.functional as F
 shape = (1, 32, 32)
 vgg = partial(lth.models.vgg_16, width=8, input_shape=shape)
 model = vgg(seed=0)
-for name, s in list(lth.synflow(model, shape).items())[::4]:
-    print(f"{name:13} {s.numel():6,} weights, sum of scores {s.sum():.3g}, average {s.mean():.2g}")
+lth.Table(
+    {"layer": "", "weights": ",", "sum of scores": ".3g", "average": ".2g"},
+    [(name, s.numel(), s.sum(), s.mean()) for name, s in list(lth.synflow(model, shape).items())[::4]],
+)
 
 # %% [markdown]
 # Conservation has a price. Every layer has the same sum, so the larger a layer, the smaller its scores. With one threshold for
@@ -179,10 +181,14 @@ quiz("08.Q2", "b")
 # %%
 exponential = [0.01 ** (r / 100) for r in range(101)]
 linear = [1 - 0.99 * r / 100 for r in range(101)]
-for name, d in (("exponential", exponential), ("linear", linear)):
-    print(
-        f"{name:12} first round removes {100 * (1 - d[1]):4.1f} % of what is there, the last {100 * (1 - d[100] / d[99]):4.1f} %"
-    )
+lth.Table(
+    {"schedule": "", "first round (%)": ".1f", "last round (%)": ".1f"},
+    [
+        (name, 100 * (1 - d[1]), 100 * (1 - d[100] / d[99]))
+        for name, d in (("exponential", exponential), ("linear", linear))
+    ],
+    title="What a round removes, of the weights that are there",
+)
 
 # %% [markdown]
 # The linear schedule removes about half of what is left in its last round. The loop itself is short: hide what is pruned,
@@ -306,7 +312,10 @@ connected_weights_ = use("08.3", connected_weights)
 lenet = net(seed=0)
 sparse = lth.prune_to(lth.Mask.ones(lenet), lth.random(lenet, seed=0), 0.02)
 found = connected_weights_(list(sparse.values()))
-print([f"{int(c.sum())} of {int(m.sum())}" for c, m in zip(found, sparse.values(), strict=True)])
+lth.Table(
+    {"layer": "", "kept": ",", "connected": ","},
+    [(name, m.sum(), c.sum()) for (name, m), c in zip(sparse.items(), found, strict=True)],
+)
 
 # %% [markdown]
 # `collapse` does this for any network, convolutions and shortcuts too:
@@ -382,6 +391,10 @@ lth.plots.show(lth.plots.collapse_curve(curve, stamp=stamp), alt=lth.plots.descr
 # The same as a table: the largest density at which the network is cut, for each seed.
 
 # %%
+table = lth.Table(
+    ["arm", *(f"seed {seed}" for seed in curve_seeds)],
+    title="Largest density that is cut, in % of the weights",
+)
 for arm in arms:
     cuts = [
         max(
@@ -389,7 +402,8 @@ for arm in arms:
         )
         for seed in curve_seeds
     ]
-    print(f"{arm:14}", *(f"{100 * c:5.1f} %" if c else "not cut" for c in cuts))
+    table.add(arm, *(f"{100 * c:.1f}" if c else "not cut" for c in cuts))
+table
 
 # %% [markdown]
 # ### What the numbers say
@@ -408,11 +422,13 @@ drawn = data.draw(100, seed=0, stratified=True)
 padded = [(F.pad(x, (2, 2, 2, 2), value=float(x.min())), y) for x, y in drawn]
 model = vgg(seed=0).to(data.device)
 both = {how: lth.snip(model, padded, statistics=how) for how in ("batch", "stored")}
+table = lth.Table({"weights left (%)": ".0f", "overlap": ".2f"})
 for density in (0.5, 0.1, 0.05, 0.01):
     one, other = (lth.prune_to(lth.Mask.ones(model), score, density, min_kept=0) for score in both.values())
     kept_by_both = sum(int((one[name] & other[name]).sum()) for name in one)
     kept_by_either = sum(int((one[name] | other[name]).sum()) for name in one)
-    print(f"density {100 * density:2.0f} %: {kept_by_both / kept_by_either:.2f}")
+    table.add(100 * density, kept_by_both / kept_by_either)
+table
 
 # %% [markdown]
 # Two masks that keep the same half by chance would share a third, and at 1 % they would share one weight in two hundred. So
@@ -476,11 +492,12 @@ check("08.4", shuffled_mask)
 # %%
 shuffled_mask_ = use("08.4", shuffled_mask)
 shuffled = lth.Mask(shuffled_mask_(sparse, seed=1))
-print(
-    {name: int(t.sum()) for name, t in sparse.items()}, {name: int(t.sum()) for name, t in shuffled.items()}
-)
-print(f"entries that differ: {100 * sparse.distance(shuffled):.1f} %")
 print("the same mask as lthkit's:", shuffled == sparse.shuffled(seed=1))
+lth.Table(
+    {"layer": "", "kept": ",", "kept, shuffled": ","},
+    [(name, t.sum(), shuffled[name].sum()) for name, t in sparse.items()],
+    notes=[f"entries that differ: {100 * sparse.distance(shuffled):.1f} %"],
+)
 
 # %% [markdown]
 # Two independent masks of density *d* differ in about 2*d*(1 - *d*) of their entries, which is 3.9 % for *d* = 0.02.
@@ -583,9 +600,13 @@ def accuracies(criterion, arm):
     return [100 * r["test_accuracy"] for r in rows if (r["criterion"], r["arm"]) == (criterion, arm)]
 
 
-for name in names:
-    bands = [evidence.interval(accuracies(name, arm)) for arm in ("as is", "shuffled", "re-initialised")]
-    print(f"{name:10}", "   ".join(f"{b.mean:.1f} ± {b.half:.1f}" for b in bands), f"%, n = {bands[0].n}")
+three = ("as is", "shuffled", "re-initialised")
+lth.Table(
+    {"criterion": "", **{f"{arm} (%)": ".1f" for arm in three}},
+    [(name, *(evidence.interval(accuracies(name, arm)) for arm in three)) for name in names],
+    title="Test accuracy",
+    notes=[f"mean ± half of the 95 % interval, n = {len(seeds)} seeds"],
+)
 
 # %% [markdown]
 # Now the differences, paired by seed. Left of the line at 0 the control is worse than the mask as
@@ -603,11 +624,13 @@ def gap(name, arm):
     return evidence.interval([control - as_is for control, as_is in pairs])
 
 
+table = lth.Table({"criterion": "", "control": "", "control - as is (points)": "+.3f[]", "says": ""}, keys=2)
 for name in names:
     for arm in ("shuffled", "re-initialised"):
         b = gap(name, arm)
         says = "hurts" if b.high < 0 else "helps" if b.low > 0 else "contains 0: no claim"
-        print(f"{name:10} {arm:15} {b.mean:+.3f} [{b.low:+.3f}, {b.high:+.3f}] {says}")
+        table.add(name, arm, b, says)
+table
 
 # %% [markdown]
 # And your predictions beside the measurement:
@@ -641,12 +664,16 @@ lth.plots.show(
 # Why should a shuffle help? Count the hidden units that still have a connected weight, as each criterion leaves them and after a shuffle.
 
 # %%
+table = lth.Table(
+    {"criterion": "", "as is": "d", "shuffled": "d"},
+    title="Hidden units of the first layer, of 300, that are connected",
+)
 for name, (score, times) in criteria(0, images, data.shape).items():
     if name in names:
         as_is = lth.prune_iteratively(lenet, score, density, rounds=times)
         paths = [lth.pruning.connected(lenet, m, data.shape) for m in (as_is, as_is.shuffled(seed=0))]
-        units = [int(p["fc1.weight"].any(1).sum()) for p in paths]
-        print(f"{name:10} as is {units[0]:3} of 300 hidden units, shuffled {units[1]:3}")
+        table.add(name, *(int(p["fc1.weight"].any(1).sum()) for p in paths))
+table
 
 # %% [markdown]
 # The three criteria for which the shuffle helps put their weights into fewer units, SynFlow most of all: a unit with strong paths gets higher scores,
@@ -697,9 +724,12 @@ print(collapse(lenet, randoms[0].mask, data.shape))
 # %%
 from statistics import median
 
-for level in (0.1, 0.01, 0.001):
-    at = {a: median(r["smallest"] for r in curve if (r["arm"], r["density"]) == (a, level)) for a in arms}
-    print(f"compression {1 / level:5,.0f}:", "; ".join(f"{arm}: {n:.0f}" for arm, n in at.items()))
+levels = (0.1, 0.01, 0.001)
+table = lth.Table({"arm": "", **{f"compression {1 / d:,.0f}": ",.0f" for d in levels}})
+for arm in arms:
+    own = [r for r in curve if r["arm"] == arm]
+    table.add(arm, *(median(r["smallest"] for r in own if r["density"] == d) for d in levels))
+table
 
 # %% [markdown]
 # The order is the same in one respect: random and magnitude are cut where SynFlow is not. But our SNIP is cut at a compression
@@ -711,13 +741,18 @@ from lthkit.runs import experiments
 
 config, made, at_full_width = experiments.load(experiments.recorded("snip-statistics"))
 at_full_width = [row for row in at_full_width if row["width"] == 64]
+table = lth.Table(
+    {"statistics": "", "seed": "d", "cut at (% of the weights)": "", "connected at 0.1 %": ","},
+    title="Width 64",
+    notes=[f"{made['data']} · {made['environment']['processor']}"],
+    keys=2,
+)
 for how in ("batch", "stored"):
     for seed in config["seeds"]:
         counts = {row["density"]: row[how] for row in at_full_width if row["seed"] == seed}
         cut = max((100 * density for density, n in counts.items() if n == 0), default=0)
-        said = f"cut at {cut:.1f} %" if cut else f"not cut, {counts[0.001]} connected weights at 0.1 %"
-        print(f"width 64, {how:6} seed {seed}: {said}")
-print(made["data"], "·", made["environment"]["processor"])
+        table.add(how, seed, f"{cut:.1f}" if cut else "not cut", counts[0.001])
+table
 
 # %% [markdown]
 # It is not width. With the statistics of the batch SNIP is cut there as well, long before its thousandth. With the stored ones,

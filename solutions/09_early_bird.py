@@ -37,8 +37,10 @@ from lthkit.classroom import check, hint, quiz, use
 
 epochs_123 = [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0, 0]]
 first, second, third = (torch.tensor(row, dtype=torch.bool) for row in epochs_123)
-print("epochs 1 and 2:", (first != second).sum().item(), "of 10 entries differ")
-print("epochs 2 and 3:", (second != third).sum().item(), "of 10 entries differ")
+lth.Table(
+    {"epochs": "", "entries that differ, of 10": "d"},
+    [("1 and 2", (first != second).sum()), ("2 and 3", (second != third).sum())],
+)
 
 # %% [markdown]
 # One weight went and one came, so two entries differ: the distance is 0.2. If both masks keep equally many weights, each
@@ -191,10 +193,15 @@ early_bird_epoch_ = use("09.2", early_bird_epoch)
 # Use it on the two matrices, beside the library's `stop_epoch`. And look at the other reading of the rule.
 
 # %%
+table = lth.Table(
+    {"weights left (%)": ".0f", "yours": "d", "library": "d", "neighbours": "d"},
+    title="Epoch at which the rule fires",
+)
 for d, found in watched.items():
     matrix = distances(found.masks)
     yours, neighbours = early_bird_epoch_(matrix.tolist(), 5, 0.1), stop_epoch(matrix, rule="neighbours")
-    print(f"{100 * d:3.0f} %: yours {yours}, library {stop_epoch(matrix)}, neighbours {neighbours}")
+    table.add(100 * d, yours, stop_epoch(matrix), neighbours)
+table
 
 # %% [markdown]
 # Does the difference matter? Take masks that drift for ever, by 0.04 an epoch, and always to new places. Which of the two
@@ -223,10 +230,10 @@ quiz("09.Q1", "a")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-for d in (0.7, 0.5, 0.3, 0.1, 0.05, 0.02):
-    print(
-        f"density {d:4}: random masks differ by {null_distance(d):.3f}; 0.1 is {0.1 / null_distance(d):.2f} of that"
-    )
+lth.Table(
+    {"density": ".2f", "distance of random masks": ".3f", "0.1 as a part of it": ".2f"},
+    [(d, null_distance(d), 0.1 / null_distance(d)) for d in (0.7, 0.5, 0.3, 0.1, 0.05, 0.02)],
+)
 
 # %% [markdown]
 # At density 0.3 two random masks differ by 0.42, so 0.1 asks for real agreement. At 0.1 they differ by 0.18, and 0.1 is
@@ -286,9 +293,13 @@ check("09.3", random_distance)
 random_distance_ = use("09.3", random_distance)
 last = watched[0.1].masks[-1]
 copies = [last.distance(last.shuffled(seed=s)) for s in range(10)]
-print(f"shuffled copies, mean of 10: {sum(copies) / 10:.4f}")
-print(
-    f"your null, layer by layer: {random_distance_(last):.4f}; from the overall density: {null_distance(last.density):.4f}"
+lth.Table(
+    {"distance to": "", "": ".4f"},
+    [
+        ("shuffled copies, mean of 10", sum(copies) / 10),
+        ("your null, layer by layer", random_distance_(last)),
+        ("a null from the overall density", null_distance(last.density)),
+    ],
 )
 
 # %% [markdown]
@@ -318,11 +329,21 @@ lth.plots.show(lth.plots.window_curves(rows, stamp=stamp), alt=lth.plots.describ
 # the end of the training?
 
 # %%
+table = lth.Table(
+    {
+        "weights left (%)": ".0f",
+        "seed": "d",
+        f"fires at epoch (of {epochs})": "d",
+        "distance to the last mask (random = 1)": ".2f",
+    },
+    keys=2,
+)
 for d in (0.5, 0.1):
-    mine = [searches[d, s] for s in seeds]
-    left = [f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) for f in mine if f.epoch]
-    print(f"{100 * d:3.0f} %: the rule fires at epochs {[f.epoch for f in mine]} of {epochs};", end=" ")
-    print(f"distance to the last mask, random = 1: {[round(x, 2) for x in left]}")
+    for s in seeds:
+        f = searches[d, s]
+        left = f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) if f.epoch else None
+        table.add(100 * d, s, f.epoch, left)
+table
 
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`, five seeds), the rule fires at 10 % in epoch 5 for every seed, the
@@ -394,13 +415,16 @@ print("searches without a ticket:", sum(result is None for result in outcomes.va
 # %%
 from lthkit import evidence
 
-for d in (0.5, 0.1):
-    runs = [outcomes[d, s] for s in seeds if outcomes[d, s]]
-    bands = {arm: evidence.interval([run[arm] for run in runs]).times(100) for arm in runs[0]}
-    print(
-        f"{100 * d:3.0f} %, n = {len(runs)}:",
-        ", ".join(f"{arm} {b.mean:.1f} ± {b.half:.1f}" for arm, b in bands.items()),
-    )
+found = {d: [outcomes[d, s] for s in seeds if outcomes[d, s]] for d in (0.5, 0.1)}
+table = lth.Table(
+    {"arm": "", **{f"{100 * d:.0f} % of the weights, n = {len(r)}": ".1f" for d, r in found.items()}},
+    title="Test accuracy (%)",
+    notes=["mean ± half of the 95 % interval over seeds"],
+)
+for arm in found[0.5][0]:
+    bands = [evidence.interval([run[arm] for run in runs]) for runs in found.values()]
+    table.add(arm, *(band.times(100) for band in bands))
+table
 
 
 # %% [markdown]
@@ -422,9 +446,7 @@ lth.plots.show(lth.plots.arm_gaps(by_density, stamp=stamp), alt=lth.plots.descri
 
 # %%
 for group, bands in by_density.items():
-    for name, b in bands.items():
-        says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-        print(f"{group}: {name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] n = {b.n}, {says}")
+    evidence.differences(bands, unit="points of test accuracy", title=group).show()
 
 # %% [markdown]
 # And your predictions, at 10 % of the weights.
@@ -534,8 +556,11 @@ def small_conv(*, seed):
 
 # %%
 net = small_conv(seed=0)
-print({name: int(keep.sum()) for name, keep in channels_to_keep_(gains(net), 0.7).items()}, "yours")
-print({name: int(keep.sum()) for name, keep in channel_mask(net, 0.7).items()}, "library")
+yours, library = channels_to_keep_(gains(net), 0.7), channel_mask(net, 0.7)
+lth.Table(
+    {"channels kept": "", "yours": "d", "library": "d"},
+    [(name, keep.sum(), library[name].sum()) for name, keep in yours.items()],
+)
 
 # %% [markdown]
 # The network is untrained, so all gains are 1, and only the order of the layers decides: the first layer loses all its
@@ -589,15 +614,22 @@ channel_runs = lth.training.each(channel_arms, [(s,) for s in channel_seeds], de
 
 # %%
 tickets = [found for found, run in channel_runs if run]
-apart = [f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) for f in tickets]
-fired = [found.epoch for found, _ in channel_runs]
-print(f"threshold {small_threshold}: fires at epochs {fired} of {channel_epochs};", end=" ")
-print(f"distance to the last mask, random = 1: {[round(x, 2) for x in apart]}")
-print({name: int(keep.sum()) for name, keep in tickets[0].mask.items()}, "channels kept, seed 0")
+table = lth.Table(
+    {
+        f"fires at epoch (of {channel_epochs})": "d",
+        "distance to the last mask (random = 1)": ".2f",
+    },
+    title=f"Threshold {small_threshold}, one row a seed",
+)
+for f, run in channel_runs:
+    apart = f.mask.distance(f.masks[-1]) / null_distance(f.masks[-1]) if run else None
+    table.add(f.epoch, apart)
+table.show()
+kept = [(name, keep.sum()) for name, keep in tickets[0].mask.items()]
+lth.Table({"layer": "", "channels kept, seed 0": "d"}, kept).show()
 runs = [run for _, run in channel_runs if run]
-for name, b in gaps(runs, ("late mask", "shuffled", "dense")).items():
-    says = "excludes 0" if b.low > 0 or b.high < 0 else "contains 0: no claim"
-    print(f"{name:23} {b.mean:+.2f} [{b.low:+.2f}, {b.high:+.2f}] points, n = {b.n}, {says}")
+bands = gaps(runs, ("late mask", "shuffled", "dense"))
+evidence.differences(bands, unit="points of test accuracy")
 
 # %% [markdown]
 # In the run of the solved edition (three seeds), the rule fires in epoch 5 again. The ticket is about a tenth of the way
@@ -659,10 +691,10 @@ rivals = {
     "dense training, once": [(epochs, 1.0)],
     "pruned at the start": [(epochs, 0.1)],
 }
-print(f"{'':30} zeros free   zeros cost")
+table = lth.Table({"times our cost": "", "zeros free": ".2f", "zeros cost": ".2f"})
 for name, phases in rivals.items():
-    free, plain = (cost_factor_(ours, phases, zeros) for zeros in (True, False))
-    print(f"{name:30} {free:10.2f} {plain:12.2f}")
+    table.add(name, *(cost_factor_(ours, phases, zeros) for zeros in (True, False)))
+table
 
 # %% [markdown]
 # Read it from top to bottom. Depending on the rival, one and the same method is many times cheaper, a few times cheaper,
@@ -685,16 +717,26 @@ def bill(model, mask, stop, epochs):
 
 lenet_ticket = next(f for (d, _), f in searches.items() if d == 0.1 and f.epoch)
 channel_ticket = tickets[0]
+table = lth.Table(
+    {
+        "training": "",
+        "steps": ",",
+        "images": ",",
+        "dense (TFLOP)": ".3f",
+        "Early-Bird, zeros free (TFLOP)": ".3f",
+        "times fewer": ".2f",
+    },
+    notes=["steps and images are the same with Early-Bird and without"],
+)
 for name, (early, dense) in {
     "LeNet, 10 % of the weights": bill(model, lenet_ticket.mask, lenet_ticket.epoch, epochs),
     "small net, 70 % of the channels": bill(
         net, channel_weights(net, channel_ticket.mask), channel_ticket.epoch, channel_epochs
     ),
 }.items():
-    print(f"{name}: {early.steps} steps, {early.examples:,} images, with Early-Bird and without;")
-    print(f"    operations: dense {dense.flops / 1e12:.3f} TFLOP,", end=" ")
-    print(f"Early-Bird, zeros free, {early.sparse_flops / 1e12:.3f} TFLOP,", end=" ")
-    print(f"so {dense.flops / early.sparse_flops:.2f} times fewer")
+    flops = dense.flops / 1e12, early.sparse_flops / 1e12
+    table.add(name, early.steps, early.examples, *flops, flops[0] / flops[1])
+table
 
 # %% [markdown]
 # Steps and images are those of the dense training: Early-Bird shortens no training. For LeNet the factor in operations is

@@ -96,11 +96,13 @@ print(mask)
 
 # %%
 initial = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+table = lth.Table({"weights": ",", "test accuracy (%)": ".1f"})
 for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
     mask = lth.prune_to(mask, lth.magnitude(model), density)  # at 20 % nothing goes: SNIP was there
     model.load_state_dict(initial)
     result = lth.train(model, data, mask=mask, steps=short, seed=0)
-    print(f"{mask.kept:6,} weights: test accuracy {100 * result.test_accuracy:.1f} %")
+    table.add(mask.kept, 100 * result.test_accuracy)
+table
 
 # %% [markdown]
 # In `lthkit` this is `snip_then_imp`. It is `lth.imp` with the SNIP mask to begin with. The numbers should be the same.
@@ -109,9 +111,11 @@ for density in (0.2, (0.2 * 0.04) ** 0.5, 0.04):
 from lthkit.tickets import plan, price, snip_then_imp
 
 rounds = list(snip_then_imp(lenet, data, snip_density=0.2, density=0.04, rounds=2, steps=short, seed=0))
-for r in rounds:
-    print(f"{r.mask.kept:6,} weights: test accuracy {100 * r.test_accuracy:.1f} %")
 print("the same last mask:", rounds[-1].mask == mask)
+lth.Table(
+    {"weights": ",", "test accuracy (%)": ".1f"},
+    [(r.mask.kept, 100 * r.test_accuracy) for r in rounds],
+)
 
 # %% [markdown]
 # ### Exercise 10.1: share out a budget · easy · two lines · 5 minutes
@@ -172,9 +176,15 @@ check("10.2", fraction_after_snip)
 
 # %%
 fraction_after_snip_ = use("10.2", fraction_after_snip)
-for first in (1.0, 0.5, 0.2, 0.1):
-    cuts = [f"{100 * fraction_after_snip_(first, 0.04, n):3.0f} %" for n in (1, 2, 3, 4, 5)]
-    print(f"SNIP leaves {100 * first:3.0f} %: removed a round, in 1 to 5 rounds:", *cuts)
+rounds_after = (1, 2, 3, 4, 5)
+lth.Table(
+    {"SNIP leaves (%)": ".0f"} | {f"{n} round{'s' * (n > 1)}": ".0f" for n in rounds_after},
+    [
+        (100 * first, *(100 * fraction_after_snip_(first, 0.04, n) for n in rounds_after))
+        for first in (1.0, 0.5, 0.2, 0.1)
+    ],
+    title="Removed in each round (%), where IMP goes on for",
+)
 
 # %% [markdown]
 # With few rounds, IMP alone has to cut harshly. After a SNIP cut to 20 %, each of two rounds cuts 55 %, the same as each
@@ -363,22 +373,23 @@ def gap(one, other, table, split="test"):
     return [100 * (a[seed] - b[seed]) for seed in sorted(a.keys() & b.keys())]
 
 
-def told(label, values):
-    band = evidence.interval(values)
-    says = "excludes 0" if band.low > 0 or band.high < 0 else "contains 0: no claim"
-    return f"{label:40} {band.mean:+.2f} [{band.low:+.2f}, {band.high:+.2f}] {says}"
+def told(lists, **about):
+    bands = {label: evidence.interval(values) for label, values in lists.items()}
+    return evidence.differences(bands, unit="points of accuracy", **about)
 
 
 # %%
-print(f"points of test accuracy, n = {len(seeds)} seeds, tier {lth.tier()}")
+pairs = [("hybrid", other) for other in ("SNIP alone", "IMP, 5 rounds", "IMP, 2 rounds")]
+pairs += [("IMP, 5 rounds", "SNIP alone")]
 for budget in budgets:
     table = [r for r in rows if r["budget"] == budget]
-    for other in ("SNIP alone", "IMP, 5 rounds", "IMP, 2 rounds"):
-        print(told(f"{budget:5,} steps: hybrid - {other}", gap("hybrid", other, table)))
-    print(told(f"{budget:5,} steps: IMP, 5 rounds - SNIP alone", gap("IMP, 5 rounds", "SNIP alone", table)))
+    compared = {f"{one} - {other}": gap(one, other, table) for one, other in pairs}
+    told(compared, title=f"{budget:,} steps, test, tier {lth.tier()}").show()
 middle = [r for r in rows if r["budget"] == budgets[1]]
-for method in ("SNIP alone", *ladders):
-    print(told(f"{budgets[1]:5,} steps: {method} - random mask", gap(method, "random mask", middle)))
+told(
+    {f"{m} - random mask": gap(m, "random mask", middle) for m in ("SNIP alone", *ladders)},
+    title=f"{budgets[1]:,} steps, test, tier {lth.tier()}",
+)
 
 # %% [markdown]
 # Read the last four lines first: which methods are above a random mask at all? Then follow one comparison through the
@@ -418,10 +429,12 @@ lth.plots.show(
 # help it little, and the other methods can still catch up.
 
 # %%
+table = lth.Table(["method", *(f"{b:,} steps" for b in budgets)], title="Trainings that were cut short")
 for method in ("random mask", "SNIP alone", *ladders):
-    mine = {b: [r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets}
-    cut = {f"{b:,} steps": f"{sum(r['still_improving'] for r in c)}/{len(c)}" for b, c in mine.items() if c}
-    print(f"{method:14} cut short:", cut)
+    mine = [[r for r in rows if r["arm"] == method and r["budget"] == b] for b in budgets]
+    cut = (f"{sum(r['still_improving'] for r in c)} of {len(c)}" if c else None for c in mine)
+    table.add(method, *cut)
+table
 
 # %% [markdown]
 # ## The same trainings, another currency
@@ -498,15 +511,21 @@ own = {n: [r for r in rows if f"{r['arm']} with {r['budget']:,} steps" == n] for
 prices = {n: max(r["sparse_flops"] for r in found_rows) for n, found_rows in own.items()}
 accuracies = {n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()}
 ordered = sorted(prices.values())
+table = lth.Table(
+    {
+        "up to (GFLOP)": ",.3g",
+        "chosen": "",
+        "its price (GFLOP)": ",.3g",
+        "validation accuracy (%)": ".1f",
+    }
+)
 for limit in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
     chosen = cheapest_not_beaten_(prices, accuracies, limit)
     mean = 100 * evidence.interval(accuracies[chosen]).mean
-    print(
-        f"up to {limit / 1e9:,.3g} GFLOP: {chosen} ({prices[chosen] / 1e9:,.3g} GFLOP, validation {mean:.1f} %)"
-    )
-for split in ("validation", "test"):
-    values = gap("hybrid", "SNIP alone", large, split)
-    print(told(f"{split}: hybrid - SNIP alone, {budgets[-1]:,} steps", values))
+    table.add(limit / 1e9, chosen, prices[chosen] / 1e9, mean)
+table.show()
+splits = {s: gap("hybrid", "SNIP alone", large, s) for s in ("validation", "test")}
+told(splits, title=f"hybrid - SNIP alone, {budgets[-1]:,} steps")
 
 # %% [markdown]
 # "Not shown to be worse" is a soft rule. With few seeds, intervals are wide, hardly anything is shown to be worse, and
@@ -585,8 +604,7 @@ lth.plots.show(
 )
 
 # %%
-for name, values in gaps.items():
-    print(told(name, values))
+told(gaps, title="Test")
 
 # %% [markdown]
 # Read the lines by their names.
@@ -642,8 +660,10 @@ whole = [
     for r in large
     if r["arm"] == "IMP, 2 rounds"
 ]
-for method in ("SNIP alone", *ladders):
-    print(told(f"{top:,} steps: {method} - dense", gap(method, "dense", large + whole)))
+told(
+    {f"{m} - dense": gap(m, "dense", large + whole) for m in ("SNIP alone", *ladders)},
+    title=f"{top:,} steps, test",
+)
 
 # %% [markdown]
 # ## Traps

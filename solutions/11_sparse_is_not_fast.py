@@ -114,11 +114,11 @@ def tickets_of(seed):
 tickets = dict(
     zip(seeds, lth.training.each(tickets_of, [(s,) for s in seeds], device=data.device), strict=True)
 )
+table = lth.Table({"weights left (%)": ".1f", "test accuracy (%)": ".1f", "n": "d"})
 for r in range(7):
     b = evidence.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
-    print(
-        f"{100 * tickets[0][r].density:5.1f} % of the weights: test accuracy {b.mean:.1f} ± {b.half:.1f} %, n = {b.n}"
-    )
+    table.add(100 * tickets[0][r].density, b, b.n)
+table
 
 # %% [markdown]
 # The last ones are the tickets of this lesson: sparser than 98 %. In tier `smoke` they have hardly been trained. For
@@ -188,13 +188,17 @@ lth.plots.show(lth.plots.file_sizes(bytes_at, stamp=stamp), alt=lth.plots.descri
 
 # %%
 smallest = bytes_at[ticket.density]
-print(f"with {100 * ticket.density:.1f} % of the weights, in kB, and how many times smaller than dense:")
-for name, count in smallest.items():
-    print(f"{name:20} {count / 1000:7.1f}   {smallest['dense'] / count:5.1f} times")
 floor = export.mask_floor(ticket.mask)
 value_bytes = 4 * ticket.mask.kept
-print(f"a random mask of these densities cannot be written in less than {floor / 1000:.1f} kB;", end=" ")
-print(f"with the kept values, 4 bytes each, that makes {(floor + value_bytes) / 1000:.1f} kB")
+lth.Table(
+    {"file": "", "size (kB)": ".1f", "times smaller than dense": ".1f"},
+    [(name, count / 1000, smallest["dense"] / count) for name, count in smallest.items()],
+    title=f"With {100 * ticket.density:.1f} % of the weights",
+    notes=[
+        f"a random mask of these densities takes at least {floor / 1000:.1f} kB; "
+        f"with the kept values, 4 bytes each, {(floor + value_bytes) / 1000:.1f} kB"
+    ],
+)
 
 # %% [markdown]
 # A dense file with zeros is as large as one without. CSR takes 8 bytes for each kept weight, 4 for the value and 4 for
@@ -281,11 +285,22 @@ for s in seeds:
     masks = [r.mask for r in tickets[s][1:]]
     timed = bench.break_even(model, masks, shape=shape, batches=(1, 256), repetitions=turns)
     rows += [row | {"seed": s} for row in timed]
+table = lth.Table(
+    {
+        "batch": "d",
+        "weights left (%)": ".1f",
+        "CSR (µs)": ",.0f",
+        "dense (µs)": ",.0f",
+        "CSR / dense": ".2f",
+        "quartiles": "",
+    },
+    keys=2,
+)
 for row in sorted((row for row in rows if row["seed"] == 0), key=lambda row: row["batch"]):
-    times = f"{1e6 * row['seconds']:6.0f} µs against {1e6 * row['dense_seconds']:6.0f}"
-    print(
-        f"batch {row['batch']:3}, {100 * row['density']:4.1f} %: {times}, {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-    )
+    times = 1e6 * row["seconds"], 1e6 * row["dense_seconds"], row["ratio"]
+    quartiles = f"[{row['low']:.2f}, {row['high']:.2f}]"
+    table.add(row["batch"], 100 * row["density"], *times, quartiles)
+table
 
 # %% [markdown]
 # The list is for seed 0, with quartiles over the turns. The picture has all seeds; each has a small dot of its own, to
@@ -332,14 +347,16 @@ check("11.3", break_even_density)
 # %%
 break_even_density_ = use("11.3", break_even_density)
 crossings, never = {}, {}
+table = lth.Table(["batch", "even at (% of the weights)", "never"])
 for batch in (256, 1):
     mine = {s: [row for row in rows if (row["batch"], row["seed"]) == (batch, s)] for s in seeds}
     each = [break_even_density_([r["density"] for r in m], [r["ratio"] for r in m]) for m in mine.values()]
     even = [100 * d for d in each if d > 0]  # 0.0 means never, and a mean with it would be no density
     never[batch] = len(each) - len(even)
     crossings[batch] = evidence.interval(even or [0.0])
-    listed = ", ".join(f"{d:.1f} %" for d in even) or "no density"
-    print(f"batch {batch:3}: even at {listed}; never for {never[batch]} of {len(each)} seeds")
+    listed = ", ".join(f"{d:.1f}" for d in even) or "no density"
+    table.add(batch, listed, f"{never[batch]} of {len(each)} seeds")
+table
 
 # %% [markdown]
 # Your predictions beside it. The interval is over the tickets that have a break-even density ("never" counts those that
@@ -370,6 +387,10 @@ lth.plots.show(
 
 # %%
 dense_ops = lth.costs.forward_flops(model, shape)
+table = lth.Table(
+    {"batch": "d", "times fewer operations": ".0f", "times as fast": ".2f[]", "n": "d"},
+    title="The sparsest tickets",
+)
 for batch in (256, 1):
     last = {
         row["seed"]: row for row in rows if row["batch"] == batch
@@ -378,10 +399,8 @@ for batch in (256, 1):
         [dense_ops / lth.costs.forward_flops(model, shape, mask=tickets[s][-1].mask) for s in seeds]
     )
     faster = evidence.interval([1 / last[s]["ratio"] for s in seeds])
-    print(
-        f"batch {batch:3}: {fewer.mean:.0f} times fewer operations, {faster.mean:.2f} times as fast "
-        f"[{faster.low:.2f}, {faster.high:.2f}], n = {faster.n} tickets"
-    )
+    table.add(batch, fewer.mean, faster, faster.n)
+table
 
 # %% question="11.Q3"
 quiz("11.Q3", "b")
@@ -414,10 +433,11 @@ else:
 
     forms["onnxruntime, dense"] = in_onnxruntime
 timed = bench.break_even(model, [ticket.mask], shape=shape, variants=forms, repetitions=turns)
+table = lth.Table({"batch": "d", "form": "", "of torch's dense time": ".2f", "quartiles": ""}, keys=2)
 for row in timed:
-    print(
-        f"batch {row['batch']:3}, {row['name']:19} {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of torch's dense time"
-    )
+    quartiles = f"[{row['low']:.2f}, {row['high']:.2f}]"
+    table.add(row["batch"], row["name"], row["ratio"], quartiles)
+table
 
 # %% [markdown]
 # Look at the size of the file first: the zeros are in it, each of them. Then compare "onnxruntime, dense" with 1. The
@@ -429,10 +449,12 @@ for row in timed:
 dense_forms = [row["ratio"] for row in timed if row["batch"] == 256 and row["name"] == "onnxruntime, dense"]
 best_dense = min([1.0, *dense_forms])  # 1.0 is torch's
 curve = [row for row in rows if (row["batch"], row["seed"]) == (256, 0)]
+table = lth.Table({"even with": "", "at (% of the weights)": ".1f"})
 for name, its_time in (("torch's dense product", 1.0), ("the better dense program", best_dense)):
     ratios = [row["ratio"] / its_time for row in curve]
     even = break_even_density_([row["density"] for row in curve], ratios)
-    print(f"even with {name}: at {100 * even:.1f} % of the weights")
+    table.add(name, 100 * even)
+table
 
 # %% [markdown]
 # If onnxruntime is missing, or no faster than torch, the two lines are equal. If it is faster, the second density is
@@ -470,17 +492,17 @@ check("11.4", dead_units)
 
 # %%
 dead_units_ = use("11.4", dead_units)
+table = lth.Table({"weights left (%)": ".1f", "dead, of 300": "d", "dead, of 100": "d"})
 for r in tickets[0]:
     m = r.mask
     first, second = (
         dead_units_(m["fc1.weight"], m["fc2.weight"]),
         dead_units_(m["fc2.weight"], m["fc3.weight"]),
     )
-    print(
-        f"{100 * r.density:5.1f} % of the weights: {len(first)} of 300 and {len(second)} of 100 units are dead"
-    )
+    table.add(100 * r.density, len(first), len(second))
 mute = (~ticket.mask["fc2.weight"].any(dim=0)).sum().item()
-print(f"of the {len(first)} in the last line, {mute} have no output")
+table.note(f"of the {len(first)} in the last row, {mute} have no output")
+table
 
 # %% [markdown]
 # A unit without *output* can simply go: nobody reads it. A unit without *input* is not silent, though. Its value is
@@ -537,10 +559,11 @@ outputs = F.linear(second, p["fc3.weight"], p["fc3.bias"])
 gone = dead_units_(cut["fc2.weight"], cut["fc3.weight"])
 stay = [unit for unit in range(100) if unit not in gone]
 folded = folded_bias_(p["fc2.bias"], cut["fc2.weight"], p["fc3.weight"], p["fc3.bias"])
+table = lth.Table({"bias": "", "outputs change by at most": ".1e"}, title=f"{len(gone)} units taken out")
 for name, bias in (("without folding", p["fc3.bias"]), ("folded", folded)):
     smaller = F.linear(second[:, stay], p["fc3.weight"][:, stay], bias)
-    change = (smaller - outputs).abs().max()
-    print(f"{len(gone)} units taken out, {name}: outputs change by at most {change:.1e}")
+    table.add(name, (smaller - outputs).abs().max())
+table
 
 # %% [markdown]
 # Now the ticket. Look at the biases of those units of its second layer that have no input and are still read.
@@ -569,13 +592,15 @@ my_percent_after_compaction = None  # such as 20
 
 # %%
 compacted = {}
+table = lth.Table({"seed": "d", "units, instead of 300, 100, 10": "", "largest difference of outputs": ".1e"})
 for s in seeds:
     source = lth.models.lenet_300_100(seed=s).to(data.device).eval()
     tickets[s][-1].trained.restore(source)
     compacted[s] = export.compact(source, tickets[s][-1].mask)
     widths = [layer.out_features for layer in compacted[s] if isinstance(layer, torch.nn.Linear)]
     off = (compacted[s](images) - source(images)).abs().max()
-    print(f"seed {s}: {widths} units instead of [300, 100, 10], largest difference of outputs {off:.1e}")
+    table.add(s, ", ".join(map(str, widths)), off)
+table
 
 # %%
 left = evidence.interval(
@@ -596,12 +621,12 @@ lth.plots.show(
 from lthkit.runs import experiments
 
 folder = experiments.recorded("winning-ticket")
+table = lth.Table({"round": "d", "kept (%)": ".1f", "after compaction (%)": ".1f"}, title="Recorded")
 for level in (7, 12, 15, 18, 20):
     recorded = experiments.load_mask(folder, seed=0, level=level)
     part = lth.models.count_weights(export.compact(model, recorded)) / lth.models.count_weights(model)
-    print(
-        f"recorded, round {level:2}: {100 * recorded.density:5.1f} % kept, {100 * part:5.1f} % after compaction"
-    )
+    table.add(level, 100 * recorded.density, 100 * part)
+table
 
 # %% question="11.Q4"
 quiz("11.Q4", "a")
@@ -649,10 +674,10 @@ print(
 fit = [
     (m.reshape(-1, 4).sum(1) <= 2).float().mean().item() for m in (t.mask["fc1.weight"] for t in tickets[0])
 ]
-for r, part in zip(tickets[0], fit, strict=True):
-    print(
-        f"{100 * r.density:5.1f} % of the weights: {100 * part:5.1f} % of the groups of four fit in the first layer"
-    )
+lth.Table(
+    {"weights left (%)": ".1f", "groups of four that fit, first layer (%)": ".1f"},
+    [(100 * r.density, 100 * part) for r, part in zip(tickets[0], fit, strict=True)],
+)
 
 # %% [markdown]
 # A very sparse ticket fits nearly everywhere. It gains nothing from being sparser than half: the hardware stores and
@@ -663,10 +688,11 @@ for r, part in zip(tickets[0], fit, strict=True):
 print(export.two_four(torch.tensor([[0.9, 0.1, 0.5, 0.2, 0.3, 0.3, 0.8, 0.3]])).int())
 why_not = export.no_semi_structured(data.device)
 print(why_not or torch.cuda.get_device_name())
-for row in [] if why_not else bench.semi_structured(4096, 4096, device=data.device, repetitions=turns):
-    print(
-        f"batch {row['batch']:3}: {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of the dense time"
-    )
+if not why_not:
+    table = lth.Table({"batch": "d", "of the dense time": ".2f", "quartiles": ""})
+    for row in bench.semi_structured(4096, 4096, device=data.device, repetitions=turns):
+        table.add(row["batch"], row["ratio"], f"[{row['low']:.2f}, {row['high']:.2f}]")
+    table.show()
 
 # %% [markdown]
 # ## Training: compute only for what is kept
@@ -781,13 +807,15 @@ def three_products(kept, batch):
 # First right, then fast. Each form has the layout that suits it: the dense one was faster with images as rows.
 
 # %%
+table = lth.Table({"product": "", "largest difference": ".1e"})
 for name, (dense, sparse_form) in {} if why_no_csr else three_products(kept, 60).items():
     expected, got = dense(None), sparse_form(None)
     if got.layout == torch.sparse_csr:
         expected, got = expected[kept], got.values()
     else:
         expected = expected.T
-    print(f"{name}: largest difference {(got - expected).abs().max():.1e}")
+    table.add(name, (got - expected).abs().max())
+print(why_no_csr) if why_no_csr else table.show()
 
 
 # %%
@@ -816,11 +844,14 @@ if timed_products:
     lth.plots.show(
         lth.plots.break_even(timed_products, stamp=stamp), alt=lth.plots.describe_break_even(timed_products)
     )
-print(why_no_csr or "the sparsest tickets, all seeds:")
+table = lth.Table(
+    {"product": "", "times as fast": ".1f[]", "n": "d"}, title="The sparsest tickets, all seeds"
+)
 for name in dict.fromkeys(row["name"] for row in timed_products):
     sparsest = [row for row in timed_products if row["name"] == name][5::6]  # six tickets for each seed
     b = evidence.interval([1 / row["ratio"] for row in sparsest])
-    print(f"{name:24} {b.mean:.1f} times as fast [{b.low:.1f}, {b.high:.1f}], n = {b.n}")
+    table.add(name, b, b.n)
+print(why_no_csr) if why_no_csr else table.show()
 
 # %% question="11.Q5"
 quiz("11.Q5", "c")
@@ -883,20 +914,28 @@ for s in [] if why_no_csr else seeds:
         )
 
 # %%
-print(why_no_csr or f"{length} steps; means over {len(seeds)} seeds; masked dense / sparse")
+table = lth.Table(
+    {
+        "weights left (%)": ".1f",
+        "dense (s)": ".2f",
+        "sparse (s)": ".2f",
+        "times as fast": ".2f[]",
+        "accuracy, dense (%)": ".2f",
+        "accuracy, sparse (%)": ".2f",
+        "largest difference": ".1e",
+        "sparse layers": "",
+    },
+    notes=[f"{length} steps; means over {len(seeds)} seeds; dense is masked dense"],
+)
 for density in dict.fromkeys(row["density"] for row in trainings):
     at = [row for row in trainings if row["density"] == density]
     b = evidence.interval([row["ratio"] for row in at])
-    times = " / ".join(f"{sum(row['seconds'][i] for row in at) / len(at):.2f}" for i in (0, 1))
-    accuracies = " / ".join(f"{sum(row['accuracy'][i] for row in at) / len(at):.2f}" for i in (0, 1))
-    print(
-        f"{100 * density:4.1f} %: {times} s, {b.mean:.2f} times as fast [{b.low:.2f}, {b.high:.2f}], "
-        f"test accuracy {accuracies} %"
-    )
-    print(
-        f"        sparse: {', '.join(at[0]['layers']) or 'no layer'}; largest difference of the final weights, "
-        f"all seeds: {max(row['difference'] for row in at):.1e}"
-    )
+    times = (sum(row["seconds"][i] for row in at) / len(at) for i in (0, 1))
+    accuracies = (sum(row["accuracy"][i] for row in at) / len(at) for i in (0, 1))
+    off, layers = max(row["difference"] for row in at), ", ".join(at[0]["layers"])
+    table.add(100 * density, *times, b, *accuracies, off, layers or None)
+table.note("largest difference: of the final weights, over all seeds")
+print(why_no_csr) if why_no_csr else table.show()
 
 # %% [markdown]
 # Read the first line as a test of the measurement. There no layer is sparse enough for the table, so both ways are the
@@ -967,12 +1006,13 @@ def step_apart(recipe):
     for parts in times.values():
         calls = zip(parts["a step"], parts["forward, gradients"], parts["Adam"], strict=True)
         parts["all else"] = [whole - first - second for whole, first, second in calls]
-    print(f"{'microseconds':20} dense  sparse")
+    table = lth.Table({"part of a step": "", "dense": ",.2f", "sparse": ",.2f"})
     for part in ("forward, gradients", "Adam", "all else", "a step"):
-        dense, sparse = (1e6 * torch.tensor(parts[part]).median().item() for parts in times.values())
-        print(f"{part:20} {dense:5.0f}  {sparse:6.0f}")
-    held = [update.held_bytes() / 1e6 for update in made.values()]
-    print(f"held beside data and activations: {held[0]:.2f} MB dense, {held[1]:.2f} MB sparse")
+        both = (1e6 * torch.tensor(parts[part]).median().item() for parts in times.values())
+        table.add(f"{part} (µs)", *(round(time) for time in both))
+    held = (update.held_bytes() / 1e6 for update in made.values())
+    table.add("held beside data and activations (MB)", *held)
+    table.show()
     return 1e6 * torch.tensor(times["sparse"]["a step"]).median().item()
 
 
@@ -985,7 +1025,7 @@ else:
     alone = [row for row in alone if row["name"] != "input gradient"]  # which the first layer does not need
     alone += time_products(ticket.mask["fc2.weight"], 60)
     dense_alone, sparse_alone = (1e6 * sum(row[key] for row in alone) for key in ("dense_seconds", "seconds"))
-    print(f"the products of fc1 and fc2 alone: {dense_alone:.0f} dense, {sparse_alone:.0f} sparse")
+    print(f"the products of fc1 and fc2 alone: {dense_alone:.0f} µs dense, {sparse_alone:.0f} µs sparse")
     faster_still = sparse_step / (sparse_step - sparse_alone)
     print(f"if the sparse ones took no time at all: a step {faster_still:.2f} times as fast as now")
 
@@ -1006,11 +1046,15 @@ else:
 # of the step does their gain come?
 
 # %%
-print(why_no_csr or "time over dense time, batch 1:")
-for t in [] if why_no_csr else tickets[0][1:]:
-    found_products = time_products(t.mask["fc1.weight"], 1)
-    line = ", ".join(f"{row['name']} {row['ratio']:.2f}" for row in found_products)
-    print(f"{100 * found_products[0]['density']:4.1f} %: {line}")
+at_one = [time_products(t.mask["fc1.weight"], 1) for t in tickets[0][1:] if not why_no_csr]
+if why_no_csr:
+    print(why_no_csr)
+else:
+    lth.Table(
+        {"weights left (%)": ".1f", **{row["name"]: ".2f" for row in at_one[0]}},
+        [(100 * found[0]["density"], *(row["ratio"] for row in found)) for found in at_one],
+        title="Time over dense time, batch 1",
+    ).show()
 
 # %%
 recipe_at_one = lth.Recipe(batch_size=1, steps=length, evaluate_every=length)
@@ -1057,12 +1101,14 @@ x = torch.randn(60, 16, 16, 16)
 patches = our_patches(x)
 print(f"{x.numel():,} numbers in the images, {patches.numel():,} in the patches")
 filters = torch.randn(32, 16, 3, 3)
+table = lth.Table({"patches alone": "", "of conv2d's time": ".2f", "quartiles": ""})
 for name, write in (
     ("torch's unfold", partial(F.unfold, kernel_size=3, padding=1)),
     ("our copy", our_patches),
 ):
     row = bench.against(write, partial(F.conv2d, weight=filters, padding=1), x, repetitions=turns)
-    print(f"patches alone, {name}: {row['ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}] of conv2d")
+    table.add(name, row["ratio"], f"[{row['low']:.2f}, {row['high']:.2f}]")
+table
 
 
 # %%
@@ -1074,16 +1120,22 @@ def time_convolution(density):
     assert torch.allclose(images_back, dense(x), atol=1e-4)
     product = bench.against(lambda _: in_csr @ patches, dense, x, repetitions=turns)
     both = bench.against(partial(sparse_convolution, in_csr), dense, x, repetitions=turns)
-    print(
-        f"{100 * kept.float().mean():4.1f} %: the product alone {product['ratio']:.2f}, with the patches "
-        f"{both['ratio']:.2f} [{both['low']:.2f}, {both['high']:.2f}] of conv2d"
-    )
+    quartiles = f"[{both['low']:.2f}, {both['high']:.2f}]"
+    return 100 * kept.float().mean(), product["ratio"], both["ratio"], quartiles
 
 
+table = lth.Table(
+    {
+        "weights left (%)": ".1f",
+        "the product alone": ".2f",
+        "with the patches": ".2f",
+        "quartiles": "",
+    },
+    title="Time over conv2d's time",
+)
 for density in () if why_no_csr else (0.25, 0.125, 0.06, 0.03, 0.016):
-    time_convolution(density)
-if why_no_csr:
-    print(why_no_csr)
+    table.add(*time_convolution(density))
+print(why_no_csr) if why_no_csr else table.show()
 
 # %% [markdown]
 # Look at the last line. The product alone takes a small part of the time of `conv2d`. With the patches it takes several
@@ -1122,11 +1174,15 @@ if why_no_csr:
 # Ours, in the terms of the first line:
 
 # %%
+table = lth.Table(
+    {"batch": "d", "even at (% sparsity)": ".0f", "CSR was faster": ""},
+    title="LeNet-300-100, sparse weights and dense images",
+)
 for batch in (256, 1):
     won = len(seeds) - never[batch]
-    said = f"even at {100 - crossings[batch].mean:.0f} % sparsity; " if won else ""
-    print(f"LeNet-300-100, sparse weights and dense images, batch {batch}:", end=" ")
-    print(f"{said}CSR was faster for {won} of {len(seeds)} seeds")
+    even = 100 - crossings[batch].mean if won else None
+    table.add(batch, even, f"{won} of {len(seeds)} seeds")
+table
 
 # %% [markdown]
 # The first line was measured on other matrices, with an older torch, and with *both* matrices sparse, while our images
