@@ -141,7 +141,7 @@ print([w.detach() * g for w, g in zip(positive, gradients, strict=True)])
 scores = lth.synflow(small, (2,))
 mask = lth.prune_to(everything, scores, 5 / 9, min_kept=0)
 print(scores["0.weight"], scores["2.weight"])
-print(collapse(small, mask, (2,)))
+collapse(small, mask, (2,)).table()
 
 # %% [markdown]
 # With the same number of weights the network conducts. One kept weight is still useless: it leads out of hidden neuron 0, and
@@ -321,7 +321,7 @@ lth.Table(
 # `collapse` does this for any network, convolutions and shortcuts too:
 
 # %%
-print(collapse(lenet, sparse, data.shape))
+collapse(lenet, sparse, data.shape).table()
 
 # %% question="08.Q3"
 quiz("08.Q3", "c")
@@ -439,7 +439,7 @@ table
 
 # %%
 [row] = [r for r in curve if (r["arm"], r["seed"], r["density"]) == ("magnitude", 0, 0.01)]
-print(row["found"])
+row["found"].table()
 
 # %% [markdown]
 # The five largest layers, conv9 to conv13, have four fifths of all weights and keep about one in a thousand. The small first layer keeps more
@@ -701,7 +701,7 @@ b = evidence.interval(
     [s - 100 * r.test_accuracy for s, r in zip(accuracies("SynFlow", "shuffled"), randoms, strict=True)]
 )
 print(f"shuffled SynFlow - random: {b.mean:+.1f} points [{b.low:+.1f}, {b.high:+.1f}], n = {b.n}")
-print(collapse(lenet, randoms[0].mask, data.shape))
+collapse(lenet, randoms[0].mask, data.shape).table()
 
 # %% [markdown]
 # In the run of the solved edition the shuffled mask wins by many points, and the interval excludes 0. The table says why: with the same density everywhere, the
