@@ -44,9 +44,10 @@ _STACKED = """\
 div.{name} thead{{display:none}}
 div.{name} table,div.{name} caption,div.{name} tbody,div.{name} tr,div.{name} tr th,div.{name} tr td{{display:block}}
 div.{name} tbody tr{{padding:.3em 0;border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5))}}
-div.{name} tbody tr th{{font-weight:bold}}
-div.{name} tbody tr th,div.{name} tbody tr td,div.{name} tbody tr .lth-n.lth-n{{text-align:left!important;white-space:normal;padding:.1em .5em}}
-div.{name} tbody tr td{{padding-left:1.5em}}
+div.{name} tbody tr th,div.{name} tbody tr td,div.{name} tbody tr th.lth-n,div.{name} tbody tr td.lth-n{{\
+text-align:left!important;white-space:normal;padding:.1em .5em}}
+div.{name} tbody tr th,div.{name} tbody tr th.lth-n{{font-weight:bold!important}}
+div.{name} tbody tr td,div.{name} tbody tr td.lth-n{{padding-left:1.5em}}
 div.{name} tbody tr .lth-n span{{display:inline;min-width:0!important}}
 div.{name} tbody [data-head]::before{{content:attr(data-head) ": ";opacity:.8}}
 }}"""
@@ -325,9 +326,7 @@ def _html(table: Table) -> str:
         cells = []
         for i, heading in enumerate(columns.headings):
             tag, scope = ("th", ' scope="row"') if i < table._keys else ("td", "")
-            label = (
-                f' data-head="{escape(heading)}"' if heading and (i >= table._keys or table._keys > 1) else ""
-            )
+            label = f' data-head="{escape(heading)}"' if heading else ""
             cells.append(
                 f"<{tag}{scope}{_class(columns.numeric[i])}{label}>{_html_cell(columns, row, i)}</{tag}>"
             )
