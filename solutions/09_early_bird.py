@@ -294,7 +294,7 @@ random_distance_ = use("09.3", random_distance)
 last = watched[0.1].masks[-1]
 copies = [last.distance(last.shuffled(seed=s)) for s in range(10)]
 lth.Table(
-    {"distance to": "", "": ".4f"},
+    {"distance to": "", "distance": ".4f"},
     [
         ("shuffled copies, mean of 10", sum(copies) / 10),
         ("your null, layer by layer", random_distance_(last)),
