@@ -1006,12 +1006,14 @@ def step_apart(recipe):
     for parts in times.values():
         calls = zip(parts["a step"], parts["forward, gradients"], parts["Adam"], strict=True)
         parts["all else"] = [whole - first - second for whole, first, second in calls]
-    table = lth.Table({"part of a step": "", "dense": ",.2f", "sparse": ",.2f"})
+    held = [update.held_bytes() / 1e6 for update in made.values()]
+    table = lth.Table(
+        {"part of a step": "", "dense (µs)": ",.0f", "sparse (µs)": ",.0f"},
+        notes=[f"held beside data and activations: {held[0]:.2f} MB dense, {held[1]:.2f} MB sparse"],
+    )
     for part in ("forward, gradients", "Adam", "all else", "a step"):
         both = (1e6 * torch.tensor(parts[part]).median().item() for parts in times.values())
-        table.add(f"{part} (µs)", *(round(time) for time in both))
-    held = (update.held_bytes() / 1e6 for update in made.values())
-    table.add("held beside data and activations (MB)", *held)
+        table.add(part, *both)
     table.show()
     return 1e6 * torch.tensor(times["sparse"]["a step"]).median().item()
 
