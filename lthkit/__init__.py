@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lthkit import data, evidence, export, machine, models, moved, pruning, storage, tickets, training
 from lthkit.data import Dataset, load_data
 from lthkit.evidence import costs
-from lthkit.machine import by_tier, derived_seed, resolve_device, tier
+from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier
 from lthkit.pruning import (
     LayerCollapse,
     Mask,
@@ -37,6 +37,7 @@ __all__ = [
     "Mask",
     "Recipe",
     "Round",
+    "Table",
     "TrainResult",
     "TrainingDiverged",
     "bench",

@@ -515,11 +515,7 @@ lth.plots.show(
 # %%
 pixels = data.train.images.flatten(1).float().cpu()
 table = lth.Table(
-    {
-        "mask": "",
-        "with a pixel's mean": "+.2f",
-        "with its standard deviation": "+.2f",
-    },
+    {"mask": "", "with a pixel's mean": "+.2f", "with its standard deviation": "+.2f"},
     title="Correlation of the connections per pixel",
 )
 for name, masks in first.items():

@@ -19,7 +19,7 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
     textbook_steps_per_second,
 )
-from lthkit.bench.timing import Spread, Timing, interleaved
+from lthkit.bench.timing import Spread, Timing, interleaved, times
 
 __all__ = [
     "WORKS",
@@ -48,4 +48,5 @@ __all__ = [
     "textbook_loop",
     "textbook_optimizer",
     "textbook_steps_per_second",
+    "times",
 ]

@@ -16,11 +16,12 @@ from lthkit.bench.steps import RESIDENT
 from lthkit.machine.checks import did_you_mean
 from lthkit.machine.devices import resolve_device, tiny_numbers_flushed
 from lthkit.machine.load import NOTICED, moment, others_between
+from lthkit.machine.tables import Table
 from lthkit.storage.records import environment
 from lthkit.training.choices import cores
 
 FORMAT = 1
-WIDTH = 100
+WIDTH = 80
 WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "lenet": ("LeNet-300-100: a step with a mask", steps.lenet),
     "smallcnn": ("SmallCNN with crop and flip: a step", steps.small),
@@ -85,7 +86,7 @@ def run(
     say(machine_line(document["machine"]))
     for name in names:
         rows = _measure(name, settings, document)
-        say(f"\n{name}: {WORKS[name][0]}\n{table(rows)}")
+        say(f"\n{textwrap.fill(f'{name}: {WORKS[name][0]}', WIDTH)}\n{table(rows)}")
     compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
     document["agreement"] = all(compared) if compared else None
     document["seconds"] = perf_counter() - begun
@@ -137,7 +138,7 @@ def machine_line(limits: Mapping[str, Any]) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of a document as text of at most 100 columns: a block for each case, then what was chosen, then the notes."""
+    """Rows of a document as text of at most 80 columns: a block for each case, then what was chosen, then the notes."""
     return "\n".join(
         _block([row for row in rows if (row["work"], row["case"]) == key])
         for key in dict.fromkeys((row["work"], row["case"]) for row in rows)
@@ -237,23 +238,23 @@ def exit_status(document: Mapping[str, Any]) -> int:
 
 
 def _block(rows: Sequence[Mapping[str, Any]]) -> str:
-    head = [rows[0]["case"], rows[0]["unit"], "quartiles", "times", "quartiles", "floor", "accuracy"]
-    lines = [head, *([_cell(row, column) for column in range(7)] for row in rows)]
-    filled = [i for i in range(7) if i < 3 or any(line[i] for line in lines[1:])]
-    widths = {i: max(len(line[i]) for line in (lines if i else lines[1:])) for i in filled}
-    for spread in (4, 2):  # the JSON has them
-        if sum(widths[i] for i in filled) + 2 * len(filled) > WIDTH:
-            filled = [i for i in filled if i != spread]
-    text = [head[0]]
-    for number, line in enumerate(lines):
-        cells = ["" if number == 0 else line[0]] + [line[i] for i in filled[1:]]
-        text.append(
-            "  "
-            + "  ".join(
-                c.ljust(widths[i]) if i in (0, 2, 4) else c.rjust(widths[i])
-                for c, i in zip(cells, filled, strict=True)
-            ).rstrip()
-        )
+    """One case: a table of what was measured, with the notes on it."""
+    table_ = {
+        "": [row["name"] for row in rows],
+        rows[0]["unit"]: [_number(row["time"]["median"]) if row["time"] else None for row in rows],
+        "quartiles": [_quartiles(row["time"]) for row in rows],
+        "times as fast": [_number(row["ratio"]["median"]) if row["ratio"] else None for row in rows],
+        "its quartiles": [_quartiles(row["ratio"]) for row in rows],
+        "floor": [_number(row["floor_multiple"]) if row["floor_multiple"] else None for row in rows],
+        "copies": [
+            f"{row['memory_copies']:.1f}" if row["memory_copies"] is not None else None for row in rows
+        ],
+        "accuracy (%)": [_accuracy(row) for row in rows],
+    }
+    heads = [head for i, head in enumerate(table_) if i < 3 or any(table_[head])]
+    cells = zip(*(table_[head] for head in heads), strict=True)
+    text = Table(heads, cells, title=rows[0]["case"]).text(WIDTH - 2, "ascii").split("\n")
+    text = [line if i == 0 else f"  {line}".rstrip() for i, line in enumerate(text)]
     notes = {f"{row['name']}: {note}": None for row in rows for note in row["notes"]}
     for row in rows:
         if cost := row["cost"]:
@@ -262,7 +263,7 @@ def _block(rows: Sequence[Mapping[str, Any]]) -> str:
                 f"{row['name']}: {_number(cost['median'])} {interval} times the time of {row['ratio_to']}"
             ] = None
     if odd := {row["ratio_to"] for row in rows} - {None, TEXTBOOK}:
-        notes[f"'times' is how many times as fast as {', '.join(sorted(odd))}"] = None
+        notes[f"'times as fast' compares with {', '.join(sorted(odd))}"] = None
     for row in rows:
         if row["choice"]:
             notes[f"{row['name']}: {_choice(row)}"] = None
@@ -271,25 +272,14 @@ def _block(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(text)
 
 
-def _cell(row: Mapping[str, Any], column: int) -> str:
-    time, ratio = row["time"], row["ratio"]
-    if column == 0:
-        name: str = row["name"]
-        return name
-    if column == 1:
-        return _number(time["median"]) if time else "not measured"
-    if column == 2:
-        return f"[{_number(time['low'])}, {_number(time['high'])}]" if time else ""
-    if column == 3:
-        return _number(ratio["median"]) if ratio else ""
-    if column == 4:
-        return f"[{_number(ratio['low'])}, {_number(ratio['high'])}]" if ratio else ""
-    if column == 5:
-        memory = f", {row['memory_copies']:.1f} copies" if row["memory_copies"] is not None else ""
-        return f"{_number(row['floor_multiple'])}{memory}" if row["floor_multiple"] else ""
+def _quartiles(spread: Mapping[str, float] | None) -> str | None:
+    return f"[{_number(spread['low'])}, {_number(spread['high'])}]" if spread else None
+
+
+def _accuracy(row: Mapping[str, Any]) -> str | None:
     if row["accuracy"] is None:
-        return ""
-    return f"{100 * row['accuracy']:.1f} %" + (" !!" if row["agrees"] is False else "")
+        return None
+    return f"{100 * row['accuracy']:.1f}" + (" !!" if row["agrees"] is False else "")
 
 
 def _choice(row: Mapping[str, Any]) -> str:

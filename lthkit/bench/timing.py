@@ -13,6 +13,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, cast
 
+from lthkit.machine.tables import Table
 from lthkit.machine.work import hidden, waiting
 
 Work = Callable[[], object]
@@ -70,6 +71,19 @@ class Timing:
             f"{self.name}: {1e3 * t.median:.3g} ms ({1e3 * t.low:.3g} to {1e3 * t.high:.3g}), "
             f"{r.median:.3g} times as fast ({r.low:.3g} to {r.high:.3g}), n = {t.n}"
         )
+
+
+def times(timings: Sequence[Timing]) -> Table:
+    """What `interleaved` measured as a table: medians with quartiles."""
+    table = Table(
+        ["", "ms", "quartiles", "times as fast", "its quartiles"],
+        notes=[f"medians of {timings[0].time.n} turns" if timings else "nothing was timed"],
+    )
+    for timing in timings:
+        t, r = timing.time.scaled(1e3), timing.ratio
+        edges = [f"[{spread.low:.3g}, {spread.high:.3g}]" for spread in (t, r)]
+        table.add(timing.name, f"{t.median:.3g}", edges[0], f"{r.median:.3g}", edges[1])
+    return table
 
 
 def interleaved(

@@ -1,7 +1,7 @@
 """Checking a student's function: `check` says what is wrong, `use` lets the lesson go on either way.
 
-Nothing here raises because of what a student wrote, and all that is printed is plain text for any console. (The stop
-button still stops.)
+Nothing here raises because of what a student wrote. A notebook gets one display with an HTML and a text face, a console
+plain text. (The stop button still stops.)
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lthkit.classroom import passport, references
+from lthkit.classroom.compare import side_by_side
 from lthkit.classroom.exercises import Exercise, find
 from lthkit.classroom.grading import course
 from lthkit.classroom.judge import Outcome, judge
-from lthkit.classroom.saying import say
+from lthkit.classroom.saying import Apart, Block, Call, say, write
 from lthkit.machine.work import hidden
 
 _last: dict[str, tuple[Any, Outcome]] = {}  # the function checked last and what was found, by exercise
@@ -21,7 +22,7 @@ _last: dict[str, tuple[Any, Outcome]] = {}  # the function checked last and what
 
 @hidden()
 def check(exercise_id: str, function: Any) -> None:
-    """Print whether `function` solves the exercise: passed, not attempted yet, or what is wrong and where.
+    """Show whether `function` solves the exercise: passed, not attempted yet, or what is wrong and where.
 
     The function runs in a process of its own, with a time limit of $LTHKIT_CHECK_SECONDS (10 seconds) for all cases.
     Never raises because of it and returns nothing, so that *Run All* goes on.
@@ -31,14 +32,15 @@ def check(exercise_id: str, function: Any) -> None:
         outcome = _judged(exercise, function)
         title = f"{exercise.id} {exercise.name}"
         if outcome.state == "passed":
-            say(f"{title}: passed.")
+            say(f"{title}: passed.", state="passed")
         elif outcome.state == "blank":
-            say(f'{title}: not attempted yet. Stuck? hint("{exercise.id}")')
+            say(f'{title}: not attempted yet. Stuck? hint("{exercise.id}")', state="open")
         else:
             say(
                 f"{title}: not yet.",
-                *(f"  {line}" for line in outcome.lines),
+                *_explained(outcome),
                 f'  Next: hint("{exercise.id}")',
+                state="not yet",
             )
     except KeyboardInterrupt:
         raise
@@ -48,7 +50,7 @@ def check(exercise_id: str, function: Any) -> None:
 
 @hidden()
 def use(exercise_id: str, function: Any) -> Callable[..., Any]:
-    """Return `function` if it passes its check, else the reference, and print which of the two it is.
+    """Return `function` if it passes its check, else the reference, and show which of the two it is.
 
     What `check` found about the same function is used again. The reference stands in for an answer and is none: it passes
     neither its check nor a graded cell.
@@ -60,9 +62,12 @@ def use(exercise_id: str, function: Any) -> Callable[..., Any]:
         return references.graded(exercise_id, function)  # type: ignore[no-any-return]
     exercise = find(exercise_id)
     if _passes(exercise, function):
-        say(f"{exercise.id} {exercise.name}: from here on your function is used.")
+        say(f"{exercise.id} {exercise.name}: from here on your function is used.", state="passed")
         return function  # type: ignore[no-any-return]
-    say(f"{exercise.id} {exercise.name}: from here on the reference is used, until yours passes.")
+    say(
+        f"{exercise.id} {exercise.name}: from here on the reference is used, until yours passes.",
+        state="reference",
+    )
     return exercise.reference
 
 
@@ -80,16 +85,30 @@ def grade_cell(exercise_id: str, function: Any) -> float:
             from lthkit.classroom.grading.judging import graded_cell
 
             found = graded_cell(exercise.id, function, folder)
-            say(f"{exercise.id} {exercise.name}: {found.points:g} of {found.of:g} points", *found.lines)
+            write(f"{exercise.id} {exercise.name}: {found.points:g} of {found.of:g} points", *found.lines)
             return found.points
         points = float(exercise.points) if _passes(exercise, function) else 0.0
-        say(f"{exercise.id} {exercise.name}: {points:g} of {exercise.points:g} points")
+        write(f"{exercise.id} {exercise.name}: {points:g} of {exercise.points:g} points")
         return points
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        say(f"{exercise_id}: 0 points, it could not be checked. {_named(error)}")
+        write(f"{exercise_id}: 0 points, it could not be checked. {_named(error)}")
         return 0.0
+
+
+def _explained(outcome: Outcome) -> list[Block]:
+    """What is wrong, line by line, with the call as code and the two values side by side."""
+    blocks: list[Block] = [f"  {line}" for line in outcome.lines]
+    if outcome.call and outcome.call in outcome.lines:
+        blocks[outcome.lines.index(outcome.call)] = Call(outcome.call)
+    if outcome.apart is not None:
+        shown = tuple(side_by_side(*outcome.apart))
+        for i in range(len(blocks) - len(shown) + 1):
+            if shown and outcome.lines[i : i + len(shown)] == shown:
+                blocks[i : i + len(shown)] = [Apart(*outcome.apart)]
+                break
+    return blocks
 
 
 def _judged(exercise: Exercise, function: Any) -> Outcome:

@@ -47,7 +47,8 @@ class Outcome:
 
     `misconception` is the known mistake whose behaviour the function has, if it is one; `named` is the sentence that names the
     mistake, a known one or not, "" if nothing does; `stopped` is that of `Run` if the function did not get through its cases
-    and nothing else was found.
+    and nothing else was found. `call` is the line that has the failing call, and `apart` what was expected of it and what
+    it gave, where `lines` has them.
     """
 
     state: str
@@ -55,6 +56,8 @@ class Outcome:
     misconception: Misconception | None = None
     stopped: str = ""
     named: str = ""
+    call: str = ""
+    apart: tuple[Any, Any] | None = None
 
 
 def judge(exercise: Exercise, function: Any, *, runner: Runner = in_worker) -> Outcome:
@@ -95,7 +98,9 @@ def _explained(
     found = None if run.stopped else diagnose(exercise, run.calls, list(failing), again)
     said = {_without_place(sentences[0]).partition(", and this is ")[0] for sentences in failing.values()}
     plain = sentences[0] if len(said) == 1 and _NAMING.match(sentences[0]) else ""
-    lines = [found.text if found else case.note, _call_text(exercise, case), *sentences]
+    call = _call_text(exercise, case)
+    wanted, got = _expected(exercise)[shown].value, run.calls[shown].value
+    lines = [found.text if found else case.note, call, *sentences]
     if printed := sum(c.printed for c in run.calls):
         lines.append(
             f"(It printed {printed} line{'s' * (printed > 1)}; what a function prints is not shown by check.)"
@@ -105,6 +110,10 @@ def _explained(
         tuple(filter(None, lines)),
         found.known[0] if found and found.known else None,
         named=found.text if found else plain,
+        call=call,
+        apart=(wanted, got)
+        if side_by_side(wanted, got) == sentences[-len(side_by_side(wanted, got)) :]
+        else None,
     )
 
 
@@ -234,7 +243,7 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
     if run.stopped in ("unsendable", "start", "starved") or len(run.calls) >= len(exercise.cases):
         return Outcome("wrong", (sentence,), stopped=run.stopped)
     where = _call_text(exercise, exercise.cases[len(run.calls)])
-    return Outcome("wrong", (sentence, where), stopped=run.stopped)
+    return Outcome("wrong", (sentence, where), stopped=run.stopped, call=where)
 
 
 def _ended(code: str) -> str:

@@ -20,8 +20,8 @@ FORMAT = 1
 
 @dataclass
 class Passport:
-    """What is remembered. Exercises by id: "passed" or "assisted"; hints given by id; last answers by question, and
-    whether they were right."""
+    """What is remembered. Exercises by id: "passed" or "assisted"; hints given by id; questions by
+    id, and whether they were answered right once."""
 
     passed: dict[str, str] = field(default_factory=dict)
     hints: dict[str, int] = field(default_factory=dict)
@@ -84,9 +84,9 @@ def note_hint(exercise_id: str, given: int, say: Callable[[str], None]) -> None:
 
 
 def note_answer(question_id: str, right: bool, say: Callable[[str], None]) -> None:
-    """Remember whether the last answer to a question was right."""
+    """Remember whether a question was answered right; what was right before stays so."""
     passport = read(say)
-    if passport.answers.get(question_id) != right:
+    if passport.answers.get(question_id) not in (right, True):
         passport.answers[question_id] = right
         write(passport, say)
 

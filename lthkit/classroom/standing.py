@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from lthkit.classroom import passport
 from lthkit.classroom.exercises import lessons, of_lesson, questions_of
-from lthkit.classroom.saying import say
+from lthkit.classroom.saying import STATES, TOLD, State, say
+from lthkit.machine import faces
+from lthkit.machine.tables import Table
+
+_SIGNS = {"passed": STATES["passed"], "assisted": State("◐", TOLD), "open": STATES["open"]}
 
 
 def progress() -> None:
-    """Print the passport: exercises passed, passed with the solution shown (assisted) and open, and questions. Never raises."""
+    """Show the passport: exercises passed, passed with the solution shown (assisted) and open, and questions. Never raises."""
     known = passport.read(say)
-    rows: list[tuple[str, ...]] = [("lesson", "passed", "assisted", "open", "questions right")]
-    counts = {"passed": 0, "assisted": 0, "open": 0}
+    table = Table(["lesson", *_SIGNS, "questions right"])
+    counts = dict.fromkeys(_SIGNS, 0)
     for number in lessons():
         states: dict[str, list[str]] = {state: [] for state in counts}
         for exercise_id in of_lesson(number):
@@ -20,9 +24,10 @@ def progress() -> None:
             counts[state] += 1
         questions = list(questions_of(number))
         right = sum(known.answers.get(q, False) for q in questions)
-        answers = f"{right} of {len(questions)}" if questions else "-"
-        rows.append((number, *(" ".join(ids) or "-" for ids in states.values()), answers))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    say("together: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+        answers = f"{right} of {len(questions)}" if questions else None
+        table.add(number, *(" ".join(ids) or None for ids in states.values()), answers)
+    table.note("together: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    page = table._repr_html_()
+    for state, (sign, color) in _SIGNS.items():
+        page = page.replace(f">{state}</th>", f'><span style="color:{color}">{sign}</span> {state}</th>')
+    faces.show(html=page, text=table.text(encoding="ascii"))

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-_ASCII = str.maketrans(dict[str, str | int | None]({"±": "+/-", "–": "-", "×": "x", "→": "->", "θ": "theta"}))
+from lthkit.machine.faces import spelled, terminal_width
+from lthkit.machine.tables import Table
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,15 +59,13 @@ class NobodyReads(Exception):
     """Whoever read what we print has gone."""
 
 
-def say(text: str, file: Any = None) -> None:
-    """Print, spelling out in ASCII what the console's encoding cannot show."""
+def say(text: str | Table, file: Any = None) -> None:
+    """Print, spelling out in ASCII what the console's encoding cannot show; a table as wide as the terminal."""
     stream = file or sys.stdout
+    if isinstance(text, Table):
+        text = text.text(terminal_width(stream), getattr(stream, "encoding", None))
     try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = text.translate(_ASCII)
-    try:
-        print(text, file=stream, flush=True)
+        print(spelled(text, getattr(stream, "encoding", None)), file=stream, flush=True)
     except BrokenPipeError as error:
         raise NobodyReads from error
 

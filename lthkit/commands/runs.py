@@ -309,11 +309,12 @@ def _report(folder: Path) -> None:
 
 
 def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
-    from lthkit.runs.report import conclusions, table
+    from lthkit.runs.report import differences, table
     from lthkit.runs.results import load
 
     config, summary, rows = load(folder)
     say(table(rows))
-    for line in conclusions(rows):
-        say(line)
+    if (found := differences(rows)) is not None:
+        say("")
+        say(found)
     return config, summary, rows

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from lthkit.machine.tables import Table
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.paths import connected
 
@@ -54,25 +55,19 @@ class Collapse:
         """Fraction of the weights that the mask keeps."""
         return sum(self.kept.values()) / sum(self.total.values())
 
-    def __str__(self) -> str:
-        rows = [("layer", "weights", "kept", "connected")]
-        rows += [
-            (name, f"{n:,}", f"{self.kept[name]:,}", f"{self.connected[name]:,}")
-            for name, n in self.total.items()
-        ]
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [
-            row[0].ljust(widths[0])
-            + "".join("  " + cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))
-            for row in rows
-        ]
+    def table(self) -> Table:
+        """What is kept and what is connected, a row a layer."""
         if self.disconnected:
-            lines.append("no path leads from input to output")
+            note = "no path leads from input to output"
         elif self.collapsed:
-            lines.append(f"collapsed, but bypassed: {', '.join(self.collapsed)}")
+            note = f"collapsed, but bypassed: {', '.join(self.collapsed)}"
         else:
-            lines.append(f"{100 * self.connected_share:.1f} % of the kept weights are connected")
-        return "\n".join(lines)
+            note = f"{100 * self.connected_share:.1f} % of the kept weights are connected"
+        rows = [(name, n, self.kept[name], self.connected[name]) for name, n in self.total.items()]
+        return Table({"layer": "", "weights": ",", "kept": ",", "connected": ","}, rows, notes=[note])
+
+    def __str__(self) -> str:
+        return self.table().text()
 
 
 def collapse(model: nn.Module, mask: Mask, shape: Sequence[int]) -> Collapse:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from statistics import mean, median, stdev
 
+from lthkit.machine.tables import Table
 from lthkit.storage.records import Row
 
 # 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom (any statistics textbook; a test integrates the density).
@@ -40,6 +41,24 @@ class Interval:
     n: int
     values: tuple[float, ...] = field(default=(), repr=False, compare=False)
     within: tuple[float, float] = field(default=ANY, repr=False, compare=False)
+
+    def __format__(self, form: str) -> str:
+        """As a cell of a table: "85.2 ± 0.5" for ".1f", and "+0.7 [+0.2, +1.2]" for "+.1f[]".
+
+        What is not `shown` says how far its seeds reach instead: "93.1 (seeds 80.1 to 99.9)". One seed has no interval.
+        """
+        if not form:
+            return str(self)
+        number = form.removesuffix("[]")
+        middle = format(self.mean, number)
+        if self.n == 1:
+            return middle
+        if not self.shown and self.values:
+            reach = (format(v, number) for v in (min(self.values), max(self.values)))
+            return f"{middle} (seeds {' to '.join(reach)})"
+        if number == form:
+            return f"{middle} ± {format(self.half, number.removeprefix('+'))}"
+        return f"{middle} [{format(self.low, number)}, {format(self.high, number)}]"
 
     @property
     def half(self) -> float:
@@ -75,6 +94,13 @@ class Interval:
             return middle
         seeds = [format(v, form) for v in sorted(self.values)]
         return f"{middle} (seeds {', '.join(seeds)})" if seeds else f"{middle} (no interval, n = {self.n})"
+
+    @property
+    def says(self) -> str:
+        """What may be concluded of a difference: "excludes 0", "contains 0: no claim" or "one seed: no claim"."""
+        if self.n == 1:
+            return "one seed: no claim"
+        return "excludes 0" if self.low > 0 or self.high < 0 else "contains 0: no claim"
 
     def times(self, factor: float) -> Interval:
         """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
@@ -118,6 +144,17 @@ def interval(values: Sequence[float], *, within: tuple[float, float] = ANY) -> I
     quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
     half = quantile * stdev(values) / math.sqrt(n)
     return Interval(centre, centre - half, centre + half, n, seeds, within)
+
+
+def differences(
+    bands: Mapping[str, Interval], *, unit: str, title: str = "", digits: int = 2, notes: Sequence[str] = ()
+) -> Table:
+    """A table of paired differences by name: mean with sign, 95 % t-interval, n, and what that says."""
+    table = Table(["difference", unit, "95 % interval", "n", "says"], title=title, notes=notes)
+    for name, band in bands.items():
+        edges = f"[{band.low:+.{digits}f}, {band.high:+.{digits}f}]" if band.n > 1 else None
+        table.add(name, f"{band.mean:+.{digits}f}", edges, band.n, band.says)
+    return table
 
 
 def levels(rows: Sequence[Row], arm: str) -> list[int]:

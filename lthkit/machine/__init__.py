@@ -24,11 +24,21 @@ from lthkit.machine.devices import (
     resolve_precision,
     tiny_numbers_flushed,
 )
+from lthkit.machine.faces import (
+    harmless,
+    in_notebook,
+    show,
+    spelled,
+    terminal_width,
+)
 from lthkit.machine.load import (
     others_use,
 )
 from lthkit.machine.seeds import (
     derived_seed,
+)
+from lthkit.machine.tables import (
+    Table,
 )
 from lthkit.machine.tiers import (
     TIERS,
@@ -46,6 +56,7 @@ __all__ = [
     "DEVICES",
     "Interrupted",
     "OutOfMemory",
+    "Table",
     "PRECISIONS",
     "Stopped",
     "TIERS",
@@ -57,12 +68,17 @@ __all__ = [
     "derived_seed",
     "device_explained",
     "first_line",
+    "harmless",
+    "in_notebook",
     "matrix_products",
     "memory_explained",
     "others_use",
     "resolve_device",
     "resolve_precision",
     "shape_explained",
+    "show",
+    "spelled",
+    "terminal_width",
     "tier",
     "tiny_numbers_flushed",
     "waiting",

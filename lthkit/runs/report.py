@@ -7,47 +7,47 @@ from statistics import mean
 from typing import Any
 
 from lthkit import evidence
+from lthkit.machine.tables import Table
 from lthkit.runs.experiments import CONTROLS
 from lthkit.storage.records import Row
 
 MARK = "*"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """One line a density: accuracy of each arm (mean ± half of the 95 % interval) and the mean early-stop steps."""
+def table(rows: Sequence[Row]) -> Table:
+    """One row a density: accuracy of each arm (mean ± half of the 95 % interval) and its mean early-stop step."""
     arms = ["ticket", *(arm for arm in CONTROLS if evidence.levels(rows, arm))]
-    head = ["weights left", *arms, "early stop (" + " / ".join(arms) + ")"]
-    lines = [head]
+    found = Table(
+        {
+            "weights left (%)": ".2f",
+            **{f"{arm} (%)": "" for arm in arms},
+            **{f"early stop, {arm} (step)": ",.0f" for arm in arms},
+        },
+        title="Test accuracy of each arm, and the step at which it stopped",
+    )
     for level in sorted({row["round"] for row in rows}):
         at = ["dense" if level == 0 and arm == "ticket" else arm for arm in arms]
-        cells = [_accuracy(rows, arm, level) for arm in at]
-        stops = " / ".join(_stop(rows, arm, level) for arm in at)
-        lines.append([f"{100 * evidence.density_of(rows, level):.2f} %", *cells, stops])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = [
-        " ".join(
-            cell.rjust(w) if i == 0 else "  " + cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        found.add(
+            100 * evidence.density_of(rows, level),
+            *(_accuracy(rows, arm, level) for arm in at),
+            *(_stop(rows, arm, level) for arm in at),
         )
-        for line in lines
-    ]
+    seeds = len({row["seed"] for row in rows})
+    spread = "mean ± half of the 95 % interval" if seeds > 1 else "one seed, so no interval"
+    found.note(f"{spread}; n = {seeds}. In the first row the ticket is the dense network.")
     if any(row["still_improving"] for row in rows):
-        text.append(
-            f" {MARK} the best step of some seed lies in the last tenth of its budget: more steps might still help"
+        found.note(
+            f"{MARK} the best step of some seed lies in the last tenth of its budget: more steps might still help"
         )
-    return "\n".join(line.rstrip() for line in text)
+    return found
 
 
 def conclusions(rows: Sequence[Row], *, target: float = 0.036) -> Iterator[str]:
-    """Paired differences at the density nearest to `target` that has controls, in percentage points with interval."""
+    """Paired differences at the density nearest to `target` that has controls, in percentage points with interval, as sentences."""
     seeds = len({row["seed"] for row in rows})
     controls = [arm for arm in CONTROLS if evidence.levels(rows, arm)]
-    at = evidence.levels(rows, controls[0] if controls else "ticket")
-    if not at:
+    if (level := _compared(rows, target)) is None:
         return
-    level = min(at, key=lambda r: abs(evidence.density_of(rows, r) - target))
-    if not controls:
-        level = at[-1]
     parts = [_points(evidence.paired(rows, ("ticket", level), ("dense", 0))) + " against dense"]
     parts += [
         _points(evidence.paired(rows, ("ticket", level), (arm, level))) + f" against {arm}"
@@ -65,6 +65,24 @@ def conclusions(rows: Sequence[Row], *, target: float = 0.036) -> Iterator[str]:
     yield f"({how}; n = {seeds} seeds)"
 
 
+def differences(rows: Sequence[Row], *, target: float = 0.036) -> Table | None:
+    """What `conclusions` says, as a table; None where nothing can be compared."""
+    if (level := _compared(rows, target)) is None:
+        return None
+    controls = [arm for arm in CONTROLS if evidence.levels(rows, arm)]
+    others = [("dense", 0), *((arm, level) for arm in controls)]
+    return evidence.differences(
+        {
+            f"ticket - {other[0]}": evidence.paired(rows, ("ticket", level), other).times(100)
+            for other in others
+        },
+        unit="points of test accuracy",
+        title=f"The ticket with {100 * evidence.density_of(rows, level):.2g} % of the weights",
+        digits=1,
+        notes=["paired differences over seeds"],
+    )
+
+
 def stamp(config: dict[str, Any], summary: dict[str, Any]) -> str:
     """Small print of a figure: model, data, seeds, budget of a training, tier, device."""
     seeds, recipe = config["seeds"], config["recipe"]
@@ -75,18 +93,26 @@ def stamp(config: dict[str, Any], summary: dict[str, Any]) -> str:
     )
 
 
-def _accuracy(rows: Sequence[Row], arm: str, level: int) -> str:
+def _accuracy(rows: Sequence[Row], arm: str, level: int) -> str | None:
     values = list(evidence.by_seed(rows, arm, level).values())
     if not values:
-        return "–"
-    band = evidence.interval(values)
-    spread = f" ± {100 * band.half:.1f}" if band.n > 1 else ""
-    return f"{100 * band.mean:.1f}{spread} %" + (MARK if evidence.unfinished(rows, arm, level) else "")
+        return None
+    band = evidence.interval(values).times(100)
+    return f"{band:.1f}" + (MARK if evidence.unfinished(rows, arm, level) else "")
 
 
-def _stop(rows: Sequence[Row], arm: str, level: int) -> str:
+def _stop(rows: Sequence[Row], arm: str, level: int) -> float | None:
     values = list(evidence.by_seed(rows, arm, level, "best_step").values())
-    return f"{mean(values):,.0f}" if values else "–"
+    return mean(values) if values else None
+
+
+def _compared(rows: Sequence[Row], target: float) -> int | None:
+    """The round whose tickets are compared: that nearest to `target` which has controls, else the last one."""
+    controls = [arm for arm in CONTROLS if evidence.levels(rows, arm)]
+    at = evidence.levels(rows, controls[0] if controls else "ticket")
+    if not at:
+        return None
+    return min(at, key=lambda r: abs(evidence.density_of(rows, r) - target)) if controls else at[-1]
 
 
 def _points(band: evidence.Interval) -> str:

@@ -33,6 +33,7 @@ def passport_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     monkeypatch.setenv("LTHKIT_PASSPORT", str(tmp_path / "passport.json"))
     monkeypatch.setattr(passport, "_told", set())
     monkeypatch.setattr(passport, "_memory", {})
+    monkeypatch.setattr(hints, "_announced", set())
     yield tmp_path / "passport.json"
 
 
@@ -43,6 +44,11 @@ def judge(exercise: Exercise, function: Any) -> Outcome:
 def said(capsys: pytest.CaptureFixture[str], exercise_id: str, function: Any) -> str:
     assert check(exercise_id, function) is None  # type: ignore[func-returns-value]
     return capsys.readouterr().out
+
+
+def unwrapped(text: str) -> str:
+    """A text without the line breaks between its words."""
+    return " ".join(text.split())
 
 
 # Right answers in other styles
@@ -271,7 +277,7 @@ def test_wrong_answers_are_refused_with_a_reason(
 ) -> None:
     text = said(capsys, exercise_id, function)
     assert text.startswith(f"{exercise_id} {find(exercise_id).name}: not yet.\n")
-    assert sentence in text
+    assert unwrapped(sentence) in unwrapped(text)
     assert text.endswith(f'Next: hint("{exercise_id}")\n')
     assert text.isascii()
 
@@ -349,12 +355,13 @@ def test_check_and_use_never_raise(
     capsys: pytest.CaptureFixture[str], exercise: Exercise, function: Any, sentence: str
 ) -> None:
     text = said(capsys, exercise.id, function)
-    assert text.startswith(f"{exercise.id} {exercise.name}: not yet.") and sentence.split(" (")[0] in text
+    assert text.startswith(f"{exercise.id} {exercise.name}: not yet.")
+    assert unwrapped(sentence.split(" (")[0]) in unwrapped(text)
     assert use(exercise.id, function) is exercise.reference
 
 
 def test_the_failing_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "00.1", divide)
+    text = unwrapped(said(capsys, "00.1", divide))
     assert (
         "It stopped with ZeroDivisionError: division by zero (line 3 of the function, `return 1 / nothing`)."
         in text
@@ -371,7 +378,7 @@ def helped(mask: Tensor) -> float:
 
 def test_a_helper_that_fails_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Catches a line of the wrong function: what is sent along has another file name in some versions of cloudpickle."""
-    said_of_it = said(capsys, "00.1", helped)
+    said_of_it = unwrapped(said(capsys, "00.1", helped))
     assert "division by zero (in a_helper_that_fails" in said_of_it
     assert "of the function" not in said_of_it
 
@@ -428,32 +435,41 @@ def test_a_result_that_is_an_argument_is_no_copy() -> None:
     assert judge(exercise, lambda w: w.clone()).state == "passed"
 
 
-def test_hints_go_one_step_further_and_end_at_the_solution(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_hints_go_one_step_further_and_end_with_the_solution(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches a solution that is shown before it is said what that costs, and one that is not shown again."""
     shown = []
     for _ in range(6):
         hint("05.2")
         shown.append(capsys.readouterr().out)
-    assert [line[:16] for line in shown[:4]] == [f"05.2 hint {i} of 4" for i in (1, 2, 3, 4)]
-    assert len(set(shown)) == 4 and "solution" in shown[3] and shown[3] == shown[4] == shown[5]
+    assert [text[:16] for text in shown] == [f"05.2 hint {min(i, 4)} of 4" for i in (1, 2, 3, 4, 5, 6)]
+    assert (
+        "The next hint is the solution. With the solution shown, 05.2 will count as assisted."
+        in unwrapped(shown[2])
+    )
+    assert "will count as assisted" in unwrapped(shown[3]) and 'hint("05.2") once more' in shown[3]
+    assert not any("def matching_density(densities, ticket, dense):" in text for text in shown[:4])
+    assert "def matching_density(densities, ticket, dense):" in shown[4] and shown[5].count("def ") == 1
 
 
-def test_the_last_hint_says_where_the_solution_is_with_and_without_the_course(
+def test_a_package_without_its_sources_says_where_the_solution_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Catches a folder that somebody with the package and one notebook does not have."""
+    """Catches a hint that raises, and a folder that somebody with the package and one notebook does not have."""
 
     def last() -> str:
         for _ in range(4):
             hint("05.2")
-        return capsys.readouterr().out.splitlines()[-1]
+        return unwrapped(capsys.readouterr().out)
+
+    def no_source(exercise: Exercise) -> str:
+        raise OSError("could not get source code")
 
     package = tmp_path / "site-packages"
     alone, course = tmp_path / "alone", tmp_path / "course"
     for folder in (alone, course / "my", course / "solutions"):
         folder.mkdir(parents=True)
     (course / "solutions" / "05_winning_tickets.ipynb").touch()
+    monkeypatch.setattr(hints, "solution", no_source)
     monkeypatch.setattr(hints, "__file__", str(package / "lthkit/classroom/hints.py"))
     monkeypatch.chdir(course / "my")
     assert last().endswith("solved edition of the lesson, solutions/05_winning_tickets.ipynb.")
@@ -928,15 +944,18 @@ def test_progress_tells_passed_assisted_and_open(
     assert row(capsys, "00") == ["00", "00.1", "-", "-", "0", "of", "1"]
     quiz("00.Q1", "b")
     assert row(capsys, "00")[-3:] == ["1", "of", "1"]
-    for _ in range(len(find("05.2").hints) + 1):
+    quiz("00.Q1", "a")
+    assert "You answered it right before, and that counts." in capsys.readouterr().out
+    assert row(capsys, "00")[-3:] == ["1", "of", "1"]
+    for _ in range(len(find("05.2").hints) + 2):
         hint("05.2")
     use("05.2", matching_by_takewhile)
     assert row(capsys, "05")[2] == "05.2"
 
 
 def test_three_hints_are_no_solution(capsys: pytest.CaptureFixture[str]) -> None:
-    """Catches a pass that counts as assisted although only hints were shown."""
-    for _ in find("05.2").hints:
+    """Catches a pass that counts as assisted although the solution was announced only."""
+    for _ in range(len(find("05.2").hints) + 1):
         hint("05.2")
     check("05.2", matching_by_takewhile)
     assert row(capsys, "05")[1] == "05.2"

@@ -57,6 +57,6 @@ def test_a_lesson_runs_to_its_end_whoever_left_it(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute(env={**os.environ, "LTHKIT_TIER": "smoke", "LTHKIT_PASSPORT": str(tmp_path / "p.json")})
-    story = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+    story = "".join(output.data["text/plain"] for output in notebook.cells[-1].outputs)
     line = next(line for line in story.splitlines() if line.startswith("01 "))
     assert re.split(r"\s{2,}", line.strip()) == ["01", passed, "-", open_, questions]

@@ -28,7 +28,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 def test_winning_ticket_writes_table_and_figures(tmp_path, capsys):
     assert main(["run", "winning-ticket", "--tier", "smoke"]) == 0
     out = capsys.readouterr().out
-    assert "weights left" in out and "against re-initialised" in out and "textbook loop" in out
+    assert "weights left" in out and "ticket - re-initialised" in out and "textbook loop" in out
     folder = next((tmp_path / "runs").iterdir())
     assert folder.name.startswith("winning-ticket-")
     for name in (

@@ -164,6 +164,7 @@ def test_the_report_is_a_table():
     mask = mask_of(_0=[[1, 0], [1, 1], [0, 0]], _2=[[1, 0, 1]])
     assert str(collapse(chain(2, 3, 1), mask, (2,))).split("\n") == [
         "layer     weights  kept  connected",
+        "--------  -------  ----  ---------",
         "0.weight        6     3          1",
         "2.weight        3     2          1",
         "40.0 % of the kept weights are connected",

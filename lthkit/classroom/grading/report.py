@@ -25,6 +25,7 @@ from lthkit.classroom.grading.judging import RULE, Verdict
 from lthkit.classroom.grading.roster import Roster, Student
 from lthkit.classroom.grading.run import Result
 from lthkit.classroom.saying import harmless, in_markdown
+from lthkit.machine.tables import Table
 from lthkit.storage import files
 
 ALARM = 3  # so many functions with the same error are worth a look at the lesson
@@ -96,7 +97,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Written:
-    """The files of a report, and its overview as text."""
+    """The files of a report, and its overview as a terminal shows it."""
 
     lesson: str
     grades: Path
@@ -197,7 +198,9 @@ def _report(course: Course, assignment: Assignment, found: Sequence[Row]) -> Wri
         if old not in pages:  # of somebody who is not in the class any more
             old.unlink()
     where = files.write_text(folder / "overview.md", text)
-    return Written(assignment.name, grades, where, tuple(pages), text, tuple(found))
+    table = by_exercise(assignment, found)
+    shown = text.replace(_markdown(table), table.text())
+    return Written(assignment.name, grades, where, tuple(pages), shown, tuple(found))
 
 
 def _headings(assignment: Assignment) -> list[str]:
@@ -221,6 +224,21 @@ def _cells(row: Row) -> dict[str, Any]:
 # The class
 
 
+def by_exercise(assignment: Assignment, found: Sequence[Row]) -> Table:
+    """How many answers to each exercise came out in which way."""
+    table = Table(["exercise", *STATES.values()])
+    verdicts = [v for row in found if row.graded and row.result for v in row.result.verdicts]
+    for exercise_id in assignment.points:
+        counts = Counter(v.state for v in verdicts if v.exercise == exercise_id)
+        table.add(f"{exercise_id} {find(exercise_id).name}", *(counts[s] for s in STATES))
+    return table
+
+
+def _markdown(table: Table) -> str:
+    rows = [table.headings, ["---"] * len(table.headings), *table.rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> str:
     """How many passed each exercise, which mistake was made how often, and what needs a look; as markdown."""
     graded = [row for row in found if row.graded]
@@ -235,12 +253,8 @@ def overview(course: Course, assignment: Assignment, found: Sequence[Row]) -> st
             f"Points after the late rule: median {middle:g} of {assignment.total:g}, from {totals[0]:g} to {totals[-1]:g}."
         )
     lines += ["", RULE, *([course.late.sentence()] if assignment.due else []), ""]
-    lines += ["| exercise | " + " | ".join(STATES.values()) + " |", "|---" * (len(STATES) + 1) + "|"]
+    lines += [_markdown(by_exercise(assignment, found))]
     verdicts = [v for row in graded if row.result for v in row.result.verdicts]
-    for exercise_id in assignment.points:
-        counts = Counter(v.state for v in verdicts if v.exercise == exercise_id)
-        name = find(exercise_id).name
-        lines.append(f"| {exercise_id} {name} | " + " | ".join(str(counts[s]) for s in STATES) + " |")
     lines += ["", "## Mistakes by their sentences", ""]
     wrong = [v for v in verdicts if v.misconception or v.state in ("wrong", "stopped")]
     mistakes = Counter((v.exercise, v.misconception or _unnamed(v)) for v in wrong)
