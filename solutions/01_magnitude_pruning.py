@@ -516,7 +516,9 @@ table = lth.Table(
     {"arm, 10 % left, not retrained": "", "validation accuracy (%)": ".1f", "n": "d"}
 )
 for arm in ("layerwise", "random"):
-    band = evidence.interval([100 * v for v in values(arm, 0.1)])
+    band = evidence.interval(
+        [100 * v for v in values(arm, 0.1)], within=evidence.PERCENT
+    )
     table.add(arm, band, band.n)
 table
 

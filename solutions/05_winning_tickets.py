@@ -564,8 +564,9 @@ table = lth.Table(
     {"arm": "", "weights left (%)": ".1f", "test accuracy (%)": ".1f"}, keys=2
 )
 for arm, where in (("dense", 0), ("ticket", level_11), ("ticket", level)):
-    b = evidence.interval(list(evidence.by_seed(rows, arm, where).values()))
-    table.add(arm, 100 * evidence.density_of(rows, where), b.times(100))
+    percent = [100 * v for v in evidence.by_seed(rows, arm, where).values()]
+    b = evidence.interval(percent, within=evidence.PERCENT)
+    table.add(arm, 100 * evidence.density_of(rows, where), b)
 table
 
 # %% [markdown]

@@ -277,7 +277,8 @@ names = list(dict.fromkeys(row["arm"] for row in rows))
 table = lth.Table({"arm": "", "updates": ",", "test accuracy (%)": ""})
 for arm in names:
     own = [row for row in rows if row["arm"] == arm]
-    b = evidence.interval([row["test_accuracy"] for row in own]).times(100)
+    percent = [100 * row["test_accuracy"] for row in own]
+    b = evidence.interval(percent, within=evidence.PERCENT)
     star = "*" if any(row["still_improving"] for row in own) else ""
     table.add(arm, own[0]["steps"], f"{b:.1f}{star}")
 table

@@ -756,7 +756,8 @@ table = lth.Table(
 )
 for arm, level in (("dense", 0), ("SNIP", 3), ("SNIP", 4)):
     errors = [100 - 100 * v for v in evidence.by_seed(rows, arm, level).values()]
-    table.add(arm, 100 * evidence.density_of(rows, level), evidence.interval(errors))
+    b = evidence.interval(errors, within=evidence.PERCENT)
+    table.add(arm, 100 * evidence.density_of(rows, level), b)
 table
 
 # %% [markdown]
@@ -784,7 +785,9 @@ table = lth.Table(
 for level, published in ((0, 1.7), (1, 1.6), (2, 2.4)):
     arm = "SNIP" if level else "dense"
     own = evidence.by_seed(recorded_rows, arm, level)
-    b = evidence.interval([100 - 100 * v for v in own.values()])
+    b = evidence.interval(
+        [100 - 100 * v for v in own.values()], within=evidence.PERCENT
+    )
     table.add(arm, 100 * evidence.density_of(recorded_rows, level), published, b, b.n)
 table.note(
     f"{made['data']} · {recorded_config['recipe']['steps']} steps · "

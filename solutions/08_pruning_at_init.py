@@ -677,7 +677,13 @@ three = ("as is", "shuffled", "re-initialised")
 lth.Table(
     {"criterion": "", **{f"{arm} (%)": ".1f" for arm in three}},
     [
-        (name, *(evidence.interval(accuracies(name, arm)) for arm in three))
+        (
+            name,
+            *(
+                evidence.interval(accuracies(name, arm), within=evidence.PERCENT)
+                for arm in three
+            ),
+        )
         for name in names
     ],
     title="Test accuracy",

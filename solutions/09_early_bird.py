@@ -497,8 +497,9 @@ table = lth.Table(
     notes=["mean ± half of the 95 % interval over seeds"],
 )
 for arm in found[0.5][0]:
-    bands = [evidence.interval([run[arm] for run in runs]) for runs in found.values()]
-    table.add(arm, *(band.times(100) for band in bands))
+    percent = ([100 * run[arm] for run in runs] for runs in found.values())
+    bands = (evidence.interval(p, within=evidence.PERCENT) for p in percent)
+    table.add(arm, *bands)
 table
 
 

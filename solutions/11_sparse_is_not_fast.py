@@ -142,7 +142,8 @@ tickets = dict(
 )
 table = lth.Table({"weights left (%)": ".1f", "test accuracy (%)": ".1f", "n": "d"})
 for r in range(7):
-    b = evidence.interval([tickets[s][r].test_accuracy for s in seeds]).times(100)
+    percent = [100 * tickets[s][r].test_accuracy for s in seeds]
+    b = evidence.interval(percent, within=evidence.PERCENT)
     table.add(100 * tickets[0][r].density, b, b.n)
 table
 
@@ -464,7 +465,9 @@ for batch in (256, 1):
             for s in seeds
         ]
     )
-    faster = evidence.interval([1 / last[s]["ratio"] for s in seeds])
+    faster = evidence.interval(
+        [1 / last[s]["ratio"] for s in seeds], within=evidence.POSITIVE
+    )
     table.add(batch, fewer.mean, faster, faster.n)
 table
 
@@ -762,10 +765,9 @@ for s in seeds:
         repetitions=turns,
     )[0]
     ratios.append(row["ratio"])
-b = evidence.interval(ratios)
+b = evidence.interval(ratios, within=evidence.POSITIVE)
 print(
-    f"time over dense time: {b.mean:.2f} [{b.low:.2f}, {b.high:.2f}], n = {b.n} "
-    f"tickets; weights left: {left.mean / 100:.2f}"
+    f"time over dense time: {b.said('.2f')}, n = {b.n} tickets; weights left: {left.mean / 100:.2f}"
 )
 
 # %% [markdown]
@@ -977,7 +979,9 @@ for name in dict.fromkeys(row["name"] for row in timed_products):
     sparsest = [row for row in timed_products if row["name"] == name][
         5::6
     ]  # six tickets for each seed
-    b = evidence.interval([1 / row["ratio"] for row in sparsest])
+    b = evidence.interval(
+        [1 / row["ratio"] for row in sparsest], within=evidence.POSITIVE
+    )
     table.add(name, b, b.n)
 print(why_no_csr) if why_no_csr else table.show()
 
@@ -1074,7 +1078,7 @@ table = lth.Table(
 )
 for density in dict.fromkeys(row["density"] for row in trainings):
     at = [row for row in trainings if row["density"] == density]
-    b = evidence.interval([row["ratio"] for row in at])
+    b = evidence.interval([row["ratio"] for row in at], within=evidence.POSITIVE)
     times = (sum(row["seconds"][i] for row in at) / len(at) for i in (0, 1))
     accuracies = (sum(row["accuracy"][i] for row in at) / len(at) for i in (0, 1))
     off, layers = max(row["difference"] for row in at), ", ".join(at[0]["layers"])
@@ -1249,10 +1253,10 @@ for s in [] if why_no_csr else seeds:
     timings, _ = both_ways(s, tickets[s][-1].mask, recipe_at_one)
     speedups_at_one.append(timings[1].ratio.median)
 if speedups_at_one:
-    b = evidence.interval(speedups_at_one)
+    b = evidence.interval(speedups_at_one, within=evidence.POSITIVE)
     print(
-        f"training at batch 1, sparsest tickets: {b.mean:.2f} times as fast "
-        f"[{b.low:.2f}, {b.high:.2f}], n = {b.n}"
+        f"training at batch 1, sparsest tickets: {b.said('.2f')} times as fast, "
+        f"n = {b.n}"
     )
 
 # %% [markdown]

@@ -45,7 +45,7 @@ class Interval:
     def __format__(self, form: str) -> str:
         """As a cell of a table: "85.2 ± 0.5" for ".1f", and "+0.7 [+0.2, +1.2]" for "+.1f[]".
 
-        What is not `shown` says how far its seeds reach instead: "93.1 (seeds 80.1 to 99.9)". One seed has no interval.
+        An interval that cannot be says how far its seeds reach instead: "93.1 (seeds 80.1 to 99.9)". One seed has no interval.
         """
         if not form:
             return str(self)
@@ -53,7 +53,7 @@ class Interval:
         middle = format(self.mean, number)
         if self.n == 1:
             return middle
-        if not self.shown and self.values:
+        if not self.possible and self.values:
             reach = (format(v, number) for v in (min(self.values), max(self.values)))
             return f"{middle} (seeds {' to '.join(reach)})"
         if number == form:

@@ -97,7 +97,7 @@ def _accuracy(rows: Sequence[Row], arm: str, level: int) -> str | None:
     values = list(evidence.by_seed(rows, arm, level).values())
     if not values:
         return None
-    band = evidence.interval(values).times(100)
+    band = evidence.interval([100 * v for v in values], within=evidence.PERCENT)
     return f"{band:.1f}" + (MARK if evidence.unfinished(rows, arm, level) else "")
 
 

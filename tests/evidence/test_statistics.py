@@ -99,3 +99,10 @@ def test_what_can_be_changes_no_number_and_follows_the_unit():
     )
     with pytest.raises(ValueError, match="Is it another unit"):
         evidence.interval([80.0, 81.0], within=(0.0, 1.0))
+
+
+def test_a_cell_of_a_table_shows_no_interval_that_cannot_be() -> None:
+    """Catches 93.1 ± 28.3 for an accuracy in percent."""
+    impossible = evidence.interval([80.1, 99.3, 99.9], within=evidence.PERCENT)
+    assert f"{impossible:.1f}" == "93.1 (seeds 80.1 to 99.9)"
+    assert f"{evidence.interval([84.7, 84.9, 85.1], within=evidence.PERCENT):.1f}" == "84.9 ± 0.5"
