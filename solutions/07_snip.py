@@ -770,6 +770,8 @@ from lthkit.runs import experiments
 recorded_config, made, recorded_rows = experiments.load(
     experiments.recorded("snip-mnist")
 )
+
+# %%
 b = evidence.paired(recorded_rows, ("dense", 0), ("SNIP", 1)).times(100)
 table = lth.Table(
     {

@@ -673,6 +673,7 @@ def accuracies(criterion, arm):
     ]
 
 
+# %%
 three = ("as is", "shuffled", "re-initialised")
 lth.Table(
     {"criterion": "", **{f"{arm} (%)": ".1f" for arm in three}},

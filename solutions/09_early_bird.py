@@ -828,6 +828,8 @@ def bill(model, mask, stop, epochs):
 # %%
 lenet_ticket = next(f for (d, _), f in searches.items() if d == 0.1 and f.epoch)
 channel_ticket = tickets[0]
+
+# %%
 table = lth.Table(
     {
         "training": "",

@@ -598,6 +598,8 @@ prices = {
 accuracies = {
     n: [r["validation_accuracy"] for r in found_rows] for n, found_rows in own.items()
 }
+
+# %%
 ordered = sorted(prices.values())
 table = lth.Table(
     {

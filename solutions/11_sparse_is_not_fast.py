@@ -333,6 +333,8 @@ for s in seeds:
         model, masks, shape=shape, batches=(1, 256), repetitions=turns
     )
     rows += [row | {"seed": s} for row in timed]
+
+# %%
 table = lth.Table(
     {
         "batch": "d",
@@ -767,7 +769,8 @@ for s in seeds:
     ratios.append(row["ratio"])
 b = evidence.interval(ratios, within=evidence.POSITIVE)
 print(
-    f"time over dense time: {b.said('.2f')}, n = {b.n} tickets; weights left: {left.mean / 100:.2f}"
+    f"time over dense time: {b.said('.2f')}, n = {b.n} tickets; "
+    f"weights left: {left.mean / 100:.2f}"
 )
 
 # %% [markdown]
@@ -1160,8 +1163,7 @@ def watched(recipe):
 
 # %%
 def step_apart(recipe):
-    """Print the median times of one step and of its parts, for both ways, in turns of
-    twenty steps."""
+    """The parts of one step for both ways, timed in turns of twenty steps."""
     made, updates, times = watched(recipe)
     for _ in range(turns):
         for one_step in updates.values():
@@ -1172,6 +1174,13 @@ def step_apart(recipe):
             parts["a step"], parts["forward, gradients"], parts["Adam"], strict=True
         )
         parts["all else"] = [whole - first - second for whole, first, second in calls]
+    return made, times
+
+
+# %%
+def show_step_apart(recipe):
+    """Show the median times, and return that of a sparse step."""
+    made, times = step_apart(recipe)
     held = [update.held_bytes() / 1e6 for update in made.values()]
     table = lth.Table(
         {"part of a step": "", "dense (µs)": ",.0f", "sparse (µs)": ",.0f"},
@@ -1193,7 +1202,7 @@ def step_apart(recipe):
 if why_no_csr:
     print(why_no_csr)
 else:
-    sparse_step = step_apart(lth.Recipe())
+    sparse_step = show_step_apart(lth.Recipe())
     alone = time_products(ticket.mask["fc1.weight"], 60)
     alone = [
         row for row in alone if row["name"] != "input gradient"
@@ -1247,7 +1256,7 @@ else:
 # %%
 recipe_at_one = lth.Recipe(batch_size=1, steps=length, evaluate_every=length)
 if not why_no_csr:
-    step_apart(recipe_at_one)
+    show_step_apart(recipe_at_one)
 speedups_at_one = []
 for s in [] if why_no_csr else seeds:
     timings, _ = both_ways(s, tickets[s][-1].mask, recipe_at_one)
@@ -1325,6 +1334,7 @@ def time_convolution(density):
     return 100 * kept.float().mean(), product["ratio"], both["ratio"], quartiles
 
 
+# %%
 table = lth.Table(
     {
         "weights left (%)": ".1f",
