@@ -12,11 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lthkit.classroom.exercises import Exercise, every, find
+from lthkit.classroom.grading.forms import short
 from lthkit.classroom.grading.notebooks import Code, plain
 from lthkit.classroom.grading.slices import BUILTIN, Statement, joined, needed, statements
 
@@ -292,7 +292,7 @@ def _without_use(text: str) -> str:
     return re.sub(r'^(\w+_ = use\("\d\d\.\d+"), \w+\)', r"\1, None)", text, flags=re.MULTILINE)
 
 
-@lru_cache(maxsize=512)
+@short(maxsize=512)
 def _parsed(text: str) -> tuple[tuple[Statement, ...], SyntaxError | None]:
     try:
         return tuple(statements(text)), None

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def short(
+    *, maxsize: int, longest: int = 20_000
+) -> Callable[[Callable[[str], Result]], Callable[[str], Result]]:
+    """Keep what a function of a text gave, of the last texts that are not long: those of a class would fill the memory.
+
+    Of long ones the last is kept, of those of a few lines many more.
+    """
+
+    def keeping(function: Callable[[str], Result]) -> Callable[[str], Result]:
+        most, many, one = (lru_cache(n)(function) for n in (60 * maxsize, maxsize, 1))
+        return wraps(function)(
+            lambda text: (most if len(text) <= longest // 100 else many if len(text) <= longest else one)(
+                text
+            )
+        )
+
+    return keeping
 
 
 def form(node: ast.AST) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from textwrap import dedent
 from typing import Any
 
-from lthkit.classroom.grading.forms import form
-from lthkit.classroom.grading.pieces import begins, definitions, ends
+from lthkit.classroom.grading.forms import form, short
+from lthkit.classroom.grading.pieces import LEXEME, begins, definitions, ends
 
 _RUN = ("time", "timeit", "capture", "prun", "memit", "mprun", "wandb")  # their cells are Python
 _RUN_LINE = ("time", "prun", "memit")  # what follows on their line is Python, and binds names
@@ -31,6 +32,7 @@ NO_IPYTHON = (
     "it is not plain Python; has it lines such as %matplotlib or !pip? Those are read only where IPython is installed, "
     "so install it (pip install ipython) and collect again."
 )
+_FIELDS = 10_000  # of one f-string; Python before 3.12 takes the square of their number as long
 _PASSES, _SIZE = (
     500,
     5_000_000,
@@ -52,7 +54,7 @@ class Reading:
     unread: str = ""
 
 
-@lru_cache(maxsize=128)
+@short(maxsize=128)
 def reading(text: str) -> Reading:
     """Read a cell; a magic below comments counts, and so does one in another one's cell."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -60,12 +62,20 @@ def reading(text: str) -> Reading:
         return Reading(
             "", "it has half of a character in it, which is no text; write it anew.", _HALF.sub("?", text)
         )
+    if text.count("{") > _FIELDS and any(f.count("{") > _FIELDS for f in _f_strings(text)):
+        return Reading("", f"it has a text in f-quotes with more than {_FIELDS:,} parts.", text)
     try:
         return _silent(text) if parses(text) and not _PROMPT.match(text) else _cell(text)
     except (
         Exception
     ):  # nesting, numbers, signs: what IPython and Python stumble over is told as an error of the cell
         return Reading(text)
+
+
+def _f_strings(text: str) -> Iterator[str]:
+    for found in LEXEME.finditer(text):
+        if found[0][0] in "'\"" and "f" in text[max(0, found.start() - 2) : found.start()].lower():
+            yield found[0]
 
 
 def parses(text: str) -> bool:

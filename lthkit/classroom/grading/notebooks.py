@@ -18,11 +18,11 @@ from lthkit.classroom.exercises import every
 from lthkit.classroom.grading import exported
 from lthkit.classroom.grading.magics import NO_IPYTHON, reading
 
-MOST = 1_000_000  # words and signs of the code in one file
+MOST = 1_000_000  # words, signs and lines of the code in one file
 _MARK = re.compile(r"exercise-(\d\d)-(\d{1,3})", re.ASCII)
 _EXERCISE = re.compile(r"\d\d\.\d{1,3}", re.ASCII)
 _DEFINED = re.compile(r"^[ \t]*def (\w+)", re.MULTILINE)
-_WORD = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"\w+|[^\w\s]|\n")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -104,7 +104,7 @@ def _require_readable(texts: Iterable[str]) -> None:
     """Refuse more code than anybody writes, which would take the memory of this machine."""
     if sum(sum(1 for _ in _WORD.finditer(text)) for text in texts) > MOST:
         raise Unreadable(
-            f"its code has more than {MOST:,} words and signs; is it data? Put that into a file."
+            f"its code has more than {MOST:,} words, signs and lines; is it data? Put that into a file."
         )
 
 

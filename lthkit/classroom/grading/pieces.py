@@ -13,6 +13,7 @@ LEXEME = re.compile(
     r"#[^\n]*|(?P<q>'''|\"\"\")(?:\\.|[^\\])*?(?:(?P=q)|\Z)|'(?:\\.|[^'\\\n])*'?|\"(?:\\.|[^\"\\\n])*\"?|[()\[\]{}]",
     re.DOTALL,
 )
+_LEXEME_BEGINS = re.compile(r"[#'\"()\[\]{}]")
 _BEGIN = re.compile(r"^(?![#\s)\]}]|(?:else|elif|except|finally)\b)", re.MULTILINE)
 DEFINES = re.compile(r"(?:def|class|import|from|async def)\b|@\w")
 
@@ -51,6 +52,8 @@ def ends(text: str, places: Sequence[int], n: int, near: int) -> list[int]:
     """
     begin = places[n]
     if text[begin] in "%!?":
+        return [places[n + 1]]
+    if not _LEXEME_BEGINS.search(text, begin, places[n + 1]) and not DEFINES.match(text, begin):
         return [places[n + 1]]
     depth, over, left = 0, False, (places[i] for i in range(n + 1, len(places)))
     end = next(left)
