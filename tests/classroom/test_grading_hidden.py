@@ -172,13 +172,7 @@ def test_the_pages_show_nothing_of_hidden_cases(
 
 # Nothing goes from one run to another
 
-OWN_PROCESSES = (
-    False  # whether each run has a process of its own; in one process for all, imported modules stay changed
-)
-fresh = pytest.mark.skipif(not OWN_PROCESSES, reason="the runs of a submission share a process")
 
-
-@fresh
 def test_a_patch_made_in_one_exercise_does_not_pass_another(course: Course) -> None:
     """Catches an answer that works only after another one has changed a module for it."""
     helper = RIGHT["05.2"].replace("matching_density", "given")
@@ -195,7 +189,6 @@ def test_a_patch_made_in_one_exercise_does_not_pass_another(course: Course) -> N
     assert found["05.1"].points == 1 and found["05.2"].points == 0
 
 
-@fresh
 def test_what_a_function_leaves_on_visible_cases_is_not_there_on_hidden_ones(course: Course) -> None:
     """Catches a function that learns from the visible run that it is the hidden one's turn."""
     counting = RIGHT["05.3"].replace(
