@@ -112,10 +112,10 @@ def read(
 def _not_the_platforms(file: Found, lessons: Collection[str]) -> str:
     """Why a timestamp.txt does not count: a student handed it in."""
     folders = file.owner[:-1]
-    if not folders:
-        return "it lies in no folder, so that it says nothing of anybody"
     if file.owner != file.parts:
         return "it is in the student's own zip file, and does not say when that was handed in"
+    if not folders:
+        return "it lies in no folder, so that it says nothing of anybody"
     if any(on_platform((folder,)) for folder in folders):
         return (
             "it was handed in with the student's files, and does not say when; a timestamp.txt of yours counts in a folder "

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
-from typing import TypeVar
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
 
-def short(
-    *, maxsize: int, longest: int = 20_000
-) -> Callable[[Callable[[str], Result]], Callable[[str], Result]]:
-    """Keep what a function of a text gave, of the last texts that are not long: those of a class would fill the memory.
+class Kept(Generic[Result]):
+    """A function of a text that keeps what it gave for the last texts that are not long: those of a class fill the memory.
 
     Of long ones the last is kept, of those of a few lines many more.
     """
 
-    def keeping(function: Callable[[str], Result]) -> Callable[[str], Result]:
-        most, many, one = (lru_cache(n)(function) for n in (60 * maxsize, maxsize, 1))
-        return wraps(function)(
-            lambda text: (most if len(text) <= longest // 100 else many if len(text) <= longest else one)(
-                text
-            )
+    def __init__(self, function: Callable[[str], Result], maxsize: int, longest: int) -> None:
+        self.__doc__, self._longest = function.__doc__, longest
+        self._many, self._some, self._one = (
+            lru_cache(n)(function) for n in (_FOR_SMALL * maxsize, maxsize, 1)
         )
 
-    return keeping
+    def __call__(self, text: str) -> Result:
+        if len(text) <= self._longest // 100:
+            return self._many(text)
+        return self._some(text) if len(text) <= self._longest else self._one(text)
+
+    def cache_clear(self) -> None:
+        for cache in (self._many, self._some, self._one):
+            cache.cache_clear()
+
+
+_FOR_SMALL = 60  # times as many texts of a few lines are kept
+
+
+def short(*, maxsize: int, longest: int = 20_000) -> Callable[[Callable[[str], Result]], Kept[Result]]:
+    """Keep what a function gave for texts of at most so many characters; see `Kept`."""
+    return lambda function: Kept(function, maxsize, longest)
 
 
 def form(node: ast.AST) -> str:
