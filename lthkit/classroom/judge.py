@@ -131,7 +131,7 @@ def _what_differs(exercise: Exercise, wanted: Call, call: Call, function: Any) -
     if wanted.raised is not None:
         return [f"It should raise {wanted.raised.kind} here, and it returned {show(call.value)}."]
     if call.unsendable:
-        return [f"Its result cannot be read: {call.unsendable}."]
+        return [f"Its result cannot be read: {call.unsendable.rstrip('.')}."]
     try:
         return _on_values(exercise, wanted, call, function)
     except Exception as error:  # numbers beyond every float, say

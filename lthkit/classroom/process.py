@@ -316,7 +316,7 @@ def _listen(pipe: IO[bytes], answers: queue.SimpleQueue[Frame | None]) -> None:
     while frame is not None:
         try:
             frame = read_frame(pipe)
-        except (OSError, ValueError):
+        except Exception:  # what a function wrote can be wrong in any way
             frame = None
         answers.put(frame)
 
