@@ -19,7 +19,7 @@ from lthkit.classroom.behaviour import calls_of, differs
 from lthkit.classroom.compare import a_type, difference, kind_of, show, side_by_side
 from lthkit.classroom.diagnoses import diagnose
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
-from lthkit.classroom.process import in_worker
+from lthkit.classroom.process import FORGED, in_worker
 from lthkit.classroom.running import Call, Raised, Run
 from lthkit.classroom.sending import inside
 from lthkit.classroom.values import Foreign
@@ -238,6 +238,11 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
 
 
 def _ended(code: str) -> str:
+    if code == FORGED:
+        return (
+            "It wrote into a pipe that is not its own, in the place of its results: let it write to files alone that it "
+            "opened."
+        )
     if code in ("-9", "-15"):
         return f"It ended its own process (signal {code[1:]}): take os.kill and the like out of it."
     if code.startswith("-") or code in (

@@ -14,7 +14,6 @@ import ast
 import atexit
 import linecache
 import random
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
