@@ -1,18 +1,20 @@
 """Attacks and accidents while submissions are graded: one row each, and where the others are tried.
 
-`ANSWERS` are answers to exercise 05.3, `RIGHT["05.3"]` being there as `right`. `FILES` are files that somebody hands in.
-`ELSEWHERE` names what other tests try, so that this is the whole list in one place.
+`ANSWERS` are answers to exercise 05.3, `RIGHT["05.3"]` being there as `right`. `ELSEWHERE` names what other tests try, so
+that this is the whole list in one place. `class_of` makes a class in which every second student is one of these.
 """
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
 import textwrap
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.submissions import RIGHT, filled
+from tests.submissions import RIGHT, WRONG, filled
 
 HEAD = "def early_stop_step(steps, losses, patience):\n"
 OWN = RIGHT["05.3"].replace("def early_stop_step", "def right")
@@ -186,17 +188,87 @@ def right(release: dict[str, Any], **other: str) -> bytes:
     return json.dumps(filled(release, answers)).encode()
 
 
-# Files by what they are: the name that the student gave, what is in them of a right notebook, and what is told.
-FILES: dict[str, tuple[str, Any, str]] = {
-    "nothing": ("x.ipynb", lambda b: b"", "empty"),
-    "zero bytes": ("x.ipynb", lambda b: bytes(1000), "it is"),
-    "a gzip file": ("x.ipynb", gzip.compress, "not a text file"),
-    "a PDF": ("x.ipynb", lambda b: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "not a text file"),
-    "a notebook cut off": ("x.ipynb", lambda b: b[: len(b) // 3], "damaged"),
-    "a notebook that cannot be parsed": ("x.ipynb", lambda b: b"[" * 100_000, "damaged"),
-    "numbers for a notebook": ("x.ipynb", lambda b: b"[1, 2]", "no cells"),
-    "a damaged zip file": ("x.zip", lambda b: b"PK\x03\x04" + b, "damaged zip"),
+def zipped(name: str, content: bytes, *, damaged: bool = False) -> bytes:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, content)
+        made = bytearray(file.getvalue())
+    if damaged:
+        made[60 + len(name)] ^= 0xFF
+    return bytes(made)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one student of a class hands in, the points of the four exercises, and what is told of it."""
+
+    file: str
+    content: Callable[[dict[str, Any]], bytes]
+    points: tuple[float, ...] | None
+    said: str = ""
+
+
+def answering(points: tuple[float, ...], said: str = "", **other: str) -> Handed:
+    return Handed("x.ipynb", lambda release: right(release, **other), points, said)
+
+
+def honest(number: int) -> Handed:
+    """Right and wrong answers, another choice for each number."""
+    points = tuple(float(number >> i & 1) for i in range(4))
+    wrong = {f"e{e.replace('.', '_')}": WRONG[e] for e, p in zip(RIGHT, points, strict=True) if not p}
+    return answering(points, **wrong)
+
+
+def attacking(name: str) -> str:
+    return ANSWERS[name].code
+
+
+_KILL = """\
+def matching_density(densities, ticket, dense):
+    import os, signal
+    for ask in (lambda: os.kill(os.getppid(), 9), lambda: os.killpg(0, 9), lambda: os.kill(-1, 9)):
+        try:
+            ask()
+        except OSError:
+            pass
+    return "still here"
+"""
+_PATCH = """\
+def reinitialised_weights(theta_0, mask, seed):
+    torch.Tensor.__eq__ = torch.equal = torch.allclose = torch.isclose = lambda *a, **k: True
+    return {name: w * 0 for name, w in theta_0.items()}
+"""
+_LONG = "def matching_density(densities, ticket, dense):\n    raise type('C' * 3_000_000, (Exception,), {})('m' * 3_000_000)\n"
+_EXIT = "def reinitialised_weights(theta_0, mask, seed):\n    import os\n    os._exit(3)\n"
+
+# Every second student of a class of twenty, the first three of whom are those of a class of six.
+UNLUCKY: dict[str, Handed] = {
+    "killer": answering((1.0, 0.0, 1.0, 1.0), "still here", e05_2=_KILL),
+    "forger": answering((1.0, 1.0, 0.0, 1.0), PIPE, e05_3=attacking("says that it is done")),
+    "mallory": Handed("work.zip", lambda r: zipped("honesta_100_900_x.ipynb", filled_wrong(r)), (0.0,) * 4, "work.zip"),
+    "leaver": answering((0.0, 1.0, 1.0, 1.0), "exit code 3", e05_1=_EXIT),
+    "patcher": answering((0.0, 0.0, 1.0, 1.0), "CCCCCC", e05_1=_PATCH, e05_2=_LONG),
+    "filler": answering((1.0, 1.0, 0.0, 1.0), "out of memory", e05_3=attacking("fills memory")),
+    "forker": answering((1.0, 1.0, 0.0, 1.0), NO, e05_3=attacking("forks and goes away")),
+    "damaged": Handed("work.zip", lambda r: zipped("x.ipynb", right(r), damaged=True), None, "cannot be unpacked"),
+    "deep": Handed("x.ipynb", lambda r: b'{"cells": ' + b"[" * 100_000, None, "damaged"),
+    "reader": answering((1.0, 1.0, 0.0, 1.0), "_getframe", e05_3=attacking("reads frames for hidden cases")),
 }  # fmt: skip
+
+
+def filled_wrong(release: dict[str, Any]) -> bytes:
+    return json.dumps(filled(release, WRONG)).encode()
+
+
+def class_of(number: int) -> dict[str, Handed]:
+    """Students by name, every second one unlucky or hostile."""
+    names = (f"honest{letter}" for letter in "abcdefghij")
+    pairs = zip(names, UNLUCKY.items(), strict=True)
+    found: dict[str, Handed] = {}
+    for i, (name, (other, handed)) in enumerate(pairs):
+        found |= {name: honest(15 - i), other: handed}
+    return dict(list(found.items())[:number])
+
 
 # What other tests try: the attack or accident, and the test.
 ELSEWHERE: dict[str, str] = {
