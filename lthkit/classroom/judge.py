@@ -19,7 +19,7 @@ from lthkit.classroom.behaviour import calls_of, differs
 from lthkit.classroom.compare import a_type, difference, kind_of, show, side_by_side
 from lthkit.classroom.diagnoses import diagnose
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
-from lthkit.classroom.process import in_worker
+from lthkit.classroom.process import FORGED, in_worker
 from lthkit.classroom.running import Call, Raised, Run
 from lthkit.classroom.sending import inside
 from lthkit.classroom.values import Foreign
@@ -131,7 +131,7 @@ def _what_differs(exercise: Exercise, wanted: Call, call: Call, function: Any) -
     if wanted.raised is not None:
         return [f"It should raise {wanted.raised.kind} here, and it returned {show(call.value)}."]
     if call.unsendable:
-        return [f"Its result cannot be read: {call.unsendable}."]
+        return [f"Its result cannot be read: {call.unsendable.rstrip('.')}."]
     try:
         return _on_values(exercise, wanted, call, function)
     except Exception as error:  # numbers beyond every float, say
@@ -238,6 +238,11 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
 
 
 def _ended(code: str) -> str:
+    if code == FORGED:
+        return (
+            "It wrote into a pipe that is not its own, in the place of its results: let it write to files alone that it "
+            "opened."
+        )
     if code in ("-9", "-15"):
         return f"It ended its own process (signal {code[1:]}): take os.kill and the like out of it."
     if code.startswith("-") or code in (

@@ -58,17 +58,19 @@ class Limit:
         self._seconds, self._used, self._clock = seconds, used, clock
         self._computed = self._slept = self._passed = 0.0
         self._importing, self._import_computed, self._import_passed = False, 0.0, 0.0
+        self._import_begun = 0.0
         self._last: Usage | None = None
         self._seen = clock()
 
     def importing(self) -> None:
         """An import has begun."""
-        self._importing = True
+        self._importing, self._import_begun = True, self._clock()
 
     def imported(self, computed: float) -> None:
-        """It has ended after so many seconds of computing."""
+        """It has ended and says that it took so many seconds of computing; no more are believed than have passed."""
+        passed = self._clock() - self._import_begun if self._importing else 0.0
         self._importing = False
-        self._import_computed += computed
+        self._import_computed += max(0.0, min(passed, computed))
 
     def over(self) -> Over | None:
         """Why it has to end now, None if it need not; looks no more often than every `look` seconds."""
@@ -94,7 +96,7 @@ class Limit:
         if self._last is None:
             return Over("time", _seconds(self._seconds)) if passed >= self._seconds else None
         counts = not self._importing or self._import_passed >= IMPORT_SECONDS
-        if counts and self._computed - self._import_computed >= self._seconds:
+        if counts and self._computed - min(self._import_computed, IMPORT_SECONDS) >= self._seconds:
             return Over("time", f"{_seconds(self._seconds)} of computing")
         if self._slept >= self._seconds:
             return Over("asleep", _seconds(self._seconds))

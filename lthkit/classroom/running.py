@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lthkit.classroom import values
 from lthkit.classroom.exercises import Case
+from lthkit.classroom.saying import harmless
 
 # Every call starts from this random state, so that a function that forgets its seed does the same thing each time. No
 # exercise has it as a seed of its own.
@@ -139,15 +140,15 @@ def read(content: bytes) -> Call:
     raised = head["raised"]
     if raised is not None:
         raised = Raised(
-            str(raised["kind"])[: values.NAME],
-            str(raised["message"])[:_TEXT],
+            _line(raised["kind"], values.NAME),
+            _line(raised["message"], _TEXT),
             bool(raised["memory"]),
-            tuple((str(f)[:_TEXT], int(n), str(w)[:_TEXT]) for f, n, w in raised["frames"][-_FRAMES:]),
+            tuple((str(f)[:_TEXT], int(n), _line(w, _TEXT)) for f, n, w in raised["frames"][-_FRAMES:]),
         )
     same = head["same"] if isinstance(head["same"], int) else None
     return Call(
         value,
-        str(head["unsendable"])[:_TEXT],
+        _line(head["unsendable"], _TEXT),
         raised,
         arguments,
         same,
@@ -156,6 +157,11 @@ def read(content: bytes) -> Call:
         random=bool(head["random"]),
         tracked=bool(head["tracked"]),
     )
+
+
+def _line(text: Any, length: int) -> str:
+    """What somebody else wrote as a piece of one line, which can be printed and written to a file."""
+    return harmless(str(text)[:length]).replace("\n", "\\n")[:length]
 
 
 def load(content: bytes) -> Any:

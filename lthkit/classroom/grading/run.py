@@ -30,6 +30,7 @@ from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, progr
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
 from lthkit.classroom.grading.workers import walled
+from lthkit.classroom.saying import harmless
 from lthkit.storage import files
 
 _JUDGED = 2  # another number where the same submission may be judged in another way
@@ -191,7 +192,17 @@ def _graded(folder: Path, lesson: str, student: str) -> Result:
         _own_state() != before
     ):  # a submission has reached out of its process: nothing more is graded in this one
         os._exit(1)
-    return result
+    return _writable(result)
+
+
+def _writable(result: Result) -> Result:
+    """The result with texts that can be written to any file: those of a submission may be no Unicode."""
+    verdicts = tuple(
+        replace(v, lines=tuple(map(harmless, v.lines)), remarks=tuple(map(harmless, v.remarks)))
+        for v in result.verdicts
+    )
+    problem, fault = harmless(result.problem), harmless(result.fault)
+    return replace(result, verdicts=verdicts, problem=problem, fault=fault)
 
 
 def _own_state() -> tuple[Any, ...]:
