@@ -614,6 +614,19 @@ def test_what_cannot_be_written_down_is_told(course: Course, tmp_path: Path) -> 
     assert "of ada: it could not be written down" in aside[0]
 
 
+def test_a_damaged_result_is_graded_again(course: Course, tmp_path: Path) -> None:
+    """Catches a result that ends the next run for everybody."""
+    damages = [content for where, content, _ in DAMAGE.values() if where == "results"]
+    for i in range(len(damages)):
+        files.write_bytes(tmp_path / "in" / f"s{i}" / "x.ipynb", bytes_of(right(course)))
+    collect(course, [tmp_path / "in"])
+    for i, content in enumerate(damages):
+        graded(course, f"s{i}")
+        course.path("results", LESSON, f"s{i}.json").write_bytes(content.encode("latin-1"))
+    found = grading.run(course)
+    assert [r.points for r in found] == [4.0] * len(damages), [r.line() for r in found]
+
+
 # Long
 
 

@@ -95,7 +95,7 @@ def run(
         hidden.require_agreement(course.path("hidden_tests.py"))
     except ValueError as error:
         raise ValueError(f"{error} Nothing was graded. Correct the file, then: lthkit grade run") from error
-    done = [r for a, s in tasks if not again and (r := current(course, a, s)) is not None]
+    done = [r for a, s in tasks if not again and (r := _kept(course, a, s)) is not None]
     finished = {(r.lesson, r.student) for r in done}
     open_tasks = [(course.folder, a.name, s) for a, s in tasks if (a.name, s) not in finished]
     results = list(done)
@@ -105,6 +105,14 @@ def run(
         known = collected.read_record(collected.record(course, result.lesson, result.student))
         report(result.line(known.name if known else ""))
     return sorted(results, key=lambda r: (r.lesson, r.student))
+
+
+def _kept(course: Course, assignment: Assignment, student: str) -> Result | None:
+    """The result that needs no grading anew; a damaged one does."""
+    try:
+        return current(course, assignment, student)
+    except Exception:  # whatever a damaged file makes of reading it
+        return None
 
 
 def where(course: Course, lesson: str, student: str) -> Path:
