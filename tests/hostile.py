@@ -131,7 +131,7 @@ ANSWERS: dict[str, Row] = {
     "forges a tensor of a type that is none": forged('plain(["tensor", "_inductor", [1], "meta", 0])', PIPE, state="stopped"),
     "forges an answer with a key that is a list": forged('plain(["dict", [[["list", []], ["int", 1]]]])', PIPE, state="stopped"),
     "forges an exception of other bytes": forged("b''", "\\u202ex\\nab\\x1b[2J", ', unsendable="x", raised=dict(kind="\\u202ex\\nab\\x1b[2J", message="\\ud800", memory=False, frames=[])'),
-    "forges that memory was short": forged("b''", "out of memory", ', unsendable="x", raised=dict(kind="x", message="", memory=True, frames=[])', "stopped"),
+    "forges that memory was short": forged("b''", "It stopped with x", ', unsendable="x", raised=dict(kind="x", message="", memory=True, frames=[])'),
     "says that it is done": Row("everywhere(frame({'what': 'done', 'key': '', 'code': 0, 'memory': False, 'clean': True}))\n" + HONEST, PIPE, "stopped", FRAME),
     "says that the machine failed": Row("everywhere(frame({'what': 'failed', 'detail': 'x'}))", PIPE, "stopped", FRAME),
     "says that it did not arrive": Row("everywhere(frame({'what': 'unsendable', 'detail': 'x'}))", PIPE, "stopped", FRAME),
