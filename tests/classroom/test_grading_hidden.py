@@ -268,6 +268,7 @@ TRIED: dict[str, tuple[str, str, str, str]] = {
     "importlib": ("import importlib\n", HEAD + "m = importlib.import_module('lthkit.class' + 'room.exer' + 'cises')\n    return m.find('05.2').reference(densities, ticket, dense)\n", "passed", "lesson_05"),
     "__import__": ("", HEAD + "m = __import__('lthkit.class' + 'room', fromlist=['x'])\n    return m.checking.find('05.2').reference(densities, ticket, dense)\n", "passed", "__import__"),
     "sys.modules": ("import sys\n", HEAD + "m = sys.modules['lthkit.class' + 'room.exer' + 'cises']\n    return m.find('05.2').reference(densities, ticket, dense)\n", "passed", "lesson_05"),
+    "after an earlier one by use": ("import sys\n", HEAD + "use('05.1', None)\n    m = sys.modules['lthkit.class' + 'room.exer' + 'cises']\n    return m.find('05.2').reference(densities, ticket, dense)\n", "passed", "lesson_05"),
     "sys of another module": ("import random\n", HEAD + "m = random._os.sys.modules['lthkit.class' + 'room.exer' + 'cises']\n    return m.find('05.2').reference(densities, ticket, dense)\n", "passed", "lesson_05"),
     "eval": ("", HEAD + "return eval('__imp' + 'ort__(\"lthkit.class' + 'room.exer' + 'cises\").class' + 'room.exer' + 'cises.find(\"05.2\").ref' + 'erence')(densities, ticket, dense)\n", "passed", "lesson_05"),
     "exec": ("", HEAD + "space = {}\n    exec('from lthkit.class' + 'room.exer' + 'cises import find', space)\n    return space['find']('05.2').reference(densities, ticket, dense)\n", "passed", "lesson_05"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 import json
 import re
 import tokenize
@@ -102,7 +103,8 @@ def _decoded(content: bytes, *, is_python: bool) -> str:
 
 def _require_readable(texts: Iterable[str]) -> None:
     """Refuse more code than anybody writes, which would take the memory of this machine."""
-    if sum(sum(1 for _ in _WORD.finditer(text)) for text in texts) > MOST:
+    words = (word for text in texts for word in _WORD.finditer(text))
+    if any(True for _ in itertools.islice(words, MOST, None)):
         raise Unreadable(
             f"its code has more than {MOST:,} words, signs and lines; is it data? Put that into a file."
         )
