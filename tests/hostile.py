@@ -140,8 +140,8 @@ ANSWERS: dict[str, Row] = {
     "says what is nested without an end": Row("text = b'[' * 200_000 + b'\\n'\neverywhere(len(text).to_bytes(8, 'big') + text)", PIPE, "stopped", FRAME),
     "says that its frame is of 16 exabytes": Row("everywhere(b'\\xff' * 8)", PIPE, "stopped", FRAME),
     "says half of a frame": Row("everywhere((1000).to_bytes(8, 'big') + b'x')\n" + HONEST, PIPE, "stopped", FRAME),
-    "says that its time was an import's": Row("everywhere(frame({'what': 'importing', 'name': 'x'}) + frame({'what': 'imported', 'computed': 1e18}))\nwhile True: pass", TIME, "stopped", FRAME),
-    "says that its time is no number": Row("everywhere(frame({'what': 'importing', 'name': 'x'}) + frame({'what': 'imported', 'computed': float('nan')}))\nwhile True: pass", TIME, "stopped", FRAME),
+    "says that its time was an import's": Row("while True:\n    everywhere(frame({'what': 'importing', 'name': 'x'}) + frame({'what': 'imported', 'computed': 1e18}))\n    sum(range(3 * 10**6))", TIME, "stopped", FRAME),
+    "says that its time is no number": Row("while True:\n    everywhere(frame({'what': 'importing', 'name': 'x'}) + frame({'what': 'imported', 'computed': float('nan')}))\n    sum(range(3 * 10**6))", TIME, "stopped", FRAME),
     "talks without an end": Row("while True: everywhere(frame({'what': 'imported', 'computed': 0}))", "", "stopped", FRAME, slow=True),
     "talks 200 MiB at once": Row("while True: everywhere(frame({'what': 'imported', 'computed': 0}, bytes(200 * 2**20)))", "", "stopped", FRAME, slow=True),
     # What it changes in its own process, which is nobody else's.
