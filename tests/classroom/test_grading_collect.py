@@ -28,6 +28,7 @@ from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
 from lthkit.classroom.grading.slices import joined, needed, statements
 from lthkit.classroom.grading.stage import stage
 from lthkit.classroom.judge import judge
+from lthkit.classroom.process import in_worker
 from tests.submissions import HELPERS, LESSON, RIGHT, ROOT, course_root, exported, filled
 
 LESSONS = (LESSON, "06_rewinding")
