@@ -197,6 +197,7 @@ HONEST = [
     "import numpy as n; return float(n.linalg.norm(n.linalg.svd(n.eye(40))[1])) > 6",
     "import statistics, decimal, logging, zoneinfo, torchvision; return str(zoneinfo.ZoneInfo('UTC')) == 'UTC'",
     "import ctypes; return ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 3)() == 3",
+    "import asyncio\nasync def g(): return 3\nreturn asyncio.run(g()) == 3",
     "return time.sleep(0.01) is None and os.path.expanduser('~') == os.getcwd()",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from lthkit.classroom import references
 from lthkit.data.datasets import Dataset, Split
 
 torch.set_num_threads(1)  # networks of this size gain nothing from two, and beside other work lose much
@@ -22,6 +24,13 @@ def _split(n: int, seed: int) -> Split:
     for label, rows in enumerate(((0, 2), (3, 5), (6, 8))):
         images[labels == label, :, rows[0] : rows[1]] += 60
     return Split(images, labels)
+
+
+@pytest.fixture(autouse=True)
+def ungraded() -> Iterator[None]:
+    """Catches a test that runs an answer to be graded here and not in the worker: `use` is another function afterwards."""
+    yield
+    assert references.graded is None
 
 
 @pytest.fixture(scope="session")

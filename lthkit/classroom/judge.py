@@ -17,9 +17,9 @@ from typing import Any
 from lthkit.classroom import values
 from lthkit.classroom.behaviour import calls_of, differs
 from lthkit.classroom.compare import a_type, difference, kind_of, show, side_by_side
-from lthkit.classroom.diagnoses import diagnose
+from lthkit.classroom.diagnoses import Diagnosis, diagnose
 from lthkit.classroom.exercises import BLANK, Case, Exercise, Misconception, every
-from lthkit.classroom.process import in_worker
+from lthkit.classroom.process import FORGED, in_worker
 from lthkit.classroom.running import Call, Raised, Run
 from lthkit.classroom.sending import inside
 from lthkit.classroom.values import Foreign
@@ -95,7 +95,7 @@ def _explained(
     points = [i for i in failing if exercise.cases[i].point]
     shown = (points or list(failing))[0]
     case, sentences = exercise.cases[shown], failing[shown]
-    found = None if run.stopped else diagnose(exercise, run.calls, list(failing), again)
+    found = None if run.stopped else _diagnosed(exercise, run.calls, list(failing), again)
     said = {_without_place(sentences[0]).partition(", and this is ")[0] for sentences in failing.values()}
     plain = sentences[0] if len(said) == 1 and _NAMING.match(sentences[0]) else ""
     call = _call_text(exercise, case)
@@ -115,6 +115,15 @@ def _explained(
         if side_by_side(wanted, got) == sentences[-len(side_by_side(wanted, got)) :]
         else None,
     )
+
+
+def _diagnosed(
+    exercise: Exercise, calls: tuple[Call, ...], failing: list[int], again: Callable[[Case], Call | None]
+) -> Diagnosis | None:
+    try:
+        return diagnose(exercise, calls, failing, again)
+    except Exception:  # what a function may return is without an end, and it is wrong without a name too
+        return None
 
 
 def _without_place(sentence: str) -> str:
@@ -137,11 +146,11 @@ def _what_differs(exercise: Exercise, wanted: Call, call: Call, function: Any) -
         if wanted.raised is not None and call.raised.kind == wanted.raised.kind:
             return []
         return _on_exception(call.raised, function)
-    if wanted.raised is not None:
-        return [f"It should raise {wanted.raised.kind} here, and it returned {show(call.value)}."]
-    if call.unsendable:
-        return [f"Its result cannot be read: {call.unsendable}."]
     try:
+        if wanted.raised is not None:
+            return [f"It should raise {wanted.raised.kind} here, and it returned {show(call.value)}."]
+        if call.unsendable:
+            return [f"Its result cannot be read: {call.unsendable.rstrip('.')}."]
         return _on_values(exercise, wanted, call, function)
     except Exception as error:  # numbers beyond every float, say
         return [f"The result, {kind_of(call.value)}, could not be compared ({type(error).__name__})."]
@@ -247,6 +256,11 @@ def _stopped(exercise: Exercise, run: Run) -> Outcome:
 
 
 def _ended(code: str) -> str:
+    if code == FORGED:
+        return (
+            "It wrote into a pipe that is not its own, in the place of its results: let it write to files alone that it "
+            "opened."
+        )
     if code in ("-9", "-15"):
         return f"It ended its own process (signal {code[1:]}): take os.kill and the like out of it."
     if code.startswith("-") or code in (

@@ -58,29 +58,38 @@ class Limit:
         self._seconds, self._used, self._clock = seconds, used, clock
         self._computed = self._slept = self._passed = 0.0
         self._importing, self._import_computed, self._import_passed = False, 0.0, 0.0
+        self._import_begun = self._import_lasts = 0.0  # of the import under way
         self._last: Usage | None = None
         self._seen = clock()
 
     def importing(self) -> None:
         """An import has begun."""
-        self._importing = True
+        self._importing, self._import_begun, self._import_lasts = True, self._clock(), 0.0
 
     def imported(self, computed: float) -> None:
-        """It has ended after so many seconds of computing."""
-        self._importing = False
-        self._import_computed += computed
+        """It has ended and says that it took so many seconds of computing; no more are believed than have passed."""
+        self._note_import(self._clock())
+        self._import_computed += max(0.0, min(self._import_lasts, computed))
+        self._importing, self._import_lasts = False, 0.0
+
+    def _note_import(self, now: float) -> None:
+        """Add what has passed of the import under way since the last look."""
+        if self._importing:
+            step = min(now - max(self._import_begun, self._seen), _STEP)
+            self._import_passed += step
+            self._import_lasts += step
 
     def over(self) -> Over | None:
         """Why it has to end now, None if it need not; looks no more often than every `look` seconds."""
         now = self._clock()
         if now - self._seen < self.look:
             return None
+        self._note_import(now)
         step, self._seen = min(now - self._seen, _STEP), now
         self._passed += step
-        self._import_passed += step * self._importing
         if (used := self._used()) is not None:
             if self._last is None:
-                self._import_computed = 0.0  # from here on is counted
+                self._import_computed = self._import_lasts = 0.0  # from here on is counted
             else:
                 # What a process has used that is gone may be missing.
                 computed = max(used.cpu - self._last.cpu, 0.0)
@@ -93,8 +102,8 @@ class Limit:
         passed = self._passed - min(self._import_passed, IMPORT_SECONDS)
         if self._last is None:
             return Over("time", _seconds(self._seconds)) if passed >= self._seconds else None
-        counts = not self._importing or self._import_passed >= IMPORT_SECONDS
-        if counts and self._computed - self._import_computed >= self._seconds:
+        under_way = self._import_lasts if self._import_passed < IMPORT_SECONDS else 0.0
+        if self._computed - min(self._import_computed, IMPORT_SECONDS) - under_way >= self._seconds:
             return Over("time", f"{_seconds(self._seconds)} of computing")
         if self._slept >= self._seconds:
             return Over("asleep", _seconds(self._seconds))

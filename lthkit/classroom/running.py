@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lthkit.classroom import values
 from lthkit.classroom.exercises import Case
+from lthkit.classroom.saying import harmless
 from lthkit.machine.work import hidden
 
 # Every call starts from this random state, so that a function that forgets its seed does the same thing each time. No
@@ -32,6 +33,7 @@ GLOBAL_SEED = 20_190_506
 
 _TEXT = 300  # characters of an exception's message, of a file's name and of a function's
 _FRAMES = 30
+_PRINTED = 10**9  # lines; a larger number is nobody's
 
 
 @dataclass(frozen=True)
@@ -140,23 +142,28 @@ def read(content: bytes) -> Call:
     raised = head["raised"]
     if raised is not None:
         raised = Raised(
-            str(raised["kind"])[: values.NAME],
-            str(raised["message"])[:_TEXT],
+            _line(raised["kind"], values.NAME),
+            _line(raised["message"], _TEXT),
             bool(raised["memory"]),
-            tuple((str(f)[:_TEXT], int(n), str(w)[:_TEXT]) for f, n, w in raised["frames"][-_FRAMES:]),
+            tuple((str(f)[:_TEXT], int(n), _line(w, _TEXT)) for f, n, w in raised["frames"][-_FRAMES:]),
         )
     same = head["same"] if isinstance(head["same"], int) else None
     return Call(
         value,
-        str(head["unsendable"])[:_TEXT],
+        _line(head["unsendable"], _TEXT),
         raised,
         arguments,
         same,
         shares=bool(head["shares"]),
-        printed=int(head["printed"]),
+        printed=min(int(head["printed"]), _PRINTED),
         random=bool(head["random"]),
         tracked=bool(head["tracked"]),
     )
+
+
+def _line(text: Any, length: int) -> str:
+    """What somebody else wrote as a piece of one line, which can be printed and written to a file."""
+    return harmless(str(text)[:length]).replace("\n", "\\n")[:length]
 
 
 def load(content: bytes) -> Any:

@@ -22,6 +22,8 @@ FRAME = 4 * LIMIT  # bytes of one frame: a value, the arguments beside it, and w
 NAME = 80  # characters of the name of a type
 
 _LENGTH = struct.Struct(">Q")
+# By name. Asking torch for any other name may import what is behind it.
+_DTYPES = {str(d).removeprefix("torch."): d for d in vars(torch).values() if isinstance(d, torch.dtype)}
 _SCALARS: tuple[type, ...] = (bool, int, float, str)
 
 
@@ -177,7 +179,7 @@ def _decode(code: Any, blobs: memoryview) -> Any:
 def _decode_tensor(
     dtype_name: str, shape: list[int], device: str, begin: int, *, blobs: memoryview
 ) -> Tensor:
-    dtype = getattr(torch, dtype_name)
+    dtype = _DTYPES[dtype_name]
     if device == "meta":
         return torch.empty(shape, dtype=dtype, device="meta")
     count = int(np.prod(shape, dtype=np.int64))

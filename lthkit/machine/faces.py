@@ -54,11 +54,13 @@ def terminal_width(stream: Any = None) -> int:
 def harmless(text: str) -> str:
     """A text whose control characters, and those that turn the direction of writing, are shown and not acted on.
 
-    A new line and a tab stay.
+    A new line and a tab stay, and what joins or parts letters in a word, as Persian names have it.
     """
     if text.isprintable():
         return text
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else ascii(c)[1:-1]
+        c
+        if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else ascii(c)[1:-1]
         for c in text
     )

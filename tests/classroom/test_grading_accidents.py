@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lthkit.classroom.grading import archives, collected, unpacking
+from lthkit.classroom.grading import archives, collected, forms, unpacking
 from lthkit.classroom.grading import run as grading
 from lthkit.classroom.grading.collect import collect
 from lthkit.classroom.grading.collected import Collected, read_record, record
@@ -169,6 +170,18 @@ def test_what_python_reads_is_read(text: str) -> None:
     (other,) = statements("\n" + text.replace(" = ", "  =  "))
     assert one.binds == {"b"} and one.form == other.form
     assert reading("!ls\n" + text).text == "pass\n" + text
+
+
+def test_a_future_that_python_does_not_know_fails_in_its_own_cell(course: Course, tmp_path: Path) -> None:
+    """Catches a joke in one cell, `from __future__ import braces`, that costs all exercises."""
+    assert not forms.is_of_the_future(ast.parse("from __future__ import braces").body[0])
+    assert forms.is_of_the_future(ast.parse("from __future__ import annotations").body[0])
+    notebook = right(course)
+    joke = {"cell_type": "code", "id": "joke", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook["cells"].insert(0, joke | {"source": "from __future__ import braces"})
+    files.write_bytes(tmp_path / "in" / "ada" / "x.ipynb", bytes_of(notebook))
+    collect(course, [tmp_path / "in"])
+    assert [r.points for r in grading.run(course)] == [4.0]
 
 
 def test_a_form_tells_statements_apart() -> None:
@@ -612,6 +625,19 @@ def test_what_cannot_be_written_down_is_told(course: Course, tmp_path: Path) -> 
     found, aside = collect(course, [tmp_path / "in"])
     assert [c.student for c in found] == ["zoe"] and len(aside) == 1
     assert "of ada: it could not be written down" in aside[0]
+
+
+def test_a_damaged_result_is_graded_again(course: Course, tmp_path: Path) -> None:
+    """Catches a result that ends the next run for everybody."""
+    damages = [content for where, content, _ in DAMAGE.values() if where == "results"]
+    for i in range(len(damages)):
+        files.write_bytes(tmp_path / "in" / f"s{i}" / "x.ipynb", bytes_of(right(course)))
+    collect(course, [tmp_path / "in"])
+    for i, content in enumerate(damages):
+        graded(course, f"s{i}")
+        course.path("results", LESSON, f"s{i}.json").write_bytes(content.encode("latin-1"))
+    found = grading.run(course)
+    assert [r.points for r in found] == [4.0] * len(damages), [r.line() for r in found]
 
 
 # Long

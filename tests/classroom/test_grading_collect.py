@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from lthkit.classroom import references
 from lthkit.classroom.exercises import find
 from lthkit.classroom.grading import archives, notebooks
 from lthkit.classroom.grading.answers import Lesson, find_answers, program, read_lesson, unread
@@ -29,7 +28,7 @@ from lthkit.classroom.grading.notebooks import Code, Unreadable, plain, read
 from lthkit.classroom.grading.slices import joined, needed, statements
 from lthkit.classroom.grading.stage import stage
 from lthkit.classroom.judge import judge
-from lthkit.classroom.running import in_process
+from lthkit.classroom.process import in_worker
 from tests.submissions import HELPERS, LESSON, RIGHT, ROOT, course_root, exported, filled
 
 LESSONS = (LESSON, "06_rewinding")
@@ -646,9 +645,8 @@ def test_an_answer_runs_from_nothing(lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda p: p.stem[:2])
-def test_the_solved_lesson_passes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_solved_lesson_passes(path: Path) -> None:
     """Catches an answer that is right in the notebook and has lost an import, a helper or an earlier answer on the way."""
-    monkeypatch.setattr(references, "graded", None)  # which each answer sets for its process
     each = read_lesson(path)
     solved = read(path.name, (ROOT / "solutions" / path.name).read_bytes())
     for answers_of in (
@@ -660,7 +658,7 @@ def test_the_solved_lesson_passes(path: Path, monkeypatch: pytest.MonkeyPatch) -
             if answer.code:
                 text, name = program(each, found, exercise_id), find(exercise_id).name
                 function = FromText(text, name, "<answer>", exercise=exercise_id)
-                outcome = judge(find(exercise_id), find(exercise_id).reference, runner=lambda _, cases: in_process(function, cases))  # fmt: skip  # noqa: B023
+                outcome = judge(find(exercise_id), find(exercise_id).reference, runner=lambda _, cases: in_worker(function, cases))  # fmt: skip  # noqa: B023
                 assert outcome.state == "passed", (exercise_id, outcome.lines)
 
 

@@ -23,6 +23,7 @@ from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.course import Course
 from lthkit.classroom.grading.judging import FromText, hidden_of, stand_in, verdict
 from lthkit.classroom.grading.workers import Runner, walled
+from lthkit.classroom.process import in_worker
 from tests import attacks
 from tests.submissions import RIGHT
 
@@ -371,9 +372,7 @@ def test_a_function_from_text_is_judged_like_the_function(course: Course) -> Non
 
 def test_what_a_definition_draws_changes_no_later_number() -> None:
     """Catches a constant drawn beside the function, after which the function itself draws other numbers than its neighbour's."""
-    from lthkit.classroom import running
-
     code = "import random, torch\ndef f(x):\n    return [torch.rand(1).item(), random.random()]"
     drawn = code.replace("\n", "\nX = torch.rand(3), random.random()\n", 1)
-    one, two = (running.read(running.call(FromText(c, "f", "<f>"), (0,))) for c in (code, drawn))
+    one, two = (in_worker(FromText(c, "f", "<f>"), (Case((0,)),)).calls[0] for c in (code, drawn))
     assert one.value == two.value

@@ -129,6 +129,20 @@ def test_an_import_before_the_first_look_is_not_a_gift() -> None:
     assert over is not None and over.why == "time"
 
 
+@pytest.mark.parametrize("computed", [1e18, float("nan"), float("inf"), -1e18])
+def test_an_import_that_a_function_makes_up_gives_it_no_time(computed: float) -> None:
+    """Catches a function that says of its computing that it was an import's, once or again and again."""
+    machine = Machine()
+    limit = machine.limit()
+    found = None
+    for _ in range(60):
+        found = found or machine.goes_on(limit, 0.2, share=1)
+        limit.importing()
+        found = found or machine.goes_on(limit, 0.001, share=1)
+        limit.imported(computed)
+    assert found == Over("time", "10 seconds of computing")
+
+
 def test_an_import_that_does_not_end_is_ended() -> None:
     """Catches an import that waits for ever, or computes for ever."""
     machine = Machine()

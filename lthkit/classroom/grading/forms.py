@@ -1,6 +1,7 @@
 """A statement as text: equal for two that differ only in layout, and cut from its cell as it stands."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 from collections.abc import Callable, Sequence
@@ -91,3 +92,12 @@ def cut(node: ast.stmt, lines: Sequence[str], begin: int) -> str:
     if begin == node.lineno:
         part[0] = part[0].encode()[node.col_offset :].decode()
     return "\n".join(part)
+
+
+def is_of_the_future(node: ast.stmt) -> bool:
+    """Whether it changes how what follows is compiled; a name that Python does not know fails in its own cell alone."""
+    return (
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and all(name.name in __future__.all_feature_names for name in node.names)
+    )

@@ -14,7 +14,6 @@ import ast
 import atexit
 import linecache
 import random
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -231,17 +230,10 @@ def stand_in(code: str, name: str, file: str) -> Callable[..., Any]:
     """A function with the parameters and the lines of the one in the text, to be looked at and never called."""
     linecache.cache[file] = (len(code), None, [line + "\n" for line in code.split("\n")], file)
     try:
-        whole = compile(code, file, "exec", dont_inherit=True)
         nodes = [n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef) and n.name == name]
-        inside = [c for c in whole.co_consts if isinstance(c, types.CodeType) and c.co_name == name]
-        if nodes and inside and not nodes[-1].decorator_list and not inside[-1].co_freevars:
-            function = types.FunctionType(inside[-1], {}, name)
-            arguments = nodes[-1].args
-            function.__defaults__ = (None,) * len(arguments.defaults)
-            named = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-            function.__kwdefaults__ = {a.arg: None for a, default in named if default is not None}
-            return function
-    except (SyntaxError, ValueError):
+        if nodes and not nodes[-1].decorator_list:
+            return _shell(nodes[-1], file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
 
     def any_function(*arguments: Any) -> Any:
@@ -249,3 +241,28 @@ def stand_in(code: str, name: str, file: str) -> Callable[..., Any]:
 
     any_function.__name__ = name
     return any_function
+
+
+def _shell(node: ast.FunctionDef, file: str) -> Callable[..., Any]:
+    """A function with the parameters and the place of one in a text, and without its body.
+
+    The body is not compiled here: a few lines can keep a compiler busy for hours (`finally` in `finally` doubles them).
+    """
+    given = node.args
+    bare = ast.arguments(
+        [ast.arg(a.arg) for a in given.posonlyargs],
+        [ast.arg(a.arg) for a in given.args],
+        ast.arg(given.vararg.arg) if given.vararg else None,
+        [ast.arg(a.arg) for a in given.kwonlyargs],
+        [ast.Constant(None) if default is not None else None for default in given.kw_defaults],
+        ast.arg(given.kwarg.arg) if given.kwarg else None,
+        [ast.Constant(None)] * len(given.defaults),
+    )
+    empty = ast.FunctionDef(node.name, bare, [ast.Pass()], [], lineno=node.lineno)
+    space: dict[str, Any] = {}
+    exec(
+        compile(ast.fix_missing_locations(ast.Module([ast.copy_location(empty, node)], [])), file, "exec"),
+        space,
+    )
+    function: Callable[..., Any] = space[node.name]
+    return function

@@ -14,6 +14,7 @@ from typing import Any
 
 from lthkit.classroom.grading import tables
 from lthkit.classroom.grading.tables import Table, plain_heading, visible
+from lthkit.classroom.saying import harmless
 from lthkit.storage import files
 
 NAME = "roster.csv"
@@ -286,7 +287,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def write_csv(path: Path, headings: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write rows; a text that a spreadsheet would take for a formula gets an apostrophe, and the file a mark for Excel."""
+    """Write rows; a text that a spreadsheet would take for a formula gets an apostrophe, signs that act are shown.
+
+    The file has a mark for Excel.
+    """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, headings, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -297,4 +301,7 @@ def write_csv(path: Path, headings: Sequence[str], rows: Iterable[Mapping[str, A
 def _harmless(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:g}"
-    return "'" + value if isinstance(value, str) and value[:1] in tuple("=+-@\t") and value != "-" else value
+    if not isinstance(value, str):
+        return value
+    text = harmless(value)
+    return "'" + text if text[:1] in tuple("=+-@\t") and text != "-" else text

@@ -30,6 +30,7 @@ from lthkit.classroom.grading.answers import Answer, Lesson, find_answers, progr
 from lthkit.classroom.grading.course import Assignment, Course
 from lthkit.classroom.grading.judging import FromText, Verdict, hidden_of, missing, stand_in, verdict
 from lthkit.classroom.grading.workers import walled
+from lthkit.classroom.saying import harmless
 from lthkit.storage import files
 
 _JUDGED = 2  # another number where the same submission may be judged in another way
@@ -94,7 +95,7 @@ def run(
         hidden.require_agreement(course.path("hidden_tests.py"))
     except ValueError as error:
         raise ValueError(f"{error} Nothing was graded. Correct the file, then: lthkit grade run") from error
-    done = [r for a, s in tasks if not again and (r := current(course, a, s)) is not None]
+    done = [r for a, s in tasks if not again and (r := _kept(course, a, s)) is not None]
     finished = {(r.lesson, r.student) for r in done}
     open_tasks = [(course.folder, a.name, s) for a, s in tasks if (a.name, s) not in finished]
     results = list(done)
@@ -104,6 +105,14 @@ def run(
         known = collected.read_record(collected.record(course, result.lesson, result.student))
         report(result.line(known.name if known else ""))
     return sorted(results, key=lambda r: (r.lesson, r.student))
+
+
+def _kept(course: Course, assignment: Assignment, student: str) -> Result | None:
+    """The result that needs no grading anew; a damaged one does."""
+    try:
+        return current(course, assignment, student)
+    except Exception:  # whatever a damaged file makes of reading it
+        return None
 
 
 def where(course: Course, lesson: str, student: str) -> Path:
@@ -191,7 +200,17 @@ def _graded(folder: Path, lesson: str, student: str) -> Result:
         _own_state() != before
     ):  # a submission has reached out of its process: nothing more is graded in this one
         os._exit(1)
-    return result
+    return _writable(result)
+
+
+def _writable(result: Result) -> Result:
+    """The result with texts that can be written to any file: those of a submission may be no Unicode."""
+    verdicts = tuple(
+        replace(v, lines=tuple(map(harmless, v.lines)), remarks=tuple(map(harmless, v.remarks)))
+        for v in result.verdicts
+    )
+    problem, fault = harmless(result.problem), harmless(result.fault)
+    return replace(result, verdicts=verdicts, problem=problem, fault=fault)
 
 
 def _own_state() -> tuple[Any, ...]:

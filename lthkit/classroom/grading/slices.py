@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from lthkit.classroom.exercises import BLANK
 from lthkit.classroom.grading.effects import Effect, effect, endless, makes_function
-from lthkit.classroom.grading.forms import cut, form
+from lthkit.classroom.grading.forms import cut, form, is_of_the_future
 
 BUILTIN = frozenset(dir(builtins))
 
@@ -377,7 +377,7 @@ def _statement(node: ast.stmt, lines: list[str], shared: Counter[int]) -> Statem
         makes_function(node),
         isinstance(node, (ast.Import, ast.ImportFrom)),
         any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in ast.walk(node)),
-        isinstance(node, ast.ImportFrom) and node.module == "__future__",
+        is_of_the_future(node),
         endless(node),
     )
 

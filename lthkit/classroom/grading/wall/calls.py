@@ -1,6 +1,6 @@
 """Which system calls a submission may make: those that compute, use memory, files and threads, and no others.
 
-libseccomp writes the filter, Linux holds it. What is not listed is refused: sockets, other processes and what could be
+libseccomp writes the filter, Linux holds it. What is not listed is refused: sockets but for a pair of one's own, other processes and what could be
 done to them, programs, changes of modes, owners and times, mounts, and all that only a system's administrator needs.
 """
 
@@ -33,7 +33,7 @@ getgid32 getegid32 getresuid32 getresgid32 getgroups32 capget getpriority getrli
 getrandom time gettimeofday clock_gettime clock_gettime64 clock_getres clock_getres_time64 nanosleep clock_nanosleep
 clock_nanosleep_time64 alarm getitimer setitimer timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64
 timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64
-cacheflush riscv_flush_icache riscv_hwprobe setrlimit
+cacheflush riscv_flush_icache riscv_hwprobe setrlimit recvfrom recvmsg getsockname getsockopt shutdown
 """.split()
 
 # By their first number: copies of descriptors, their flags and locks, sizes of pipes; no owner, signal, lease or notice.
@@ -54,6 +54,7 @@ _RECENT = range(424, 600)
 _ALLOW = 0x7FFF0000
 _MASKED_EQUAL = 7
 _INT = 0xFFFFFFFF
+_UNIX = 1  # the family of sockets of one computer
 _THREAD = 0x10000  # clone: a thread and no process
 
 
@@ -97,6 +98,9 @@ def restrict() -> None:
         for name in ("prlimit64", "sched_setaffinity"):
             for process in (0, own):
                 add(_number(library, name), (0, _MASKED_EQUAL, _INT, process))
+        # A pair of sockets is a pipe of one's own (asyncio has one); nothing is sent to an address.
+        add(_number(library, "socketpair"), (0, _MASKED_EQUAL, _INT, _UNIX))
+        add(_number(library, "sendto"), (4, _MASKED_EQUAL, 2**64 - 1, 0))
         add(_number(library, "clone"), (_flags_of_clone(), _MASKED_EQUAL, _THREAD, _THREAD))
         _check(
             library.seccomp_attr_set(context, 8, 2), "seccomp_attr_set", optional=True
