@@ -17,10 +17,12 @@ examples:
   lthkit start 00
       your own copy of a lesson, in my/
   lthkit run winning-ticket
-      a winning ticket and its two controls on the embedded data, three seeds; minutes on two cores
+      a winning ticket and its two controls on the embedded data, three seeds;
+      minutes on two cores
   lthkit run winning-ticket --seeds 0,1,2,3,4
-  lthkit run imp --model smallcnn --data cifar10 --rounds 5 --fraction 0.2 --rewind-step 500 \\
-             --seeds 0,1,2 --device cuda --tier gpu --out runs/c10
+  lthkit run imp --model smallcnn --data cifar10 --rounds 5 --fraction 0.2 \\
+             --rewind-step 500 --seeds 0,1,2 --device cuda \\
+             --tier gpu --out runs/c10
   lthkit run one-shot --model lenet-5 --rounds 8
   lthkit show
       the runs there are; lthkit show RUN prints and draws one of them again

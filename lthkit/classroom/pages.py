@@ -56,7 +56,8 @@ def with_docstrings(cells: Iterable[Any]) -> None:
     """Put links to the files of all functions of `lthkit` that the lesson calls where `[docstrings]` stands."""
     names = dict.fromkeys(_called([cell.source for cell in cells if cell.cell_type == "code"]))
     found = [(name, file) for name in names if (file := defined_in(name))]
-    links = ", ".join(f"[`lth.{name}`](../{file})" for name, file in found)
+    # Not as code: code has a colour of its own, and would not be seen to be a link.
+    links = ", ".join(f"[lth.{name}](../{file})" for name, file in found)
     _replace(
         cells,
         DOCSTRINGS,

@@ -48,10 +48,10 @@ div.lth-says{border-left:.3em solid;padding:.1em .8em;margin:.3em 0;max-width:60
 div.lth-says p{margin:.25em 0;white-space:pre-wrap}
 div.lth-says .lth-sign{font-weight:bold;margin-right:.4em}
 div.lth-says .lth-apart{display:flex;flex-wrap:wrap;gap:.3em 1.5em;margin:.25em 0}
-div.lth-says pre,div.lth-says code{background:var(--jp-layout-color2,rgba(128,128,128,.15));color:inherit;\
+div.lth-says.lth-says pre,div.lth-says.lth-says code{background:var(--jp-layout-color2,rgba(128,128,128,.15));color:inherit;\
 font-family:var(--jp-code-font-family,monospace)}
-div.lth-says code{padding:0 .2em}
-div.lth-says pre{padding:.3em .6em;margin:.1em 0;white-space:pre-wrap!important;\
+div.lth-says.lth-says code{padding:0 .2em}
+div.lth-says.lth-says pre{padding:.3em .6em;margin:.1em 0;white-space:pre-wrap!important;\
 overflow-wrap:break-word;word-break:normal!important}
 div.lth-says ul{list-style:none;margin:.25em 0;padding:0}
 div.lth-says li{margin:.1em 0;padding-left:1.4em;text-indent:-1.4em}

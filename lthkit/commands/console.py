@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -60,14 +61,26 @@ class NobodyReads(Exception):
 
 
 def say(text: str | Table, file: Any = None) -> None:
-    """Print, spelling out in ASCII what the console's encoding cannot show; a table as wide as the terminal."""
+    """Print, spelling out in ASCII what the console's encoding cannot show; nothing is wider than the terminal."""
     stream = file or sys.stdout
     if isinstance(text, Table):
         text = text.text(terminal_width(stream), getattr(stream, "encoding", None))
+    elif getattr(stream, "isatty", bool)():
+        text = "\n".join(_wrapped(line, terminal_width(stream)) for line in text.split("\n"))
     try:
         print(spelled(text, getattr(stream, "encoding", None)), file=stream, flush=True)
     except BrokenPipeError as error:
         raise NobodyReads from error
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A line that is broken between words, where the terminal would break it inside one."""
+    if len(line) <= width:
+        return line
+    margin = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def one_line(error: BaseException, arguments: argparse.Namespace) -> str:

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     grade = commands.add_parser(
         "grade",
         help="for instructors: stage an assignment, collect submissions, grade and report",
-        description="Assignments for a class. Everything lies in one folder, `class` if --class names no other.",
+        description="Assignments for a class. Everything lies in one folder,\n`class` if --class names no other.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

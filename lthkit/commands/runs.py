@@ -13,15 +13,19 @@ from lthkit.commands.console import folder, say, whole_numbers, words
 COMMON = """\
 options of every experiment, with an example each:
   --seeds 0,1,2,3,4        which seeds (default 0,1,2)
-  --tier smoke             its size: smoke (seconds), laptop (minutes, default), gpu (as in the papers)
+  --tier smoke             its size: smoke (seconds), laptop (minutes,
+                           default), gpu (as in the papers)
   --device cuda            where: auto, cuda, mps, cpu
   --out runs/mine          the run folder (default: runs/<name>-<id>)
   --minutes 20             stop after this time, with everything saved
 
 further options of imp and one-shot:
-  --model lenet-5          which network        --data cifar10       which data
-  --rounds 8               rounds of pruning    --fraction 0.2       what each removes of the rest
-  --rewind-step 500        where to go back to  --controls shuffled  what to compare with
+  --model lenet-5          which network
+  --data cifar10           which data
+  --rounds 8               rounds of pruning
+  --fraction 0.2           what each round removes of the rest
+  --rewind-step 500        where to go back to
+  --controls shuffled      what to compare with
 
 All of them, with their values: lthkit run imp --help
 
@@ -305,7 +309,7 @@ def _report(folder: Path) -> None:
     figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
     steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
     plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
-    say(f"figure {figure}   table {folder / 'table.csv'}   again: lthkit show {folder}")
+    say(f"figure {figure}\ntable  {folder / 'table.csv'}\nagain: lthkit show {folder}")
 
 
 def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:

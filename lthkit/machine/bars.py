@@ -8,6 +8,7 @@ widget and nothing on stderr. In a terminal it is the last line of stderr, and l
 from __future__ import annotations
 
 import contextlib
+import html
 import logging
 import os
 import shutil
@@ -186,13 +187,13 @@ class WidgetBar(TextBar):
             display=False,
             leave=False,
             file=sys.stdout,
-            bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )
         super().__init__()
 
     def show(self, fraction: float, text: str) -> None:
-        self._tqdm.n = fraction
-        self._tqdm.set_description_str(text, refresh=True)
+        # Not by tqdm's own `refresh`: it would put a blank as wide as a digit between all words.
+        left, bar, right = self._tqdm.container.children
+        left.value, bar.value, right.value = f"{100 * fraction:.0f} %", fraction, html.escape(text)
         if not self._there:
             view = {"version_major": 2, "version_minor": 0, "model_id": self._tqdm.container.model_id}
             bundle = {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}

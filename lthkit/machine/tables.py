@@ -36,7 +36,7 @@ border-bottom:1px solid var(--jp-border-color0,rgba(128,128,128,.8))}
 div.lth-table tbody tr th{font-weight:normal}
 div.lth-table tr th.lth-n,div.lth-table tr td.lth-n{text-align:right!important}
 div.lth-table tbody tr .lth-n{white-space:nowrap}
-div.lth-table .lth-n span{display:inline-block;text-align:left}
+div.lth-table .lth-n span{display:inline-block;text-align:left;white-space:pre}
 div.lth-table .lth-n span:first-child{text-align:right}
 div.lth-table p{font-size:90%;margin:.2em .5em}"""
 _STACKED = """\
@@ -318,7 +318,7 @@ def _html(table: Table) -> str:
     width = math.ceil(sum(0.6 * c + 1.0 for c in chars))
     name = f"lth-table-{width}"
     head = "".join(
-        f'<th scope="col"{_class(n)}>{escape(h)}</th>'
+        f'<th scope="col"{_class(n)}>{_whole_words(h)}</th>'
         for h, n in zip(columns.headings, columns.numeric, strict=True)
     )
     body = []
@@ -342,7 +342,13 @@ def _html(table: Table) -> str:
     )
 
 
-_WHOLE = r'<span style="white-space:nowrap">\g<0></span>'
+# An interval, and a word with hyphens, where browsers would begin a new line.
+_WHOLE = re.compile(r"\[[^\[\]\s]+,\s[^\[\]\s]+\]|\w+(?:-\w+)+")
+
+
+def _whole_words(text: str) -> str:
+    """Escaped text that is broken at blanks only."""
+    return _WHOLE.sub(r'<span style="white-space:nowrap">\g<0></span>', html.escape(text))
 
 
 def _class(numeric: bool) -> str:
@@ -353,6 +359,6 @@ def _html_cell(columns: _Columns, row: int, column: int) -> str:
     before, after = columns.parts[row][column]
     tails = {len(r[column][1]) for r in columns.parts}
     if not columns.numeric[column] or len(tails) == 1:
-        return re.sub(r"\[[^\[\]\s]+,\s[^\[\]\s]+\]", _WHOLE, html.escape(before + after))
+        return _whole_words(before + after)
     wide = f'style="min-width:{columns.before[column]}ch"', f'style="min-width:{columns.after[column]}ch"'
     return f"<span {wide[0]}>{html.escape(before)}</span><span {wide[1]}>{html.escape(after)}</span>"

@@ -247,7 +247,7 @@ class _Run:
 
     def _chain(self, seed: int) -> None:
         """The rounds of one seed, one after the other; their controls go to the pool."""
-        with self._trainer() as train_one:
+        with Work("ticket"), self._trainer() as train_one:
             for this in self._rounds(seed, train_one):
                 arm = "dense" if this.round == 0 else "ticket"
                 self._add(row_of(arm, seed, this.round, this.density, this.result))

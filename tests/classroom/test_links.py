@@ -177,7 +177,7 @@ def test_docstrings_follow_every_way_of_importing() -> None:
     (text,) = cells_of("[docstrings]")
     with_docstrings([*code, text])
     names = [words for words, _ in LINK.findall(text.source)]
-    assert names == ["`lth.prune`", "`lth.evidence.paired`", "`lth.evidence.interval`"]
+    assert names == ["lth.prune", "lth.evidence.paired", "lth.evidence.interval"]
 
 
 def test_an_anchor_is_the_text_of_the_heading() -> None:
