@@ -263,6 +263,23 @@ def test_a_class_where_every_submission_can_read_is_refused(
         wall.require_outside(course.folder)
 
 
+@pytest.mark.skipif(not wall.here().reaches_no_process, reason="a function could reach the warm process")
+def test_submissions_share_a_warm_process_and_nothing_else(course: Course) -> None:
+    """Catches a start of seconds for each submission, and a warm process that one of them can end or change."""
+    pids = []
+    for code in ("os.kill(os.getppid(), 9)", "os.kill(os.getppid(), 19)", "torch.ones = 5", "os._exit(3)"):
+        with walled(course) as runner:
+            pids.append(with_runner(runner, "import os\ndef f(x):\n    return os.getppid()"))
+            runner(FromText(f"import os, torch\ndef f(x):\n    {code}", "f", "<f>"), (Case((0,)),))
+            assert with_runner(runner, "import torch\ndef f(x):\n    return torch.ones(2).tolist()") == [1, 1]
+    assert len(set(pids)) == 1
+    if not wall.here().seccomp:
+        return
+    with walled(course, parts=wall.Parts(landlock=1)) as runner:
+        one = with_runner(runner, "import os\ndef f(x):\n    return os.getppid()")
+    assert one not in pids and not runs(one)
+
+
 @pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="the modes of folders are Unix's")
 def test_a_folder_that_bars_its_owner_is_removed_too(course: Course) -> None:
     """Catches what is left in the folder for temporary files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lthkit.classroom import forking
 from lthkit.classroom.exercises import Case
 from lthkit.classroom.grading import wall
 from lthkit.classroom.grading.course import Course
@@ -33,7 +35,8 @@ def walled(course: Course, *, parts: wall.Parts | None = None) -> Iterator[Runne
     """
     wall.require_outside(course.folder)
     parts = wall.here() if parts is None else parts
-    worker = Worker(environment=_environment(course), path=_modules(course), alone=True)
+    shared = forking.POSSIBLE and parts.reaches_no_process
+    worker = _kept_warm(course) if shared else _new(course)
 
     def run(function: Callable[..., Any], cases: tuple[Case, ...]) -> Run:
         own = Path(tempfile.mkdtemp(prefix="lthkit-graded-")).resolve()
@@ -46,7 +49,27 @@ def walled(course: Course, *, parts: wall.Parts | None = None) -> Iterator[Runne
     try:
         yield run
     finally:
-        worker.stop()
+        if not shared:
+            worker.stop()
+
+
+_warm: tuple[Any, Worker] | None = None  # and what it was started with
+
+
+def _kept_warm(course: Course) -> Worker:
+    """The worker of earlier submissions too: none of their functions could reach it. It ends with this process."""
+    global _warm
+    terms = _environment(course), _modules(course)
+    if _warm is None or _warm[0] != terms:
+        if _warm is not None:
+            _warm[1].stop()
+        _warm = terms, _new(course)
+        atexit.register(_warm[1].stop)
+    return _warm[1]
+
+
+def _new(course: Course) -> Worker:
+    return Worker(environment=_environment(course), path=_modules(course), alone=True)
 
 
 def _remove(folder: Path) -> None:

@@ -46,6 +46,11 @@ class Parts:
         """Whether the system keeps files closed."""
         return self.landlock > 0 or self.namespaces
 
+    @property
+    def reaches_no_process(self) -> bool:
+        """Whether a function can neither signal another process nor look into it."""
+        return self.landlock >= 6 or self.seccomp or self.user
+
 
 def order(own: Path, closed: Iterable[Path], parts: Parts) -> dict[str, Any]:
     """What a new process is told: its own folder, the parts to put up, and the folders for the fence where no part has them."""
