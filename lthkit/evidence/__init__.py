@@ -1,4 +1,4 @@
-"""What may be claimed: intervals over seeds, what a ticket costs, whether a network still connects, paths between networks.
+"""What may be claimed: intervals over seeds, how many seeds it takes, what a ticket costs, whether a network still connects.
 
 This file is the table of contents.
 """
@@ -13,6 +13,21 @@ from lthkit.evidence.layer_collapse import (
     Collapse,
     collapse,
 )
+from lthkit.evidence.planning import (
+    Design,
+    Spread,
+    design,
+    false_alarms,
+    power_of,
+    seeds_needed,
+    smallest_effect,
+    spread,
+)
+from lthkit.evidence.registration import (
+    Registered,
+    Verdict,
+    load_registered,
+)
 from lthkit.evidence.statistics import (
     ANY,
     PERCENT,
@@ -26,21 +41,48 @@ from lthkit.evidence.statistics import (
     paired,
     unfinished,
 )
+from lthkit.evidence.student import (
+    p_value,
+)
+from lthkit.evidence.verdicts import (
+    Margin,
+    Sampled,
+    against_margin,
+    holm,
+    sample_seeds,
+)
 
 __all__ = [
     "ANY",
     "Collapse",
+    "Design",
     "Interval",
+    "Margin",
     "PERCENT",
     "POSITIVE",
+    "Registered",
+    "Sampled",
+    "Spread",
+    "Verdict",
+    "against_margin",
     "by_seed",
     "collapse",
     "costs",
     "density_of",
+    "design",
     "differences",
+    "false_alarms",
+    "holm",
     "interval",
     "levels",
+    "load_registered",
     "mode_connectivity",
+    "p_value",
     "paired",
+    "power_of",
+    "sample_seeds",
+    "seeds_needed",
+    "smallest_effect",
+    "spread",
     "unfinished",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from statistics import mean, median, stdev
 
+from lthkit.evidence.student import quantile
 from lthkit.machine.tables import Table
 from lthkit.storage.records import Row
 
@@ -141,8 +142,8 @@ def interval(values: Sequence[float], *, within: tuple[float, float] = ANY) -> I
     n, centre, seeds = len(values), mean(values), tuple(values)
     if n == 1:
         return Interval(centre, math.nan, math.nan, 1, seeds, within)
-    quantile = _T[n - 2] if n <= len(_T) + 1 else 1.96 + 2.4 / (n - 1)
-    half = quantile * stdev(values) / math.sqrt(n)
+    factor = _T[n - 2] if n <= len(_T) + 1 else quantile(0.975, n - 1)
+    half = factor * stdev(values) / math.sqrt(n)
     return Interval(centre, centre - half, centre + half, n, seeds, within)
 
 
