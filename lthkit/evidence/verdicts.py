@@ -91,12 +91,18 @@ class Sampled:
     whole: all recorded differences. winner: 1 or -1, the side on which their interval lies; 0 if it contains 0, so that
         nobody knows. seeds: of one drawn experiment. means: one for each of them.
     claims: for each, 1 or -1 if its own 95 % interval lies on that side, else 0 (always 0 for one seed).
+    drawn: for each, the places of its seeds among the recorded ones.
     """
 
     whole: Interval
     seeds: int
     means: tuple[float, ...] = field(repr=False)
     claims: tuple[int, ...] = field(repr=False)
+    drawn: tuple[tuple[int, ...], ...] = field(repr=False)
+
+    def experiment(self, number: int) -> Interval:
+        """The drawn experiment with this number, from 1."""
+        return interval([self.whole.values[i] for i in self.drawn[check_whole("number", number, 1) - 1]])
 
     @property
     def winner(self) -> int:
@@ -142,10 +148,13 @@ def sample_seeds(differences: Sequence[float], seeds: int, *, draws: int = 2000,
         )
     seeds, draws = check_whole("seeds", seeds, 1), check_whole("draws", draws, 1)
     rng = np.random.default_rng(seed)
-    drawn = np.array(whole.values)[rng.integers(whole.n, size=(draws, seeds))]
+    places = rng.integers(whole.n, size=(draws, seeds))
+    drawn = np.array(whole.values)[places]
     means, claims = drawn.mean(1), np.zeros(draws, dtype=int)
     if seeds > 1:
         half = quantile(0.975, seeds - 1) * drawn.std(1, ddof=1) / math.sqrt(seeds)
         spread = np.ptp(drawn, axis=1) > 0  # not half > 0: the mean of equal numbers is rounded
         claims = np.where((np.abs(means) > half) & spread, np.sign(means), 0).astype(int)
-    return Sampled(whole, seeds, tuple(means.tolist()), tuple(claims.tolist()))
+    return Sampled(
+        whole, seeds, tuple(means.tolist()), tuple(claims.tolist()), tuple(map(tuple, places.tolist()))
+    )
