@@ -27,6 +27,7 @@ from lthkit.evidence.registration import (
     Registered,
     Verdict,
     load_registered,
+    registered_in,
 )
 from lthkit.evidence.statistics import (
     ANY,
@@ -81,6 +82,7 @@ __all__ = [
     "paired",
     "power_of",
     "sample_seeds",
+    "registered_in",
     "seeds_needed",
     "smallest_effect",
     "spread",

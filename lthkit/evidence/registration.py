@@ -158,6 +158,20 @@ def of_record(record: Mapping[str, Any], where: str = "the record") -> Registere
     return found
 
 
+def registered_in(config: Mapping[str, Any]) -> list[Registered]:
+    """The predictions that stand under "registered" in the configuration of a run, in their order.
+
+    Raises:
+        ValueError: there are none. files.DamagedFile: one was altered after it was registered.
+    """
+    records = config.get("registered")
+    if not records:
+        raise ValueError(
+            'The configuration has nothing under "registered": nothing was predicted before this run.'
+        )
+    return [of_record(record, f"prediction {i + 1} of the run") for i, record in enumerate(records)]
+
+
 def _seeds(seeds: Any) -> tuple[int, ...]:
     given = plain(list(seeds)) if isinstance(seeds, tuple | list | range) else None
     whole = given is not None and all(isinstance(s, int) and not isinstance(s, bool) for s in given)
