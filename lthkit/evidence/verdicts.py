@@ -118,7 +118,11 @@ class Sampled:
 
     @property
     def found(self) -> float:
-        """How often the interval excludes 0 on the right side; on either side where no winner is known."""
+        """How often the interval excludes 0 on the right side; on either side where no winner is known.
+
+        In the second case it is the rate of false alarms only if the recorded differences have the mean 0; that of a
+        record is near it at best, and may be taken away first.
+        """
         claims = np.array(self.claims)
         return float(np.mean(claims == self.winner if self.winner else claims != 0))
 

@@ -226,7 +226,8 @@ def stopping(curves: Mapping[str, Sequence[Row]], *, stamp: str = "") -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         least, last = [], 0
-        for (name, rows), look in zip(curves.items(), SERIES, strict=False):
+        for (name, rows), other in zip(curves.items(), SERIES, strict=False):
+            look = LOOKS.get(name, other)
             for i, (steps, losses) in enumerate(_by_seed(rows).values()):
                 best = losses.index(min(losses))
                 label = name if i == 0 else "_"
