@@ -219,6 +219,8 @@ def _planned(effect: float, sd: float, *, mistake: str) -> float:
         return max(2, round(n))
     if mistake == "one more":
         return max(2, math.ceil(n) + 1)
+    if mistake == "up, then squared":
+        return max(2, math.ceil(factor * ratio) ** 2)
     if mistake == "not rounded":
         return max(2.0, n)
     least = pick(mistake, {"no least": -math.inf, "at least 3": 3, "at least 5": 5}, 2)
@@ -343,6 +345,12 @@ def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> An
         names = list(p_values)
     if mistake == "largest first":
         names = names[::-1]
+    if mistake == "by name":
+        names = sorted(names)
+    if mistake == "as listed":
+        return [name for name, p in p_values.items() if p <= alpha]
+    if mistake == "as listed, below":
+        return [name for name, p in p_values.items() if p < alpha]
     good = [
         p_values[name] < limit if mistake == "strict" else p_values[name] <= limit
         for name, limit in zip(names, limits, strict=True)
@@ -430,6 +438,8 @@ def _said(low: float, high: float, margin: float, *, mistake: str) -> str:
         return "different" if low >= margin or high <= -margin else "small"
     if mistake == "beyond or open" and apart and not inside:
         return "different" if low >= margin or high <= -margin else "open"
+    if mistake == "beyond it or open" and apart and not inside:
+        return "different" if low > margin or high < -margin else "open"
     if mistake == "inside is same" and inside:
         return "same"
     words = ("small", "same", "different", "open")
@@ -473,6 +483,8 @@ def _optimistic(validation_loss: Sequence[float], test_accuracy: Sequence[float]
             "largest loss": loss.index(max(loss)),
             "last of least": n - 1 - loss[::-1].index(min(loss)),
             "least before best": loss.index(min(loss[: best + 1])),
+            "worst of least": min(range(n), key=lambda i: (loss[i], test[i])),
+            "best of least": min(range(n), key=lambda i: (loss[i], -test[i])),
             "first rise": next((i - 1 for i in range(1, n) if loss[i] > loss[i - 1]), n - 1),
         },
         least,
@@ -659,6 +671,7 @@ EXERCISES = (
                 "root": "You take a square root where the text has a square.",
                 "down": "You round down; then the seeds are too few. Round up.",
                 "nearest": "You round to the nearest whole number; below one half the seeds are then too few. Round up.",
+                "up, then squared": "You round up before you square; square first.",
                 "one more": "You add one seed after you have rounded up.",
                 "not rounded": "You do not round; seeds are whole, so round up.",
                 "no least": "A large effect gives 1 in your function; with one seed there is no interval. At least 2.",
@@ -720,6 +733,7 @@ EXERCISES = (
                 tags=("ties",),
             ),
             Case(([0.1, 0.2], 3), "Fewer seeds than the first look: there is no look at all."),
+            Case(([0.40, 0.41], 3), "Two seeds whose interval excludes 0; the first look is at three."),
             Case(([0.5], 2), "One seed."),
             Case(
                 ([0.3, 0.6, -0.1, 0.2, 0.9, 0.1, 0.4, 0.5], 3),
@@ -867,6 +881,11 @@ EXERCISES = (
                 "always 0.05": "You take 0.05 whatever alpha is.",
                 "below alpha count": "You count only the comparisons below alpha; all that were looked at count.",
                 "in order of the dict": "You go through the comparisons as they are listed; sort them by their p-values first.",
+                "by name": "You sort by name; sort by p-value.",
+                "as listed": "You list all whose p-value is at most alpha. Each of several comparisons needs a harder limit, and "
+                "the smallest comes first.",
+                "as listed, below": "You list all whose p-value is below alpha. Each of several comparisons needs a harder limit, "
+                "and the smallest comes first.",
                 "largest first": "You begin with the largest p-value; begin with the smallest.",
                 "strict": "You ask for less than the limit; exactly at the limit is claimed.",
                 "failing too": "You claim the one that fails, too.",
@@ -941,6 +960,8 @@ EXERCISES = (
                 "0 and does not lie between the margins.",
                 "beyond or open": 'You say "open" where the interval excludes 0 and crosses a margin; that there is a difference '
                 "is shown there.",
+                "beyond it or open": 'You say "different" only where the interval lies beyond a margin, and "open" where it '
+                "crosses one; that there is a difference is shown where it excludes 0.",
                 "inside is same": 'You say "same" wherever the interval lies between the margins, also where it excludes 0: that '
                 'is "small".',
                 "never inside": "You never ask about the margins.",
@@ -993,6 +1014,16 @@ EXERCISES = (
                 "Two evaluations have the same least loss: the first counts.",
                 tags=("ties",),
             ),
+            Case(
+                ([0.45, 0.50, 0.45, 0.60], [0.85, 0.86, 0.83, 0.82]),
+                "The same least loss twice, and the first of them has the better test accuracy.",
+                tags=("ties",),
+            ),
+            Case(
+                ([0.45, 0.50, 0.45, 0.45], [0.83, 0.86, 0.82, 0.84]),
+                "The same least loss three times; the first has neither the best nor the worst test accuracy.",
+                tags=("ties",),
+            ),
             Case(([0.60, 0.45, 0.44, 0.46, 0.48], [0.80, 0.84, 0.83, 0.86, 0.85]), "Five evaluations."),
             Case(
                 ([0.50, 0.55, 0.60], [0.84, 0.86, 0.83]),
@@ -1025,6 +1056,10 @@ EXERCISES = (
                 "first step": "You report the first evaluation; report the one of least validation loss.",
                 "largest loss": "You report the evaluation of largest loss; a loss is best where it is least.",
                 "last of least": "Of several evaluations of the same least loss you take the last; take the first.",
+                "worst of least": "Of several evaluations of the same least loss you take the one of lowest test accuracy (sorting "
+                "pairs does that); take the first.",
+                "best of least": "Of several evaluations of the same least loss you take the one of best test accuracy; take the "
+                "first.",
                 "least before best": "You look for the least loss only up to the step of the best test accuracy; look at all.",
                 "first rise": "You stop where the loss first rises; take the least of all evaluations.",
                 "last accuracy": "You compare with the last test accuracy; compare with the best.",
