@@ -220,7 +220,7 @@ quiz("13.Q1", "b")
 # %% [markdown]
 # ### What pairing is worth
 #
-# The two arms of a seed share the order of the images, and ticket and dense network share their initial weights too. If that makes both a little
+# What do the arms of a seed share? Most of them the order of the images; ticket, shuffled mask and both dense networks their initial weights. If that makes two arms a little
 # better or worse *together*, it cancels in the difference, and the paired interval is narrower. How much does it help here? The correlation says how
 # much two arms rise and fall together. The two sds are those of a difference: paired, and as if the seeds had nothing to do with each other.
 
@@ -472,7 +472,7 @@ quiz("13.Q3", "b")
 # %% [markdown]
 # ## Many arms
 #
-# It is the same trap in another direction. Compare six arms that are all equal with a baseline, each at 5 %, and in up to one experiment of four some arm "wins".
+# It is the same trap in another direction. Compare six arms that are all equal with a baseline, each at 5 %, and in up to about one experiment of four some arm "wins".
 # [Holm (1979)](https://www.jstor.org/stable/4615733) has a rule that keeps the error of the whole family at 5 %. It needs the **p-value** of each comparison: how often seeds
 # alone would give a mean as far from 0. The interval excludes 0 exactly where p is below 0.05.
 #
@@ -664,7 +664,7 @@ table
 
 # %% [markdown]
 # Nothing was trained any better; the number is higher because it was chosen. Two remarks. First, part of it is a question of taste: the step of least validation *loss* is not
-# the step of best *accuracy*. So the second cell below chooses by validation accuracy instead, which leaves the gain by luck. Second, the last line: the arms gain differently, so "the same for all" does not
+# the step of best *accuracy*. So the next cell chooses by validation accuracy instead, which leaves the gain by luck. Second, the last line: the arms gain differently, so "the same for all" does not
 # make the comparison fair.
 
 # %%
@@ -693,7 +693,7 @@ lth.Table(
 
 # %% [markdown]
 # The same trap once more, with seeds: "we report the best of five runs". Draw five dense networks, report the best **test** accuracy; or choose the one of best **validation**
-# accuracy and report its test accuracy. The mean of five is the honest number. A thousand draws:
+# accuracy and report its test accuracy. A thousand draws:
 
 # %%
 validation = evidence.by_seed(rows, *dense, "validation_accuracy")
@@ -708,6 +708,10 @@ lth.Table(
     {"what is reported": "", "test accuracy (%), mean of the draws": ".2f"},
     [(name, 100 * mean(values)) for name, values in reported.items()],
 )
+
+# %% [markdown]
+# The first line is what one training gives. The second is what you get if you may keep the best of five: it costs five trainings, and it is honest, because the test split had no part in the choice. The
+# third is what nobody will get again.
 
 # %% question="13.Q5"
 quiz("13.Q5", "b")
@@ -846,7 +850,7 @@ lth.Table(
 # ## Equal budgets, tuned baselines
 #
 # The last trap needs no bad luck at all. A method is worked on for weeks; its baseline is taken as it stands. Let us build such a result. Our "method" is silly on purpose:
-# **remove half of the weights at random, before training.** We choose its learning rate among five. The baseline is the dense network with SGD at the learning rate 0.01, as many tutorials have it.
+# **remove half of the weights at random, before training.** We choose its learning rate among five. The baseline is the dense network with SGD at the learning rate 0.01, taken as it stands.
 #
 # Predict, in points of test accuracy:
 #
@@ -961,8 +965,8 @@ print(ours.verdict(dict(zip(judged, won["half, tuned - dense, tuned"], strict=Tr
 # At tier `laptop` the first line is a "significant improvement": the interval excludes 0, the seeds are paired, the test split was read once per training. And it says nothing about pruning. It says
 # that five learning rates are better than one. The second line gives both the same five tries. (Tier `smoke` trains too briefly to show it.)
 #
-# It happened to whole fields. [Melis, Dyer and Blunsom (2018)](https://arxiv.org/abs/1707.05589) tuned language models of several years alike, and the standard one of
-# 1997, the LSTM, came out ahead of the more recent ones (abstract). And [Blalock et al. (2020)](https://arxiv.org/abs/2003.03033) compared 81 papers on pruning and found them so differently evaluated that methods can hardly be compared (abstract).
+# It happens to others too. [Melis, Dyer and Blunsom (2018)](https://arxiv.org/abs/1707.05589) tuned language models of several kinds alike, with the same large search, and the standard LSTM came out ahead of the more recent
+# ones (abstract). And [Blalock et al. (2020)](https://arxiv.org/abs/2003.03033) went through 81 papers on pruning and found them evaluated so differently that methods can hardly be compared (abstract).
 #
 # What is an equal budget? At least this: as many tries for each arm, on the validation split; as many steps; and for a ticket the price of the search beside it
 # ([lesson 10](../notebooks/10_hybrid.ipynb)).
@@ -1032,8 +1036,8 @@ table
 # Read it line by line.
 #
 # - **38 % earlier: not replicated.** But the interval contains 38, and it contains 0. Five seeds of so noisy a quantity decide neither, and its authors say so: not replicated *at this sample size*.
-# - **More than 0.3 points at 13.5 %: "replicated".** The tolerance was ± 0.3, so everything from 0 to 0.6 passes. A ticket that gains nothing at all would have passed, at the edge, and the interval contains 0
-#   and 0.3. A rule that a null result passes is no test. (Their own erratum says another thing about this rule: the claim is one-sided, "more than", and the rule was not.)
+# - **More than 0.3 points at 13.5 %: "replicated".** The tolerance was ± 0.3, so everything from 0 to 0.6 passes. A ticket that gains nothing at all would have passed, at the edge, and the interval just contains 0,
+#   and 0.3 too. A rule that a null result passes is no test. (Their own erratum says another thing about this rule: the claim is one-sided, "more than", and the rule was not.)
 # - **Better than re-initialised: replicated.** Here the interval is far from 0, and the claim that the initial weights matter rests on this control.
 #
 # The other half of that replication is the small convolutional network Conv-2 on CIFAR-10, three seeds. The paper reports that the ticket with 4.6 % of the weights gains 3.4 points.
