@@ -316,12 +316,10 @@ def _claims_with_takewhile(p_values: Mapping[str, float], alpha: float) -> list[
     return [name for _, (_, name) in good]
 
 
-def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> Any:
-    """The right answer with something wrong: the thresholds, where it stops, the order, or what is returned."""
-    names = sorted(p_values, key=lambda name: p_values[name])
-    m = len(names)
-    level = 0.05 if mistake == "always 0.05" else alpha
-    limits = pick(
+def _limits(p_values: Mapping[str, float], level: float, *, mistake: str) -> list[float]:
+    """The limit of each place, from the smallest p-value on; Holm's, or those of another rule."""
+    m, few = len(p_values), sum(p <= level for p in p_values.values())
+    return pick(
         mistake,
         {
             "none": [level] * m,
@@ -335,22 +333,26 @@ def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> An
             "halved": [level / 2 ** (i + 1) for i in range(m)],
             "only the first": [level / m] + [level] * (m - 1),
             "two-sided": [level / 2 / (m - i) for i in range(m)],
+            "below alpha count": [level / max(1, few - i) for i in range(m)],
         },
         [level / (m - i) for i in range(m)],
     )
-    if mistake == "below alpha count":
-        few = sum(p <= level for p in p_values.values())
-        limits = [level / max(1, few - i) for i in range(m)]
-    if mistake == "in order of the dict":
-        names = list(p_values)
-    if mistake == "largest first":
-        names = names[::-1]
-    if mistake == "by name":
-        names = sorted(names)
+
+
+def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> Any:
+    """The right answer with something wrong: the thresholds, where it stops, the order, or what is returned."""
     if mistake == "as listed":
         return [name for name, p in p_values.items() if p <= alpha]
     if mistake == "as listed, below":
         return [name for name, p in p_values.items() if p < alpha]
+    by_p = sorted(p_values, key=lambda name: p_values[name])
+    orders = {
+        "in order of the dict": list(p_values),
+        "largest first": by_p[::-1],
+        "by name": sorted(p_values),
+    }
+    names = pick(mistake, orders, by_p)
+    limits = _limits(p_values, 0.05 if mistake == "always 0.05" else alpha, mistake=mistake)
     good = [
         p_values[name] < limit if mistake == "strict" else p_values[name] <= limit
         for name, limit in zip(names, limits, strict=True)
@@ -358,12 +360,10 @@ def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> An
     if mistake in ("no stop", "none", "Bonferroni", "Sidak"):
         claimed = [name for name, ok in zip(names, good, strict=True) if ok]
     elif mistake in ("from the end", "Benjamini"):
-        last = max((i + 1 for i, ok in enumerate(good) if ok), default=0)
-        claimed = names[:last]
+        claimed = names[: max((i + 1 for i, ok in enumerate(good) if ok), default=0)]
     else:
         count = [*good, False].index(False)
-        claimed = names[: min(m, count + 1)] if mistake == "failing too" else names[:count]
-    rest = [name for name in names if name not in claimed]
+        claimed = names[: count + 1 if mistake == "failing too" else count]
     return pick(
         mistake,
         {
@@ -372,7 +372,7 @@ def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> An
             "reversed": claimed[::-1],
             "count": len(claimed),
             "p-values": [p_values[name] for name in claimed],
-            "the others": rest,
+            "the others": [name for name in names if name not in claimed],
             "first only": claimed[:1],
         },
         claimed,
