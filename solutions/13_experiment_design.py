@@ -663,9 +663,8 @@ for name, values in (gained | {"dense - ticket": per_seed}).items():
 table
 
 # %% [markdown]
-# Nothing was trained any better; the number is higher because it was chosen. Two remarks. First, part of it is a question of taste: the step of least validation *loss* is not
-# the step of best *accuracy*. So the next cell chooses by validation accuracy instead, which leaves the gain by luck. Second, the last line: the arms gain differently, so "the same for all" does not
-# make the comparison fair.
+# Nothing was trained any better; the number is higher because it was chosen. But part of it is not luck: the step of least validation *loss* is not the step of best *accuracy*, and the dense
+# network's loss turns up early. So we choose once more, honestly, by validation **accuracy**. What is left of the gain is luck alone.
 
 # %%
 by_accuracy = {}
@@ -673,25 +672,32 @@ for arm in ("dense", "ticket"):
     for seed in seeds:
         own = [r for r in curves if r["arm"] == arm and r["seed"] == seed]
         best = max(own, key=lambda r: (r["validation_accuracy"], -r["step"]))
-        top = max(r["test_accuracy"] for r in own)
-        gain = 100 * (top - best["test_accuracy"])
-        by_accuracy.setdefault(arm, []).append(gain)
+        by_accuracy.setdefault(arm, []).append(100 * best["test_accuracy"])
 table = lth.Table({"chosen by validation accuracy": "", "gained (points)": ".2f[]"})
-for name, values in by_accuracy.items():
-    table.add(name, evidence.interval(values))
+for arm, level in (dense, ticket):
+    top = evidence.by_seed(rows, arm, level, "best_test_accuracy").values()
+    gain = [100 * t - v for t, v in zip(top, by_accuracy[arm], strict=True)]
+    table.add(arm, evidence.interval(gain))
 table
 
 # %% [markdown]
-# What does it do to a comparison? The lead of the ticket, with the step chosen on validation, and with the step chosen on test:
+# About a third of a point for each arm, from nothing. And what does the rule do to the *comparison*? The lead of the ticket, with the step chosen in three ways:
 
 # %%
 by_test = evidence.paired(rows, ticket, dense, "best_test_accuracy").times(100)
+both = zip(by_accuracy["ticket"], by_accuracy["dense"], strict=True)
 lth.Table(
-    {"ticket - dense, step chosen on": "", "points": "+.2f[]"},
-    [("validation", evidence.interval(pairs["ticket - dense"])), ("test", by_test)],
+    {"step chosen by": "", "ticket - dense (points)": "+.2f[]"},
+    [
+        ("validation loss", evidence.interval(pairs["ticket - dense"])),
+        ("validation accuracy", evidence.interval([t - d for t, d in both])),
+        ("test accuracy", by_test),
+    ],
 )
 
 # %% [markdown]
+# Compare the first two lines: both are honest, and the lead is not the same. Which step is reported belongs to the claim, so it belongs into the plan, before the run.
+#
 # The same trap once more, with seeds: "we report the best of five runs". Draw five dense networks, report the best **test** accuracy; or choose the one of best **validation**
 # accuracy and report its test accuracy. A thousand draws:
 
@@ -964,7 +970,8 @@ print(ours.verdict(dict(zip(judged, won["half, tuned - dense, tuned"], strict=Tr
 
 # %% [markdown]
 # At tier `laptop` the first line is a "significant improvement": the interval excludes 0, the seeds are paired, the test split was read once per training. And it says nothing about pruning. It says
-# that five learning rates are better than one. The second line gives both the same five tries. (Tier `smoke` trains too briefly to show it.)
+# that five learning rates are better than one. The second line gives both the same five tries, and in the run of the solved edition the sign turned round: half of the weights, removed at random, *cost* accuracy. Our own
+# registered prediction did not hold there, either. It was open: we had thought that the cost would be smaller. (Tier `smoke` trains too briefly to show any of this.)
 #
 # It happens to others too. [Melis, Dyer and Blunsom (2018)](https://arxiv.org/abs/1707.05589) tuned language models of several kinds alike, with the same large search, and the standard LSTM came out ahead of the more recent
 # ones (abstract). And [Blalock et al. (2020)](https://arxiv.org/abs/2003.03033) went through 81 papers on pruning and found them evaluated so differently that methods can hardly be compared (abstract).
@@ -1092,7 +1099,8 @@ lth.Table(
 # - **"No significant difference", with three seeds.** Ask which difference three seeds could have seen.
 # - **Seeds until it works.** The number of seeds is part of the plan; so are the failed trainings.
 # - **Seven arms, one star.** All comparisons count, also those that were not printed.
-# - **The best epoch on test.** It adds a gain to every arm, and more to the noisier one.
+# - **The best epoch on test.** It adds a gain to every arm, and not the same to each.
+# - **The step that is reported.** Least loss or best accuracy: both are honest, and the lead of an arm may differ by half. Say which, before the run.
 # - **A number for "faster".** Early-stop steps of single seeds differ by factors. Give the seeds.
 # - **The baseline from an old paper.** As many tries for it as for the method.
 #
@@ -1102,6 +1110,7 @@ lth.Table(
 # - Power, seeds and price belong together: half the effect costs four times as much.
 # - An interval has four things to say, not two. "Contains 0" is the beginning of an answer.
 # - Looking often, comparing often and choosing on test all do the same: they turn luck into results.
+# - Two arms that were the same came out different with forty seeds. A surprise is a question; new seeds, fixed in number, answer it.
 # - A prediction with its rule, registered before the run, costs five minutes.
 #
 # **What this lesson does not tell you.** We let one thing vary, the seed. Other draws of the training and test images, other data sets, other networks vary too, and an interval over seeds says nothing about them
