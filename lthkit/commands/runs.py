@@ -268,7 +268,7 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
         return
     say(
         f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
-        f"the run took {textbook / speed:.0%} of its time"
+        f"the run took {100 * textbook / speed:.2g} % of its time"
     )
 
 
