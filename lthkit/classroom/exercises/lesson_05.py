@@ -660,7 +660,7 @@ EXERCISES = (
             {
                 "again": "You seed again for each tensor, so that all tensors start with the same random numbers; seed one "
                 "generator once, before the loop.",
-                "kept weights": "You take the standard deviation of the kept weights, which are the large ones; take that of "
+                "kept weights": "You take the standard deviation of the kept weights alone; take that of "
                 "the whole tensor.",
                 "zeros count": "You mask the old tensor before you take its standard deviation, so its zeros count; take "
                 "that of the whole tensor.",
