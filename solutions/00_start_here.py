@@ -23,15 +23,9 @@ import torch
 
 import lthkit as lth
 
-print(
-    "Python",
-    platform.python_version(),
-    "· torch",
-    torch.__version__,
-    "· lthkit",
-    lth.__version__,
-)
-print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
+print("Python", platform.python_version(), "· torch", torch.__version__)
+print("lthkit", lth.__version__, "· tier:", lth.tier())
+print("device:", lth.resolve_device("auto"))
 
 # %% [markdown]
 # The **tier** is the size of the experiments. `laptop` fits two processor cores: minutes a lesson. `smoke` runs a lesson
