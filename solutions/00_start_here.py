@@ -144,6 +144,8 @@ lth.Table(
 # `density_`; later cells call that one. `hint` gives
 # one step more each time you call it.
 #
+# The title of an exercise says how long its solution is. It counts a statement as one line, even if the statement goes over several.
+#
 # Some rules hold in **every** exercise, so that no text repeats them:
 #
 # - Arguments stay as they are: work on copies, unless the text says that something is changed.
@@ -153,7 +155,7 @@ lth.Table(
 # - A *float tensor* may be float16, float32 or float64. A tensor *of any shape* may have no dimension (a single number),
 #   one, two or four, and it may be empty.
 # - A list or a dict may have one entry. It is empty only where the text says so.
-# - `check` tries NaN, infinity and ties (equal numbers) only where the text speaks of them.
+# - `check` tries NaN, infinity and ties (equal numbers) only where the text speaks of them. It tries nothing else that a text does not name.
 #
 # ### Exercise 00.1: density · easy · one line · 3 minutes
 #

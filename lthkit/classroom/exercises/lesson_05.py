@@ -1054,7 +1054,7 @@ EXERCISES = (
         difficulty="medium",
         lines=7,
         minutes=10,
-        told={"ties": "an equal loss is none", "limit": "patience steps or more"},
+        told={"ties": "an equal loss is not a new best", "limit": "patience steps or more"},
         absent={
             "empty list": "a training has at least one measurement",
             "NaN": "the text names no NaN, and the losses have none",
