@@ -2,14 +2,13 @@
 # # 13 · Experiment design
 #
 # **You will** measure how often a single seed names the wrong winner, plan how many seeds a question needs and what they cost, fix a prediction before
-# a run and judge it by its own rule, and hold the numbers of papers beside their replications. **Time:** about 120 minutes; of these the
-# computer works about two on two cores.
+# a run and judge it by its own rule, and read the numbers of papers beside their replications. **Time:** about 120 minutes; of these the
+# computer works about one.
 #
 # [contents]
 #
-# You need four words. A **paired difference** is the accuracy of one arm minus that of another, with the same seed. The **95 % interval** over seeds
-# is that of [lesson 05](../notebooks/05_winning_tickets.ipynb). The **standard deviation** (sd) says how far single seeds lie from their mean, and the
-# **standard error**, sd / √n, how far the mean of n seeds lies from that of very many.
+# You need three words. A **paired difference** is the accuracy of one arm minus that of another, with the same seed. The **95 % interval** is that of
+# [lesson 05](../notebooks/05_winning_tickets.ipynb). The **standard deviation** (sd) says how far single seeds lie from their mean.
 
 # %% tags=["setup"]
 
@@ -42,7 +41,7 @@ print("A - B, seed by seed:", gaps)
 
 # %% [markdown]
 # Arm A is ahead in four seeds of five. If you had run the second one only, you would have named the other winner. Now the interval, from scratch.
-# The factor 2.776 is that of Student's t for five seeds. Look how wide the interval is beside the mean.
+# The **standard error**, sd / √n, says how far the mean of n seeds lies from that of very many. The factor 2.776 is that of Student's t for five seeds. Look how wide the interval is beside the mean.
 
 # %% tags=["nbval-check-output"]
 error = stdev(gaps) / sqrt(len(gaps))
@@ -165,8 +164,8 @@ table = lth.Table(
 )
 for name, values in pairs.items():
     band = evidence.interval(values)
-    known = band.says == "excludes 0" and name != "dense, other order - dense"
-    table.add(name, band, 100 * wrong_winner_rate_(values) if known else None)
+    shows = band.says == "excludes 0" and name != "dense, other order - dense"
+    table.add(name, band, 100 * wrong_winner_rate_(values) if shows else None)
 table
 
 # %% [markdown]
@@ -178,11 +177,11 @@ wrong = [
     100.0 if side * d < 0 else 50.0 if d == 0 else 0.0
     for d in pairs["ticket - re-initialised"]
 ]
-found = [("wrong winner", my_wrong_percent, evidence.interval(wrong))]
+points = [("wrong winner", my_wrong_percent, evidence.interval(wrong))]
 unit = "% of experiments with one seed"
 lth.plots.show(
-    lth.plots.predicted(found, unit=unit, stamp=stamp),
-    alt=lth.plots.describe_predicted(found, unit=unit),
+    lth.plots.predicted(points, unit=unit, stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit=unit),
 )
 
 # %% [markdown]
@@ -377,10 +376,10 @@ table = lth.Table(
     }
 )
 for pilot in (3, 5, 10, 40):
-    found = evidence.spread(pairs["ticket - re-initialised"][:pilot])
-    ends = [evidence.seeds_needed(0.5, sd=s) for s in (found.low, found.high)]
-    best = evidence.seeds_needed(0.5, sd=found.sd)
-    table.add(f"{pilot} seeds", f"{found:.2f}", f"{best:,}", *ends)
+    known = evidence.spread(pairs["ticket - re-initialised"][:pilot])
+    ends = [evidence.seeds_needed(0.5, sd=s) for s in (known.low, known.high)]
+    most_likely = evidence.seeds_needed(0.5, sd=known.sd)
+    table.add(f"{pilot} seeds", f"{known:.2f}", f"{most_likely:,}", *ends)
 table.note("sd with its 95 % interval, and the seeds needed at its two ends")
 table
 
@@ -650,7 +649,7 @@ optimism_ = use("13.6", optimism)
 from lthkit.runs import results
 
 curves = results.read_results(folder, "curves.csv", summary)
-gained = {}
+gained: dict[str, list[float]] = {}
 for arm in ("dense", "ticket"):
     for seed in seeds:
         own = [r for r in curves if r["arm"] == arm and r["seed"] == seed]
@@ -667,7 +666,7 @@ table
 # network's loss turns up early. So we choose once more, honestly, by validation **accuracy**. What is left of the gain is luck alone.
 
 # %%
-by_accuracy = {}
+by_accuracy: dict[str, list[float]] = {}
 for arm in ("dense", "ticket"):
     for seed in seeds:
         own = [r for r in curves if r["arm"] == arm and r["seed"] == seed]
@@ -703,12 +702,14 @@ lth.Table(
 
 # %%
 validation = evidence.by_seed(rows, *dense, "validation_accuracy")
-test = evidence.by_seed(rows, *dense)
+tested = evidence.by_seed(rows, *dense)
 draws = [rng.sample(seeds, 5) for _ in range(1000)]
 reported = {
-    "the mean of five": [mean(test[s] for s in five) for five in draws],
-    "best by validation": [test[max(five, key=validation.get)] for five in draws],
-    "best by test": [max(test[s] for s in five) for five in draws],
+    "the mean of five": [mean(tested[s] for s in five) for five in draws],
+    "best by validation": [
+        tested[max(five, key=lambda s: validation[s])] for five in draws
+    ],
+    "best by test": [max(tested[s] for s in five) for five in draws],
 }
 lth.Table(
     {"what is reported": "", "test accuracy (%), mean of the draws": ".2f"},
@@ -789,12 +790,12 @@ table
 # note is an object, `evidence.Registered`. It has a *digest*: twelve characters made from all that it says. Publish them, or commit the file, and nobody can exchange the prediction later, not even you.
 
 # %%
-plan = evidence.Registered(
+note = evidence.Registered(
     compared="A - B, test accuracy", claim="above", bound=0.0, seeds=(0, 1, 2, 3, 4)
 )
-print(plan.says)
-print("digest", plan.digest)
-print(plan.verdict(dict(enumerate(gaps))))
+print(note.says)
+print("digest", note.digest)
+print(note.verdict(dict(enumerate(gaps))))
 
 # %% [markdown]
 # The verdict is computed, not felt: **held** if the whole interval lies where it was predicted, **failed** if all of it lies outside, **open** otherwise. And it is refused if the
@@ -802,7 +803,7 @@ print(plan.verdict(dict(enumerate(gaps))))
 
 # %%
 try:
-    plan.verdict({seed: gap for seed, gap in enumerate(gaps) if gap > 0})
+    note.verdict({seed: gap for seed, gap in enumerate(gaps) if gap > 0})
 except ValueError as refusal:
     print(refusal)
 
@@ -814,7 +815,7 @@ except ValueError as refusal:
 earlier_steps = {
     s: evidence.by_seed(rows, "ticket", 1, "best_step")[s] - before[s] for s in seeds
 }
-measured = [
+in_order = [
     paired(ticket, fresh),
     paired(ticket, dense),
     paired(again, dense),
@@ -823,7 +824,7 @@ measured = [
     earlier,
 ]
 table = lth.Table({"registered": "", "measured": "", "verdict": ""})
-for registered, values in zip(evidence.registered_in(config), measured, strict=True):
+for registered, values in zip(evidence.registered_in(config), in_order, strict=True):
     verdict = registered.verdict(dict(zip(seeds, values, strict=True)))
     table.add(registered.says, f"{verdict.interval:+.2f[]}", verdict.outcome)
 table
@@ -838,7 +839,7 @@ table
 # **new** seeds whose number is fixed, and run it once. We did: seeds 40 to 79, the same two arms, the same rule.
 
 # %%
-config_2, _, rows_2 = experiments.load(experiments.recorded("seeds-again"))
+config_2, summary_2, rows_2 = experiments.load(experiments.recorded("seeds-again"))
 once_more = evidence.registered_in(config_2)[0]
 new = evidence.paired(rows_2, again, dense).times(100).values
 lth.Table(
@@ -915,7 +916,7 @@ done = dict(
     zip(tries, lth.training.each(trained, tries, device=data.device), strict=True)
 )
 table = lth.Table({"learning rate": "g", "half (%)": ".2f", "dense (%)": ".2f"})
-chosen = {}
+chosen: dict[str, tuple[float, float]] = {}
 for rate in rates:
     by_arm = {
         arm: mean(done[arm, rate, seed].validation_accuracy for seed in (100, 101))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figures import seed_differences, stop_curves
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 from lthkit import evidence, plots
+from tests.plots.figures import seed_differences, stop_curves
 
 TICKET = seed_differences()["ticket - re-initialised"]
 
