@@ -1,4 +1,5 @@
-"""What may be claimed: intervals over seeds, what a ticket costs, whether a network still connects, paths between networks.
+"""What may be claimed: intervals over seeds, what a ticket costs, whether a network still connects, paths between networks,
+and the audit that asks whether a ticket is one.
 
 This file is the table of contents.
 """
@@ -8,6 +9,13 @@ from __future__ import annotations
 from lthkit.evidence import (
     costs,
     mode_connectivity,
+)
+from lthkit.evidence.audits import (
+    audit_states,
+)
+from lthkit.evidence.findings import (
+    Audit,
+    Finding,
 )
 from lthkit.evidence.layer_collapse import (
     Collapse,
@@ -29,10 +37,13 @@ from lthkit.evidence.statistics import (
 
 __all__ = [
     "ANY",
+    "Audit",
     "Collapse",
+    "Finding",
     "Interval",
     "PERCENT",
     "POSITIVE",
+    "audit_states",
     "by_seed",
     "collapse",
     "costs",
