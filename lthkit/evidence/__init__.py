@@ -9,6 +9,7 @@ from __future__ import annotations
 from lthkit.evidence import (
     costs,
     mode_connectivity,
+    museum,
 )
 from lthkit.evidence.audits import (
     audit_states,
@@ -52,6 +53,7 @@ __all__ = [
     "interval",
     "levels",
     "mode_connectivity",
+    "museum",
     "paired",
     "unfinished",
 ]

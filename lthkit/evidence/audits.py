@@ -55,6 +55,8 @@ def audit_states(
 ) -> Audit:
     """Look at masks and weights that any program made, and answer each item: holds, fails, or cannot be told.
 
+    Long because each argument is a kind of evidence, with a line of its own.
+
     Args:
         model: the network. Its present weights are the trained ones, unless `after` is given. It tells which names are
             one weight, and computes what is computed (weight norm). A state dict in its place is taken for `after`.
