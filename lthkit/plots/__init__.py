@@ -35,6 +35,14 @@ from lthkit.plots.masks import (
     mask_leak,
     samples,
 )
+from lthkit.plots.museum import (
+    before_and_after,
+    describe_before_and_after,
+    describe_readings,
+    describe_restarted,
+    readings,
+    restarted,
+)
 from lthkit.plots.predictions import Prediction, describe_predicted, predicted
 from lthkit.plots.rewinding import (
     between_networks,
@@ -58,6 +66,7 @@ __all__ = [
     "STYLE",
     "WIDTH",
     "arm_gaps",
+    "before_and_after",
     "by_criterion",
     "class_masks",
     "budget_curve",
@@ -66,6 +75,7 @@ __all__ = [
     "break_even",
     "density_axis",
     "describe",
+    "describe_before_and_after",
     "describe_between",
     "describe_by_criterion",
     "describe_budget",
@@ -82,6 +92,8 @@ __all__ = [
     "describe_leak",
     "describe_predicted",
     "describe_pruned",
+    "describe_readings",
+    "describe_restarted",
     "describe_retrained",
     "describe_rewound",
     "describe_sanity",
@@ -102,6 +114,8 @@ __all__ = [
     "paired_gap",
     "predicted",
     "pruned_accuracy",
+    "readings",
+    "restarted",
     "retrained",
     "rewound",
     "samples",
