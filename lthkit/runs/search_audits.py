@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
@@ -164,19 +163,33 @@ def _selected(search: Searched, r: int, before: Round, scores: Mapping[str, Tens
 
 
 def _count(search: Searched, r: int, before: Round, this: Round) -> Finding:
-    flat = {name: torch.zeros(kept.shape) for name, kept in before.mask.items()}
-    wanted = _selected(search, r, before, flat)
-    if wanted is None:
-        return cannot_tell("density", "The configuration does not say how many weights this round removes.")
-    layers = search.config["scope"] == "layerwise"
-    wrong = [n for n in wanted if layers and int(wanted[n].sum()) != int(this.mask[n].sum())]
-    if wanted.kept != this.mask.kept or wrong:
+    config = search.config
+    if search.one_shot:
+        parts = {n: (t.numel(), config["densities"][r - 1]) for n, t in before.mask.items()}
+        wanted = {name: round(density * total) for name, (total, density) in parts.items()}
+        total = round(config["densities"][r - 1] * before.mask.total)
+    else:
+        fraction = config["fraction"]
+        part = fraction[r - 1] if isinstance(fraction, list) else fraction
+        wanted = kept_by_layer(before.mask, part, config["overrides"])
+        total = before.mask.kept - round(part * before.mask.kept)
+    if config["scope"] == "layerwise":
+        total = sum(wanted.values())
+        wrong = [n for n, count in wanted.items() if count != int(this.mask[n].sum())]
+    else:
+        wrong = []
+    if total != this.mask.kept or wrong:
         where = f" ({wrong[0]} keeps {int(this.mask[wrong[0]].sum()):,})" if wrong else ""
         return fails(
-            "density",
-            f"{this.mask.kept:,} weights stay{where}, and the configuration makes it {wanted.kept:,}.",
+            "density", f"{this.mask.kept:,} weights stay{where}, and the configuration makes it {total:,}."
         )
     return holds("density", f"{this.mask.kept:,} of {this.mask.total:,} weights stay, as configured.")
+
+
+def kept_by_layer(mask: Mask, fraction: float, overrides: Mapping[str, float] | None) -> dict[str, int]:
+    """How many weights of each tensor stay when this fraction of what remains goes, layer by layer."""
+    counts = {name: int(kept.sum()) for name, kept in mask.items()}
+    return {name: n - round((overrides or {}).get(name, fraction) * n) for name, n in counts.items()}
 
 
 def _rank(search: Searched, r: int, before: Round, this: Round) -> Finding:

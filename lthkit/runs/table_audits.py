@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from lthkit import evidence
@@ -17,9 +16,8 @@ from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, togethe
 from lthkit.evidence.record_checks import seeds_said
 from lthkit.models import MODELS, output_layer
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.selection import prune
 from lthkit.runs.results import read_results
-from lthkit.runs.search_audits import Searched, audit_search, read_search
+from lthkit.runs.search_audits import Searched, audit_search, kept_by_layer, read_search
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch
@@ -254,13 +252,15 @@ def _counts(masks: Sequence[Mask], config: Mapping[str, Any], rows: Sequence[Row
     slower = config.get("output_fraction")
     layers = {} if slower is None else {output_layer(MODELS[config["model"]](seed=0)): slower}
     for r, (before, mask) in enumerate(pairwise(masks), start=1):
-        flat = {name: torch.zeros(kept.shape) for name, kept in before.items()}
-        wanted = prune(before, flat, config["fraction"], scope=config["scope"], overrides=layers or None)
+        if config["scope"] == "layerwise":
+            wanted = sum(kept_by_layer(before, config["fraction"], layers).values())
+        else:
+            wanted = before.kept - round(config["fraction"] * before.kept)
         said = [row["density"] for row in rows if row["seed"] == seed and row["round"] == r]
-        if mask.kept != wanted.kept:
+        if mask.kept != wanted:
             return fails(
                 "density",
-                f"Mask {r} keeps {mask.kept:,} weights, and the configuration makes it {wanted.kept:,}.",
+                f"Mask {r} keeps {mask.kept:,} weights, and the configuration makes it {wanted:,}.",
             )
         if any(d != mask.density for d in said):
             return fails(

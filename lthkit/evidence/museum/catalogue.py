@@ -13,9 +13,10 @@ from lthkit.evidence.findings import ITEMS, Audit
 from lthkit.evidence.museum import masks, numbers, rewinds
 from lthkit.evidence.museum.trials import Bench, Trial, bench, on_one_thread
 from lthkit.machine.checks import check_whole
+from lthkit.machine.devices import operator_threads
 from lthkit.machine.tables import Table
 
-QUICK = 12  # steps a training, where only the audit looks
+QUICK = 6  # steps a training, where only the audit looks
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def visit(number: int, function: Callable[..., Any]) -> Visit:
 
 
 def _audited(trial: Trial) -> Audit | None:
-    return audit_states(**trial.given) if trial.given else None
+    with operator_threads(1):
+        return audit_states(**trial.given) if trial.given else None
 
 
 @lru_cache(maxsize=4)

@@ -102,7 +102,7 @@ def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
 
 
 def reported(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training. history: (validation loss, test accuracy) after each evaluation."""
+    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:
@@ -111,7 +111,7 @@ def reported(history):  # type: ignore[no-untyped-def]
 
 
 def reported_mended(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training. history: (validation loss, test accuracy) after each evaluation."""
+    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
     lowest, found = float("inf"), 0.0
     for validation_loss, test_accuracy in history:
         if validation_loss < lowest:
@@ -133,7 +133,7 @@ def try_reported(function: Callable[..., Any], bench: Bench) -> Trial:
     readings = [right for _, right in histories[0]]
     honest = chosen, [points[-1][1] for points in histories]
     reads = 1 if found in honest else len(readings)
-    shown = {"readings": readings, "reported": found[0]}
+    shown = {"values": readings, "reported": found[0]}
     return Trial(table, found == highest and found != chosen, {"test_reads": reads}, shown)
 
 
@@ -245,6 +245,8 @@ def try_save_ticket(function: Callable[..., Any], bench: Bench) -> Trial:
         {"network": "", "weights left (%)": ".1f", "file (kB)": ",.0f"},
         [("dense", 100, sizes["dense"] / 1000), ("ticket", 100 * mask.density, sizes["ticket"] / 1000)],
     )
-    return Trial(
-        table, sizes["ticket"] > sizes["dense"], {"mask": mask, "after": state_of(model), "density": 0.1}
-    )
+    whole = sizes["ticket"] >= mask.kept
+    if not whole:
+        table.note(f"The file has fewer bytes than weights are left ({mask.kept:,}).")
+    wrong = sizes["ticket"] > sizes["dense"] or not whole
+    return Trial(table, wrong, {"mask": mask, "after": state_of(model), "density": 0.1})

@@ -119,7 +119,8 @@ def snip_scores(model, batches):  # type: ignore[no-untyped-def]
         for name, weight in model.named_parameters():
             if name in total:
                 total[name] = total[name] + weight.grad
-    return {n: (w.detach() * total[n]).abs() for n, w in model.named_parameters() if n in total}
+    weights = dict(model.named_parameters())
+    return {name: (weights[name].detach() * total[name]).abs() for name in total}
 
 
 def snip_scores_mended(model, batches):  # type: ignore[no-untyped-def]
@@ -132,7 +133,8 @@ def snip_scores_mended(model, batches):  # type: ignore[no-untyped-def]
         for name, weight in model.named_parameters():
             if name in total:
                 total[name] = total[name] + weight.grad
-    return {n: (w.detach() * total[n]).abs() for n, w in model.named_parameters() if n in total}
+    weights = dict(model.named_parameters())
+    return {name: (weights[name].detach() * total[name]).abs() for name in total}
 
 
 def try_snip_scores(function: Callable[..., Any], bench: Bench) -> Trial:
@@ -206,7 +208,7 @@ def try_snip_mask(function: Callable[..., Any], bench: Bench) -> Trial:
 
 
 def find_masks(model, initial, batches, train, prune, rounds):  # type: ignore[no-untyped-def]
-    """Iterative magnitude pruning: train, remove half of what remains, rewind, again."""
+    """Iterative pruning: train, remove half of what remains, rewind, again."""
     train(model, batches, None)
     weights = {name: w.detach().clone() for name, w in model.named_parameters()}
     masks = [{n: torch.ones_like(w).bool() for n, w in weights.items() if "weight" in n}]
@@ -218,7 +220,7 @@ def find_masks(model, initial, batches, train, prune, rounds):  # type: ignore[n
 
 
 def find_masks_mended(model, initial, batches, train, prune, rounds):  # type: ignore[no-untyped-def]
-    """Iterative magnitude pruning: train, remove half of what remains, rewind, again."""
+    """Iterative pruning: train, remove half of what remains, rewind, again."""
     train(model, batches, None)
     weights = {name: w.detach().clone() for name, w in model.named_parameters()}
     masks = [{n: torch.ones_like(w).bool() for n, w in weights.items() if "weight" in n}]
