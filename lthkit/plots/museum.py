@@ -25,7 +25,7 @@ def before_and_after(was: Tensor, now: Tensor, *, stamp: str = "") -> Figure:
     before, after = _thinned(was, now)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
-        reach = 1.05 * float(torch.cat([before, after]).abs().max())
+        reach = 1.05 * float(torch.cat([before, after]).abs().max()) or 1.0
         ax.plot([-reach, reach], [-reach, reach], color="#333333", linewidth=1, label="not changed")
         for look, words, own in (
             (LOOKS["ticket"], "negative before", before < 0),
