@@ -18,7 +18,7 @@ NEEDS = {
     "zeros": "a mask and the trained state (mask, after)",
     "nested": "the masks of two rounds or more, in order (mask=[...])",
     "ranking": "the masks, and for each cut the weights that were ranked (trained=[...]) or the scores (scores=[...])",
-    "density": "what was said: density= as a fraction kept, or kept= as a count",
+    "density": "a mask, and what was said: density= as a fraction kept, or kept= as a count",
     "empty": "a mask",
     "whole": "a mask and the network, or a state",
     "shared": "a mask and the network",
@@ -231,7 +231,8 @@ def _recorded(this: _Given, optimizer: Any, controls: Any, seeds: Any, test_read
     if controls is not None:
         arms = record_checks.read_controls(controls)
         if this.mask is not None:
-            found.append(record_checks.controls(this.mask, this.before, arms))
+            before = this.before if this.complete("before") else None
+            found.append(record_checks.controls(this.mask, before, arms))
     if seeds is not None:
         numbers = seeds if isinstance(seeds, Mapping) else record_checks.known_numbers(list(seeds))
         found.append(record_checks.seeds(numbers) if numbers else fails("seeds", "There is none."))

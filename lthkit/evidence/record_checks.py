@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from lthkit.data.datasets import Dataset
 from lthkit.evidence.checks import _same
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds
-from lthkit.evidence.states import State, read_mask, read_state
+from lthkit.evidence.states import State, fitted, read_mask, read_state
 from lthkit.machine.checks import did_you_mean, is_number
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.weights import copied
 from lthkit.training.evaluation import evaluate
 
 CONTROLS = ("re-initialised", "shuffled")
+ALIKE = 0.3  # correlation of two draws of initial weights that is no accident, if they are many
+MANY = 10  # places that differ by chance, from which on a count of them tells something
 FEWEST = 3  # seeds; a claim rests on `CLAIM`
 CLAIM = 5
 
@@ -39,14 +41,14 @@ def optimizer(mask: Mask, given: Any, model: nn.Module | None) -> Finding:
         if name in mask and tensor.shape == mask[name].shape:
             count = int((tensor.cpu()[~mask[name].cpu()] != 0).sum())
             alive[name] = max(alive.get(name, 0), count)
-    if not alive:
-        return cannot_tell("optimizer", "The optimizer has no state for any weight of the mask.")
     if total := sum(alive.values()):
         return fails(
             "optimizer",
             f"{total:,} removed weights have a moment that is not 0 ({', '.join(n for n, c in alive.items() if c)}): the next "
             "step moves them, whatever their gradient is.",
         )
+    if lacking := [name for name in mask if name not in alive]:
+        return cannot_tell("optimizer", f"The optimizer has no state of its shape for {', '.join(lacking)}.")
     return holds("optimizer", f"{', '.join(sorted(kinds))} of all removed weights are 0.")
 
 
@@ -67,10 +69,11 @@ def _moments(given: Any, model: nn.Module | None) -> dict[tuple[str, str], Tenso
             return None
         numbers = [number for group in given["param_groups"] for number in group["params"]]
         parameters = [name for name, _ in model.named_parameters()]
-        if len(numbers) != len(parameters):
+        if len(numbers) != len(parameters) or len(given["param_groups"]) > 1:
             raise ValueError(
-                f"The optimizer's state is of {len(numbers)} parameters, and the network has {len(parameters)}; give the "
-                "optimizer itself, not its state_dict(), so that each is known."
+                f"The optimizer's state is of {len(numbers)} parameters in {len(given['param_groups'])} groups, and the network "
+                f"has {len(parameters)}; expected one group with all, in order. Give the optimizer itself, not its "
+                "state_dict(), so that each is known."
             )
         names_of = dict(zip(numbers, parameters, strict=True))
         return _of_torch({names_of[number]: own for number, own in given["state"].items()})
@@ -174,7 +177,26 @@ def seeds(given: Any) -> Finding:
                     "seeds",
                     f"Seeds {one} and {other} begin with the same weights: the seed does not reach them.",
                 )
+            if alike := _same_matrices(states[one], states[other]):
+                return cannot_tell(
+                    "seeds",
+                    f"Seeds {one} and {other} begin with the same {', '.join(alike)}, and differ elsewhere. Needs a reason, such "
+                    "as a part that was trained before; else the seed does not reach it.",
+                )
     return seeds_said(len(numbers), known=isinstance(given, Mapping))
+
+
+def _same_matrices(one: State, other: State) -> list[str]:
+    """Names of matrices with the same numbers in both states, where these are not all one number."""
+    return [
+        name
+        for name, tensor in one.tensors.items()
+        if tensor.ndim >= 2
+        and tensor.is_floating_point()
+        and bool((tensor != tensor.flatten()[:1]).any())
+        and name in other.tensors
+        and _same(State({name: tensor}), State({name: other.tensors[name]}), None)
+    ]
 
 
 def seeds_said(n: int, *, known: bool) -> Finding:
@@ -233,6 +255,11 @@ def controls(mask: Mask, before: State | None, given: Mapping[str, Control]) -> 
         if control.mask.shapes() != mask.shapes():
             return fails("controls", f"{name}: its mask has other tensors than the ticket's.")
         check = _re_initialised if name == "re-initialised" else _shuffled
+        start = None if control.start is None else fitted(control.start, mask, None, f"the start of {name}")
+        if start is not None and (computed := start[1]):
+            lacks = f"{', '.join(computed)} is computed from other parameters. Needs its values in before and in the start."
+            open_.append(f"{name}: {lacks}")
+            continue
         wrong, lacks = check(mask, before, control)
         if wrong:
             return fails("controls", f"{name}: {wrong}")
@@ -258,37 +285,54 @@ def _re_initialised(mask: Mask, before: State | None, control: Control) -> tuple
             "",
             "the mask is the ticket's. Needs before and the control's start: are the weights other ones?",
         )
-    alike = [
-        name
-        for name in mask
-        if bool(mask[name].any())
-        and torch.equal(
-            before.tensors[name].cpu()[mask[name].cpu()], control.start.tensors[name].cpu()[mask[name].cpu()]
-        )
-    ]
-    if alike:
-        return f"{', '.join(alike)} has the ticket's own weights.", ""
+    for name, kept in mask.items():
+        own, other = (state.tensors[name].cpu()[kept.cpu()].double() for state in (before, control.start))
+        if len(own) and torch.equal(own, other):
+            return f"{name} has the ticket's own weights.", ""
+        if abs(r := _correlation(own, other)) > max(ALIKE, 5 / max(1, len(own)) ** 0.5):
+            return (
+                f"the weights of {name} go with the ticket's (correlation {r:.2f}): they are not new ones.",
+                "",
+            )
     return "", ""
 
 
+def _correlation(one: Tensor, other: Tensor) -> float:
+    """Of two samples; 0 if one of them is constant, or not finite."""
+    one, other = one - one.mean(), other - other.mean()
+    r = float((one * other).sum() / (one.norm() * other.norm()))
+    return r if r == r else 0.0
+
+
+def not_shuffled(mask: Mask, other: Mask) -> str:
+    """What tells that `other` is no shuffle of `mask` inside each tensor, in words; "" if nothing does."""
+    if other == mask and mask.kept < mask.total:
+        return "its mask is the ticket's, place for place: nothing was shuffled."
+    counts = {name: int(kept.sum()) for name, kept in mask.items()}
+    if uneven := [name for name, count in counts.items() if int(other[name].sum()) != count]:
+        return f"{', '.join(uneven)} keeps another number of weights than in the ticket."
+    for name, count in counts.items():
+        n = mask[name].numel()
+        differs = int((mask[name].cpu() != other[name].cpu()).sum())
+        chance = 2 * count * (n - count) / max(1, n)
+        if chance >= MANY and differs < chance / 2:
+            return (
+                f"its mask of {name} differs from the ticket's in {differs:,} places, and by chance it would be about "
+                f"{chance:,.0f}."
+            )
+    return ""
+
+
 def _shuffled(mask: Mask, before: State | None, control: Control) -> tuple[str, str]:
-    distance, counts = control.mask.distance(mask), {n: int(kept.sum()) for n, kept in mask.items()}
-    if distance == 0 and mask.kept < mask.total:
-        return "its mask is the ticket's, place for place: nothing was shuffled.", ""
-    chance = sum(2 * c * (mask[n].numel() - c) / mask[n].numel() for n, c in counts.items() if c) / mask.total
-    if other := [n for n, c in counts.items() if int(control.mask[n].sum()) != c]:
-        return f"{', '.join(other)} keeps another number of weights than in the ticket.", ""
-    if distance < chance / 2:
-        return (
-            f"its mask differs from the ticket's in {100 * distance:.2f} % of the places, and by chance it would be "
-            f"{100 * chance:.2f} %.",
-            "",
-        )
+    if wrong := not_shuffled(mask, control.mask):
+        return wrong, ""
     if before is None or control.start is None:
         return (
             "",
             "the mask is another one. Needs before and the control's start: are the weights the ticket's?",
         )
+    if lacking := [name for name in before.tensors if name not in control.start.tensors]:
+        return "", f"its start has no {', '.join(lacking[:3])}, which before has. Needs the whole start."
     if not _same(before, control.start, control.mask):
         return "its weights are not those that the ticket began from.", ""
     return "", ""

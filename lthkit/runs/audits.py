@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence.audits import NEEDS, audit_states
 from lthkit.evidence.findings import Audit, Finding, cannot_tell, complete, fails, holds, together
-from lthkit.evidence.record_checks import seeds_said
+from lthkit.evidence.record_checks import not_shuffled, seeds_said
+from lthkit.machine.seeds import derived_seed
+from lthkit.runs.remade import Network, initial_state, remake
 from lthkit.runs.results import recorded
 from lthkit.runs.search_audits import CONTROLS, SEEDS, Searched, audit_search, read_search
 from lthkit.runs.table_audits import audit_experiment
@@ -20,8 +22,10 @@ from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch, canonical
 from lthkit.storage.records import runs_folder
+from lthkit.training.checkpoints import Checkpoint
 
 _TRAINING = {"start", "mask", "recipe", "keep"}  # what the configuration of a single training has
+MANY = 10  # seeds from 0 that are tried when a start is looked for
 OWN = ("seed", "order", "start")  # what differs between the seeds of one search
 
 _OF_A_RUN = {
@@ -49,7 +53,7 @@ def audit(
     before: Any = None,
     after: Any = None,
     *,
-    network: nn.Module | None = None,
+    network: Network | None = None,
     data: Dataset | None = None,
     replay: bool = False,
     **claims: Any,
@@ -63,7 +67,8 @@ def audit(
             Path. Or the network, for states: `audit(model, mask, before, after)`, see `evidence.audit_states`, which
             takes everything else by keyword (start, trained, scores, scope, density, kept, optimizer, controls, seeds,
             test_reads, validation_accuracy).
-        network, data: of a run, where they are not lthkit's own; for states, `data` with `validation_accuracy`.
+        network, data: of a run, where they are not lthkit's own; the function that makes the network (it is called with
+            seed=) tells more than a network. For states, `data` with `validation_accuracy`.
         replay: for a run: its first steps are trained again from the rewind point, and compared with the record.
 
     Raises:
@@ -107,7 +112,7 @@ def find_run(name: str | Path) -> Path:
 
 
 def audit_folder(
-    folder: Path, *, network: nn.Module | None = None, data: Dataset | None = None, replay: bool = False
+    folder: Path, *, network: Network | None = None, data: Dataset | None = None, replay: bool = False
 ) -> Audit:
     """The audit of one run folder, or of a folder with several of them."""
     given: dict[str, Any] = {"network": network, "data": data}
@@ -153,7 +158,7 @@ def _findings(
     folder: Path,
     config: Mapping[str, Any],
     *,
-    network: nn.Module | None,
+    network: Network | None,
     data: Dataset | None,
     replay: bool,
 ) -> dict[str, Finding]:
@@ -163,7 +168,7 @@ def _findings(
     if "rewind_step" in config and ("fraction" in config or "densities" in config):
         search = read_search(folder, config)
         found = audit_search(search, replay=replay, **given)
-        return found | _beside(search)
+        return found | _beside(search, network, data)
     if _TRAINING <= config.keys():
         return audit_training(folder, config, **given)
     problems = [p for p in sorted(folder.glob("*.npz")) if _damaged(p)]
@@ -185,7 +190,7 @@ def _damaged(path: Path) -> bool:
     return False
 
 
-def _beside(search: Searched) -> dict[str, Finding]:
+def _beside(search: Searched, network: Network | None, data: Dataset | None) -> dict[str, Finding]:
     """Seeds and controls of a search, from the runs in the folders beside it."""
     searches, trainings = _neighbours(search)
     starts: dict[str, list[int]] = {}
@@ -201,7 +206,7 @@ def _beside(search: Searched) -> dict[str, Finding]:
         )
     else:
         seeds = seeds_said(len(numbers), known=True)
-    return {"seeds": seeds, "controls": _controls(search, trainings)}
+    return {"seeds": seeds, "controls": _controls(search, trainings, network, data)}
 
 
 def _neighbours(search: Searched) -> tuple[list[Mapping[str, Any]], list[Trained]]:
@@ -225,29 +230,53 @@ def _neighbours(search: Searched) -> tuple[list[Mapping[str, Any]], list[Trained
     return searches, trainings
 
 
-def _controls(search: Searched, trainings: Sequence[Trained]) -> Finding:
+def _controls(
+    search: Searched, trainings: Sequence[Trained], network: Network | None, data: Dataset | None
+) -> Finding:
+    """Which of the trainings beside a search are its controls, as far as their starts can be told.
+
+    Other weights than the ticket's are new ones only if a seed makes them; the weights of a training that has ended, from
+    which fine-tuning starts, are others too.
+    """
     masks = {this.mask.fingerprint: this for this in search.rounds if this.round > 0}
-    counts = {tuple(int(t.sum()) for t in this.mask.values()): this for this in masks.values()}
     re_initialised: set[int] = set()
     shuffled: set[int] = set()
     same: set[int] = set()
+    other_start: set[int] = set()
+    fresh = _fresh(search, trainings, network, data)
     for training in trainings:
         this = masks.get(str(training.config["mask"]))
         if this is not None:
-            own = training.config["start"] == this.rewind.fingerprint
-            (same if own else re_initialised).add(this.round)
+            start = training.config["start"]
+            own = start == this.rewind.fingerprint
+            (same if own else re_initialised if start in fresh else other_start).add(this.round)
         elif training.mask is not None:
-            other = counts.get(tuple(int(t.sum()) for t in training.mask.values()))
-            if other is not None and training.config["start"] == other.rewind.fingerprint:
-                shuffled.add(other.round)
+            shuffled |= {
+                other.round
+                for other in masks.values()
+                if training.config["start"] == other.rewind.fingerprint
+                and training.mask.shapes() == other.mask.shapes()
+                and not not_shuffled(other.mask, training.mask)
+            }
     said = [
         f"{len(rounds)} with {words} (round {', '.join(map(str, sorted(rounds)))})"
         for words, rounds in (
-            ("a ticket's mask and other weights", re_initialised),
+            ("a ticket's mask and new weights", re_initialised),
             ("the ticket's weights and another mask of its counts", shuffled),
         )
         if rounds
     ]
+    if other_start and not re_initialised:
+        unknown = (
+            f"A training of round {min(other_start)}'s mask began from another state than the ticket's; whether its weights are "
+            "new ones or trained ones, the folder does not say."
+        )
+        if not said:
+            return cannot_tell(
+                "controls",
+                f"{unknown} Needs its start: lth.audit(mask=..., before=..., controls={{'re-initialised': ...}}).",
+            )
+        said = [f"{said[0]}. {unknown.removesuffix('.')}"]
     if not said:
         again = (
             f" A training of round {min(same)}'s mask from its own weights is the ticket again, and no control."
@@ -256,3 +285,24 @@ def _controls(search: Searched, trainings: Sequence[Trained]) -> Finding:
         )
         return cannot_tell("controls", f"None was found beside this search.{again} Needs {CONTROLS}.")
     return holds("controls", f"Beside this search: {' and '.join(said)}.")
+
+
+def _fresh(
+    search: Searched, trainings: Sequence[Trained], network: Network | None, data: Dataset | None
+) -> set[str]:
+    """Fingerprints of the starts that the network has with other seeds than the search's, at step 0 or at the rewind step."""
+    known = [remake(search.config, given, data) for given in (network, None)] if trainings else []
+    able = next((remade for remade in known if remade.model_fn is not None), None)
+    if able is None or not search.rounds:
+        return set()
+    own, rewind = search.config["seed"], search.rounds[0].rewind
+    seeds = {*range(MANY), own, *(training.config["seed"] for training in trainings)}
+    states = [initial_state(able, seed) for seed in seeds - {own}]
+    states += [initial_state(able, derived_seed(seed, "re-initialised")) for seed in seeds]
+    new = {name: torch.zeros_like(tensor) for name, tensor in (rewind.optimizer or {}).items()}
+    return {
+        Checkpoint(step, state.model, new).fingerprint
+        for state in states
+        if state is not None
+        for step in (0, rewind.step)
+    }

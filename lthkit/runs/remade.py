@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from lthkit import models
@@ -23,6 +24,7 @@ from lthkit.training.evaluation import Metrics, evaluate
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
 
+Network = nn.Module | Callable[..., nn.Module]  # a network, or the function that makes one from seed=
 _MODEL = re.compile(r"(\w+)(\[.*\])?")
 _found: dict[str, Dataset | None] = {}  # data sets by fingerprint, as they were looked for
 
@@ -31,7 +33,7 @@ _found: dict[str, Dataset | None] = {}  # data sets by fingerprint, as they were
 class Remade:
     """Network and data of a run, each None where it cannot be had; `why` says what to give then.
 
-    model_fn: makes the network, where it is one of the house's own.
+    model_fn: makes the network, where it is one of the house's own, or its function was given.
     """
 
     model: nn.Module | None
@@ -45,7 +47,25 @@ class Remade:
         return self.model is not None and self.data is not None
 
 
-def remake(config: Mapping[str, Any], network: nn.Module | None, data: Dataset | None) -> Remade:
+def made(network: Network | None, seed: int) -> nn.Module | None:
+    """The network itself, or the one that the function makes with this seed.
+
+    Raises:
+        TypeError: something else, or a function that makes none.
+    """
+    found = network
+    if callable(network) and not isinstance(network, nn.Module):
+        with torch.random.fork_rng(devices=[]):
+            found = network(seed=seed)
+    if found is not None and not isinstance(found, nn.Module):
+        raise TypeError(
+            f"network is, or makes, a {type(found).__name__}; expected a network (torch.nn.Module), or the function that makes it "
+            "from a seed, such as lthkit.models.lenet_300_100."
+        )
+    return found
+
+
+def remake(config: Mapping[str, Any], network: Network | None, data: Dataset | None) -> Remade:
     """Network and data of a search, given or made again from their names.
 
     Raises:
@@ -57,23 +77,22 @@ def remake(config: Mapping[str, Any], network: nn.Module | None, data: Dataset |
             f"{config['data'][:12]}; expected the same images and splits."
         )
     data = data or _data_of(config["data"])
-    model_fn = None
-    if network is None:
-        model_fn = house_model(str(config.get("model", "")), data)
-        network = None if model_fn is None else model_fn(seed=config.get("seed", 0))
-    elif _name(network) != config["network"]:
-        raise ValueError(
-            f"network is {_name(network)}, and the run was made with {config['network']}; expected a network from the same "
-            "function."
-        )
-    if network is not None and _name(network) != config["network"]:
-        network, model_fn = None, None  # the house's function of this name makes another network now
+    own = house_model(str(config.get("model", ""))) if network is None else network
+    model = made(own, config.get("seed", 0))
+    if model is not None and _name(model) != config["network"]:
+        if network is not None:
+            raise ValueError(
+                f"network is {_name(model)}, and the run was made with {config['network']}; expected a network from the same "
+                "function."
+            )
+        model = None  # the house's function of this name makes another network now
+    model_fn = None if model is None or isinstance(own, nn.Module) else own
     lacking = [
         word
-        for word, there in (("the network (network=)", network), ("the data (data=)", data))
+        for word, there in (("the network (network=)", model), ("the data (data=)", data))
         if there is None
     ]
-    return Remade(network, data, f"Needs {' and '.join(lacking)} of the run." if lacking else "", model_fn)
+    return Remade(model, data, f"Needs {' and '.join(lacking)} of the run." if lacking else "", model_fn)
 
 
 def _name(network: nn.Module) -> str:
@@ -83,7 +102,7 @@ def _name(network: nn.Module) -> str:
         return type(network).__name__
 
 
-def house_model(name: str, data: Dataset | None) -> Callable[..., nn.Module] | None:
+def house_model(name: str) -> Callable[..., nn.Module] | None:
     """The function of `lthkit.models` that a configuration names, with its arguments; None for anything else."""
     match = _MODEL.fullmatch(name)
     if match is None or match[1] not in {function.__name__ for function in models.MODELS.values()}:
@@ -157,5 +176,6 @@ def _enough(steps: int) -> None:
 
 
 def initial_state(remade: Remade, seed: int) -> Checkpoint | None:
-    """The initial state of a seed, if the network is the house's own."""
-    return None if remade.model_fn is None else Checkpoint.of(remade.model_fn(seed=seed))
+    """The initial state of a seed, if the function that makes the network is known."""
+    model = made(remade.model_fn, seed)
+    return None if model is None else Checkpoint.of(model)

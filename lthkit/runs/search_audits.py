@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks, rankings
@@ -16,7 +16,7 @@ from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, togethe
 from lthkit.evidence.states import State
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import LayerCollapse, prune, prune_to
-from lthkit.runs.remade import Remade, begun_again, initial_state, measured_again, remake
+from lthkit.runs.remade import Network, Remade, begun_again, initial_state, measured_again, remake
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.tickets.rounds import Round, load_round
@@ -69,7 +69,7 @@ def read_search(folder: Path, config: Mapping[str, Any]) -> Searched:
 def audit_search(
     search: Searched,
     *,
-    network: nn.Module | None = None,
+    network: Network | None = None,
     data: Dataset | None = None,
     replay: bool = False,
     rounds: int | None = None,

@@ -7,8 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from lthkit import evidence
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks
@@ -16,6 +14,7 @@ from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, togethe
 from lthkit.evidence.record_checks import seeds_said
 from lthkit.models import MODELS, output_layer
 from lthkit.pruning.masks import Mask
+from lthkit.runs.remade import Network
 from lthkit.runs.results import read_results
 from lthkit.runs.search_audits import Searched, audit_search, kept_by_layer, read_search
 from lthkit.storage import files
@@ -31,7 +30,7 @@ def audit_experiment(
     folder: Path,
     config: Mapping[str, Any],
     *,
-    network: nn.Module | None = None,
+    network: Network | None = None,
     data: Dataset | None = None,
     replay: bool = False,
 ) -> dict[str, Finding]:

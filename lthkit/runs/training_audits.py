@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks, record_checks
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds
 from lthkit.evidence.states import State
 from lthkit.pruning.masks import Mask
+from lthkit.runs.remade import Network, made
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.training.checkpoints import Checkpoint, unpack
@@ -62,10 +63,10 @@ def _mask_of(state: Mapping[str, Tensor], fingerprint: str | None) -> Mask | Non
 
 
 def audit_training(
-    folder: Path, config: Mapping[str, Any], *, network: nn.Module | None = None, data: Dataset | None = None
+    folder: Path, config: Mapping[str, Any], *, network: Network | None = None, data: Dataset | None = None
 ) -> dict[str, Finding]:
     """Findings by item of one training."""
-    this = read_training(folder, config)
+    this, model = read_training(folder, config), made(network, 0)
     if isinstance(this, str):
         damaged = any(folder.glob("snapshot-*.npz"))
         return {"record": (fails if damaged else cannot_tell)("record", this)}
@@ -87,9 +88,9 @@ def audit_training(
                 f"The weights kept as best are of step {this.best.step}, and the least validation loss is at {best.step}.",
             )
         )
-    if network is not None and data is not None and this.points:
+    if model is not None and data is not None and this.points:
         found["measured"] = record_checks.measured(
-            network, State(this.last.model), data, this.points[-1].validation_accuracy
+            model, State(this.last.model), data, this.points[-1].validation_accuracy
         )
     if config["mask"] is None:
         return found
@@ -99,7 +100,7 @@ def audit_training(
     state = State(this.last.model)
     found["zeros"] = checks.zeros(this.mask, state)
     found["empty"] = checks.empty(this.mask)
-    found["whole"] = checks.whole(this.mask, state, network)
+    found["whole"] = checks.whole(this.mask, state, model)
     if this.last.optimizer is not None:
-        found["optimizer"] = record_checks.optimizer(this.mask, this.last.optimizer, network)
+        found["optimizer"] = record_checks.optimizer(this.mask, this.last.optimizer, model)
     return found

@@ -337,8 +337,16 @@ def test_momentum_of_removed_weights_is_found(tiny: lth.Dataset) -> None:
         if name in mask:
             optimizer.state[parameter]["momentum_buffer"][~mask[name]] = 0
     assert audit_states(model, mask, optimizer=optimizer)["optimizer"].verdict == "holds"
-    house = {f"momentum/{n}": torch.ones_like(t) for n, t in mask.items()}
+    house = {f"momentum/{n}": torch.ones(t.shape) for n, t in mask.items()}
     assert audit_states(mask=mask, optimizer=house)["optimizer"].verdict == "fails"
+    part = {"momentum/1.weight": torch.zeros(mask["1.weight"].shape), "momentum/2.weight": torch.zeros(3, 3)}
+    found = audit_states(mask=mask, optimizer=part)["optimizer"]
+    assert found.verdict == "cannot be told" and "3.weight, 5.weight" in found.text
+    groups = [
+        {"params": [p for p in model.parameters() if (p.ndim > 1) == matrix]} for matrix in (True, False)
+    ]
+    with pytest.raises(ValueError, match="in 2 groups"):
+        audit_states(model, mask, optimizer=torch.optim.SGD(groups, lr=0.1).state_dict())
 
 
 def test_an_accuracy_is_measured_again(ticket: Ticket) -> None:
@@ -397,6 +405,8 @@ def test_seeds_are_several_and_reach_the_weights() -> None:
     assert "twice" in finding((0, 1, 1)).text
     with pytest.raises(ValueError, match="whole numbers"):
         finding((0, 1, "two"))
+    partly = finding(states | {2: states[2] | {"3.weight": states[1]["3.weight"].clone()}})
+    assert partly.verdict == "cannot be told" and "the same 3.weight, and differ elsewhere" in partly.text
 
 
 def test_controls_are_what_their_names_say(ticket: Ticket) -> None:
@@ -424,8 +434,36 @@ def test_controls_are_what_their_names_say(ticket: Ticket) -> None:
     assert "not those that the ticket began from" in finding(shuffled={"mask": shuffled, "start": fresh}).text
     assert finding(shuffled={"mask": shuffled}).verdict == "cannot be told"
     assert finding().verdict == "fails"
+    partly = {n: (ticket.mask if n == "3.weight" else shuffled)[n] for n in ticket.mask}
+    assert "its mask of 3.weight differs" in finding(shuffled={"mask": partly, "start": ticket.before}).text
     with pytest.raises(ValueError, match="Did you mean 're-initialised'"):
         ticket.audit(controls={"reinitialised": {"mask": shuffled}})
+
+
+def test_a_control_that_is_hardly_another_start_is_found(ticket: Ticket) -> None:
+    """Catches: initial weights that were scaled, blurred or exchanged in part, and a start of which little was given."""
+
+    def finding(start: Mapping[str, Tensor], name: str = "re-initialised") -> Finding:
+        own = ticket.mask if name == "re-initialised" else ticket.mask.shuffled(1)
+        return ticket.audit(controls={name: {"mask": own, "start": start}})["controls"]
+
+    fresh = taken(small_net(seed=9))
+    for change in (
+        lambda t: 0.9 * t,
+        lambda t: -t,
+        lambda t: t + 0.1 * t.std() * torch.randn_like(t),
+        lambda t: t.half().float(),
+    ):
+        assert finding(fresh | {"1.weight": change(ticket.before["1.weight"])}).verdict == "fails"
+    half = fresh["1.weight"].clone()
+    half[:10] = ticket.before["1.weight"][:10]
+    assert "correlation" in finding(fresh | {"1.weight": half}).text
+    for name in ("re-initialised", "shuffled"):
+        with pytest.raises(ValueError, match="which the start of"):
+            finding({"1.bias": ticket.before["1.bias"]}, name)
+    only = {n: t for n, t in ticket.before.items() if n in ticket.mask}
+    assert "has no 1.bias" in finding(only, "shuffled").text
+    assert finding(only, "shuffled").verdict == "cannot be told"
 
 
 def test_foreign_forms_of_a_mask_and_of_a_state_are_read(ticket: Ticket) -> None:

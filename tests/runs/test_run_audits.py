@@ -192,14 +192,20 @@ def test_seeds_and_controls_are_found_beside_a_search(tiny: Dataset) -> None:
     mine = next(p for p in kept if '"seed": 0' in (p / "config.json").read_text())
     again = audited(tiny, mine)["controls"]
     assert again.verdict == "cannot be told" and "the ticket again, and no control" in again.text
+    lth.retrain(small_net, tiny, mask=first.mask, weights_from=first.trained, lr_from=0, **retrain)
+    tuned = lth.audit(mine, network=small_net, data=tiny)["controls"]
+    assert tuned.verdict == "cannot be told" and "new ones or trained ones" in tuned.text
     lth.retrain(small_net, tiny, mask=first.mask.shuffled(4), weights_from=first.rewind, **retrain)
+    found = lth.audit(mine, network=small_net, data=tiny)["controls"]
+    assert found.verdict == "holds" and "another mask of its counts (round 1)" in found.text
+    assert "new ones or trained ones" in found.text
     fresh = lth.fresh_start(small_net, seed=0)
     lth.retrain(small_net, tiny, mask=first.mask, weights_from=fresh, **retrain)
-    found = audited(tiny, mine)["controls"]
-    assert found.verdict == "holds" and "other weights (round 1)" in found.text
-    assert "another mask of its counts (round 1)" in found.text
+    assert "new weights (round 1)" not in audited(tiny, mine)["controls"].text
+    found = lth.audit(mine, network=small_net, data=tiny)["controls"]
+    assert found.verdict == "holds" and "new weights (round 1)" in found.text
     together = audited(tiny, "runs")
-    assert "3 single trainings" in str(together) and "runs: 3 runs" in together.subject
+    assert "4 single trainings" in str(together) and "runs: 3 runs" in together.subject
 
 
 def test_seeds_that_do_not_reach_the_weights_are_found(tiny: Dataset) -> None:
