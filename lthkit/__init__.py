@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lthkit import data, evidence, export, machine, models, moved, pruning, runs, storage, tickets, training
 from lthkit.data import Dataset, load_data
 from lthkit.evidence import costs
-from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier
+from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier, waiting
 from lthkit.pruning import (
     LayerCollapse,
     Mask,
@@ -83,6 +83,7 @@ __all__ = [
     "tier",
     "train",
     "training",
+    "waiting",
 ]
 
 if TYPE_CHECKING:

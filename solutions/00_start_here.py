@@ -23,15 +23,9 @@ import torch
 
 import lthkit as lth
 
-print(
-    "Python",
-    platform.python_version(),
-    "· torch",
-    torch.__version__,
-    "· lthkit",
-    lth.__version__,
-)
-print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
+print("Python", platform.python_version(), "· torch", torch.__version__)
+print("lthkit", lth.__version__, "· tier:", lth.tier())
+print("device:", lth.resolve_device("auto"))
 
 # %% [markdown]
 # The **tier** is the size of the experiments. `laptop` fits two processor cores: minutes a lesson. `smoke` runs a lesson
@@ -43,7 +37,7 @@ print("device:", lth.resolve_device("auto"), "· tier:", lth.tier())
 # ## The data
 #
 # We work with a part of Fashion-MNIST ([Xiao, Rasul and Vollgraf 2017](https://arxiv.org/abs/1708.07747)): small grey pictures of clothes, in ten classes.
-# It comes with the package, so nothing is fetched. Watch the three sizes that the cell prints.
+# It comes with the package, so nothing is fetched. Watch the three sizes that the cell prints. (The name of the data tells the number of *training* images.)
 
 # %%
 data = lth.load_data("fashion-mnist")
@@ -90,13 +84,13 @@ table
 # The first layer has 88 % of all weights: 235,200 of 266,200. When we remove weights later, most come from there. Biases are
 # not counted and never removed, because there are few of them.
 #
-# Now train it. An *update*, or *step*, takes one batch of 60 images. The validation loss is measured now and then; the
+# Now train such a network, from a new start. An *update*, or *step*, takes one batch of 60 images. The validation loss is measured now and then; the
 # *early-stop step* is the step at which it was least.
 
 # %%
-result = lth.train(
-    model, data, steps=lth.by_tier(smoke=40, laptop=1500, gpu=1500), seed=0
-)
+steps = lth.by_tier(smoke=40, laptop=1500, gpu=1500)
+model = lth.models.lenet_300_100(seed=0)
+result = lth.train(model, data, steps=steps, seed=0)
 table = lth.Table({"step": ",", "training loss": ".3f", "validation loss": ".3f"})
 for point in result.history[:: max(1, len(result.history) // 5)]:
     table.add(point.step, point.train_loss, point.validation_loss)
@@ -110,6 +104,9 @@ print(
 # The training loss goes on falling. The validation loss falls at first, then stops and wanders: more steps no longer help on
 # new images. (In tier `smoke` you see the beginning only.) So we report the accuracy at the early-stop step, not at the
 # end.
+#
+# `lth.train` changes the network that it is given. So the cell makes a new one first: run it twice, and it prints the same numbers. Without that line
+# the second training would begin where the first one ended.
 #
 # ## Run it again
 #
@@ -137,26 +134,28 @@ lth.Table(
 )
 
 # %% [markdown]
-# Since the seed changes the result, one training is one draw. From [lesson 05](../notebooks/05_winning_tickets.ipynb) on we train with several seeds and show the
-# spread.
+# Since the seed changes the result, one training is one draw. So [lesson 01](../notebooks/01_magnitude_pruning.ipynb) trains with three seeds and
+# [lesson 05](../notebooks/05_winning_tickets.ipynb) with five, and they show the spread.
 #
 # ## How exercises work
 #
 # An exercise is a function to fill in. `check` tests it and says what it found; it never stops the notebook. `use` gives
-# you your function once it passes, and a reference until then, so that *Run All* always reaches the end; that is why its result has a name of its own, such as
-# `density_`. `hint` gives
+# you your function once it passes, and a reference until then, so that *Run All* always reaches the end. What `use` gives has a name with a line at its end, such as
+# `density_`; later cells call that one. `hint` gives
 # one step more each time you call it.
+#
+# The title of an exercise says how long its solution is. It counts a statement as one line, even if the statement goes over several.
 #
 # Some rules hold in **every** exercise, so that no text repeats them:
 #
 # - Arguments stay as they are: work on copies, unless the text says that something is changed.
-# - Torch's global random state stays as it is: who draws numbers draws them from a generator of their own.
+# - Torch's global random state stays as it is. If your function draws random numbers, make a `torch.Generator` for them.
 # - A result has the type of what came in: from a float64 tensor a float64 tensor, unless the text says otherwise. *A
 #   float* or *an integer* as a result is a Python number.
 # - A *float tensor* may be float16, float32 or float64. A tensor *of any shape* may have no dimension (a single number),
 #   one, two or four, and it may be empty.
 # - A list or a dict may have one entry. It is empty only where the text says so.
-# - NaN, infinity and ties come only where the text names them. What a text does not name does not come.
+# - `check` tries NaN, infinity and ties (equal numbers) only where the text speaks of them. It tries nothing else that a text does not name.
 #
 # ### Exercise 00.1: density · easy · one line · 3 minutes
 #
@@ -209,14 +208,14 @@ print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask)
 #
 # ## When something cuts you off
 #
-# Your exercises and answers are in the passport, so they are there when you open the notebook again. Trainings of this course take
+# Save the notebook: your code and your answers are in it. Which exercises you passed and which questions you answered right is in the passport too. Trainings of this course take
 # seconds or minutes, and are simply done again. If you want to keep them too, write `lth.keep_runs("my-runs")` in a cell
-# near the top, below the set-up cell. From then on each training is saved while it runs. Stop the kernel, let the laptop sleep, run the notebook
+# below the one with `import lthkit as lth`. From then on each training is saved while it runs. Stop the kernel, let the laptop sleep, run the notebook
 # again from the top: what is finished is read from the folder, and what was cut off goes on where it was. On a CPU it ends with
 # the same bits as a training that nobody stopped.
 #
-# On **Colab** a runtime forgets everything when it ends. Take the first `#` off the last line of the set-up cell before you
-# begin: it asks for access to your Google Drive and keeps runs and passport there. In a new runtime, *Run all* goes on.
+# On **Colab** a runtime forgets everything when it ends. Before you begin, write `ready(drive=True)` in place of `ready()` in the last line of the set-up
+# cell: it asks for access to your Google Drive and keeps runs and passport there. In a new runtime, *Run all* goes on.
 #
 # ## Questions
 #

@@ -30,6 +30,7 @@
 
 # %% tags=["nbval-check-output"]
 import copy
+import itertools
 
 import torch
 
@@ -95,8 +96,8 @@ print("removed:", int((flat <= threshold).sum()))
 # numbers the weights layer after layer in the order of the dict, row by row. Any rule would do, as long as the same scores always give the same mask.
 # (A sort in torch keeps equal scores in their order only if you ask for it: `stable=True`.)
 #
-# How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number. Compute the count with Python's own numbers, and leave the type of the
-# scores as it is: a shorter type makes different scores equal. A layer may lose all its weights.
+# How many go? `round(fraction * n)`. In Python `round(1.5)` is 2 and `round(2.5)` is 2: a half goes to the even number. Compute the count with Python's own numbers, not with a tensor. Leave the type of the
+# scores as it is: in a type with fewer digits, such as float16, different scores become equal. A layer may lose all its weights.
 
 # %% question="01.Q1"
 quiz("01.Q1", "b")
@@ -140,8 +141,8 @@ global_mask_ = use("01.2", global_mask)
 print(global_mask_(scores, 0.4))
 
 # %% [markdown]
-# The last one, in `b`, stays, because its flat index is the highest. This is the whole selection. `lthkit` has it too: `lth.Mask` holds the bool tensors, and `lth.prune`
-# removes a fraction of what remains: `lth.prune` takes the fraction that goes, `lth.prune_to` the density that stays. On a whole network the two must agree in every entry, as long as no layer would become empty (see Traps).
+# The last one, in `b`, stays, because its flat index is the highest. This is the whole selection. `lthkit` has it too: `lth.Mask` holds the bool tensors. `lth.prune`
+# takes the fraction that goes (of what remains), and `lth.prune_to` the density that stays. On a whole network your mask and that of `lth.prune` must agree in every entry, as long as no layer would become empty (see Traps).
 
 # %%
 model = lth.models.lenet_300_100(seed=0)
@@ -164,7 +165,7 @@ print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
 quiz("01.Q2", "c")
 
 # %% [markdown]
-# Both ways in one picture. Each cuts half of ten weights. Which layer pays?
+# Both ways in one picture, with the ten weights of our example. Each way removes five. Which layer loses more?
 
 # %%
 lth.plots.diagram("01")
@@ -219,7 +220,7 @@ lth.Table(
 # ## Predict
 #
 # Now the experiment. We train LeNet-300-100 on Fashion-MNIST, three times, with three seeds. We prune each trained network **once** ("one
-# shot") to many densities, and measure its accuracy at once, **without any more training**. There are three arms:
+# shot") to many densities, and measure its accuracy at once, **without any more training**. There are three *arms*, the three ways that we compare:
 #
 # | arm | which weights stay |
 # |---|---|
@@ -244,9 +245,10 @@ my_smallest_density_random = 80
 data = lth.load_data("fashion-mnist")
 seeds = (0, 1, 2)
 steps = lth.by_tier(smoke=30, laptop=1500, gpu=1500)
-networks = {seed: lth.models.lenet_300_100(seed=seed) for seed in seeds}
-for seed, network in networks.items():
-    lth.train(network, data, steps=steps, seed=seed)
+networks: dict[int, torch.nn.Module] = {}
+for seed in lth.waiting(seeds, lambda seed: f"seed {seed}"):
+    networks[seed] = lth.models.lenet_300_100(seed=seed)
+    lth.train(networks[seed], data, steps=steps, seed=seed)
 
 # %% [markdown]
 # A mask is tried on a copy, so that the dense network stays as it is. We measure on the **validation** split.
@@ -272,20 +274,17 @@ lth.Table(
 # %%
 densities = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
 rows = []
-for seed, network in networks.items():
-    magnitude = lth.magnitude(network)
-    for density in densities:
-        layerwise = lth.prune_to(whole, magnitude, density, scope="layerwise")
-        arms = {
-            "global": lth.prune_to(whole, magnitude, density),
-            "layerwise": layerwise,
-            "random": layerwise.shuffled(seed),
-        }
-        for arm, mask in arms.items():
-            value = accuracy(network, mask)
-            rows.append(
-                {"arm": arm, "seed": seed, "density": density, "accuracy": value}
-            )
+for seed, density in lth.waiting(itertools.product(seeds, densities)):
+    magnitude = lth.magnitude(networks[seed])
+    layerwise = lth.prune_to(whole, magnitude, density, scope="layerwise")
+    arms = {
+        "global": lth.prune_to(whole, magnitude, density),
+        "layerwise": layerwise,
+        "random": layerwise.shuffled(seed),
+    }
+    for arm, mask in arms.items():
+        value = accuracy(networks[seed], mask)
+        rows.append({"arm": arm, "seed": seed, "density": density, "accuracy": value})
 
 # %% [markdown]
 # Read the picture from left to right: fewer and fewer weights remain. Thin lines are single seeds, thick lines their means, the grey
@@ -305,7 +304,8 @@ lth.plots.show(
 #
 # We compare arms seed by seed, at three densities, with the 95 % interval over the three seeds (a t-interval: the mean ± a multiple of its standard error; the fewer the seeds, the larger the multiple). If it excludes 0, the difference is unlikely
 # to come from the seeds alone. Three seeds give a wide interval: an interval that contains 0 does not show that the arms are equal.
-# (Three are the least that we show; [lesson 05](../notebooks/05_winning_tickets.ipynb) makes a claim and takes five.)
+# (Of a difference we show an interval from three seeds on. Of an accuracy, figures show one from four seeds on, and the single seeds where there are fewer.
+# [Lesson 05](../notebooks/05_winning_tickets.ipynb) makes a claim and takes five.)
 
 # %%
 from lthkit import evidence
@@ -332,9 +332,10 @@ quiz("01.Q3", "b")
 # %% [markdown]
 # ### Prune it yourself
 #
-# The same networks, and your hand on the threshold. Move the slider to the right and look for the place where the accuracy
-# leaves the dense line. Then switch between *global* and *layerwise* at the same density: which layer pays for the difference? Look at
-# the dashed lines in the three histograms, and at the bars. (Without a running kernel the picture stands still, at 10 % of the weights.)
+# The same networks, and your hand on the threshold. Move the slider to the left, to 100 %, and then step by step to the right: fewer and fewer weights are kept. Where does the accuracy
+# leave the dense line? Then switch between *global* and *layerwise* at the same density: which layer loses more, and which less? Look at
+# the dashed lines in the three histograms, and at the bars. (Without a running kernel the picture stands still, at 10 % of the weights; in a saved notebook that you
+# open again, run the cell to have it back.)
 
 # %%
 lth.explore.prune_it_yourself(networks, data)
@@ -348,8 +349,8 @@ lth.explore.prune_it_yourself(networks, data)
 # ### Exercise 01.4: read a curve · medium · eight lines · 10 minutes
 #
 # A figure is good for the eye; a decision needs a rule. Walk along a curve from small to large sparsity, and stop at the first point
-# below `dense - tolerance`. The answer is the sparsity before it. A lucky point beyond a gap does not count. If even the
-# first point falls short, the answer is 0.0. A curve may have no point; then the answer is 0.0 too. In one curve a sparsity comes once.
+# below `dense - tolerance`. The answer is the sparsity before it. What comes after that point does not count, even if the accuracy rises again there. If even the
+# first point falls short, the answer is 0.0. A curve may have no point; then the answer is 0.0 too. No curve has the same sparsity twice.
 # Several curves come in one dict, one for each name; there is at least one. Compare the numbers as they are, not
 # rounded and without a margin.
 #
@@ -421,20 +422,18 @@ lth.plots.show(
 quiz("01.Q4", "b")
 
 # %% [markdown]
-# ## Sensitivity: which layer minds most?
+# ## Sensitivity: which layer suffers most?
 #
 # A **sensitivity scan** prunes one layer and leaves the others whole. It is the same experiment with one layer at a time, and the layerwise
 # masks of exercise 01.3 do it: a layer without a fraction stays whole.
 
 # %%
 scan: list[lth.storage.Row] = []
-for seed, network in networks.items():
-    magnitude = lth.magnitude(network)
-    for name in magnitude:
-        for density in densities:
-            mask = lth.Mask(layerwise_masks_(magnitude, {name: 1 - density}))
-            row = {"arm": name, "seed": seed, "density": density}
-            scan.append(row | {"accuracy": accuracy(network, mask)})
+for seed, name, density in lth.waiting(itertools.product(seeds, whole, densities)):
+    magnitude = lth.magnitude(networks[seed])
+    mask = lth.Mask(layerwise_masks_(magnitude, {name: 1 - density}))
+    row = {"arm": name, "seed": seed, "density": density}
+    scan.append(row | {"accuracy": accuracy(networks[seed], mask)})
 
 # %% [markdown]
 # The axis now shows the weights that remain *in that layer*. A curve that stays up for long belongs to a layer that has much to
@@ -476,7 +475,7 @@ lth.Table(
 
 # %% [markdown]
 # All three limits at once, for each seed, and beside it a global mask with the same number of weights. What is the loss now,
-# compared with the one point that each layer alone was allowed?
+# compared with the one point that each layer alone was allowed? And do the two intervals overlap?
 
 # %%
 losses: dict[str, list[float]] = {"layer by layer": [], "global": []}
@@ -508,12 +507,16 @@ table
 # | random mask, same layer densities, 10.7 % left, retrained | 97.5 ± 0.3 % (same) |
 # | one cut, weights set back to their initial values, retrained: better than dense | from 95.0 to 5.17 % left ([Frankle & Carbin 2019](https://arxiv.org/abs/1803.03635), figure 4c) |
 #
-# These four rows were read in the papers. **None of them is our quantity.** They train again after pruning, and we did not; their data are MNIST,
+# These four rows were read in the papers. **None of them is what we measured.** They train again after pruning, and we did not; their data are MNIST,
 # ours are a part of Fashion-MNIST. What can be compared is one thing only: the distance between magnitude and random. The cell prints ours.
 
 # %%
 table = lth.Table(
-    {"arm, 10 % left, not retrained": "", "validation accuracy (%)": ".1f", "n": "d"}
+    {"arm, 10 % left, not retrained": "", "validation accuracy (%)": ".1f", "n": "d"},
+    notes=[
+        "mean ± half the width of the 95 % interval; "
+        "where it would leave 0 to 100 %, the least and the greatest seed"
+    ],
 )
 for arm in ("layerwise", "random"):
     band = evidence.interval(

@@ -812,16 +812,16 @@ table
 
 # %%
 generator = torch.Generator()
-weights = torch.randn(100_000, generator=generator.manual_seed(0))
+drawn = torch.randn(100_000, generator=generator.manual_seed(0))
 same = torch.rand(100_000, generator=generator.manual_seed(0))
-own = torch.rand(
+apart = torch.rand(
     100_000, generator=generator.manual_seed(lth.derived_seed(0, "random mask"))
 )
 table = lth.Table(
     {"scores drawn with": "", "correlation of score and |weight|": "+.2f"}
 )
-for how, draw in (("the same seed", same), ("a seed of its own", own)):
-    table.add(how, torch.corrcoef(torch.stack([draw, weights.abs()]))[0, 1])
+for how, draw in (("the same seed", same), ("a seed of its own", apart)):
+    table.add(how, torch.corrcoef(torch.stack([draw, drawn.abs()]))[0, 1])
 table
 
 # %% [markdown]

@@ -829,12 +829,15 @@ collapse(lenet, randoms[0].mask, data.shape).table()
 # %%
 from statistics import median
 
-levels = (0.1, 0.01, 0.001)
-table = lth.Table({"arm": "", **{f"compression {1 / d:,.0f}": ",.0f" for d in levels}})
+compressed = (0.1, 0.01, 0.001)
+table = lth.Table(
+    {"arm": "", **{f"compression {1 / d:,.0f}": ",.0f" for d in compressed}}
+)
 for arm in arms:
     own = [r for r in curve if r["arm"] == arm]
     table.add(
-        arm, *(median(r["smallest"] for r in own if r["density"] == d) for d in levels)
+        arm,
+        *(median(r["smallest"] for r in own if r["density"] == d) for d in compressed),
     )
 table
 

@@ -436,8 +436,8 @@ pairs = [
 ]
 pairs += [("IMP, 5 rounds", "SNIP alone")]
 for budget in budgets:
-    table = [r for r in rows if r["budget"] == budget]
-    compared = {f"{one} - {other}": gap(one, other, table) for one, other in pairs}
+    here = [r for r in rows if r["budget"] == budget]
+    compared = {f"{one} - {other}": gap(one, other, here) for one, other in pairs}
     told(compared, title=f"{budget:,} steps, test, tier {lth.tier()}").show()
 middle = [r for r in rows if r["budget"] == budgets[1]]
 told(
@@ -689,9 +689,9 @@ gaps = {
     "60 % of the steps for the last": gap("long last", "hybrid", tried),
 }
 for budget in budgets:
-    table = [r for r in rows if r["budget"] == budget]
+    here = [r for r in rows if r["budget"] == budget]
     gaps[f"IMP: 2 rounds, not 5; {budget:,} steps"] = gap(
-        "IMP, 2 rounds", "IMP, 5 rounds", table
+        "IMP, 2 rounds", "IMP, 5 rounds", here
     )
 gaps["a SNIP cut before IMP's 2 rounds"] = gap("hybrid", "IMP, 2 rounds", middle)
 lth.plots.show(

@@ -1082,10 +1082,10 @@ table = lth.Table(
 for density in dict.fromkeys(row["density"] for row in trainings):
     at = [row for row in trainings if row["density"] == density]
     b = evidence.interval([row["ratio"] for row in at], within=evidence.POSITIVE)
-    times = (sum(row["seconds"][i] for row in at) / len(at) for i in (0, 1))
+    seconds = (sum(row["seconds"][i] for row in at) / len(at) for i in (0, 1))
     accuracies = (sum(row["accuracy"][i] for row in at) / len(at) for i in (0, 1))
     off, layers = max(row["difference"] for row in at), ", ".join(at[0]["layers"])
-    table.add(100 * density, *times, b, *accuracies, off, layers or None)
+    table.add(100 * density, *seconds, b, *accuracies, off, layers or None)
 table.note("largest difference: of the final weights, over all seeds")
 print(why_no_csr) if why_no_csr else table.show()
 
@@ -1391,8 +1391,8 @@ table = lth.Table(
 )
 for batch in (256, 1):
     won = len(seeds) - never[batch]
-    even = 100 - crossings[batch].mean if won else None
-    table.add(batch, even, f"{won} of {len(seeds)} seeds")
+    crossing = 100 - crossings[batch].mean if won else None
+    table.add(batch, crossing, f"{won} of {len(seeds)} seeds")
 table
 
 # %% [markdown]

@@ -618,7 +618,7 @@ ROWS = [
 
     # The command line: one line, exit status 2, nothing written.
     command("no command", "", "required: command"),
-    command("unknown command", "fly", "invalid choice: 'fly'", "run"),
+    command("unknown command", "fly", "'fly' was given", "run"),
     command("no experiment", "run", "required: experiment"),
     command("unknown experiment", "run snip", "'snip'", "winning-ticket"),
     command("--model", "run imp --tier smoke --model lenet", "'lenet'", "expected one of", "Did you mean"),

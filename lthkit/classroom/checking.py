@@ -32,7 +32,7 @@ def check(exercise_id: str, function: Any) -> None:
         outcome = _judged(exercise, function)
         title = f"{exercise.id} {exercise.name}"
         if outcome.state == "passed":
-            say(f"{title}: passed.", state="passed")
+            say(f"{title}: passed{_with_help(exercise)}.", state="passed")
         elif outcome.state == "blank":
             say(f'{title}: not attempted yet. Stuck? hint("{exercise.id}")', state="open")
         else:
@@ -95,6 +95,15 @@ def grade_cell(exercise_id: str, function: Any) -> float:
     except BaseException as error:
         write(f"{exercise_id}: 0 points, it could not be checked. {_named(error)}")
         return 0.0
+
+
+def _with_help(exercise: Exercise) -> str:
+    """What the passport adds where the solution was shown before."""
+    return (
+        ", assisted: the solution was shown"
+        if passport.read(say).passed.get(exercise.id) == "assisted"
+        else ""
+    )
 
 
 def _explained(outcome: Outcome) -> list[Block]:

@@ -32,10 +32,8 @@ def hint(exercise_id: str) -> None:
         return
     passport.note_hint(exercise.id, given + 1, say)
     head = f"{exercise.id} hint {given + 1} of {count + 1}: {exercise.hints[given]}"
-    if given + 1 == count:
-        say(head, f"The next hint is the solution. {_costs(exercise, known)}", state="told")
-    else:
-        say(head, state="told")
+    next_one = [f"The next hint is the solution. {_costs(exercise, known)}"] if given + 1 == count else []
+    say(head, *_earlier(exercise, given), *next_one, state="told")
 
 
 def _last(exercise: Exercise, known: passport.Passport) -> None:
@@ -54,7 +52,12 @@ def _last(exercise: Exercise, known: passport.Passport) -> None:
     _announced.add(exercise.id)
     folded = Folded("Open the solution", code, open_in_text=announced)
     more = () if announced else (InText(f'To see it: hint("{exercise.id}") once more.'),)
-    say(head, *more, folded, state="told")
+    say(head, *_earlier(exercise, count), *more, folded, state="told")
+
+
+def _earlier(exercise: Exercise, given: int) -> list[str]:
+    """The hints that were given before: in a notebook the next one takes the place of the last."""
+    return [f"Hint {k}: {text}" for k, text in enumerate(exercise.hints[:given], start=1)]
 
 
 def _costs(exercise: Exercise, known: passport.Passport) -> str:

@@ -8,17 +8,23 @@ says how to install `lthkit` where it finds none. The rest is `ready`.
 from __future__ import annotations
 
 import os
+import sys
+import textwrap
+from types import TracebackType
+from typing import Any
 
 import torch
 
 from lthkit.classroom.drive import keep_on_drive
+from lthkit.machine.work import COLUMNS, Interrupted
 
 
 def ready(*, drive: bool = False) -> None:
-    """Prepare this notebook for a lesson: one operator thread, and on Colab, where you ask for it, your Google Drive.
+    """Prepare this notebook for a lesson: one operator thread, short words at an interrupt, on Colab your Google Drive.
 
     On a busy machine two threads of one operator wait for each other, so an operator gets one; trainings side by side
-    still use every core. Where `OMP_NUM_THREADS` is set already, that number stays.
+    still use every core. Where `OMP_NUM_THREADS` is set already, that number stays. A cell that is interrupted says in one
+    sentence where, in place of fifty lines.
 
     Args:
         drive: keep runs and progress in the folder `winning-tickets` of your Google Drive. In a new runtime *Run all*
@@ -31,5 +37,28 @@ def ready(*, drive: bool = False) -> None:
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that the lesson starts
         torch.set_num_threads(1)
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if getattr(shell, "kernel", None) is not None:
+        shell.set_custom_exc((KeyboardInterrupt,), _interrupted)
     if drive:
         keep_on_drive()
+
+
+def _interrupted(
+    shell: Any,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+    tb_offset: int | None = None,
+) -> None:
+    """Show an interrupt of a cell: what an `Interrupted` says, else the line of the cell at which it came."""
+    text, line = str(error), 0
+    if not isinstance(error, Interrupted):
+        while trace is not None:
+            if trace.tb_frame.f_globals is shell.user_ns and trace.tb_frame.f_code.co_name == "<module>":
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        text = (
+            f"Stopped{f' in line {line} of this cell' if line else ''}. Run this cell again before you go on."
+        )
+    shell._showtraceback(kind, error, ["\n".join(textwrap.wrap(text, COLUMNS, break_long_words=False))])

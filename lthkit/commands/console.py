@@ -28,6 +28,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As of argparse; `parser` of the result is the innermost parser that read it."""
+        first = next(iter(sys.argv[1:] if args is None else args), "")
+        if self._subparsers is not None and first.startswith("--") and not self._get_option_tuples(first):
+            # argparse would miss a command
+            self.error(f"unrecognized arguments: {first}{self.did_you_mean(first)}")
         found, unknown = super().parse_known_args(args, namespace)
         if not hasattr(found, "parser"):
             found.parser = self

@@ -268,7 +268,7 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
         return
     say(
         f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
-        f"the run took {textbook / speed:.0%} of its time"
+        f"the run took {100 * textbook / speed:.2g} % of its time"
     )
 
 
@@ -308,7 +308,11 @@ def _report(folder: Path) -> None:
     alt = plots.describe(rows)
     figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
     steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
-    plots.save(plots.early_stop(rows, stamp=stamp(config, summary)), folder / "early_stop", alt=steps)
+    plots.save(
+        plots.early_stop(rows, stamp=stamp(config, summary), budget=config["recipe"]["steps"]),
+        folder / "early_stop",
+        alt=steps,
+    )
     say(f"figure {figure}\ntable  {folder / 'table.csv'}\nagain: lthkit show {folder}")
 
 

@@ -57,7 +57,10 @@ class Interval:
             reach = (format(v, number) for v in (min(self.values), max(self.values)))
             return f"{middle} (seeds {' to '.join(reach)})"
         if number == form:
-            return f"{middle} ± {format(self.half, number.removeprefix('+'))}"
+            half = format(self.half, number.removeprefix("+"))
+            if self.half and not float(half):  # 84.7 ± 0.0 would say that the mean is known
+                half = f"<{half[:-1]}1"
+            return f"{middle} ± {half}"
         return f"{middle} [{format(self.low, number)}, {format(self.high, number)}]"
 
     @property

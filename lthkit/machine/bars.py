@@ -193,7 +193,7 @@ class WidgetBar(TextBar):
     def show(self, fraction: float, text: str) -> None:
         # Not by tqdm's own `refresh`: it would put a blank as wide as a digit between all words.
         left, bar, right = self._tqdm.container.children
-        left.value, bar.value, right.value = f"{100 * fraction:.0f} %", fraction, html.escape(text)
+        left.value, bar.value, right.value = f"{100 * fraction:.0f}&nbsp;%", fraction, html.escape(text)
         if not self._there:
             view = {"version_major": 2, "version_minor": 0, "model_id": self._tqdm.container.model_id}
             bundle = {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}

@@ -18,7 +18,7 @@ GAP = 2  # blanks between two columns of text
 # No number begins with a 0 before another digit: "05.1" is the name of an exercise.
 _NUMBER = r"[+\-−]?(?:(?!0\d)\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?|nan|inf)"
 _NUMERIC = re.compile(
-    rf"({_NUMBER})(?:\s*±\s*{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
+    rf"({_NUMBER})(?:\s*±\s*<?{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
 )
 _BEFORE_POINT = re.compile(r"[+\-−]?(?:\d[\d,]*|nan|inf)")
 # An interval in brackets counts as one word.
@@ -49,6 +49,7 @@ text-align:left!important;white-space:normal;padding:.1em .5em}}
 div.{name} tbody tr th,div.{name} tbody tr th.lth-n{{font-weight:bold!important}}
 div.{name} tbody tr td,div.{name} tbody tr td.lth-n{{padding-left:1.5em}}
 div.{name} tbody tr .lth-n span{{display:inline;min-width:0!important}}
+div.{name} tbody tr td.lth-none{{display:none}}
 div.{name} tbody [data-head]::before{{content:attr(data-head) ": ";opacity:.8}}
 }}"""
 
@@ -194,6 +195,14 @@ class _Columns:
         """The width of each column in which nothing is wrapped."""
         return [max(len(h), b + a) for h, b, a in zip(self.headings, self.before, self.after, strict=True)]
 
+    @cached_property
+    def whole(self) -> list[int]:
+        """The longest piece of each column that HTML does not break."""
+        return [
+            max((len(found[0]) for row in self.parts for found in _WHOLE.finditer(row[i][0])), default=0)
+            for i in range(len(self.headings))
+        ]
+
     def cell(self, row: int, column: int) -> str:
         before, after = self.parts[row][column]
         if self.numeric[column]:
@@ -310,9 +319,15 @@ def _html(table: Table) -> str:
     columns, escape = _Columns(table), html.escape
     # Below this width of its place, in the size of its letters, a table stands as one block for each row.
     chars = [
-        max(least, before + after) if numeric else min(most, max(least, 16))
-        for least, most, before, after, numeric in zip(
-            columns.least, columns.most, columns.before, columns.after, columns.numeric, strict=True
+        max(least, before + after) if numeric else min(most, max(least, whole, 16))
+        for least, most, whole, before, after, numeric in zip(
+            columns.least,
+            columns.most,
+            columns.whole,
+            columns.before,
+            columns.after,
+            columns.numeric,
+            strict=True,
         )
     ]
     width = math.ceil(sum(0.6 * c + 1.0 for c in chars))
@@ -328,7 +343,8 @@ def _html(table: Table) -> str:
             tag, scope = ("th", ' scope="row"') if i < table._keys else ("td", "")
             label = f' data-head="{escape(heading)}"' if heading else ""
             cells.append(
-                f"<{tag}{scope}{_class(columns.numeric[i])}{label}>{_html_cell(columns, row, i)}</{tag}>"
+                f"<{tag}{scope}{_class(columns.numeric[i], columns.parts[row][i][0])}{label}>"
+                f"{_html_cell(columns, row, i)}</{tag}>"
             )
         body.append(f"<tr>{''.join(cells)}</tr>")
     caption = f"<caption>{escape(faces.harmless(table.title))}</caption>" if table.title else ""
@@ -342,8 +358,8 @@ def _html(table: Table) -> str:
     )
 
 
-# An interval, and a word with hyphens, where browsers would begin a new line.
-_WHOLE = re.compile(r"\[[^\[\]\s]+,\s[^\[\]\s]+\]|\w+(?:-\w+)+")
+# An interval, a difference of two arms, "excludes 0", and a word with hyphens, where browsers would begin a new line.
+_WHOLE = re.compile(r"\[[^\[\]\s]+,\s[^\[\]\s]+\]|[\w-]{1,14} - [\w-]{1,14}(?![\w-])|[a-z]+ 0\b|\w+(?:-\w+)+")
 
 
 def _whole_words(text: str) -> str:
@@ -351,8 +367,9 @@ def _whole_words(text: str) -> str:
     return _WHOLE.sub(r'<span style="white-space:nowrap">\g<0></span>', html.escape(text))
 
 
-def _class(numeric: bool) -> str:
-    return ' class="lth-n"' if numeric else ""
+def _class(numeric: bool, cell: str = "") -> str:
+    names = ["lth-n"] * numeric + ["lth-none"] * (cell == NONE)
+    return f' class="{" ".join(names)}"' if names else ""
 
 
 def _html_cell(columns: _Columns, row: int, column: int) -> str:

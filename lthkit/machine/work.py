@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
+import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import mean
@@ -24,6 +25,7 @@ from lthkit.machine import bars
 T = TypeVar("T")
 
 EVERY = 0.2  # seconds from one look to the next
+COLUMNS = 64  # of a narrow notebook; the page would break a longer line inside a word
 PATIENCE = 2.0  # seconds that an interrupt waits for a place where the work can be saved
 SOON, LATER, LONG = (
     1.0,
@@ -33,10 +35,10 @@ SOON, LATER, LONG = (
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or a kernel interrupt; the text says what is saved and how to go on. A notebook shows it as one line."""
+    """Ctrl-C or a kernel interrupt; the text says what is saved and how to go on. A notebook shows that alone."""
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        return [textwrap.fill(str(self), COLUMNS, break_long_words=False, break_on_hyphens=False)]
 
 
 class Stopped(RuntimeError):
@@ -235,7 +237,7 @@ class Work:
     def told_when_stopped(self) -> str:
         """The text of an interrupt. It says that work goes on only if something was saved."""
         if not self.places:
-            return f"Stopped. This call has saved nothing: {bars.again()} to start it again."
+            return f"Stopped. This call has saved nothing: {bars.again()} to start anew."
         where = near(Path(os.path.commonpath([place.resolve() for place in self.places])))
         rest = (
             " What was under way was not waited for, and keeps what it had saved."
@@ -333,14 +335,15 @@ def waiting(items: Iterable[T], doing: str | Callable[[T], str] = "") -> Iterato
             work.count(0)
 
 
-@contextmanager
-def hidden() -> Iterator[None]:
-    """Within it no bar appears or moves: where code is judged, or timed."""
-    global _hidden
-    _hidden += 1
-    try:
-        yield
-    finally:
+class hidden(ContextDecorator):
+    """Within it no bar appears or moves: where code is judged, or timed. What is raised there is not touched."""
+
+    def __enter__(self) -> None:
+        global _hidden
+        _hidden += 1
+
+    def __exit__(self, *_: object) -> None:
+        global _hidden
         _hidden -= 1
 
 

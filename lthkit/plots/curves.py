@@ -42,8 +42,11 @@ def trade_off(
     )
 
 
-def early_stop(rows: Sequence[Row], *, stamp: str = "") -> Figure:
-    """Step of least validation loss against the weights that remain; drawn as `trade_off`."""
+def early_stop(rows: Sequence[Row], *, stamp: str = "", budget: int | None = None) -> Figure:
+    """Step of least validation loss against the weights that remain; drawn as `trade_off`.
+
+    budget: the steps of a whole training. No interval reaches beyond it: there the seeds speak for themselves.
+    """
     return _arms(
         rows,
         "best_step",
@@ -51,7 +54,7 @@ def early_stop(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         "early-stop step",
         "When the validation loss is least",
         stamp,
-        evidence.POSITIVE,
+        evidence.POSITIVE if budget is None else (0.0, float(budget)),
     )
 
 

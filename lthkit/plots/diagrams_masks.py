@@ -6,15 +6,15 @@ from lthkit.plots.drawing import BLUE, FAINT, GREEN, ORANGE, PALE, Canvas
 
 
 def ranking() -> Canvas:
-    """Two layers with the sizes of their weights: a has six, from 0.5 to 1, and b has four, from 0.1 to 0.4. Half of
-    all weights go. With one ranking of all weights, a keeps five and b keeps none. With a ranking in each layer, a
+    """Two layers with the sizes of their weights: a has six, from 0.3 to 0.9, and b has four, from 0.1 to 0.4. Half of
+    all weights go. With one ranking of all weights, a keeps four and b keeps one. With a ranking in each layer, a
     keeps its three largest and b its two largest. Both ways keep five weights."""
     page = Canvas(28)
-    layers = (("a", (".9", ".8", ".5", ".6", ".7", "1.")), ("b", (".4", ".1", ".3", ".2")))
+    layers = (("a", (".9", ".8", ".3", ".5", ".3", ".7")), ("b", (".2", ".1", ".3", ".4")))
     kept: tuple[tuple[str, dict[str, tuple[int, ...]]], ...] = (
         ("the sizes of the weights", {}),
-        ("one ranking of all weights", {"a": (0, 1, 3, 4, 5), "b": ()}),
-        ("a ranking in each layer", {"a": (0, 1, 5), "b": (0, 2)}),
+        ("one ranking of all weights", {"a": (0, 1, 3, 5), "b": (3,)}),
+        ("a ranking in each layer", {"a": (0, 1, 5), "b": (2, 3)}),
     )
     for row, (title, places) in enumerate(kept):
         y = 4 + 9 * row
@@ -26,7 +26,7 @@ def ranking() -> Canvas:
                 fills = [PALE] * len(sizes)
             page.cells(x, y, [fills], size=3, words=[sizes], letters=10)
             said = f"layer {name}" if not places else f"keeps {len(places[name])} of {len(sizes)}"
-            alarm = bool(places) and not places[name]
+            alarm = bool(places) and len(places[name]) < len(sizes) / 2
             page.text(x, y + 4.2, said, side="left", color=ORANGE if alarm else FAINT)
     return page
 

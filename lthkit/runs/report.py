@@ -23,7 +23,7 @@ def table(rows: Sequence[Row]) -> Table:
             **{f"{arm} (%)": "" for arm in arms},
             **{f"early stop, {arm} (step)": ",.0f" for arm in arms},
         },
-        title="Test accuracy of each arm, and the step at which it stopped",
+        title="Test accuracy of each arm, and its mean early-stop step",
     )
     for level in sorted({row["round"] for row in rows}):
         at = ["dense" if level == 0 and arm == "ticket" else arm for arm in arms]

@@ -22,7 +22,7 @@ from lthkit.machine.devices import (
     operator_threads,
     tiny_numbers_flushed,
 )
-from lthkit.machine.work import TRAINING, Work, current
+from lthkit.machine.work import TRAINING, Stopped, Work, current
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.snapshots import Found, Snapshots
 from lthkit.training.checkpoints import Checkpoint
@@ -69,7 +69,7 @@ def train(
         OutOfMemory: the device has too little memory; the message has the sizes.
         ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run;
             something else has written to a removed weight; sparse products that cannot be done here.
-        RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C or a kernel's interrupt; the text says what was saved.
+        RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C; the text says what was saved, and `model` is as it came.
     """
     check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
     seed = whole_seed(seed)
@@ -77,7 +77,7 @@ def train(
     choice = choice or choose(model, data.device)
     first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
-    with Work(TRAINING, total=recipe.steps - first), execution(model, data, recipe):
+    with Work(TRAINING, total=recipe.steps - first), execution(model, data, recipe), unless_stopped(model):
         if start:
             start.restore(model)
         optimizer = optimizer_for(model, recipe)
@@ -187,6 +187,21 @@ def _to_the_end(
     if left := recipe.steps - history.done:
         work.count(left)
         saved.report(progress, left, save=save)  # stopped early: the rest of the budget is not needed
+
+
+@contextmanager
+def unless_stopped(*models: nn.Module) -> Iterator[None]:
+    """Within it networks change; one that is stopped halfway is put back.
+
+    Who is interrupted runs the same lines again, and a network trained halfway would go on as if it were a fresh one.
+    """
+    before = [Checkpoint.of(model) for model in models]
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped):
+        for model, state in zip(models, before, strict=True):
+            state.restore(model)
+        raise
 
 
 def counted(*, saves: bool) -> Work:

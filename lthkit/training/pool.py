@@ -10,8 +10,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
-from threading import Event, Lock
+from contextvars import Context, copy_context
+from threading import Event, Lock, local
 from typing import Any, TypeVar
 
 import torch
@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 
 class Pool:
-    """Runs jobs, and the jobs that jobs add, in `workers` threads; what they train counts for the `machine.Work` at hand.
+    """Runs jobs, and the jobs that jobs add, in `workers` threads; what they train counts for the `machine.Work` at hand
+    where the pool is filled.
 
     threads: torch operator threads in each; None leaves torch's setting. Because it does not depend on how many jobs
     happen to run at a time, neither do the numbers.
@@ -39,6 +40,7 @@ class Pool:
         self.workers, self.threads = workers, threads
         settings = (torch.set_num_threads, (threads,)) if threads else (None, ())
         self._executor = ThreadPoolExecutor(workers, "lthkit", *settings)
+        self._given = local()  # in a worker: the context of who filled the pool
         self._futures: set[Future[Any]] = set()
         self._lock, self._stop = Lock(), Event()
 
@@ -46,7 +48,15 @@ class Pool:
         """Queue a job; jobs start in the order in which they were queued. May be called from inside a job."""
         self.check()
         with self._lock:
-            self._futures.add(self._executor.submit(copy_context().run, job, *args))
+            self._futures.add(self._executor.submit(self._run, self._context(), job, *args))
+
+    def _context(self) -> Context:
+        """For a job that a job adds that of the first one, whose own work may be over before it begins."""
+        return getattr(self._given, "context", None) or copy_context()
+
+    def _run(self, context: Context, job: Callable[..., Any], *args: Any) -> None:
+        self._given.context = context
+        context.copy().run(job, *args)
 
     def check(self) -> None:
         """Raise `Stopped` if the pool is stopping; long jobs call this now and then."""

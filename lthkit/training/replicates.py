@@ -26,7 +26,14 @@ from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import Choice, choose
 from lthkit.training.engine import Update, optimizer_for, updater
 from lthkit.training.history import History, TrainingDiverged, TrainResult, keeping, training_config
-from lthkit.training.loop import check_arguments, check_steps, counted, execution, steps_to_keep
+from lthkit.training.loop import (
+    check_arguments,
+    check_steps,
+    counted,
+    execution,
+    steps_to_keep,
+    unless_stopped,
+)
 from lthkit.training.optimizers import Optimizer
 from lthkit.training.recipes import Recipe
 from lthkit.training.stacks import Stack
@@ -75,6 +82,7 @@ def train_together(
     work = Work(TRAINING, total=count * (recipe.steps - first))
     with work, execution(models[0], data, recipe, replicates=count), ExitStack() as held:
         held.enter_context(operator_threads(choice.threads))
+        held.enter_context(unless_stopped(*models))
         stack, optimizer = _stacked(models, starts, recipe, momentum)
         states = [partial(_state_of, optimizer, r) for r in range(count)]
         saved, histories = [], []

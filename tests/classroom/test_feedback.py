@@ -194,7 +194,8 @@ def test_a_cell_shows_one_display_whose_text_is_that_of_the_console(outputs: lis
     text, page = only(outputs[3])
     assert text == "00.1 density: from here on the reference is used, until yours passes."
     text, page = only(outputs[7])
-    assert text == "00.1 density: passed." and seen(page) == "✓ passed. 00.1 density"
+    assert text == "00.1 density: passed, assisted: the solution was shown."
+    assert seen(page) == "✓ passed, assisted: the solution was shown. 00.1 density"
 
 
 def test_the_last_hint_folds_the_solution_below_what_it_costs(outputs: list[list[Any]]) -> None:
@@ -202,6 +203,9 @@ def test_the_last_hint_folds_the_solution_below_what_it_costs(outputs: list[list
     text, page = only(outputs[4])
     assert text.startswith("00.1 hint 1 of 4: ") and "<details" not in page
     warned, folded = (o.data for o in outputs[5][-2:])
+    assert (
+        warned["text/plain"].count("Hint ") == 2
+    )  # each takes the place of the one before, so it repeats it
     assert "The next hint is the solution." in warned["text/plain"] and "<details" not in warned["text/html"]
     assert "will count as assisted" in " ".join(folded["text/plain"].split())
     assert "def density" not in folded["text/plain"]

@@ -198,6 +198,8 @@ def test_a_reader_who_goes_away_is_no_error(tmp_path):
     ("arguments", "fragment"),
     [
         (["rum"], "did you mean run?"),
+        (["--hlp"], "unrecognized arguments: --hlp; did you mean --help?"),
+        (["grade", "--hepl"], "unrecognized arguments: --hepl; did you mean --help?"),
         (["run", "winning-tickets"], "did you mean winning-ticket?"),
         (["run", "imp", "--rouns", "3"], "did you mean --rounds?"),
         (["run", "imp", "--tier", "laptp"], "did you mean laptop?"),

@@ -106,3 +106,10 @@ def test_a_cell_of_a_table_shows_no_interval_that_cannot_be() -> None:
     impossible = evidence.interval([80.1, 99.3, 99.9], within=evidence.PERCENT)
     assert f"{impossible:.1f}" == "93.1 (seeds 80.1 to 99.9)"
     assert f"{evidence.interval([84.7, 84.9, 85.1], within=evidence.PERCENT):.1f}" == "84.9 ± 0.5"
+
+
+def test_an_interval_that_is_rounded_away_does_not_say_that_the_mean_is_known() -> None:
+    """Catches 84.7 ± 0.0 for three seeds that differ by hundredths."""
+    close = evidence.interval([84.72, 84.68, 84.70])
+    assert (f"{close:.1f}", f"{close:.2f}") == ("84.7 ± <0.1", "84.70 ± 0.05")
+    assert f"{evidence.interval([84.7, 84.7, 84.7]):.1f}" == "84.7 ± 0.0"

@@ -107,7 +107,8 @@ def test_an_interrupt_is_one_line_and_what_it_says_is_so(kernel):
     cell = "[r.round for r in lth.imp(net, data, rounds=3, steps=3000, folder='one')]"
     (error,) = kinds(kernel.run(cell, interrupt_at="round 0 of 3"), "error")
     (line,) = error["traceback"]
-    assert error["ename"] == "Interrupted" and "\n" not in line
+    assert error["ename"] == "Interrupted" and max(map(len, line.split("\n"))) <= work.COLUMNS
+    line = " ".join(line.split())
     said = re.search(
         r"the first (\d+) steps of round 0 are saved, in one\. Run this cell again to go on", line
     )
@@ -117,9 +118,40 @@ def test_an_interrupt_is_one_line_and_what_it_says_is_so(kernel):
     )
     assert said and said[1] in kinds(found, "stream")[0]["text"]
     (error,) = kinds(kernel.run("lth.train(net(seed=0), data, steps=9000)", interrupt_at="step"), "error")
-    assert error["traceback"] == [
-        "Stopped. This call has saved nothing: run this cell again to start it again."
-    ]
+    assert " ".join(error["traceback"][0].split()) == (
+        "Stopped. This call has saved nothing: run this cell again to start anew."
+    )
+
+
+@pytest.mark.parametrize("folder", [None, "kept"])
+def test_a_cell_that_is_run_again_after_an_interrupt_ends_as_if_it_had_not_been_stopped(kernel, folder):
+    """Catches a second training that goes on from the half-trained weights of the first, and with `folder` a new one."""
+    cell = f"[p.validation_loss for p in lth.train(model, data, steps=600, folder={folder!r}).history]"
+    kernel.run("model = net(seed=3)")
+    assert kinds(kernel.run(cell, interrupt_at="step"), "error")
+    (again,) = kinds(kernel.run(cell), "execute_result")
+    kernel.run("model = net(seed=3)")
+    (whole,) = kinds(kernel.run(cell.replace("kept", "whole")), "execute_result")
+    assert again["data"]["text/plain"] == whole["data"]["text/plain"]
+    if folder:
+        assert (
+            kinds(kernel.run("import os; print(*sorted(os.listdir('.')))"), "stream")[0]["text"].count("kept")
+            == 1
+        )
+
+
+def test_an_interrupt_in_the_middle_of_anything_is_a_sentence_too(kernel):
+    kernel.run("from lthkit.classroom import ready; ready()")
+    code = (
+        "import time\ndef rest():\n    print('begun', flush=True)\n    time.sleep(60)\nrest()\nprint('never')"
+    )
+    got = kernel.run(code, interrupt_at="begun")
+    (error,) = kinds(got, "error")
+    assert error["ename"] == "KeyboardInterrupt" and not kinds(got, "stream")[1:]
+    assert (
+        " ".join(error["traceback"][0].split())
+        == "Stopped in line 5 of this cell. Run this cell again before you go on."
+    )
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -127,7 +159,7 @@ def test_an_interrupt_of_threads_is_one_line_too(kernel, times):
     cell = "lth.training.each(lambda seed: lth.train(net(seed=seed), data, steps=9000), [(0,), (1,), (2,)])"
     (error,) = kinds(kernel.run(cell, interrupt_at="0 of 3 done", times=times), "error")
     assert error["ename"] == "Interrupted" and len(error["traceback"]) == 1
-    assert "has saved nothing" in error["traceback"][0]
+    assert "has saved nothing" in " ".join(error["traceback"][0].split())
 
 
 SCRIPT = (

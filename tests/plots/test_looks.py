@@ -9,7 +9,6 @@ import math
 import matplotlib
 import matplotlib.style
 import pytest
-from figures import FIGURES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_rgb, to_rgba
@@ -19,6 +18,7 @@ from matplotlib.text import Text
 
 from lthkit import plots
 from lthkit.plots import style
+from tests.plots.figures import FIGURES
 
 PHONE = 344  # pixels that a picture has on a telephone of 390, in nbconvert's page
 BARS = (LineCollection,)

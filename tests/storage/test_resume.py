@@ -227,7 +227,7 @@ def test_an_interrupt_says_how_to_go_on(tiny, tmp_path, monkeypatch):
     )
     with pytest.raises(Interrupted, match=reached):
         interrupt(10, tmp_path)
-    with pytest.raises(Interrupted, match="has saved nothing: .* to start it again"):
+    with pytest.raises(Interrupted, match="has saved nothing: .* to start anew"):
         interrupt(2, None)
     assert bits(run_train(tiny, tmp_path, Stopper())) == whole
 

@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from lthkit.machine.work import Work
 from lthkit.training import choices, pool
 from lthkit.training.pool import Pool, Stopped
 
@@ -24,6 +25,30 @@ def test_jobs_may_add_jobs_and_all_are_done():
     pool.submit(job, 4)
     pool.run()
     assert sorted(done) == sorted([4] + [3] * 2 + [2] * 4 + [1] * 8 + [0] * 16)
+
+
+def test_a_job_counts_after_the_work_of_the_job_that_added_it_has_ended():
+    """Catches controls that train for minutes while the bar of their run stands still."""
+    added, labels = threading.Event(), []
+
+    def control():
+        assert added.wait(60)
+        with Work("control") as work:
+            work.count(30)
+            labels.append(root.label)
+
+    def chain(pool):
+        with Work("ticket") as work:
+            work.count(70)
+            pool.submit(control)
+
+    with Work(total=100) as root:
+        jobs = Pool(workers=1)
+        jobs.submit(chain, jobs)
+        added.set()
+        jobs.run()
+        assert root.updates == 100
+    assert labels == ["control"]
 
 
 def test_an_error_stops_the_others_and_is_raised():

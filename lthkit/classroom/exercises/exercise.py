@@ -85,7 +85,7 @@ class Exercise:
         misconceptions: each is refused by the cases and behaves unlike every other one.
         alternatives: right answers in other styles, which must pass.
         difficulty: "easy", "medium" or "hard".
-        lines: the line budget: how many lines of code the solution takes.
+        lines: the line budget: how many lines of code the solution takes, a statement counted as one.
         minutes: how long a student may need.
         rtol, atol: how far a float may be from the reference. With `atol=0` an expected 0 must be exactly 0.
         python_numbers: where the result is one number, it must be a Python number, as the text says; otherwise a tensor

@@ -23,7 +23,7 @@ RULES = (
     "Arguments stay as they are",
     "random state stays as it is",
     "A result has the type of what came in",
-    "What a text does not name does not come",
+    "It tries nothing else that a text does not name",
 )
 
 

@@ -660,7 +660,7 @@ EXERCISES = (
             {
                 "again": "You seed again for each tensor, so that all tensors start with the same random numbers; seed one "
                 "generator once, before the loop.",
-                "kept weights": "You take the standard deviation of the kept weights, which are the large ones; take that of "
+                "kept weights": "You take the standard deviation of the kept weights alone; take that of "
                 "the whole tensor.",
                 "zeros count": "You mask the old tensor before you take its standard deviation, so its zeros count; take "
                 "that of the whole tensor.",
@@ -1054,7 +1054,7 @@ EXERCISES = (
         difficulty="medium",
         lines=7,
         minutes=10,
-        told={"ties": "an equal loss is none", "limit": "patience steps or more"},
+        told={"ties": "an equal loss is not a new best", "limit": "patience steps or more"},
         absent={
             "empty list": "a training has at least one measurement",
             "NaN": "the text names no NaN, and the losses have none",
