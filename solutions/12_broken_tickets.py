@@ -52,11 +52,11 @@ from lthkit.classroom import check, hint, quiz, use
 from lthkit.evidence import museum
 
 torch.set_printoptions(precision=2, sci_mode=False)
-mask = torch.tensor([True, True, False, True, False, False])
-before = torch.tensor([0.3, -0.2, 0.1, 0.4, -0.1, 0.2])
-start = torch.tensor([0.3, -0.2, 0.0, 0.5, 0.0, 0.0])
-after = torch.tensor([0.9, -0.7, 0.01, 0.8, 0.0, 0.0])
-print("half of the weights stay:     ", mask.sum().item() == len(mask) / 2)
+mask = torch.tensor([[True, True, False], [True, False, False]])
+before = torch.tensor([[0.3, -0.2, 0.1], [0.4, -0.1, 0.2]])
+start = torch.tensor([[0.3, -0.2, 0.0], [0.5, 0.0, 0.0]])
+after = torch.tensor([[0.9, -0.7, 0.01], [0.8, 0.0, 0.0]])
+print("half of the weights stay:     ", int(mask.sum()) == mask.numel() / 2)
 print("removed weights are 0:        ", bool((after[~mask] == 0).all()))
 print("began from its initial weights:", torch.equal(start[mask], before[mask]))
 print("every kept weight was trained: ", bool((after != start)[mask].all()))
@@ -112,7 +112,7 @@ def train(model, batches, mask=None):
 
 
 # %% [markdown]
-# ## Room 1 · Zeros
+# ## Room 1: zeros
 #
 # ### Exhibit 1
 #
@@ -212,7 +212,7 @@ quiz("12.Q2", "b")
 # %% [markdown]
 # ### Exhibit 3
 #
-# **The report says:** *our function holds the zeros as well as a mask does.* Its accuracy is the same. Then look at the figure: each
+# **The report says:** *our function holds the zeros as well as a mask does.* Its accuracy is about the same. Then look at the figure: each
 # mark is a kept weight of the first layer, before and after the training.
 
 
@@ -322,7 +322,7 @@ one, half = torch.ones(2), torch.tensor([True, False])
 print(masked_step_(one, one, one, half, 0.1, 0.9))
 
 # %% [markdown]
-# ## Room 2 · Counts
+# ## Room 2: counts
 #
 # ### Exhibit 4
 #
@@ -488,7 +488,7 @@ museum.visit(7, compress)
 museum.visit(7, museum.exhibit(7).mended)
 
 # %% [markdown]
-# ## Room 3 · Going back
+# ## Room 3: going back
 #
 # ### Exhibit 8
 #
@@ -778,7 +778,7 @@ for label, function in (("broken", ten.broken), ("mended", ten.mended)):
     print(label, not_rewound_(states["before"], states["start"], {}))
 
 # %% [markdown]
-# ## Room 4 · Controls
+# ## Room 4: controls
 #
 # ### Exhibit 13
 #
@@ -920,7 +920,7 @@ for number in (13, 14):
 table
 
 # %% [markdown]
-# ## Room 5 · Numbers
+# ## Room 5: numbers
 #
 # ### Exhibit 15
 #
