@@ -1,4 +1,5 @@
-"""What may be claimed: intervals over seeds, how many seeds it takes, what a ticket costs, whether a network still connects.
+"""What may be claimed: intervals over seeds, how many seeds it takes, what a ticket costs, whether a network still connects,
+paths between networks, and the audit that asks whether a ticket is one.
 
 This file is the table of contents.
 """
@@ -8,6 +9,14 @@ from __future__ import annotations
 from lthkit.evidence import (
     costs,
     mode_connectivity,
+    museum,
+)
+from lthkit.evidence.audits import (
+    audit_states,
+)
+from lthkit.evidence.findings import (
+    Audit,
+    Finding,
 )
 from lthkit.evidence.layer_collapse import (
     Collapse,
@@ -55,8 +64,10 @@ from lthkit.evidence.verdicts import (
 
 __all__ = [
     "ANY",
+    "Audit",
     "Collapse",
     "Design",
+    "Finding",
     "Interval",
     "Margin",
     "PERCENT",
@@ -66,6 +77,7 @@ __all__ = [
     "Spread",
     "Verdict",
     "against_margin",
+    "audit_states",
     "by_seed",
     "collapse",
     "costs",
@@ -79,6 +91,7 @@ __all__ = [
     "load_registered",
     "mode_connectivity",
     "p_value",
+    "museum",
     "paired",
     "power_of",
     "sample_seeds",

@@ -35,6 +35,14 @@ from lthkit.plots.masks import (
     mask_leak,
     samples,
 )
+from lthkit.plots.museum import (
+    before_and_after,
+    describe_before_and_after,
+    describe_readings,
+    describe_restarted,
+    readings,
+    restarted,
+)
 from lthkit.plots.predictions import Prediction, describe_predicted, predicted
 from lthkit.plots.rewinding import (
     between_networks,
@@ -67,6 +75,7 @@ __all__ = [
     "STYLE",
     "WIDTH",
     "arm_gaps",
+    "before_and_after",
     "by_criterion",
     "class_masks",
     "budget_curve",
@@ -76,6 +85,7 @@ __all__ = [
     "break_even",
     "density_axis",
     "describe",
+    "describe_before_and_after",
     "describe_between",
     "describe_by_criterion",
     "describe_chances",
@@ -94,6 +104,8 @@ __all__ = [
     "describe_looks",
     "describe_predicted",
     "describe_pruned",
+    "describe_readings",
+    "describe_restarted",
     "describe_retrained",
     "describe_rewound",
     "describe_sanity",
@@ -117,6 +129,8 @@ __all__ = [
     "paired_gap",
     "predicted",
     "pruned_accuracy",
+    "readings",
+    "restarted",
     "retrained",
     "rewound",
     "samples",

@@ -22,6 +22,7 @@ DRAWN: dict[str, Callable[[], Canvas]] = {
     "09": diagrams_masks.settling,
     "10": diagrams_training.budgets,
     "11": diagrams_masks.storing,
+    "12": diagrams_training.rooms,
     "13": diagrams_evidence.verdicts,
 }
 

@@ -319,6 +319,20 @@ def stop_curves() -> dict[str, list[dict]]:
     }
 
 
+def _before_and_after() -> Figure:
+    was = torch.randn(784, 300, generator=torch.Generator().manual_seed(0)) * 0.05
+    return plots.before_and_after(was, torch.where(was < 0, was, 1.2 * was + 0.01), stamp=STAMP)
+
+
+def _restarted() -> Figure:
+    curves = {f"training {i + 1}": [10 + 70 * (i > 0), *(60 + 4 * j + i for j in range(5))] for i in range(7)}
+    return plots.restarted(curves, steps=50, stamp=STAMP)
+
+
+def _readings() -> Figure:
+    return plots.readings([10 + 1.5 * math.sin(i) for i in range(40)], 11.5, stamp=STAMP)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "chances": lambda: plots.chances(seed_differences(), stamp=STAMP),
     "looks": _looks,
@@ -351,5 +365,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "predicted of percent": _predicted_percent,
     "first_layer": lambda: plots.first_layer(masks(), stamp=STAMP),
     "layer_density": _density,
+    "before_and_after": _before_and_after,
+    "restarted": _restarted,
+    "readings": _readings,
     "samples": lambda: plots.samples(lth.load_data("fashion-mnist")),
 }
