@@ -123,15 +123,20 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise TypeError(
             f"{name} of a split is a {type(tensor).__name__}; expected a tensor. lthkit.Dataset.of_tensors takes numpy too."
         )
-    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_quantized:
-        raise ValueError(
-            f"{name} of a split are no plain tensor but {tensor.layout} on {tensor.device}; expected one that is dense and "
-            "holds its numbers. A sparse one has .to_dense(), a quantized one .dequantize()."
-        )
+    check_plain(f"{name} of a split", tensor)
     if tensor.requires_grad:
         raise ValueError(f"{name} of a split require a gradient; expected data. Give {name}.detach().")
     if tensor.ndim == 0:
         raise ValueError(f"{name} of a split are a single number; expected one row or more, [n, ...].")
+
+
+def check_plain(name: str, tensor: Tensor) -> None:
+    """ValueError for a tensor that is sparse, nested, quantized or without numbers."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_quantized:
+        raise ValueError(
+            f"{name} are no plain tensor but {tensor.dtype}, {tensor.layout} on {tensor.device}; expected one that is dense and "
+            "holds its numbers. A sparse one has .to_dense(), a quantized one .dequantize()."
+        )
 
 
 def _advice_on_inputs(inputs: Tensor) -> str:
@@ -155,6 +160,17 @@ def check_finite(name: str, tensor: Tensor) -> None:
             f"{count:,} of {len(tensor):,} rows of the {name} have a number that is NaN or infinite, row "
             f"{int(odd.nonzero()[0])} first; expected finite numbers. Leave these rows out, or fill the gaps."
         )
+
+
+def check_alike(part: str, split: Split, train: Split) -> None:
+    """ValueError unless the split has rows such as those of the training split."""
+    for what, plural in (("inputs", split.kind), ("targets", "targets")):
+        own, other = getattr(split, what), getattr(train, what)
+        if (own.shape[1:], own.dtype, own.device) != (other.shape[1:], other.dtype, other.device):
+            raise ValueError(
+                f"{part} has {plural} {own.dtype} {list(own.shape[1:])} on {own.device}, train has {other.dtype} "
+                f"{list(other.shape[1:])} on {other.device}; expected the same."
+            )
 
 
 # Rows by class
