@@ -15,6 +15,7 @@ from lthkit.data.splits import Split, check_finite, check_plain
 Array = Tensor | np.ndarray[Any, Any]
 
 
+@torch.inference_mode(False)
 def as_split(inputs: Array, targets: Array) -> Split:
     """A split of its own memory. What is given to `Dataset.of_tensors`, and what is refused, stands there."""
     x, y = _numbers("inputs", inputs), _numbers("targets", targets)
@@ -85,21 +86,21 @@ _WHOLE = (torch.int8, torch.int16, torch.int32, torch.int64)
 def _numbers(name: str, given: Array) -> Tensor:
     """A copy as a plain tensor, in the type given; whole numbers that torch has no arithmetic for as int64."""
     if isinstance(given, np.ndarray):
-        return _of_numpy(name, given)
+        return of_numpy(name, given)
     if not isinstance(given, Tensor):
         raise TypeError(
             f"{name} is a {type(given).__name__}; expected a torch tensor or a numpy array. A data frame has .to_numpy(), a list "
             "of rows becomes one by torch.tensor(rows)."
         )
     check_plain(name, given)
-    with torch.inference_mode(False), torch.no_grad():
-        copied = given.detach().clone(memory_format=torch.contiguous_format)
+    copied = given.detach().clone(memory_format=torch.contiguous_format)
     if copied.dtype in (torch.uint16, torch.uint32, torch.uint64):
-        return _of_numpy(name, copied.cpu().numpy()).to(given.device)
+        return of_numpy(name, copied.cpu().numpy()).to(given.device)
     return copied
 
 
-def _of_numpy(name: str, given: np.ndarray[Any, Any]) -> Tensor:
+def of_numpy(name: str, given: np.ndarray[Any, Any]) -> Tensor:
+    """A copy of a numpy array as a tensor, whatever its order in memory. ValueError for texts, times, objects, gaps."""
     if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
         raise ValueError(
             f"{name} is a masked array with {int(np.ma.getmaskarray(given).sum()):,} masked numbers, which a tensor would show "

@@ -24,7 +24,7 @@ from lthkit.data.minibatches import augmentation as augmentation
 from lthkit.data.minibatches import batches as batches
 from lthkit.data.minibatches import crop_and_flip as crop_and_flip
 from lthkit.data.sources import SPECS
-from lthkit.data.splits import NOUNS, check_alike, fingerprint, generator_for, moments
+from lthkit.data.splits import NOUNS, check_alike, fair_rows, fingerprint, generator_for, moments
 from lthkit.data.splits import Split as Split
 from lthkit.data.splits import stratified as stratified_rows
 from lthkit.data.splitting import TEST, VALIDATION, tell, three_splits
@@ -338,7 +338,7 @@ class Dataset:
                     raise ValueError(
                         f"{part}={n} was given; expected 1 to {len(split)}, the size of the split."
                     )
-                split = split.at(_head(split, n))
+                split = split.at(fair_rows(split, n))
             smaller[part] = split
         return Dataset.of(self.name, **smaller, classes=self.classes, origin=self.origin)
 
@@ -373,11 +373,3 @@ def _pair(part: str, given: Any) -> Split:
             f"{part} is a {type(given).__name__}; expected a share such as 0.2, a number of rows, or (inputs, targets)."
         )
     return as_split(*given)
-
-
-def _head(split: Split, n: int) -> Tensor:
-    """Rising rows of a smaller split (see `Dataset.head`)."""
-    if split.labelled:
-        return stratified_rows(split.labels.cpu(), n)
-    order = torch.randperm(len(split), generator=generator_for("head", 0, 0), device="cpu")
-    return order[:n].sort().values

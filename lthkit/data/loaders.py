@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lthkit.data.arrays import of_numpy
 from lthkit.data.splits import check_plain
 from lthkit.machine.seeds import global_generators
 
@@ -73,7 +74,7 @@ def _pair(part: str, number: int, batch: Any) -> tuple[Tensor, Tensor]:
     pair = []
     for what, value in zip(("inputs", "targets"), batch, strict=True):
         if isinstance(value, np.ndarray):
-            value = torch.from_numpy(np.array(value, order="C"))
+            value = of_numpy(f"the {what} in batch {number} of the {part} loader", value)
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"the {what} in batch {number} of the {part} loader are a {type(value).__name__}; expected a tensor or a numpy "

@@ -198,6 +198,14 @@ def stratified(labels: Tensor, n: int, generator: torch.Generator | None = None)
     return torch.cat(chosen).sort().values
 
 
+def fair_rows(split: Split, n: int) -> Tensor:
+    """Rising rows of a smaller split, always the same: the first of each class, or drawn where a row has no class."""
+    if split.labelled:
+        return stratified(split.labels.cpu(), n)
+    order = torch.randperm(len(split), generator=generator_for("head", 0, 0), device="cpu")
+    return order[:n].sort().values
+
+
 # Statistics
 
 

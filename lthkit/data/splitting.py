@@ -20,6 +20,7 @@ log = logging.getLogger("lthkit")
 VALIDATION, TEST = 0.1, 0.2  # shares of a pool, where nothing else is asked for
 
 
+@torch.inference_mode(False)
 def three_splits(
     pool: Split, *, validation: float | int | Split, test: float | int | Split, seed: int
 ) -> dict[str, Split]:
@@ -75,7 +76,8 @@ def _chosen(part: str, labels: Tensor, n: int, generator: torch.Generator, *, pa
     if shares is None:
         raise ValueError(
             f"{n:,} rows for {part} cannot be drawn and leave one of each class to train on: {len(labels):,} rows of "
-            f"{sum(map(bool, counts)):,} classes are left. Hold out fewer, or give the splits yourself."
+            f"{sum(map(bool, counts)):,} classes are left. Hold out fewer, or give the splits yourself. Targets that are no classes but numbers "
+            "are given as targets.float()."
         )
     order = torch.randperm(len(labels), generator=generator, device="cpu")
     chosen, ordered = torch.zeros(len(labels), dtype=torch.bool), labels[order]
