@@ -207,9 +207,7 @@ class Dataset:
         """
         shares: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
         splits, classes, origin = read_folder(path, size=size, channels=channels, **shares)
-        if name is None:
-            name = name_of_folder(path)
-            name += " (a folder)" * (name in SPECS)
+        name = name_of_folder(path) if name is None else name
         tell(splits, classes, name)
         return cls.of(name, **splits, classes=classes, origin=origin)
 

@@ -13,6 +13,7 @@ import torch
 
 from lthkit.data.file_formats import DataError
 from lthkit.data.pictures import SUFFIXES, read_pictures
+from lthkit.data.sources import SPECS
 from lthkit.data.splits import Split
 from lthkit.data.splitting import TEST, VALIDATION, three_splits
 from lthkit.machine.faces import harmless
@@ -27,8 +28,9 @@ Found = dict[str, list[Path]]  # class -> its pictures
 
 
 def name_of_folder(path: Path | str) -> str:
-    """The name of the data set in a folder: the folder's own, composed as Unicode has it (NFC)."""
-    return _composed(Path(path).expanduser().resolve()) or "pictures"
+    """The name of the data set in a folder: the folder's own, composed as Unicode has it (NFC), but no published set's."""
+    name = _composed(Path(path).expanduser().resolve()) or "pictures"
+    return f"folder {name}" if name in SPECS else name
 
 
 def read_folder(
@@ -134,8 +136,8 @@ def _classes(folder: Path) -> Found:
 def _refuse_loose(folder: Path, files: Iterable[str]) -> None:
     if pictures := [name for name in files if _is_picture(name)]:
         raise DataError(
-            f"{folder} has pictures beside its folders, {_some(pictures)}, which belong to no class. Put each into the folder of "
-            "its class."
+            f"{folder} has pictures in no folder, {_some(pictures)}, so they belong to no class. Put each into the folder of its "
+            "class; if this is the folder of one class, give the folder above it."
         )
 
 

@@ -94,9 +94,8 @@ def _head(path: Path) -> tuple[tuple[int, int], bool]:
 
     with _opened(path) as image:
         frames = getattr(image, "n_frames", 1)
-        if (
-            frames > 1 and image.format != "MPO"
-        ):  # cameras add smaller copies to a photograph; the first is the picture
+        # MPO: a camera has added smaller copies, and the first is the picture.
+        if frames > 1 and image.format != "MPO":
             raise DataError(
                 f"{path} holds {frames} pictures (frames or pages); expected one. Save the one that is meant by itself."
             )
@@ -112,10 +111,15 @@ def _pixels(path: Path, size: tuple[int, int], channels: int) -> tuple[np.ndarra
 
     height, width = size
     with _opened(path) as image:
+        deep = any(
+            ";16" in str(tile) for tile in image.tile
+        )  # as the file has it; Pillow makes colour 8 bits by itself
         image.load()
         upright = ImageOps.exif_transpose(image)
         upright, deepest = _eight_bits(path, upright, image.format)
         flat = _on_white(path, upright)
+        if deep and not deepest:
+            deepest = max(high for _, high in upright.getextrema()[:3]) << 8 | 255
         if channels == 3 or flat.mode not in ("1", "L"):
             flat = flat.convert("RGB")
         if channels == 1:
