@@ -63,7 +63,8 @@ def class_names(classes: Iterable[str] | int | None, splits: Sequence[Split]) ->
     if low < 0 or high >= len(names):
         raise ValueError(
             f"The targets are classes from {low} to {high}, and {len(names)} classes were given; expected 0 to {len(names) - 1}. "
-            "A class that shall not count, as padding, needs a number and a name of its own."
+            "A class that shall not count, as padding, needs a number and a name of its own, which lthkit.Task(ignore_index=) "
+            "leaves out."
         )
     return names
 
