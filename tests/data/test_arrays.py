@@ -90,7 +90,8 @@ def test_what_is_given_is_copied() -> None:
 def test_what_is_made_within_inference_mode_can_be_trained_on() -> None:
     """Catches tensors that autograd does not take, which are an error far from here."""
     with torch.inference_mode():
-        data = make(torch.randn(20, 3), torch.arange(20) % 2, name="own")
+        given = (torch.randn(4, 3), torch.arange(4) % 2)
+        data = make(torch.randn(20, 3), torch.arange(20) % 2, name="own", test=given)
     assert not any(t.is_inference() for s in (data.train, data.test) for t in (s.inputs, s.targets))
 
 
