@@ -150,7 +150,8 @@ class Dataset:
         random, and what was drawn once would stand for all. A training shuffles by its seed.
 
         Args:
-            loader: of all rows, with shuffle=False and drop_last=False; what the batches may be is said in `of_tensors`.
+            loader: of all rows, with shuffle=False and drop_last=False; what the batches may be is said in `of_tensors`:
+                uint8 pictures (torchvision's `PILToTensor`) are images, floating ones (`ToTensor`) values.
             validation, test: a share or a number of its rows, or a loader of their own.
             name, classes, seed: as in `of_tensors`.
 

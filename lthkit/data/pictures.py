@@ -15,8 +15,10 @@ from lthkit.machine.checks import first_line
 from lthkit.machine.work import waiting
 
 SUFFIXES = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".jfif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
+    ".bmp", ".gif", ".jpeg", ".jpg", ".jfif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
+# As Pillow calls them; the content of a file says which it is. No others are tried: some run programs of their own.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 OWN_SIZE_UP_TO, OTHER_SIZE = 64, 32  # pixels a side
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -71,7 +73,7 @@ def _opened(path: Path) -> Iterator[Any]:
         False  # half a picture is grey below, and no error, where a program allows it
     )
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             yield image
     except DataError:
         raise

@@ -167,6 +167,7 @@ def flipped(content: bytes) -> bytes:
         ("flipped.png", flipped(whole("PNG"))),
         ("empty.png", b""),
         ("text.jpg", b"<html>not found</html>"),
+        ("program.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
         ("drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
     ],
 )
@@ -236,7 +237,7 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     """Catches an error from the system that does not say which picture; an administrator may read all, so it is planted."""
     picture(RGB)(tmp_path / "a.png")
 
-    def denied(path: Path) -> object:
+    def denied(path: Path, **how: object) -> object:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Image, "open", denied)
