@@ -12,6 +12,7 @@ from torch import Tensor
 from lthkit.data.arrays import of_numpy
 from lthkit.data.splits import check_plain
 from lthkit.machine.seeds import global_generators
+from lthkit.machine.work import waiting
 
 Loader = Iterable[Any]  # a torch DataLoader, or a list of (inputs, targets) batches
 
@@ -36,11 +37,13 @@ def read_twice(part: str, loader: Loader) -> tuple[Tensor, Tensor]:
         )
     _check_nothing_is_dropped(part, loader)
     with global_generators("cpu"):
-        batches = [_pair(part, number, batch) for number, batch in enumerate(loader)]
+        batches = [
+            _pair(part, n, batch) for n, batch in enumerate(_told(loader, f"reading the {part} loader"))
+        ]
         if not batches:
             raise ValueError(f"the {part} loader gave no batch; expected one or more.")
         again = 0
-        for number, batch in enumerate(loader):
+        for number, batch in enumerate(_told(loader, f"reading the {part} loader again")):
             known = batches[number] if number < len(batches) else None
             if known is None or not all(map(_same, known, _pair(part, number, batch))):
                 raise _changed(part, number)
@@ -52,6 +55,20 @@ def read_twice(part: str, loader: Loader) -> tuple[Tensor, Tensor]:
         _joined(part, what, list(each)) for what, each in zip(("inputs", "targets"), columns, strict=True)
     )
     return inputs, targets
+
+
+def _told(loader: Loader, doing: str) -> Iterator[Any]:
+    """The batches, with a bar over as many as the loader says it has."""
+    try:
+        expected = len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        expected = 0
+    batches, none = iter(loader), object()
+    for _ in waiting(range(expected), doing):
+        if (batch := next(batches, none)) is none:
+            return
+        yield batch
+    yield from batches
 
 
 def _check_nothing_is_dropped(part: str, loader: Loader) -> None:

@@ -69,9 +69,8 @@ def _opened(path: Path) -> Iterator[Any]:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is no file; expected a picture. Move it elsewhere.")
     patience = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = (
-        False  # half a picture is grey below, and no error, where a program allows it
-    )
+    # Where a program lets Pillow read half a picture, it is grey below, and no error.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(path, formats=_FORMATS) as image:
             yield image

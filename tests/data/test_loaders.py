@@ -79,6 +79,9 @@ def test_a_loader_of_another_length_the_second_time_is_refused(first: int, then:
     class Twice:
         lengths = [first, then]
 
+        def __len__(self) -> int:
+            return 1
+
         def __iter__(self) -> Iterator[Any]:
             return iter([(X, Y)] * self.lengths.pop(0))
 
