@@ -24,10 +24,11 @@ from lthkit.training.choices import PLAIN, Choice
 from lthkit.training.draws import Draws
 from lthkit.training.evaluation import explain_misfit, takes_channels_last
 from lthkit.training.gradients import Gradients, gradients_of
-from lthkit.training.optimizers import SGD, Adam, Optimizer
+from lthkit.training.optimizers import SGD, Adam, AdamW, Optimizer
 from lthkit.training.recipes import Recipe
 from lthkit.training.sparse import SparseGradients, sparse_weights
 from lthkit.training.stacks import Stack
+from lthkit.training.torch_optimizers import TorchOptimizer
 
 log = logging.getLogger("lthkit")
 
@@ -325,7 +326,12 @@ def record(body: Callable[[], None], reset: Callable[[], object]) -> Callable[[]
 
 
 def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
-    """The recipe's optimizer for all parameters that require a gradient, state at 0. ValueError if none does."""
+    """The recipe's optimizer for all parameters that require a gradient, state at 0.
+
+    Raises:
+        ValueError: no parameter does; what `TorchOptimizer` refuses; one of one's own for a stack, where it would see the
+            networks as one.
+    """
     named = net.parameters.items() if isinstance(net, Stack) else net.named_parameters()
     parameters = {name: p for name, p in named if p.requires_grad}
     if not parameters:
@@ -333,9 +339,18 @@ def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
             "The network has no parameter that requires a gradient, so there is nothing to train; expected one or more. "
             "Are they frozen? parameter.requires_grad_(True) undoes it."
         )
+    if callable(recipe.optimizer):
+        if isinstance(net, Stack):
+            raise ValueError(
+                "An optimizer of your own would see the networks of a stack as one; expected one of the recipe's by name. "
+                "Train each network by itself, with lthkit.train."
+            )
+        return TorchOptimizer(recipe.optimizer, parameters, lr=recipe.lr)
     if recipe.optimizer == "sgd":
-        return SGD(parameters, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    return Adam(parameters, weight_decay=recipe.weight_decay)
+        momentum, decay = recipe.momentum, recipe.weight_decay
+        return SGD(parameters, momentum=momentum, weight_decay=decay, nesterov=recipe.nesterov)
+    kind = AdamW if recipe.optimizer == "adamw" else Adam
+    return kind(parameters, weight_decay=recipe.weight_decay)
 
 
 def _models_of(net: nn.Module | Stack) -> list[nn.Module]:
