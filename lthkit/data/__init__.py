@@ -8,22 +8,26 @@ from __future__ import annotations
 from lthkit.data.datasets import (
     DATA_NAMES,
     Dataset,
-    Split,
-    augment,
-    augmentation,
-    batches,
-    crop_and_flip,
     load_data,
 )
 from lthkit.data.file_formats import (
     Copy,
     DataError,
 )
+from lthkit.data.minibatches import (
+    augment,
+    augmentation,
+    batches,
+    crop_and_flip,
+)
 from lthkit.data.sources import (
     cache_folder,
     data_folder,
     find_copy,
     read_embedded,
+)
+from lthkit.data.splits import (
+    Split,
 )
 
 __all__ = [

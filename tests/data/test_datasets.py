@@ -135,10 +135,10 @@ def test_head_keeps_proportions() -> None:
 
 
 def test_splits_that_do_not_fit_are_refused() -> None:
-    """Catches labels out of range and float images before they reach a loss on a GPU, where the error is unreadable."""
+    """Catches labels out of range and images of another type before they reach a loss on a GPU, where the error is unreadable."""
     images, labels = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4)
     good = Split(images, labels)
-    for wrong in (lambda: Split(images.float(), labels), lambda: Split(images, labels[1:]),
+    for wrong in (lambda: Split(images.int(), labels), lambda: Split(images, labels[1:]),
                   lambda: Split(images[0], labels), lambda: Split(images[:0], labels[:0])):  # fmt: skip
         with pytest.raises(ValueError, match="expected"):
             wrong()
