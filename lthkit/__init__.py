@@ -26,7 +26,17 @@ from lthkit.pruning import (
 )
 from lthkit.storage import keep_no_runs, keep_runs
 from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp
-from lthkit.training import Checkpoint, Choice, Recipe, TrainingDiverged, TrainResult, evaluate, train
+from lthkit.training import (
+    Checkpoint,
+    Choice,
+    Metric,
+    Recipe,
+    Task,
+    TrainingDiverged,
+    TrainResult,
+    evaluate,
+    train,
+)
 
 __version__ = "0.2.0"
 __all__ = [
@@ -35,9 +45,11 @@ __all__ = [
     "Dataset",
     "LayerCollapse",
     "Mask",
+    "Metric",
     "Recipe",
     "Round",
     "Table",
+    "Task",
     "TrainResult",
     "TrainingDiverged",
     "bench",

@@ -26,9 +26,9 @@ from lthkit.pruning.masks import Mask
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import choose
 from lthkit.training.evaluation import evaluate, takes_channels_last
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
 
 ModelFn = Callable[..., nn.Module]
 ALPHAS = tuple(i / 10 for i in range(11))

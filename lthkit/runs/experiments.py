@@ -31,11 +31,11 @@ from lthkit.storage.snapshots import Snapshots, TimeUp
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tickets.rounds import Round
 from lthkit.training.choices import Choice, check_sparse, choose
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import MOMENTUM_POLICIES, check_steps, train
 from lthkit.training.meetings import Meeting
 from lthkit.training.pool import Pool
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
 
 log = logging.getLogger("lthkit")
 

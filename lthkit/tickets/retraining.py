@@ -14,9 +14,9 @@ from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.search import ModelFn, TrainFn, if_given, new_network
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
 
 
 def retrain(

@@ -32,10 +32,10 @@ from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round, finished_round, save_round, told_when_stopped, training_of_round
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import as_before, choose
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import check_kinds, train
 from lthkit.training.meetings import Meeting
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
 
 ModelFn = Callable[..., nn.Module]
 ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
