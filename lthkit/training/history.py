@@ -203,7 +203,7 @@ def training_config(
     mask: Mask | None,
     seed: int,
     recipe: Recipe,
-    optimizer: dict[str, Tensor],
+    state: Callable[[], dict[str, Tensor]],
     first: int,
     keep: set[int],
     task: Task = Task(),  # noqa: B008  (frozen)
@@ -214,7 +214,7 @@ def training_config(
     """
     config: dict[str, Any] = {
         "network": network_name(model),
-        "start": replace(Checkpoint.of(model, step=first), optimizer=optimizer).fingerprint,
+        "start": replace(Checkpoint.of(model, step=first), optimizer=state()).fingerprint,
         "mask": mask.fingerprint if mask is not None else None,
         "data": data.fingerprint,
         "device": data.device.type,

@@ -56,8 +56,7 @@ def train(
     """Train `model` in place under `mask` and leave it with the weights of the last step.
 
     Args:
-        seed: of the data order, of augmentation and of what the network draws itself, dropout say (see `draws`); all are
-            functions of the seed and the step.
+        seed: of the data order, augmentation and what the network draws itself (see `draws`), all functions of seed and step.
         steps: shorthand for `recipe.steps`.
         start: begin from this checkpoint and its step instead of from the model as it is at step 0.
         momentum: "restore" takes the optimizer state of `start`, if it has one; "fresh" starts it at 0.
@@ -67,8 +66,7 @@ def train(
         progress: called with the number of updates done since the last call.
         choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path. A training that goes
             on keeps to the one that it began with.
-        task: the loss, and the metrics that the result has: `lth.Task(loss="mse", metrics=("rmse", "mae"))`. The best step is
-            that of least validation loss, whatever the metrics.
+        task: the loss and the metrics, `lth.Task(loss="mse")` say. The best step is always that of least validation loss.
 
     Raises:
         TrainingDiverged: the loss is not finite.
@@ -90,10 +88,8 @@ def train(
         optimizer = optimizer_for(model, recipe)
         if start and start.optimizer is not None and momentum == "restore":
             optimizer.load_state(start.optimizer)
-        with keeping(
-            folder,
-            lambda: training_config(model, data, mask, seed, recipe, optimizer.state(), first, keep, task),
-        ) as saved:
+        of_run = (model, data, mask, seed, recipe, optimizer.state, first, keep, task)
+        with keeping(folder, partial(training_config, *of_run)) as saved:
             found = saved.newest()
             choice, sparse = _begun(found, saved, choice, data.device)
             told: dict[str, Any] = {"optimizer": optimizer, "choice": choice, "sparse": sparse, "task": task}

@@ -252,7 +252,7 @@ def _config(
     task: Task,
 ) -> dict[str, Any]:
     """As for a training by itself, and with how many it is stacked, because that decides how it is rounded."""
-    own = training_config(model, data, mask, seed, recipe, state(), first, keep, task)
+    own = training_config(model, data, mask, seed, recipe, state, first, keep, task)
     return own | {"stacked": stacked}
 
 
