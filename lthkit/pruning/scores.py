@@ -2,6 +2,11 @@
 
 Adding a criterion is one function here and one test: (model, ...) -> parameter name -> float tensor of its shape.
 
+A score of one's own may ask for more by keyword, where something searches with it (`tickets.imp`, `one_shot`,
+`prune_at_init`, `prune_iteratively`): for `mask=`, the `Mask` so far; for `round=`, the number of the cut that it is asked
+for, from 1; for `optimizer=`, after a training, the state of its optimizer at the last step, such as `mean/fc1.weight` and
+`square/fc1.weight` of Adam. Each is given only where the signature names it, as a copy.
+
 There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).
 
@@ -21,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +35,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
+from lthkit.pruning.asked import asked_for
 from lthkit.pruning.linearised import WithoutDropout, linearised
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.paths import connected
@@ -259,23 +266,27 @@ def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scor
 
 
 def for_mask(
-    score: Callable[[nn.Module], Mapping[str, Tensor]], mask: Mapping[str, Tensor]
+    score: Callable[..., Mapping[str, Tensor]], mask: Mapping[str, Tensor], **offered: Any
 ) -> Callable[[nn.Module], Mapping[str, Tensor]]:
     """A criterion of this file, or a `functools.partial` of one, that scores what `mask` speaks about, and no more.
 
-    Any other function is called as it is, and so is a partial that has its own `exclude` or `include`.
+    Any other function is called as it is, and so is a partial that has its own `exclude` or `include`. It is given the
+    mask, and what is `offered`, where its signature asks for them (see `asked.asked_for`); what is None is not there.
     """
     own = score.func if isinstance(score, partial) else score
     named = score.keywords if isinstance(score, partial) else {}
-    if own not in (magnitude, random, snip, grasp, synflow) or named.keys() & {"exclude", "include"}:
-        return score
+    if own in (magnitude, random, snip, grasp, synflow):
+        if named.keys() & {"exclude", "include"}:
+            return score
 
-    def scored(model: nn.Module) -> Mapping[str, Tensor]:
-        rest = sorted(name for name in survey(model).usual if name not in mask)
-        narrowed: Callable[..., Mapping[str, Tensor]] = score
-        return narrowed(model, exclude=rest, include=list(mask))
+        def scored(model: nn.Module) -> Mapping[str, Tensor]:
+            rest = sorted(name for name in survey(model).usual if name not in mask)
+            return score(model, exclude=rest, include=list(mask))
 
-    return scored
+        return scored
+    there = {name: value for name, value in offered.items() if value is not None} | {"mask": Mask(mask)}
+    asked = asked_for(score, there)
+    return partial(score, **{name: there[name] for name in asked}) if asked else score
 
 
 def _scored_copy(model: nn.Module, *, stored: bool = False) -> nn.Module:

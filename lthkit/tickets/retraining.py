@@ -12,7 +12,8 @@ from lthkit.machine.checks import plain
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
-from lthkit.tickets.search import ModelFn, TrainFn, if_given, new_network
+from lthkit.tickets.own_loop import TrainFn, check_trained, is_plain_training
+from lthkit.tickets.search import ModelFn, if_given, new_network
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
@@ -54,7 +55,7 @@ def retrain(
     if lr_from is not None and lr_from != weights_from.step:
         start = Checkpoint(lr_from, weights_from.model)
     model = new_network(model_fn, 0, data.device)
-    return train(
+    result = train(
         model,
         data,
         mask=mask,
@@ -66,6 +67,9 @@ def retrain(
         progress=progress,
         **if_given(folder),
     )
+    if not is_plain_training(train):
+        check_trained(result, model, mask, keep=keep)
+    return result
 
 
 def fresh_start(model_fn: ModelFn, *, seed: int, device: torch.device | str = "cpu") -> Checkpoint:
