@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import prefix_explained, whole_seed
 from lthkit.machine.devices import device_explained
+from lthkit.pruning.holding import Held
 from lthkit.pruning.weights import check_memory, nothing_prunable, survey
 from lthkit.pruning.weights import prunable as prunable
 from lthkit.storage import files
@@ -177,6 +178,36 @@ class Mask(Mapping[str, Tensor]):
         """Set the removed weights of `model` to exactly 0, in place."""
         for name, weight in self._weights(model).items():
             weight.masked_fill_(~self._tensors[name].to(weight.device), 0.0)
+
+    def held(self, model: nn.Module, *optimizers: torch.optim.Optimizer) -> Held:
+        """Within `with mask.held(model, optimizer):` removed weights are exactly 0, in any training loop.
+
+            with mask.held(model, optimizer):
+                for inputs, targets in loader:
+                    loss_fn(model(inputs), targets).backward()
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+        On entry the removed weights, their gradients and their optimizer state become 0. Then their gradients are set to
+        0 each time that a backward pass adds to them, so a clipped norm, an accumulated gradient or a `GradScaler` sees no
+        removed weight; and after each `optimizer.step()` the weights themselves are set to 0, whatever has moved them:
+        momentum, decay, noise. So any torch optimizer will do, and several may be given. What is kept moves as it would
+        without a mask under gradients that are 0 at removed places. At the end, by an exception too, the hooks are taken off.
+
+        Blocks nest: what is removed by either mask is held. Frozen weights are held, and weights that no optimizer has.
+        `deepcopy` and `state_dict` are those of an ordinary network; a copy is not held. `model.to(...)` is in order,
+        `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
+        is, for a score that grows them (see `pruning.grow`). A gradient that you assign yourself, `p.grad = ...`, is
+        set to 0 at the step only: multiply it by the mask before you clip it.
+
+        Raises:
+            TypeError: no optimizer, or one that is not torch's.
+            ValueError: the mask belongs to another model, or speaks about a computed weight; an optimizer that holds no
+                parameter of `model`. At the next step or at the end of the block: something else than these optimizers
+                has moved a removed weight, or a parameter was replaced by another.
+        """
+        return Held(model, self._weights(model), self._tensors, optimizers)
 
     def shuffled(self, seed: int, *, across: bool = False) -> Mask:
         """A random mask with the same counts: the control that asks whether it matters *which* weights stay.

@@ -144,7 +144,7 @@ def prune_iteratively(
     for r in waiting(range(1, rounds + 1), lambda r: f"scoring, round {r} of {rounds}"):
         mask.apply_(masked)
         level = begin * (density / begin) ** (r / rounds) if r < rounds else density
-        mask = prune_to(mask, for_mask(score, mask)(masked), level, scope=scope, min_kept=min_kept)
+        mask = prune_to(mask, for_mask(score, mask, round=r)(masked), level, scope=scope, min_kept=min_kept)
     return mask
 
 

@@ -27,6 +27,9 @@ from lthkit.tickets.mask_distances import (
 from lthkit.tickets.one_shot_pruning import (
     one_shot,
 )
+from lthkit.tickets.own_loop import (
+    TrainFn,
+)
 from lthkit.tickets.pruning_at_init import (
     prune_at_init,
 )
@@ -51,6 +54,7 @@ __all__ = [
     "Round",
     "Search",
     "Shared",
+    "TrainFn",
     "distances",
     "early_bird",
     "fresh_start",

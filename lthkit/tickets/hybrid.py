@@ -20,6 +20,7 @@ from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, snip
 from lthkit.pruning.selection import fraction_for, ladder, prune_to
 from lthkit.tickets.iterative_pruning import imp
+from lthkit.tickets.own_score import for_task
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Search, Shared
 
@@ -47,7 +48,7 @@ def snip_then_imp(
         density: of all prunable weights, after the last round; below `snip_density`.
         images: how many training images the score sees: `data.draw(images, seed=seed)`.
         rewind_step, momentum: as for `imp`.
-        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train, task (see `Search`). A list of
             steps, such as `plan` makes, gives each of the `rounds + 1` trainings its own. The SNIP mask is not read
             from the folder but scored again; a folder made with another mask is refused.
 
@@ -65,7 +66,8 @@ def snip_then_imp(
     model = search.network()
     mask = search.mask(model)
     if snip_density < 1:
-        scores = for_mask(partial(snip, batches=data.draw(images, seed=search.seed)), mask)(model)
+        score = partial(snip, batches=data.draw(images, seed=search.seed))
+        scores = for_mask(for_task(score, search.task, data), mask)(model)
         mask = prune_to(mask, scores, snip_density, scope=search.scope)
     fractions = _fractions(mask, density, rounds)
     shared["exclude"] = shared["include"] = ()  # the mask says what it speaks about

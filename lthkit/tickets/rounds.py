@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from lthkit.machine.work import near
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 from lthkit.storage.snapshots import Snapshots
-from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.checkpoints import Checkpoint, pack, unpack
 from lthkit.training.results import TrainResult, read_again, written
 
 log = logging.getLogger("lthkit")
@@ -24,7 +24,8 @@ log = logging.getLogger("lthkit")
 class Round:
     """One training of a mask: round 0 is dense, round r has been pruned r times.
 
-    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round.
+    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round; it has the
+    state of the optimizer too if the score asks for it.
     """
 
     round: int
@@ -92,6 +93,9 @@ def save_round(folder: Path | str | None, this: Round) -> None:
         meta["bfloat16"] = bits  # which numpy does not have: kept as whole numbers
         state = state | {name: state[name].view(torch.int16) for name in bits}
     arrays = this.mask.pack(state)
+    if this.trained.optimizer is not None:  # a score has asked for it
+        own, meta["optimizer"] = pack({"trained": Checkpoint(this.trained.step, {}, this.trained.optimizer)})
+        arrays |= own
     files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
 
 
@@ -115,7 +119,10 @@ def load_round(
         raise files.DamagedFile(
             f"{folder} has rounds but no rewind.npz, from which they all start."
         ) from None
-    return Round(r, mask, read_again(meta["result"]), rewind, Checkpoint(meta["step"], state))
+    trained = Checkpoint(meta["step"], state)
+    if "optimizer" in meta:
+        trained = replace(trained, optimizer=unpack(arrays, meta["optimizer"], device)["trained"].optimizer)
+    return Round(r, mask, read_again(meta["result"]), rewind, trained)
 
 
 def finished_round(

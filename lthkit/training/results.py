@@ -110,21 +110,25 @@ class TrainResult:
         history: tuple[Point | MetricPoint, ...],
         best_step: int,
         validation_loss: float,
-        *,
-        steps: int,
-        budget: int,
-        seconds: float,
         validation_metric: float | None = None,
         test_metric: float | None = None,
-        validation_accuracy: float | None = None,
-        test_accuracy: float | None = None,
+        steps: int | None = None,
+        budget: int | None = None,
+        seconds: float = 0.0,
         choice: Choice | None = None,
         sparse: tuple[str, ...] = (),
         kept: Mapping[int, Checkpoint] | None = None,
+        *,
         quantity: Quantity = ACCURACY,
         validation_metrics: Mapping[str, float] | None = None,
         test_metrics: Mapping[str, float] | None = None,
+        validation_accuracy: float | None = None,
+        test_accuracy: float | None = None,
     ) -> None:
+        if steps is None or budget is None:
+            raise TypeError(
+                "A TrainResult takes steps=, the updates that were done, and budget=, the most there were to do."
+            )
         quantity = Quantity(*quantity)
         validation = _one("validation", validation_metric, validation_accuracy, quantity)
         test = _one("test", test_metric, test_accuracy, quantity)
