@@ -13,8 +13,7 @@ from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
-from lthkit.storage.identity import name_of
-from lthkit.tickets.own_score import asked_by, for_task, scores_of
+from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import (
     ModelFn,
@@ -72,8 +71,7 @@ def imp(
     settings |= {"overrides": {n: plain(v) for n, v in (overrides or {}).items()}}
     settings |= {"scope": search.scope, "exclude": list(search.exclude)}
     settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
-    settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
-    settings |= {"asked": asked} if asked else {}
+    settings |= {"mask": None if mask is None else first.fingerprint} | named(score, asked)
     config = partial(search.config, model, recipes[0], settings)
     score = for_task(score, search.task, data)
 

@@ -10,8 +10,7 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
-from lthkit.storage.identity import name_of
-from lthkit.tickets.own_score import asked_by, for_task, scores_of
+from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_rewind
 
@@ -54,8 +53,7 @@ def one_shot(
         "rewind_step": rewind_step,
         "momentum": momentum,
     }
-    settings |= {"scope": search.scope, "exclude": list(search.exclude), "score": name_of(score)}
-    settings |= {"asked": asked} if asked else {}
+    settings |= {"scope": search.scope, "exclude": list(search.exclude)} | named(score, asked)
     config = partial(search.config, model, recipe, settings)
     score = for_task(score, search.task, data)
 

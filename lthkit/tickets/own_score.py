@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.pruning.asked import asked_for
 from lthkit.pruning.scores import for_mask, grasp, snip
+from lthkit.storage.identity import name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ScoreFn, check_function
 from lthkit.training.recipes import Recipe
@@ -31,6 +33,11 @@ def asked_by(score: ScoreFn, recipes: Sequence[Recipe] = ()) -> list[str]:
             "optimizer. Expected a recipe with patience=None, or a score that does without."
         )
     return asked
+
+
+def named(score: ScoreFn, asked: Sequence[str]) -> dict[str, Any]:
+    """What stands for a score in a search's configuration."""
+    return {"score": name_of(score)} | ({"asked": list(asked)} if asked else {})
 
 
 def scores_of(score: ScoreFn, model: nn.Module, this: Round, *, cut: int) -> Mapping[str, Tensor]:

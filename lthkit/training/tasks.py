@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -136,12 +135,12 @@ class Task:
             METRICS[one].quantity if isinstance(one, str) else one.quantity for one in self.all_metrics
         )
 
-    @cached_property
+    @property
     def default(self) -> bool:
         """True for classification by cross-entropy, judged by accuracy: what everything is made for if nothing is said."""
         return self == _DEFAULT
 
-    @cached_property
+    @property
     def usual(self) -> bool:
         """True if the loss is plain cross-entropy, for which there are faster ways; the metrics may be any."""
         return self.loss == "cross-entropy" and not self.label_smoothing and self.ignore_index is None
