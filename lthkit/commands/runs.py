@@ -199,6 +199,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
 
 def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data.datasets import load_data
+    from lthkit.evidence import judged
     from lthkit.machine.devices import resolve_device
     from lthkit.models import model_by_name
     from lthkit.runs import experiments
@@ -215,9 +216,10 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     done = 0
 
     def announce(row: dict[str, Any]) -> None:
+        by = judged([row])
         say(
             f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
-            f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+            f"test {by.quantity.told(row[by.column])}  best step {row['best_step']}",
             file=sys.stderr,
         )
 

@@ -44,6 +44,12 @@ class Quantity(NamedTuple):
         number = f"{100 * value:.2f}" if self.unit == "%" else f"{value:.4g}"
         return f"{number} {self.unit}".strip()
 
+    def error(self, value: float) -> float:
+        """What is lower the better a network is: of a fraction 1 - value, of an accuracy its error; else the value or -value."""
+        if self.direction == "lower":
+            return value
+        return 1 - value if self.unit == "%" else -value
+
     @property
     def better(self) -> str:
         """ "lower is better", for a reader who would expect the opposite; "" where higher is."""
