@@ -14,8 +14,9 @@ from lthkit.machine.checks import check_network, check_whole, first_line, one_te
 from lthkit.machine.devices import autocast
 from lthkit.machine.seeds import global_generators
 from lthkit.training.draws import Draws, draws
+from lthkit.training.shapes import few
 from lthkit.training.tallies import Measured, Metrics, tally_of
-from lthkit.training.tasks import FEW, Task, check_task
+from lthkit.training.tasks import Task, check_task
 
 
 @torch.no_grad()
@@ -91,10 +92,10 @@ def check_fit(model: nn.Module, data: Dataset, task: Task) -> None:
     task.check_data(data)
     if task.default and data.train.labelled:
         return
-    targets = data.train.targets[:FEW]
+    rows = few(data.train.targets)
+    targets = data.train.targets[rows]
     try:
         with torch.no_grad(), global_generators(data.device, seed=0), _in_evaluation_mode(model):
-            rows = torch.arange(len(targets), device=data.device)
             outputs = one_tensor(model, model(data.inputs(data.train, rows)))
             task.check_outputs(outputs, targets, len(data.classes))
     except (IndexError, RuntimeError, TypeError) as error:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lthkit.machine.checks import first_line
-from lthkit.training.shapes import by_class, counted, matched, shaped
+from lthkit.training.shapes import by_class, counted, few, matched, shaped
 
 MetricFn = Callable[[Tensor, Tensor], Any]
 Parts = tuple[Tensor, Tensor | int]  # what a batch adds to a sum and to a count
@@ -99,10 +100,32 @@ class Metric:
         return Quantity(self.name, self.unit, self.direction)
 
     def value(self, outputs: Tensor, targets: Tensor) -> float:
-        """The metric of a whole split. ValueError unless it is one number."""
+        """The metric of a whole split. ValueError unless it is one number, or where [n, 1] has met [n]."""
+        if outputs.shape != targets.shape and outputs.numel() == targets.numel():
+            self._refuse_a_broadcast(outputs, targets)
+        return self._number(outputs, targets)
+
+    def _refuse_a_broadcast(self, outputs: Tensor, targets: Tensor) -> None:
+        """ValueError if it does not matter which output goes with which target: each is then held against each.
+
+        Asked with outputs that are drawn, because those of a network may all be equal.
+        """
+        rows, g = few(targets, 64), torch.Generator().manual_seed(0)
+        drawn = torch.randn(outputs[rows].shape, generator=g).to(outputs)
+        orders = [torch.randperm(len(rows), generator=g).to(rows.device) for _ in range(4)]
+        values = [self._number(drawn[order], targets[rows]) for order in orders]
+        if bool((targets[rows] != targets[rows[:1]]).any()) and all(
+            math.isclose(value, values[0], rel_tol=1e-5, abs_tol=1e-9) for value in values
+        ):
+            raise ValueError(
+                f"Outputs {shaped(outputs)} meet targets {shaped(targets)} in the metric {self.name!r}, which does not change if "
+                "the outputs change their places: each output is held against each target. Expected one shape: "
+                "outputs.squeeze(-1) in the network, or targets[:, None] in the data."
+            )
+
+    def _number(self, outputs: Tensor, targets: Tensor) -> float:
         try:
-            value = self.of(outputs, targets)
-            return float(value)
+            return float(self.of(outputs, targets))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(
                 f"The metric {self.name!r} did not give one number for outputs {shaped(outputs)} and targets "

@@ -130,7 +130,8 @@ class Recipe:
                 "optimizer": ", or a function that makes one, such as torch.optim.RMSprop: each training makes its own",
                 "schedule": ", or a function of the step that gives the factor of lr",
             }.get(name, "")
-            raise ValueError(f"{name}={value!r} was given; expected one of {', '.join(choices)}{more}.")
+            given = repr(value) if isinstance(value, str) else f"<{type(value).__name__}>"
+            raise ValueError(f"{name}={given} was given; expected one of {', '.join(choices)}{more}.")
 
     def _check_what_is_of_the_optimizer(self) -> None:
         if self.momentum and self.optimizer != "sgd":

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from lthkit.machine.checks import one_tensor
+from lthkit.machine.checks import first_line, one_tensor
 from lthkit.machine.devices import autocast
 from lthkit.training.tasks import Task
 
@@ -63,6 +63,11 @@ class Stack:
                 losses = vmap(self._loss)(self.parameters, self.buffers, inputs, targets)
         except RuntimeError as error:
             if "randomness" not in str(error):
+                if callable(self.task.loss) and "vmap" in str(error):
+                    raise ValueError(
+                        f"The networks of a stack share one call of the loss, which torch.func.vmap cannot do ({first_line(error)}). "
+                        "Train each network by itself, with lthkit.train."
+                    ) from error
                 raise
             raise ValueError(
                 f"{type(self.models[0]).__name__} draws random numbers (dropout does), which differ from network to network; "

@@ -15,12 +15,11 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import did_you_mean, is_number
 from lthkit.storage.identity import name_of
 from lthkit.training.metrics import METRICS, Metric, Parts, Quantity, squared_errors
-from lthkit.training.shapes import by_class, counted, matched, shaped, wide
+from lthkit.training.shapes import by_class, counted, few, matched, shaped, wide
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
 
 LOSSES = {"cross-entropy": "classes", "mse": "numbers"}  # and what its targets are
-FEW = 4  # rows by which a loss of one's own is looked at
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,9 @@ class Task:
 
     def whole(self, outputs: Tensor, targets: Tensor) -> float:
         """The loss of a whole split, for a function of one's own."""
-        self.refuse_a_sum(outputs, targets)
+        rows = few(targets)
+        self._refuse_a_sum(outputs[rows], targets[rows])
+        self._refuse_a_broadcast(outputs[rows], targets[rows])
         return float(self._own(outputs, targets))
 
     def check_data(self, data: Dataset) -> None:
@@ -235,12 +236,11 @@ class Task:
                     "classes=len(data.classes) where the network is made."
                 )
         if callable(self.loss):
-            self.refuse_a_sum(wide(outputs), targets)
+            self._refuse_a_sum(wide(outputs), targets)
             self._refuse_a_broadcast(wide(outputs), targets)
 
-    def refuse_a_sum(self, outputs: Tensor, targets: Tensor) -> None:
+    def _refuse_a_sum(self, outputs: Tensor, targets: Tensor) -> None:
         """ValueError if a loss of one's own doubles where each row is there twice, as a sum does and a mean does not."""
-        outputs, targets = outputs[:FEW], targets[:FEW]
         once = float(self._own(outputs, targets))
         twice = float(self._own(torch.cat([outputs, outputs]), torch.cat([targets, targets])))
         if once and math.isclose(twice, 2 * once, rel_tol=1e-4):
@@ -251,16 +251,27 @@ class Task:
             )
 
     def _refuse_a_broadcast(self, outputs: Tensor, targets: Tensor) -> None:
-        """ValueError where [n, 1] may have met [n], and the loss of several rows is not the mean of their losses."""
-        if outputs.shape == targets.shape or outputs.numel() != targets.numel() or len(outputs) < 2:
+        """ValueError where [n, 1] may have met [n], and the gradient at a row is not that of its own loss.
+
+        The values may agree, those of equal outputs do; the gradients do not, if the targets differ.
+        """
+        if outputs.shape == targets.shape or outputs.numel() != targets.numel():
             return
-        together = float(self._own(outputs, targets))
-        alone = [float(self._own(outputs[i : i + 1], targets[i : i + 1])) for i in range(len(outputs))]
-        if not math.isclose(together, sum(alone) / len(alone), rel_tol=1e-3, abs_tol=1e-9):
+        with torch.enable_grad():
+            outputs = outputs.detach().requires_grad_()
+            together = self._own(outputs, targets)
+            rows = [
+                self._own(one, target) for one, target in zip(outputs.split(1), targets.split(1), strict=True)
+            ]
+            if not together.requires_grad:
+                return
+            (alone,) = torch.autograd.grad(torch.stack(rows).mean(), outputs)
+            (given,) = torch.autograd.grad(together, outputs)
+        if not torch.allclose(given, alone, rtol=1e-3, atol=1e-3 * float(alone.abs().max())):
             raise ValueError(
-                f"Outputs {shaped(outputs)} meet targets {shaped(targets)} in {self._named}, and the loss of {len(alone)} rows is "
-                f"{together:.6g}, but the mean of their losses {sum(alone) / len(alone):.6g}: each output was held against each "
-                "target. Expected one shape: outputs.squeeze(-1) in the network, or targets[:, None] in the data."
+                f"Outputs {shaped(outputs)} meet targets {shaped(targets)} in {self._named}, and its gradient at a row depends on "
+                "the targets of other rows: each output is held against each target. Expected one shape: "
+                "outputs.squeeze(-1) in the network, or targets[:, None] in the data."
             )
 
     def _own(self, outputs: Tensor, targets: Tensor) -> Tensor:

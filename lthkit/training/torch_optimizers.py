@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,17 +68,16 @@ class TorchOptimizer(Optimizer):
         self.updates += 1
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of all of it: the tensors by number, and the rest as text in bytes."""
-        found: list[Tensor] = []
+        """A copy of all of it: `kind/parameter` -> tensor, such as exp_avg/fc1.weight, and the rest as text in bytes."""
+        found: dict[str, Tensor] = {}
         layout = {
             "kind": self.kind,
             "names": self.names,
-            "state_dict": _apart(self.inner.state_dict(), found),
-            "attributes": _apart(self._attributes(), found),
+            "state_dict": self._apart(self.inner.state_dict(), found),
+            "attributes": self._apart(self._attributes(), found, ("own",)),
         }
         text = json.dumps(layout).encode()
-        tensors = {f"torch/{i}": tensor.detach().clone() for i, tensor in enumerate(found)}
-        return tensors | {
+        return {label: tensor.detach().clone() for label, tensor in found.items()} | {
             _LAYOUT: torch.frombuffer(bytearray(text), dtype=torch.uint8),
             "updates": torch.tensor(self.updates),
         }
@@ -97,8 +97,7 @@ class TorchOptimizer(Optimizer):
                 f"for {self.names}: it comes from another optimizer or another model. Rewind with momentum='fresh' to "
                 "start without it."
             )
-        tensors = [state[f"torch/{i}"] for i in range(len(state) - 2)]
-        saved = self._together(layout["state_dict"], tensors)
+        saved = self._together(layout["state_dict"], state)
         try:
             self.inner.load_state_dict(saved)
         except (KeyError, ValueError) as error:
@@ -106,10 +105,10 @@ class TorchOptimizer(Optimizer):
                 f"The optimizer state does not fit this {self.kind} ({first_line(error)}); expected one with the same groups of "
                 "parameters. Rewind with momentum='fresh' to start without it."
             ) from error
-        for name, value in self._together(layout["attributes"], tensors).items():
+        for name, value in self._together(layout["attributes"], state).items():
             setattr(self.inner, name, value)
         if not self._is(saved):
-            self._put(self._together(layout["state_dict"], tensors))
+            self._put(self._together(layout["state_dict"], state))
         if not self._is(saved):
             raise ValueError(
                 f"{self.kind}.load_state_dict does not give back what its state_dict gave, so a training would not go on with "
@@ -120,9 +119,9 @@ class TorchOptimizer(Optimizer):
 
     def tensors(self) -> list[Tensor]:
         """All tensors of the state themselves, not copies."""
-        found: list[Tensor] = []
-        _apart(self.inner.state_dict(), found)
-        return found
+        found: dict[str, Tensor] = {}
+        self._apart(self.inner.state_dict(), found)
+        return list(found.values())
 
     @torch.no_grad()
     def mask_(self, masks: Mapping[str, Tensor]) -> None:
@@ -166,13 +165,10 @@ class TorchOptimizer(Optimizer):
 
     def _attributes(self) -> dict[str, Any]:
         """The numbers and tensors that the object holds itself, but for those that every optimizer of torch's has."""
-        from torch.optim import SGD
-
-        usual = vars(SGD([torch.zeros(1)], lr=1.0)).keys()
         return {
             name: value
             for name, value in vars(self.inner).items()
-            if name not in usual
+            if name not in _of_every_optimizer()
             and (
                 isinstance(value, bool | int | float)
                 or (isinstance(value, Tensor) and not isinstance(value, nn.Parameter))
@@ -181,12 +177,12 @@ class TorchOptimizer(Optimizer):
 
     def _is(self, saved: Any) -> bool:
         """True if the state is this one, bit for bit."""
-        now: list[Tensor] = []
-        then: list[Tensor] = []
-        same = _apart(self.inner.state_dict(), now) == _apart(saved, then)
+        now: dict[str, Tensor] = {}
+        then: dict[str, Tensor] = {}
+        same = self._apart(self.inner.state_dict(), now) == self._apart(saved, then)
         return same and all(
             a.dtype == b.dtype and a.shape == b.shape and _bytes(a) == _bytes(b)
-            for a, b in zip(now, then, strict=True)
+            for a, b in zip(now.values(), then.values(), strict=True)
         )
 
     def _put(self, saved: Any) -> None:
@@ -196,7 +192,33 @@ class TorchOptimizer(Optimizer):
             if isinstance(i, int) and i < len(places):
                 self.inner.state[places[i]] = own
 
-    def _together(self, value: Any, tensors: Sequence[Tensor]) -> Any:
+    def _apart(self, value: Any, tensors: dict[str, Tensor], path: tuple[Any, ...] = ()) -> Any:
+        """A state as JSON has words for it; its tensors go into `tensors`, by name. ValueError for anything else in it."""
+        if isinstance(value, Tensor):
+            label = self._label(path)
+            tensors[label] = value
+            return {"tensor": label, "host": value.device.type == "cpu"}
+        if isinstance(value, Mapping):
+            return {"dict": [[_key(k), self._apart(v, tensors, (*path, k))] for k, v in value.items()]}
+        if isinstance(value, tuple | list):
+            kind = "tuple" if isinstance(value, tuple) else "list"
+            return {kind: [self._apart(v, tensors, (*path, i)) for i, v in enumerate(value)]}
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise ValueError(
+            f"The state of {self.kind} holds a {type(value).__name__}; expected tensors, numbers and texts, in dicts, lists and "
+            "tuples: only these can be saved and restored."
+        )
+
+    def _label(self, path: tuple[Any, ...]) -> str:
+        """The name of a tensor: by its parameter where it belongs to one, else by the way to it."""
+        held = [id(p) for group in self.inner.param_groups for p in group["params"]]
+        if len(path) == 3 and path[0] == "state" and isinstance(path[1], int) and path[1] < len(held):
+            own = {id(p): name for name, p in zip(self.names, self.parameters, strict=True)}
+            return f"{path[2]}/{own[held[path[1]]]}"
+        return "torch/" + "/".join(map(str, path))
+
+    def _together(self, value: Any, tensors: Mapping[str, Tensor]) -> Any:
         """Undo `_apart`, with copies; what lay on the CPU lies there again."""
         if not isinstance(value, dict):
             return value
@@ -232,26 +254,12 @@ def _made(make: OptimizerFn, parameters: list[Tensor], lr: float) -> TorchsOwn:
     return made
 
 
-def _apart(value: Any, tensors: list[Tensor]) -> Any:
-    """A state as JSON has words for it; its tensors are appended to `tensors`. ValueError for anything else in it."""
-    if isinstance(value, Tensor):
-        tensors.append(value)
-        return {"tensor": len(tensors) - 1, "host": value.device.type == "cpu"}
-    if isinstance(value, Mapping):
-        return {"dict": [[_key(k), _apart(v, tensors)] for k, v in value.items()]}
-    if isinstance(value, tuple | list):
-        kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: _all_apart(value, tensors)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ValueError(
-        f"The state of the optimizer holds a {type(value).__name__}; expected tensors, numbers and texts, in dicts, lists and "
-        "tuples: only these can be saved and restored."
-    )
+@cache
+def _of_every_optimizer() -> frozenset[str]:
+    """Names of the attributes that torch gives every optimizer."""
+    from torch.optim import SGD
 
-
-def _all_apart(values: Iterable[Any], tensors: list[Tensor]) -> list[Any]:
-    return [_apart(value, tensors) for value in values]
+    return frozenset(vars(SGD([torch.zeros(1)], lr=1.0)))
 
 
 def _key(key: Any) -> Any:
