@@ -113,7 +113,10 @@ class Metric:
         rows, g = few(targets, 64), torch.Generator().manual_seed(0)
         drawn = torch.randn(outputs[rows].shape, generator=g).to(outputs)
         orders = [torch.randperm(len(rows), generator=g).to(rows.device) for _ in range(4)]
-        values = [self._number(drawn[order], targets[rows]) for order in orders]
+        try:
+            values = [self._number(drawn[order], targets[rows]) for order in orders]
+        except ValueError:  # it is not for any outputs, but for probabilities, say
+            return
         if bool((targets[rows] != targets[rows[:1]]).any()) and all(
             math.isclose(value, values[0], rel_tol=1e-5, abs_tol=1e-9) for value in values
         ):
@@ -124,13 +127,20 @@ class Metric:
             )
 
     def _number(self, outputs: Tensor, targets: Tensor) -> float:
+        before = outputs._version, targets._version
         try:
-            return float(self.of(outputs, targets))
+            value = float(self.of(outputs, targets))
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(
                 f"The metric {self.name!r} did not give one number for outputs {shaped(outputs)} and targets "
                 f"{shaped(targets)} ({first_line(error)}); expected a float, or a tensor of one element."
             ) from error
+        if (outputs._version, targets._version) != before:
+            raise ValueError(
+                f"The metric {self.name!r} writes into the outputs or the targets, which others still read; expected a function that "
+                "leaves them as they are: outputs.clamp(0), say, not outputs.clamp_(0)."
+            )
+        return value
 
 
 class Known(NamedTuple):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.seeds import global_generators
-from lthkit.training.metrics import METRICS, Metric, Parts
+from lthkit.training.metrics import METRICS, Metric, Parts, Quantity
 from lthkit.training.shapes import wide
 from lthkit.training.tasks import Task
 
@@ -133,12 +133,8 @@ class Tally:
             for name in self.task.names
         }
         values = {q.name: own[q.name] if q.name in own else named[q.name] for q in self.task.quantities}
-        for name, value in values.items():
-            if math.isfinite(known["loss"]) and not math.isfinite(value):
-                raise ValueError(
-                    f"The metric {name!r} is {value} of the whole split, and the loss is {known['loss']:.6g}; expected a finite "
-                    "number."
-                )
+        for quantity in self.task.quantities if math.isfinite(known["loss"]) else ():
+            _check_value(quantity, values[quantity.name])
         if self.task.default:
             return Metrics(known["loss"], values["accuracy"])
         return Measured(known["loss"], values)
@@ -147,3 +143,15 @@ class Tally:
         """Of the sums over all batches, in float64 on the host: of whole numbers exact, whatever the device has."""
         total, count = (sum(map(float, one)) for one in zip(*self._parts[name], strict=True))
         return total / count
+
+
+def _check_value(quantity: Quantity, value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(
+            f"The metric {quantity.name!r} of the whole split is {value}, and its loss is finite; expected a finite number."
+        )
+    if quantity.unit == "%" and not -1e-6 <= value <= 1 + 1e-6:
+        raise ValueError(
+            f"The metric {quantity.name!r} is {value:.6g}, in '%', which is for fractions from 0 to 1, shown times 100; expected "
+            "one, or another unit, such as ''."
+        )

@@ -177,7 +177,14 @@ class Task:
         rows = few(targets)
         self._refuse_a_sum(outputs[rows], targets[rows])
         self._refuse_a_broadcast(outputs[rows], targets[rows])
-        return float(self._own(outputs, targets))
+        before = outputs._version, targets._version
+        loss = float(self._own(outputs, targets))
+        if (outputs._version, targets._version) != before:
+            raise ValueError(
+                f"{self._named} writes into the outputs or the targets, which metrics still read; expected a function that leaves "
+                "them as they are: outputs.clamp(0), say, not outputs.clamp_(0)."
+            )
+        return loss
 
     def check_data(self, data: Dataset) -> None:
         """ValueError if the loss or a metric is not for such targets."""
