@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from lthkit.evidence.mode_connectivity import barrier, instability, interpolate
 from lthkit.runs import Experiment, experiments, report, results
 from lthkit.storage import RunMismatch
 from lthkit.tickets import early_bird
-from lthkit.training import Meeting, Quantity
+from lthkit.training import Meeting, Quantity, meetings
 from tests import killing
 from tests.conftest import small_conv, small_net
 from tests.drivers import bits
@@ -163,15 +164,12 @@ def test_a_training_of_ones_own_is_told_the_task_only_where_there_is_one(tiny: l
 
 def test_trainings_with_functions_of_ones_own_meet_and_are_done_one_by_one(monkeypatch: Any) -> None:
     """Catches a stack of networks under an optimizer that would see them as one."""
-    import threading
-
-    from lthkit.training import meetings
-
     monkeypatch.setattr(meetings, "train_together", None)
-    meeting, found = Meeting(), {}
+    meeting, found, both = Meeting(), {}, threading.Barrier(2)
 
     def chain(seed: int) -> None:
         with meeting.joined() as train:
+            both.wait()
             given: dict[str, Any] = {"recipe": RMSPROP, "task": HUBER, "seed": seed}
             found[seed] = list(lth.imp(regressor, numbers(), rounds=1, train=train, **given))
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 import lthkit as lth
 from lthkit.data import Split
 from lthkit.storage import name_of
-from lthkit.training import PLAIN, Choice, MetricPoint, Quantity, TrainResult, train_together
+from lthkit.training import PLAIN, Choice, MetricPoint, Quantity, TrainResult, engine, train_together
+from lthkit.training.gradients import gradients_of
 from lthkit.training.history import training_config
 from lthkit.training.results import read_again, written
 from tests.conftest import small_net
@@ -104,6 +105,27 @@ def test_the_choice_of_another_task_is_the_plain_way(tiny: lth.Dataset) -> None:
         assert choice and (choice.written_out, choice.sparse, choice.capture) == ways
     choice = lth.train(small_net(seed=0), tiny, recipe=RECIPE, choice=asked).choice
     assert choice and choice.written_out and choice.sparse
+
+
+def test_no_gradients_of_another_loss_are_written_out(tiny: lth.Dataset) -> None:
+    inputs, labels = tiny.draw(20, seed=0)[0]
+    for task in (lth.Task(label_smoothing=0.3), lth.Task(nn.CrossEntropyLoss(label_smoothing=0.3))):
+        (loss, by_hand), (expected, by_autograd) = (
+            gradients_of(small_net(seed=0), written_out=way, task=task)(inputs, labels)
+            for way in (True, False)
+        )
+        assert float(loss) == float(expected) == float(task.mean_loss(small_net(seed=0)(inputs), labels))
+        assert same(list(by_hand), list(by_autograd))  # type: ignore[arg-type]
+
+
+def test_nothing_of_ones_own_is_recorded() -> None:
+    """Catches a replay, which calls no function: a loss with a condition in it would be that of the first batch for ever."""
+    for task, recipe in (
+        (HUBER, RECIPE),
+        (NUMBERS, replace(RECIPE, optimizer=torch.optim.SGD, momentum=0.0)),
+    ):
+        with pytest.raises(RuntimeError, match="of your own is called step by step"):
+            engine.RecordedUpdate(regressor(seed=0), numbers(), recipe=recipe, task=task)
 
 
 def test_smoothed_cross_entropy_is_not_written_out(tiny: lth.Dataset) -> None:
