@@ -27,7 +27,10 @@ from torch import nn
 
 from lthkit import evidence
 from lthkit.data.datasets import Dataset, Split
+from lthkit.data.named import DATA_NAMES
+from lthkit.data.splits import fair_rows
 from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer
+from lthkit.plots.letters import lettered
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
@@ -86,7 +89,7 @@ def prune_it_yourself(
 
     Args:
         models: trained networks by name, such as their seeds; they stay as they are. With several, one can be chosen.
-        data: the validation split is used, at most its first `IMAGES` images; the test split is not read.
+        data: classes with any inputs. The validation split is used, at most `IMAGES` of its rows; the test split is not read.
         density, scope: where the sliders start; `density` is one of `DENSITIES`.
     """
     if not isinstance(models, Mapping):
@@ -96,6 +99,10 @@ def prune_it_yourself(
     if density not in DENSITIES:
         listed = ", ".join(f"{d:g}" for d in DENSITIES)
         raise ValueError(f"density={density!r} was given; expected one of {listed}.")
+    if not data.classes:
+        raise ValueError(
+            f"{data.name} has numbers as targets, and the figure shows accuracy; expected data with classes."
+        )
     for model in models.values():
         _check_room(model)
     dense = cache(lambda label: _accuracy(models[label], _few(data)))
@@ -197,7 +204,7 @@ def draw_pruned(
 ) -> str:
     """Fill an empty figure: |w| in each layer with the threshold, the density of each layer, the accuracy now.
 
-    The network is pruned by magnitude in one shot, on a copy, and not trained again. Accuracy is that of the first
+    The network is pruned by magnitude in one shot, on a copy, and not trained again. Accuracy is that of at most
     `IMAGES` validation images; `dense` is the whole network's on them, measured here if it is None. Returns the facts
     in words.
 
@@ -292,12 +299,22 @@ def draw_pruned(
             fontsize=11,
             va="top",
         )
-        of = "all" if len(some.validation) == len(data.validation) else "the first"
+        of = (
+            "all"
+            if len(some.validation) == len(data.validation)
+            else "the first"
+            if data.name in DATA_NAMES
+            else "some"
+        )
         small_print = (
             f"{label + ', ' if label else ''}pruned once, not trained again; {data.label}; accuracy on "
-            f"{of} {len(some.validation):,} validation images"
+            f"{of} {len(some.validation):,} validation {data.noun}"
         )
-        figure.text(0.015, 0.895, textwrap.fill(small_print, 150), fontsize=TINY, color="#555555", va="top")
+        lettered(
+            figure.text(
+                0.015, 0.895, textwrap.fill(small_print, 150), fontsize=TINY, color="#555555", va="top"
+            )
+        )
 
     layers = ", ".join(
         f"{short[name]} {100 * part:.3g} % ({int(kept[name].sum()):,} of {kept[name].size:,})"
@@ -305,7 +322,7 @@ def draw_pruned(
     )
     return (
         f"{100 * mask.density:.3g} % of the weights kept, {scope}{', ' + label if label else ''}: accuracy {100 * accuracy:.1f} % on "
-        f"{len(some.validation):,} validation images, dense {100 * dense:.1f} %. Kept in each layer: {layers}. "
+        f"{len(some.validation):,} validation {data.noun}, dense {100 * dense:.1f} %. Kept in each layer: {layers}. "
         + _in_words(thresholds, short, scope)
     )
 
@@ -403,7 +420,9 @@ def draw_ticket(
         title = f"Round {level}, {density:.3g} % of the weights: {', '.join(facts)}"
         figure.text(0.015, 0.965, title, fontsize=10, va="top")
         if stamp:
-            figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
+            lettered(
+                figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
+            )
     return (
         f"{title} ({by.name}, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
         f"First layer{whose}: {left:.3g} % kept; of each pixel's {units:,} connections {int(counts.min())} to "
@@ -468,11 +487,13 @@ def _width() -> int:
 
 
 def _few(data: Dataset) -> Dataset:
-    """The same data with at most the first `IMAGES` validation images."""
+    """The same data with at most `IMAGES` validation images: of a published set, whose order is random, the first."""
     whole = data.validation
     if len(whole) <= IMAGES:
         return data
-    return replace(data, validation=Split(whole.images[:IMAGES], whole.labels[:IMAGES]))
+    if data.name not in DATA_NAMES:
+        return replace(data, validation=whole.at(fair_rows(whole, IMAGES)))
+    return replace(data, validation=Split(whole.inputs[:IMAGES], whole.targets[:IMAGES]))
 
 
 @contextmanager

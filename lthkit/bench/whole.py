@@ -20,7 +20,8 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
 )
 from lthkit.bench.timing import Work, interleaved
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.models import lenet_300_100
 from lthkit.tickets import imp

@@ -6,9 +6,7 @@ This file is the table of contents.
 from __future__ import annotations
 
 from lthkit.data.datasets import (
-    DATA_NAMES,
     Dataset,
-    load_data,
 )
 from lthkit.data.file_formats import (
     Copy,
@@ -19,6 +17,10 @@ from lthkit.data.minibatches import (
     augmentation,
     batches,
     crop_and_flip,
+)
+from lthkit.data.named import (
+    DATA_NAMES,
+    load_data,
 )
 from lthkit.data.sources import (
     cache_folder,

@@ -1,33 +1,35 @@
-"""Data sets as tensors that stay on one device: splits, batches and augmentation.
+"""Data sets as tensors that stay on one device: made of splits, tensors, loaders or folders, whatever the inputs are.
 
-`load_data("fashion-mnist")` reads the subset that comes with the package. The complete sets are fetched only
-when asked for by name, looked for first in `$LTHKIT_DATA`, and kept as plain arrays with a checksum in the
-cache folder. Where files are found is in `sources`, how they are read and checked in `file_formats`.
+Those with a name are in `named`. Where files are found is in `sources`, how they are read and checked in `file_formats`
+and `pictures`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from lthkit.data.file_formats import Part
+from lthkit.data.arrays import Array, as_split, class_names
+from lthkit.data.folders import name_of_folder, read_folder
+from lthkit.data.loaders import Loader, read_twice
 from lthkit.data.minibatches import augment as augment
 from lthkit.data.minibatches import augmentation as augmentation
 from lthkit.data.minibatches import batches as batches
 from lthkit.data.minibatches import crop_and_flip as crop_and_flip
-from lthkit.data.sources import EMBEDDED, SPECS, find_copy, read_embedded
-from lthkit.data.splits import NOUNS, fingerprint, generator_for, moments
+from lthkit.data.sources import SPECS
+from lthkit.data.splits import NOUNS, check_alike, fair_rows, fingerprint, generator_for, moments
 from lthkit.data.splits import Split as Split
 from lthkit.data.splits import stratified as stratified_rows
+from lthkit.data.splitting import TEST, VALIDATION, tell, three_splits
 
-DATA_NAMES = tuple(SPECS)
+Held = float | int | tuple[Array, Array] | Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ class Dataset:
                 )
         names = _class_names(classes, train)
         for part, split in splits.items():
-            _check_alike(part, split, train)
+            check_alike(part, split, train)
             if not split.targets.is_floating_point():
                 low, high = int(split.targets.min()), int(split.targets.max())
                 if low < 0 or high >= len(names):
@@ -84,6 +86,153 @@ class Dataset:
         return cls(
             name, train, validation, test, names, mean, std, origin, fingerprint(origin, splits.values())
         )
+
+    @classmethod
+    def of_tensors(
+        cls,
+        inputs: Array,
+        targets: Array,
+        *,
+        name: str,
+        classes: Iterable[str] | int | None = None,
+        validation: Held = VALIDATION,
+        test: Held = TEST,
+        seed: int = 0,
+    ) -> Dataset:
+        """A data set of one's own tensors or numpy arrays, which are copied.
+
+            data = lth.Dataset.of_tensors(x, y, name="houses")                     # one pool, 10 % and 20 % held out
+            data = lth.Dataset.of_tensors(x, y, name="houses", validation=(x2, y2), test=(x3, y3))
+
+        Inputs, by type: uint8 [n, c, h, w] are images, which are normalised and may be augmented. Floating [n, ...] are
+        values, which a network gets as they are, in float32: bring them to one scale first. Whole numbers [n, length] are
+        tokens, in int64. Targets: whole numbers [n] are classes, [n, length] a class for each token; floating [n] or [n, k]
+        are numbers, in float32. Numbers of 64 bits that differ and would not in float32 are refused. (Data in another type
+        of floating numbers: `Dataset.of` takes splits as they are.)
+
+        Rows that stand in two splits are told in the log, where inputs are equal; that they overlap, as windows of one text
+        may, is not seen: cut such a text into three and give the splits.
+
+        Args:
+            name: for figures and run folders.
+            classes: how many there are, or their names in the order of their numbers; None counts those that occur, which
+                are 0, 1, 2 ... without a gap. Of targets that are numbers there are none.
+            validation, test: a share of the pool (0.1), a number of rows, or the split itself as (inputs, targets). What is
+                drawn is stratified where a row has one class: each class with rows enough is in every split.
+            seed: of the draw. The other rows keep their order.
+
+        Raises:
+            TypeError: what is neither a tensor nor an array.
+            ValueError: NaN, infinite, complex, bool or sparse; uint8 that is no image; a class that is out of range; a shape
+                that fits no kind; too few rows. The text says what to do.
+        """
+        held: dict[str, Any] = {"validation": validation, "test": test}
+        given = {part: _pair(part, each) for part, each in held.items() if not isinstance(each, Real)}
+        pool = as_split(inputs, targets)
+        return cls._split(name, pool, given, held, classes, seed, origin="tensors")
+
+    @classmethod
+    def from_loader(
+        cls,
+        loader: Loader,
+        *,
+        name: str,
+        classes: Iterable[str] | int | None = None,
+        validation: float | int | Loader = VALIDATION,
+        test: float | int | Loader = TEST,
+        seed: int = 0,
+    ) -> Dataset:
+        """All that a torch `DataLoader` gives, or any list of (inputs, targets) batches, held in memory.
+
+            data = lth.Dataset.from_loader(train_loader, name="birds", validation=validation_loader, test=test_loader)
+
+        Each loader is read twice, and one that gives something else the second time is refused: it shuffles or augments at
+        random, and what was drawn once would stand for all. A training shuffles by its seed.
+
+        Args:
+            loader: of all rows, with shuffle=False and drop_last=False; what the batches may be is said in `of_tensors`:
+                uint8 pictures (torchvision's `PILToTensor`) are images, floating ones (`ToTensor`) values.
+            validation, test: a share or a number of its rows, or a loader of their own.
+            name, classes, seed: as in `of_tensors`.
+
+        Raises:
+            TypeError: a generator or another iterator, which can be read only once; batches that are no pairs.
+            ValueError: a loader that changes; rows of different shapes; what `of_tensors` refuses.
+        """
+        held: dict[str, Any] = {"validation": validation, "test": test}
+        given = {
+            part: as_split(*read_twice(part, each))
+            for part, each in held.items()
+            if not isinstance(each, Real)
+        }
+        pool = as_split(*read_twice("training", loader))
+        return cls._split(name, pool, given, held, classes, seed, origin="loader")
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: Path | str,
+        *,
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        name: str | None = None,
+        validation: float | int | None = None,
+        test: float | int | None = None,
+        seed: int = 0,
+    ) -> Dataset:
+        """Pictures in a folder with one folder for each class, or with train, validation and test, each with one a class.
+
+            data = lth.Dataset.from_folder("birds", size=32)      # birds/<class>/*.jpg, or birds/train/<class>/*.jpg
+
+        A class is called as its folder, in any script, composed as Unicode has it (NFC); classes and pictures are sorted by
+        name. Hidden files are left out; any other that is no picture is refused, as are a class without one and a picture
+        with several frames.
+
+        A picture is turned as its EXIF says, laid on white where it is transparent, and brought to 8 bits (of 16 bits of
+        grey the upper 8). One of another size is cut to the shape of `size` round its middle, as large as can be, and
+        resized by Pillow's bilinear filter, which takes the mean over all pixels when it makes a picture smaller. Colour
+        profiles are not applied.
+
+        Args:
+            size: height and width in pixels, or one number for both. None keeps the size of the files where all have one, of
+                64 pixels a side or less, and takes 32 otherwise.
+            channels: 1 makes all grey (Pillow's "L"), 3 all of colour. None is 1 if every file is stored in grey, else 3.
+            name: None is the folder's.
+            validation, test: as in `of_tensors`, where the folder has no split of its own: None holds out 10 % and 20 %,
+                of the training pictures, stratified by class. Folders may be called val, valid, training and testing too.
+            seed: of that draw.
+
+        Raises:
+            DataError: a folder or a file that is not as described; the text names it and says what to do.
+            ValueError: another `size`, `channels` or share than there can be.
+        """
+        shares: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
+        splits, classes, origin = read_folder(path, size=size, channels=channels, **shares)
+        name = name_of_folder(path) if name is None else name
+        tell(splits, classes, name)
+        return cls.of(name, **splits, classes=classes, origin=origin)
+
+    @classmethod
+    def _split(
+        cls,
+        name: str,
+        pool: Split,
+        given: Mapping[str, Split],
+        held: Mapping[str, Any],
+        classes: Iterable[str] | int | None,
+        seed: int,
+        *,
+        origin: str,
+    ) -> Dataset:
+        """What is not `given` as a split is drawn out of the pool."""
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"name={name!r} was given; expected a name for figures, such as 'houses'.")
+        for part, split in given.items():
+            check_alike(part, split, pool)
+        names = class_names(classes, [pool, *given.values()])
+        splits = three_splits(pool, **{part: given.get(part, held[part]) for part in held}, seed=seed)
+        tell(splits, names, name)
+        return cls.of(name, **splits, classes=names, origin=origin)
 
     @property
     def kind(self) -> str:
@@ -188,7 +337,7 @@ class Dataset:
                     raise ValueError(
                         f"{part}={n} was given; expected 1 to {len(split)}, the size of the split."
                     )
-                split = split.at(_head(split, n))
+                split = split.at(fair_rows(split, n))
             smaller[part] = split
         return Dataset.of(self.name, **smaller, classes=self.classes, origin=self.origin)
 
@@ -197,53 +346,6 @@ class Dataset:
         mean = torch.tensor(self.mean, dtype=torch.float64).view(-1, 1, 1)
         std = torch.tensor(self.std, dtype=torch.float64).view(-1, 1, 1)
         return (1 / (255 * std)).to(self.device, torch.float32), (-mean / std).to(self.device, torch.float32)
-
-
-def load_data(
-    name: str = "fashion-mnist",
-    *,
-    validation: int | None = None,
-    device: torch.device | str = "cpu",
-    download: bool = True,
-) -> Dataset:
-    """A data set by name, whole, with a validation split held out of the training images.
-
-    "fashion-mnist" is the embedded subset: 10,000 training, 2,000 validation and 5,000 test images; it needs
-    no network. "fashion-mnist-full", "mnist" and "cifar10" are the complete sets with 5,000 validation
-    images. These are looked for in `$LTHKIT_DATA/<name>/`, then in the cache, then fetched by torchvision.
-
-    Args:
-        name: one of `DATA_NAMES`.
-        validation: number of validation images, stratified, always the same; None takes the numbers above.
-        device: where the tensors go.
-        download: False never asks the network.
-
-    Raises:
-        ValueError: unknown name, or more validation images than there are.
-        DataError: no copy and no network, or a file that is damaged.
-    """
-    if not isinstance(name, str) or name not in SPECS:
-        close = difflib.get_close_matches(str(name).lower().replace("_", "-"), DATA_NAMES, n=1)
-        guess = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"Unknown data set {name!r}; expected one of {', '.join(DATA_NAMES)}.{guess}")
-    spec = SPECS[name]
-    if name == EMBEDDED:
-        train, held_out, test = map(_split, read_embedded())
-        if validation is not None and validation != len(held_out):
-            images = torch.cat([train.images, held_out.images])
-            train, held_out = _hold_out(Split(images, torch.cat([train.labels, held_out.labels])), validation)
-        classes, origin = spec.classes, "embedded"
-    else:
-        copy = find_copy(name, spec, download=download)
-        if validation is None:
-            validation = min(spec.validation, math.ceil(len(copy.train_labels) / 10))
-        train, held_out = _hold_out(_split(copy.train), validation)
-        test, classes, origin = _split(copy.test), copy.classes, copy.origin
-    data = Dataset.of(name, train=train, validation=held_out, test=test, classes=classes, origin=origin)
-    return data.to(device)
-
-
-# What splits must have in common; splits of arrays
 
 
 def _class_names(classes: Iterable[str], train: Split) -> tuple[str, ...]:
@@ -261,36 +363,12 @@ def _class_names(classes: Iterable[str], train: Split) -> tuple[str, ...]:
     return names
 
 
-def _check_alike(part: str, split: Split, train: Split) -> None:
-    """ValueError unless the split has rows such as those of the training split."""
-    for what, plural in (("inputs", split.kind), ("targets", "targets")):
-        own, other = getattr(split, what), getattr(train, what)
-        if (own.shape[1:], own.dtype, own.device) != (other.shape[1:], other.dtype, other.device):
-            raise ValueError(
-                f"{part} has {plural} {own.dtype} {list(own.shape[1:])} on {own.device}, train has {other.dtype} "
-                f"{list(other.shape[1:])} on {other.device}; expected the same."
-            )
-
-
-def _head(split: Split, n: int) -> Tensor:
-    """Rising rows of a smaller split (see `Dataset.head`)."""
-    if split.labelled:
-        return stratified_rows(split.labels.cpu(), n)
-    order = torch.randperm(len(split), generator=generator_for("head", 0, 0), device="cpu")
-    return order[:n].sort().values
-
-
-def _split(part: Part) -> Split:
-    images, labels = part
-    return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
-
-
-def _hold_out(pool: Split, n: int) -> tuple[Split, Split]:
-    """The pool without n images, and those n: stratified, chosen at random once and for all."""
-    if not isinstance(n, int) or not 1 <= n < len(pool):
-        raise ValueError(
-            f"validation={n} was given for {len(pool)} training images; expected 1 to {len(pool) - 1}."
+def _pair(part: str, given: Any) -> Split:
+    """A split that was given as (inputs, targets)."""
+    if isinstance(given, Split):
+        return as_split(given.inputs, given.targets)
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(
+            f"{part} is a {type(given).__name__}; expected a share such as 0.2, a number of rows, or (inputs, targets)."
         )
-    held_out = torch.zeros(len(pool), dtype=torch.bool)
-    held_out[stratified_rows(pool.labels, n, generator_for("validation", 0, n))] = True
-    return pool.at(~held_out), pool.at(held_out)
+    return as_split(*given)

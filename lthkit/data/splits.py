@@ -123,15 +123,20 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise TypeError(
             f"{name} of a split is a {type(tensor).__name__}; expected a tensor. lthkit.Dataset.of_tensors takes numpy too."
         )
-    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_quantized:
-        raise ValueError(
-            f"{name} of a split are no plain tensor but {tensor.layout} on {tensor.device}; expected one that is dense and "
-            "holds its numbers. A sparse one has .to_dense(), a quantized one .dequantize()."
-        )
+    check_plain(f"{name} of a split", tensor)
     if tensor.requires_grad:
         raise ValueError(f"{name} of a split require a gradient; expected data. Give {name}.detach().")
     if tensor.ndim == 0:
         raise ValueError(f"{name} of a split are a single number; expected one row or more, [n, ...].")
+
+
+def check_plain(name: str, tensor: Tensor) -> None:
+    """ValueError for a tensor that is sparse, nested, quantized or without numbers."""
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.is_quantized:
+        raise ValueError(
+            f"{name} are no plain tensor but {tensor.dtype}, {tensor.layout} on {tensor.device}; expected one that is dense and "
+            "holds its numbers. A sparse one has .to_dense(), a quantized one .dequantize()."
+        )
 
 
 def _advice_on_inputs(inputs: Tensor) -> str:
@@ -157,6 +162,17 @@ def check_finite(name: str, tensor: Tensor) -> None:
         )
 
 
+def check_alike(part: str, split: Split, train: Split) -> None:
+    """ValueError unless the split has rows such as those of the training split."""
+    for what, plural in (("inputs", split.kind), ("targets", "targets")):
+        own, other = getattr(split, what), getattr(train, what)
+        if (own.shape[1:], own.dtype, own.device) != (other.shape[1:], other.dtype, other.device):
+            raise ValueError(
+                f"{part} has {plural} {own.dtype} {list(own.shape[1:])} on {own.device}, train has {other.dtype} "
+                f"{list(other.shape[1:])} on {other.device}; expected the same."
+            )
+
+
 # Rows by class
 
 
@@ -180,6 +196,14 @@ def stratified(labels: Tensor, n: int, generator: torch.Generator | None = None)
     ordered = labels[order]
     chosen = [order[ordered == c][:k] for c, k in enumerate(share.tolist())]
     return torch.cat(chosen).sort().values
+
+
+def fair_rows(split: Split, n: int) -> Tensor:
+    """Rising rows of a smaller split, always the same: the first of each class, or drawn where a row has no class."""
+    if split.labelled:
+        return stratified(split.labels.cpu(), n)
+    order = torch.randperm(len(split), generator=generator_for("head", 0, 0), device="cpu")
+    return order[:n].sort().values
 
 
 # Statistics

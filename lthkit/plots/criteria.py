@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lthkit import evidence
+from lthkit.plots.letters import lettered
 from lthkit.plots.masks import draw_first_layer
 from lthkit.plots.style import (
     LEGEND,
@@ -158,7 +159,7 @@ def class_masks(
         axes = figure.subplots(1 + len(masks), len(images), squeeze=False)
         for ax, (title, image) in zip(axes[0], images.items(), strict=True):
             ax.imshow(image.cpu().numpy(), cmap="gray_r", interpolation="nearest")
-            ax.set_title(title.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL)
+            lettered(ax.set_title(title.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL))
             ax.set_xticks([])
             ax.set_yticks([])
         axes[0][0].set_ylabel("mean image\n(dark: large)", fontsize=SMALL)

@@ -8,7 +8,8 @@ import torch
 
 import lthkit.data.datasets
 from lthkit.data import sources
-from lthkit.data.datasets import DATA_NAMES, Dataset, Split, augment, batches, load_data
+from lthkit.data.datasets import Dataset, Split, augment, batches
+from lthkit.data.named import DATA_NAMES, load_data
 
 
 def pixels(n: int, *shape: int) -> np.ndarray:

@@ -91,6 +91,7 @@ def test_a_fingerprint_sees_type_and_shape() -> None:
         Split(torch.zeros(12, 4), torch.zeros(12, dtype=torch.int64)),
         Split(torch.zeros(12, 4), torch.zeros(12, 2)),
         Split(torch.zeros(12, 4, dtype=torch.int64), torch.zeros(12, 2)),
+        Split(torch.zeros(12, 4, dtype=torch.float64), torch.zeros(12, 2)),
         Split(torch.zeros(12, 8), torch.zeros(12, 2)),
     ]
     assert len({fingerprint("tensors", [split]) for split in alike}) == len(alike)
