@@ -66,13 +66,14 @@ class Ticket:
         object.__setattr__(self, "about", _plain(self.about, "about"))
         weights = self.start.model
         odd = [
-            f"{name} {tuple(kept.shape)} ({tuple(weights[name].shape) if name in weights else 'not there'})"
+            f"{name} is {tuple(kept.shape)} in the mask and "
+            f"{tuple(weights[name].shape) if name in weights else 'not there'} in the weights"
             for name, kept in self.mask.items()
             if name not in weights or weights[name].shape != kept.shape
         ]
         if odd:
             raise ValueError(
-                f"The mask has {', '.join(odd)}; in brackets what the weights have. Expected a mask and weights of one network."
+                f"Mask and weights do not belong together: {'; '.join(odd)}. Expected both of one network."
             )
 
     def apply_(self, model: nn.Module) -> None:
