@@ -39,11 +39,13 @@ def grow(
     scores of a cut undoes it. For training that is sparse throughout, as SET (Mocanu et al. 2018) and RigL (Evci et al.
     2020, section 3) do it, every so many steps:
 
+        gradients = torch.autograd.grad(loss, [model.get_parameter(name) for name in mask])
         smaller = lth.prune(mask, lth.magnitude(model), 0.3, scope="layerwise")
         smaller.apply_(model)
         out = {name: int(mask[name].sum() - smaller[name].sum()) for name in mask}
-        gradients = torch.autograd.grad(loss, [model.get_parameter(name) for name in mask])
         mask = lth.grow(smaller, {name: g.abs() for name, g in zip(mask, gradients)}, n=out)
+
+    A block of `Mask.held` holds the mask that it began with: end it before, and begin one with the new mask.
 
     A mask holds no weights. What comes back begins with what the network has there: 0, if `smaller` was applied or held,
     also for a weight that was cut just before. (`Checkpoint.restore` gives it the weight of a checkpoint instead.) The

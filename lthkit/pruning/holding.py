@@ -75,14 +75,18 @@ class Held:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._let_go()
+        written = self._weights
         try:
             if kind is None:
                 self._check_places()
                 self._check_zeros("at the end of the block")
                 for optimizer in self._optimizers:
                     self._clear_state(optimizer)
+                written = (
+                    self._written()
+                )  # no others: a loss of this block may still have its backward pass before it
         finally:
-            self._clear_weights(self._weights)
+            self._clear_weights(written)
 
     def __del__(self) -> None:
         if not getattr(self, "_begun", True):
@@ -99,13 +103,17 @@ class Held:
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._check_places()
-        if any(p._version != self._versions[name] for name, p in self._weights.items()):
+        if self._written():
             self._check_zeros("before a step")
         for name, p in self._moved_by(optimizer).items():
             self._clear_gradient(name, p)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._clear_weights(self._moved_by(optimizer))
+
+    def _written(self) -> dict[str, nn.Parameter]:
+        """The weights that something has written into since they were set to 0, as far as torch counts that."""
+        return {name: p for name, p in self._weights.items() if p._version != self._versions[name]}
 
     def _moved_by(self, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
         """The weights of this optimizer, and no others: a backward pass that steps on its way still needs those."""

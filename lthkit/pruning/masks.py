@@ -250,7 +250,7 @@ class Mask(Mapping[str, Tensor]):
         momentum, decay, noise. So any torch optimizer will do, and several may be given. What is kept moves as it would
         without a mask under gradients that are 0 at removed places. At the end, by an exception too, the hooks are taken off.
 
-        Blocks nest: what is removed by either mask is held. Frozen weights are held, and weights that no optimizer has.
+        Blocks nest: what is removed by either mask is held. A block holds the mask that it began with. Frozen weights are held, and weights that no optimizer has.
         `deepcopy` and `state_dict` are those of an ordinary network; a copy is not held. `model.to(...)` is in order,
         `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
         is, for a score that grows them (see `pruning.grow`). A gradient that you assign yourself, `p.grad = ...`, is

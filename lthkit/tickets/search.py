@@ -110,6 +110,7 @@ class Search:
             raise TypeError(f"{driver.__name__}() got an unexpected keyword {unknown[0]!r}; {advice}")
         search = cls(model_fn, data, **{name: plain(value) for name, value in shared.items()})
         check_kinds(data=search.data, recipe=search.recipe)
+        check_function("train", search.train, "lthkit.train, or one of your own (see lthkit.tickets.TrainFn)")
         return search
 
     @property

@@ -51,7 +51,7 @@ class Ticket:
     """
 
     mask: Mask
-    start: Checkpoint
+    start: Checkpoint = field(repr=False)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

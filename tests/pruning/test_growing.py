@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -149,10 +152,12 @@ def test_scores_that_are_no_numbers_are_refused_where_they_count():
 
 
 def test_sparse_training_with_a_mask_that_moves():
-    """The lines of the docstring, in a loop: the count stays, what comes back begins at 0 with its own state at 0, and moves.
+    """The lines of the docstring, in sparse training: the count stays, what comes back begins at 0 with its own state at 0, and moves.
 
     Catches: a weight that was cut a moment ago and comes back with its old value; a score that sees masked gradients.
     """
+    text = inspect.getdoc(lth.grow)
+    code = textwrap.dedent(text[text.index("    gradients = torch") : text.index("\nA block of")])
     model = small_net(seed=0)
     mask = lth.prune_to(lth.Mask.ones(model), lth.random(model, seed=0), lth.erk(model, 0.2))
     optimizer, kept = torch.optim.AdamW(model.parameters(), lr=0.01), mask.kept
@@ -165,15 +170,10 @@ def test_sparse_training_with_a_mask_that_moves():
                 F.cross_entropy(model(x), y).backward()
                 optimizer.step()
             loss = F.cross_entropy(model(x), y)
-            gradients = torch.autograd.grad(loss, [model.get_parameter(name) for name in mask])
-        assert any(bool(d[~mask[n]].any()) for n, d in zip(mask, gradients, strict=True))
-        smaller = lth.prune(mask, lth.magnitude(model), 0.3, scope="layerwise")
-        smaller.apply_(model)
-        out = {name: int(mask[name].sum() - smaller[name].sum()) for name in mask}
-        before, mask = (
-            mask,
-            lth.grow(smaller, {n: d.abs() for n, d in zip(mask, gradients, strict=True)}, n=out),
-        )
+        names = {"lth": lth, "torch": torch, "model": model, "mask": mask, "loss": loss}
+        exec(code, names)
+        assert any(bool(d[~mask[n]].any()) for n, d in zip(mask, names["gradients"], strict=True))
+        before, mask, smaller = mask, names["mask"], names["smaller"]
         assert mask.kept == kept and mask.per_layer() == before.per_layer() and mask != before
         for name in mask:
             new = mask[name] & ~smaller[name]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import io
 import logging
 import pickle
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -369,15 +371,21 @@ def test_gradients_set_by_hand_are_masked_at_the_step() -> None:
 
 @pytest.mark.filterwarnings("ignore:Using backward")
 def test_a_second_derivative_goes_through_the_mask() -> None:
-    """Catches: a gradient with a graph that is written into."""
+    """Catches: a gradient with a graph that is written into, so that what follows goes through removed places too."""
     net = small_net(seed=0)
     mask, optimizer = drawn(net), torch.optim.SGD(net.parameters(), lr=0.1)
     x, y = batch(0)
     with mask.held(net, optimizer):
+        parameters = dict(net.named_parameters())
+        raw = torch.autograd.grad(F.cross_entropy(net(x), y), list(parameters.values()), create_graph=True)
+        kept = [g * mask[n] if n in mask else g for n, g in zip(parameters, raw, strict=True)]
+        expected = torch.autograd.grad(sum(g.sum() for g in kept), list(parameters.values()))  # type: ignore[arg-type]
         F.cross_entropy(net(x), y).backward(create_graph=True)
-        penalty = sum((p.grad**2).sum() for p in net.parameters())  # type: ignore[operator]
+        penalty = sum(p.grad.sum() for p in net.parameters())  # type: ignore[union-attr]
         optimizer.zero_grad()
         penalty.backward()  # type: ignore[union-attr]
+        for (n, p), g in zip(parameters.items(), expected, strict=True):
+            assert torch.allclose(p.grad, g * mask[n] if n in mask else g, atol=1e-6), n  # type: ignore[arg-type]
         optimizer.step()
     assert left(net, mask) == 0
 
@@ -584,6 +592,37 @@ def test_compiled_in_place_it_is_held_and_a_wrapper_is_refused_with_the_remedy()
     with mask.held(wrapped._orig_mod, optimizer):  # type: ignore[attr-defined, union-attr]
         one(wrapped, optimizer, 9)  # type: ignore[arg-type]
     assert left(net, mask) == 0
+
+
+def test_the_lines_of_the_docstring_run() -> None:
+    text = inspect.getdoc(lth.Mask.held) or ""
+    code = textwrap.dedent(text[text.index("    with mask.held") : text.index("\nOn entry")])
+    net = small_net(seed=0)
+    names = {"model": net, "mask": drawn(net), "optimizer": torch.optim.AdamW(net.parameters(), lr=0.01)}
+    before = net[1].weight.detach().clone()  # type: ignore[index, union-attr]
+    loader = [batch(step) for step in range(3)]
+    exec(code, names | {"loader": loader, "loss_fn": F.cross_entropy, "torch": torch})
+    assert left(net, names["mask"]) == 0  # type: ignore[arg-type]
+    assert not torch.equal(net[1].weight * mask_of(names)["1.weight"], before * mask_of(names)["1.weight"])  # type: ignore[index, operator]
+
+
+def mask_of(names: dict[str, Any]) -> lth.Mask:
+    mask: lth.Mask = names["mask"]
+    return mask
+
+
+def test_a_block_holds_the_mask_that_it_began_with() -> None:
+    """What is grown inside needs a block of its own."""
+    net = small_net(seed=0)
+    mask, optimizer = drawn(net), torch.optim.SGD(net.parameters(), lr=0.1)
+    larger = lth.grow(mask, lth.random(net, seed=2), 0.5)
+    with mask.held(net, optimizer):
+        with larger.held(net, optimizer):
+            one(net, optimizer, 0)
+        assert left(net, mask) == 0
+    with larger.held(net, optimizer):
+        one(net, optimizer, 0)
+    assert left(net, mask) > 0 and left(net, larger) == 0
 
 
 class Wrapper(torch.optim.Optimizer):

@@ -99,6 +99,11 @@ def test_what_it_leaves_behind_is_looked_at(train: Any, kind: Any, text: str, ti
         lth.retrain(small_net, tiny, mask=mask, weights_from=start, recipe=RECIPE, train=train)
 
 
+def test_what_is_no_function_is_refused_at_the_call(tiny: lth.Dataset) -> None:
+    with pytest.raises(TypeError, match=r"train is a int; expected a function, such as lthkit\.train"):
+        lth.imp(small_net, tiny, rounds=1, train=3)  # type: ignore[arg-type]
+
+
 def typed() -> TrainFn:
     """What mypy takes for a `TrainFn`: lthkit's own, and one with the keywords that it needs and the rest."""
 

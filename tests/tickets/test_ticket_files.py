@@ -41,6 +41,7 @@ def test_a_round_goes_to_a_file_and_back_and_is_trained_alike(tiny: lth.Dataset,
     )
     found = Ticket.load(one.save(tmp_path / "ticket.pt"))
     assert same(found, one) and found.start.step == 4 and found.start.optimizer is not None
+    assert len(repr(found)) < 2000 and "0.5" in repr(found)
     assert found.about["recipe"]["lr"] == RECIPE.lr and type(found.about["best"]) is float
     again = lth.retrain(small_conv, tiny, mask=found.mask, weights_from=found.start, recipe=RECIPE)
     assert again.history == rounds[1].result.history
@@ -101,6 +102,9 @@ def test_a_ticket_of_another_network_is_refused_and_nothing_is_done() -> None:
     lacking.register_buffer("more", torch.ones(2))
     with pytest.raises(ValueError, match=r"not in the checkpoint: \['more'\]"):
         ticket().apply_(lacking)
+    bias = Ticket(lth.Mask({"5.bias": torch.ones(3, dtype=torch.bool)}), lth.Checkpoint.of(small_net(seed=1)))
+    with pytest.raises(ValueError, match=r"not in the model: \['5\.bias'\]"):
+        bias.apply_(net)
     assert all(torch.equal(t, before[n]) for n, t in net.state_dict().items())
 
 
