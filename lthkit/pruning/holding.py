@@ -69,20 +69,24 @@ class Held:
             raise
         for name, p in self._weights.items():
             self._clear_gradient(name, p)
-        self._clear_weights()
+        self._clear_weights(self._weights)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._let_go()
+        written = self._weights
         try:
             if kind is None:
                 self._check_places()
                 self._check_zeros("at the end of the block")
                 for optimizer in self._optimizers:
                     self._clear_state(optimizer)
+                written = (
+                    self._written()
+                )  # no others: a loss of this block may still have its backward pass before it
         finally:
-            self._clear_weights()
+            self._clear_weights(written)
 
     def __del__(self) -> None:
         if not getattr(self, "_begun", True):
@@ -99,18 +103,27 @@ class Held:
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._check_places()
-        if any(p._version != self._versions[name] for name, p in self._weights.items()):
+        if self._written():
             self._check_zeros("before a step")
-        for name, p in self._weights.items():
+        for name, p in self._moved_by(optimizer).items():
             self._clear_gradient(name, p)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        self._clear_weights()
+        self._clear_weights(self._moved_by(optimizer))
+
+    def _written(self) -> dict[str, nn.Parameter]:
+        """The weights that something has written into since they were set to 0, as far as torch counts that."""
+        return {name: p for name, p in self._weights.items() if p._version != self._versions[name]}
+
+    def _moved_by(self, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+        """The weights of this optimizer, and no others: a backward pass that steps on its way still needs those."""
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        return {name: p for name, p in self._weights.items() if id(p) in own}
 
     @torch.no_grad()
-    def _clear_weights(self) -> None:
+    def _clear_weights(self, weights: Mapping[str, nn.Parameter]) -> None:
         """Exactly 0, and no -0; NaN too, which 0 / 0 in an optimizer with eps=0 makes."""
-        for name, p in self._weights.items():
+        for name, p in weights.items():
             if p.shape == self._removed[name].shape:
                 p.masked_fill_(self._removed_on(name, p.device), 0.0)
             self._versions[name] = p._version
@@ -227,7 +240,9 @@ def _sparse_without(gradient: Tensor, removed: Tensor) -> Tensor:
     gradient = gradient.coalesce()
     gone = removed[tuple(gradient.indices())]
     values = gradient.values().masked_fill(gone, 0.0)
-    return torch.sparse_coo_tensor(gradient.indices(), values, gradient.shape, is_coalesced=True)
+    return torch.sparse_coo_tensor(
+        gradient.indices(), values, gradient.shape, check_invariants=True
+    ).coalesce()
 
 
 def _parameter_at(model: nn.Module, path: str) -> nn.Parameter | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lthkit.machine.checks import prefix_explained, whole_seed
 from lthkit.machine.devices import device_explained
 from lthkit.pruning.holding import Held
+from lthkit.pruning.torch_pruning import masks_of_torch, prune_by_torch_, unpruned
 from lthkit.pruning.weights import check_memory, nothing_prunable, survey
 from lthkit.pruning.weights import prunable as prunable
 from lthkit.storage import files
@@ -59,6 +60,40 @@ class Mask(Mapping[str, Tensor]):
             raise ValueError(nothing_prunable(model, exclude))
         return cls({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
 
+    @classmethod
+    def from_torch_prune(
+        cls, model: nn.Module, exclude: str | Iterable[str] = (), *, include: str | Iterable[str] = ()
+    ) -> Mask:
+        """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is.
+
+        It speaks about what `Mask.ones` would, by the names that the weights have without torch's pruning, and about what
+        torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
+        `prune.remove(module, "weight")` for each.
+
+        Raises:
+            ValueError: torch has pruned nothing, or a bias; a mask that is not of 0 and 1; a tied weight that is masked in
+                one place only; and what `Mask.ones` refuses.
+        """
+        found, plain = masks_of_torch(model), unpruned(model)
+        ones = cls.ones(
+            plain, exclude, include=[*([include] if isinstance(include, str) else include), *found]
+        )
+        others = survey(plain).others
+        masks = {n: [found[alias] for alias in (n, *others.get(n, ())) if alias in found] for n in ones}
+        return cls({name: masks[name][0] if masks[name] else whole for name, whole in ones.items()})
+
+    def to_torch_prune_(self, model: nn.Module) -> None:
+        """Put this mask on `model` by `torch.nn.utils.prune`: `weight_mask` and `weight_orig`, for all weights in the mask.
+
+        For tools that read torch's masks. `Mask.from_torch_prune` reads this mask back. From then on a weight is computed
+        at each call of its module; lthkit refuses such weights, so train with lthkit before.
+
+        Raises:
+            ValueError: the mask belongs to another model; a weight that another module reads, as attention reads that of
+                its `out_proj`, for torch's masks have no effect there. `model` is as it was then.
+        """
+        prune_by_torch_(model, self._weights(model), self._tensors)
+
     def __getitem__(self, name: str) -> Tensor:
         try:
             return self._tensors[name]
@@ -78,6 +113,26 @@ class Mask(Mapping[str, Tensor]):
         if not isinstance(other, Mask):
             return NotImplemented
         return list(self) == list(other) and all(torch.equal(self[n].cpu(), other[n].cpu()) for n in self)
+
+    def __and__(self, other: Mask) -> Mask:
+        """What both keep. ValueError unless they have the same names and shapes; the order of names is this mask's."""
+        return self._with(other, torch.logical_and) if isinstance(other, Mask) else NotImplemented
+
+    def __or__(self, other: Mask) -> Mask:
+        """What either keeps. ValueError unless they have the same names and shapes; the order of names is this mask's."""
+        return self._with(other, torch.logical_or) if isinstance(other, Mask) else NotImplemented
+
+    def _with(self, other: Mask, operation: Callable[[Tensor, Tensor], Tensor]) -> Mask:
+        mine, theirs = self.shapes(), other.shapes()
+        if odd := [name for name in mine | theirs if mine.get(name) != theirs.get(name)]:
+            told = [
+                f"{n}: {mine.get(n, 'not in the first')}, {theirs.get(n, 'not in the second')}" for n in odd
+            ]
+            raise ValueError(
+                f"Two masks differ in names or shapes: {'; '.join(told)}. Expected masks of one network, which speak about "
+                "the same weights."
+            )
+        return Mask({name: operation(t, other[name].to(t.device)) for name, t in self._tensors.items()})
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -195,7 +250,7 @@ class Mask(Mapping[str, Tensor]):
         momentum, decay, noise. So any torch optimizer will do, and several may be given. What is kept moves as it would
         without a mask under gradients that are 0 at removed places. At the end, by an exception too, the hooks are taken off.
 
-        Blocks nest: what is removed by either mask is held. Frozen weights are held, and weights that no optimizer has.
+        Blocks nest: what is removed by either mask is held. A block holds the mask that it began with. Frozen weights are held, and weights that no optimizer has.
         `deepcopy` and `state_dict` are those of an ordinary network; a copy is not held. `model.to(...)` is in order,
         `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
         is, for a score that grows them (see `pruning.grow`). A gradient that you assign yourself, `p.grad = ...`, is
@@ -303,7 +358,18 @@ class Mask(Mapping[str, Tensor]):
         return digest.hexdigest()[:16]
 
     def save(self, path: Path | str) -> Path:
-        """Write the mask to an `.npz` file: packed bits, shapes and a checksum."""
+        """Write the mask to an `.npz` file: packed bits, shapes and a checksum.
+
+        Entry `__meta__` is JSON as bytes, with `names`, `meta` (`kind`, and `shapes` by name) and `sha256`. Entry `a0` has
+        the bits of the first name, eight weights to a byte, the first weight in the highest bit; `a1` those of the
+        second, and so on. Without lthkit five lines read it:
+
+            import json, numpy as np
+            file, mask = np.load("mask.npz"), {}
+            for i, (name, shape) in enumerate(json.loads(file["__meta__"].tobytes())["meta"]["shapes"].items()):
+                bits = np.unpackbits(file[f"a{i}"], count=int(np.prod(shape)))
+                mask[name] = bits.astype(bool).reshape(shape)
+        """
         return files.save_arrays(path, self.arrays(), {"kind": "mask", "shapes": self.shapes()})
 
     @classmethod

@@ -47,6 +47,9 @@ from lthkit.tickets.search import (
     Shared,
     new_network,
 )
+from lthkit.tickets.ticket_files import (
+    Ticket,
+)
 
 __all__ = [
     "EarlyBird",
@@ -54,6 +57,7 @@ __all__ = [
     "Round",
     "Search",
     "Shared",
+    "Ticket",
     "TrainFn",
     "distances",
     "early_bird",

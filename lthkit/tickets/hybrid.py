@@ -40,7 +40,8 @@ def snip_then_imp(
     """Cut to `snip_density` by SNIP at initialisation, then by IMP to `density` in `rounds` rounds.
 
     Yields round 0, the SNIP mask trained, then `rounds` more, as `tickets.imp` does; each removes the same fraction of
-    what remains, and the last keeps exactly `round(density * all)` weights. The two parts are Lee et al. 2019
+    what remains, and the last keeps exactly `round(density * all)` weights in scope "global"; in the others each layer or
+    row rounds by itself. The two parts are Lee et al. 2019
     (algorithm 1) and Frankle & Carbin 2019 (section 1); the mixture has no paper that we follow.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 
@@ -19,7 +19,7 @@ def one_shot(
     model_fn: ModelFn,
     data: Dataset,
     *,
-    densities: Sequence[float],
+    densities: Sequence[float | Mapping[str, float]],
     rewind_step: int = 0,
     score: ScoreFn = magnitude,
     momentum: str = "restore",
@@ -42,7 +42,12 @@ def one_shot(
         )
     recipe = search.one_recipe()
     asked = asked_by(score, [recipe])
-    densities = [plain(density) for density in densities]
+    densities = [
+        {name: plain(part) for name, part in density.items()}
+        if isinstance(density, Mapping)
+        else plain(density)
+        for density in densities
+    ]
     rewind_step = check_rewind(rewind_step, [recipe])
     model = search.network()
     everything = search.mask(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Unpack
 
 from lthkit.data.datasets import Dataset
@@ -27,7 +28,7 @@ def prune_at_init(
     data: Dataset,
     *,
     score: ScoreFn,
-    density: float,
+    density: float | Mapping[str, float],
     rounds: int = 1,
     train_from: str = "scored",
     min_kept: int = 1,
@@ -55,7 +56,12 @@ def prune_at_init(
 
 
 def _found(
-    search: Search, score: ScoreFn, density: float, rounds: int, train_from: str, min_kept: int
+    search: Search,
+    score: ScoreFn,
+    density: float | Mapping[str, float],
+    rounds: int,
+    train_from: str,
+    min_kept: int,
 ) -> Round:
     model_fn, data = search.model_fn, search.data
     check_function("score", score, "lthkit.synflow with its shape, by functools.partial")

@@ -116,6 +116,7 @@ class Search:
         search = cls(model_fn, data, **{name: plain(value) for name, value in shared.items()})
         check_kinds(data=search.data, recipe=search.recipe)
         check_task(search.task).check_data(search.data)
+        check_function("train", search.train, "lthkit.train, or one of your own (see lthkit.tickets.TrainFn)")
         return search
 
     @property
