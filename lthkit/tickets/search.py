@@ -82,8 +82,7 @@ class Search:
         train: what trains; `training.train`, or that of a `meetings.Meeting`, which trains several seeds as one. One of
             your own is a `tickets.TrainFn`, which has an example; it stands in the run's configuration by its name and
             code (see `storage.name_of`).
-        task: the loss and the metrics of every training, `lth.Task(loss="mse")` say. lthkit's own criteria that look at a
-            loss, SNIP and GraSP, take this one where they are given none.
+        task: loss and metrics of every training, `lth.Task(loss="mse")` say. SNIP and GraSP take its loss if given none.
     """
 
     model_fn: ModelFn
