@@ -339,10 +339,10 @@ def draw_ticket(
 ) -> str:
     """Fill an empty figure: the first layer of `mask` as a picture, and all arms with round `level` marked.
 
-    Columns of `rows`: arm, seed, round, density, test_accuracy. Thin lines are seeds, thick ones means; at the marked
-    round a bar is the 95 % interval, from four seeds on. Returns the facts in words.
+    Columns of `rows`: arm, seed, round, density, test_accuracy or what the rows are judged by. Thin lines are seeds, thick
+    ones means; at the marked round a bar is the 95 % interval, from four seeds on. Returns the facts in words.
     """
-    name = next(iter(mask))
+    name, by = next(iter(mask)), evidence.judged(rows)
     counts = mask[name].sum(0)
     units, left = mask[name].shape[0], 100 * mask.per_layer()[name]
     density = 100 * evidence.density_of(rows, level)
@@ -378,13 +378,15 @@ def draw_ticket(
             x = [100 * evidence.density_of(rows, r) for r in at]
             table = [evidence.by_seed(rows, arm, r) for r in at]
             bands = [
-                evidence.interval([100 * v for v in cell.values()], within=evidence.PERCENT) for cell in table
+                evidence.interval([by.scale * v for v in cell.values()], within=by.within) for cell in table
             ]
             if arm == "dense":
                 ax.axhline(bands[0].mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense")
             else:
                 for one in seeds:
-                    line = [(d, 100 * cell[one]) for d, cell in zip(x, table, strict=True) if one in cell]
+                    line = [
+                        (d, by.scale * cell[one]) for d, cell in zip(x, table, strict=True) if one in cell
+                    ]
                     ax.plot(*zip(*line, strict=True), color=look.color, linewidth=0.6, alpha=0.4)
                 ax.plot(
                     x, [b.mean for b in bands], color=look.color, linestyle=look.dash, linewidth=1.6,
@@ -396,14 +398,16 @@ def draw_ticket(
                     [density], [band.mean], yerr=[band.half] if band.shown else None, fmt=look.marker,
                     color=look.color, markersize=9, capsize=4, markeredgecolor="white", zorder=5,
                 )  # fmt: skip
-                facts.append(f"{arm} {band.mean:.1f}" + (f" ± {band.half:.1f} %" if band.shown else " %"))
+                mean, half = (format(value, by.form) for value in (band.mean, band.half))
+                unit = f" {by.quantity.unit}".rstrip()
+                facts.append(f"{arm} {mean}" + (f" ± {half}{unit}" if band.shown else unit))
         density_axis(ax, sorted({100 * row["density"] for row in rows}))
-        values = [100 * row["test_accuracy"] for row in rows]
+        values = [by.scale * row[by.column] for row in rows]
         margin = 0.06 * (max(values) - min(values) or 1.0)
         ax.set_ylim(min(values) - margin, max(values) + margin)
         ax.tick_params(labelsize=SMALL)
         ax.xaxis.label.set_fontsize(SMALL)
-        ax.set_title(f"test accuracy (%), means of {len(seeds)} seeds", loc="left", fontsize=9)
+        ax.set_title(f"{by.heading}, means of {len(seeds)} seeds", loc="left", fontsize=9)
         figure.legend(
             loc="lower right",
             bbox_to_anchor=(0.985, 0.005),
@@ -420,7 +424,7 @@ def draw_ticket(
                 figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
             )
     return (
-        f"{title} (test accuracy, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
+        f"{title} ({by.name}, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
         f"First layer{whose}: {left:.3g} % kept; of each pixel's {units:,} connections {int(counts.min())} to "
         f"{int(counts.max())} are left, {float(counts.float().mean()):.1f} on average, standard deviation "
         f"{float(counts.float().std()):.1f}."

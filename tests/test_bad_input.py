@@ -233,7 +233,7 @@ ROWS = [
     row("model, no text", lambda b: models.model_by_name(["conv-2"]), ValueError, "['conv-2']", "conv-4"),
     row("data set", lambda b: lth.load_data("fashion_mnst"), ValueError, "'fashion_mnst'", "Did you mean", "cifar10"),
     row("data set, no text", lambda b: lth.load_data(None), ValueError, "None", "expected one of"),
-    row("optimizer", lambda b: lth.Recipe(optimizer="adamw"), ValueError, "'adamw'", "expected one of sgd, adam"),
+    row("optimizer", lambda b: lth.Recipe(optimizer="rmsprop"), ValueError, "'rmsprop'", "expected one of sgd, adam, adamw"),
     row("schedule", lambda b: lth.Recipe(schedule="linear"), ValueError, "'linear'", "constant, step, cosine"),
     row("schedule, called", lambda b: learning_rate(1, base=0.1, steps=3, schedule="x"), ValueError, "'x'", "cosine"),
     row("precision", lambda b: lth.Recipe(precision="float16"), ValueError, "'float16'", "bfloat16"),

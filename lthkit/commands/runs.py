@@ -246,6 +246,7 @@ def _tell_of_folder(data: Any) -> None:
 
 def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data.named import FOLDER, load_data
+    from lthkit.evidence import judged
     from lthkit.machine.devices import resolve_device
     from lthkit.models import model_by_name
     from lthkit.runs import experiments
@@ -266,9 +267,10 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     done = 0
 
     def announce(row: dict[str, Any]) -> None:
+        by = judged([row])
         say(
             f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
-            f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+            f"test {by.quantity.told(row[by.column])}  best step {row['best_step']}",
             file=sys.stderr,
         )
 

@@ -14,11 +14,15 @@ from lthkit.runs.experiments import (
     Experiment,
     winning_ticket,
 )
+from lthkit.runs.results import (
+    row_of,
+)
 
 __all__ = [
     "Experiment",
     "experiments",
     "report",
     "results",
+    "row_of",
     "winning_ticket",
 ]

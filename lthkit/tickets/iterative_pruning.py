@@ -11,9 +11,9 @@ from torch import nn
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.scores import for_mask, magnitude
+from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
-from lthkit.storage.identity import name_of
+from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import (
     ModelFn,
@@ -21,7 +21,6 @@ from lthkit.tickets.search import (
     ScoreFn,
     Search,
     Shared,
-    check_function,
     check_rewind,
     one_each,
 )
@@ -48,41 +47,41 @@ def imp(
     Args:
         fraction: a list gives each of the `rounds` cuts its own.
         rewind_step: 0 rewinds to initialisation, k to the first training's step k; the same code serves both.
+        score: scores the weights just trained. One of your own may ask for the mask, the round that it makes a mask for,
+            and the state of the optimizer: `def score(model, *, mask, round, optimizer)` (see `pruning.scores`).
         overrides: see `pruning.prune`.
         mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
-        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train, task (see `Search`). A list of
             steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
     """
     search = Search.of(imp, model_fn, data, shared)
     rounds = check_whole("rounds", rounds, 0)
-    check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     fractions = one_each(fraction, rounds, "fraction")
     fraction = fractions if isinstance(plain(fraction), Sequence) else plain(fraction)
     recipes = search.recipes(rounds + 1)
+    asked = asked_by(score, recipes)
     rewind_step = check_rewind(rewind_step, recipes)
     model = search.network()
     first = _first_mask(search, model, mask)
     for part in fractions:  # refused now, not after the dense training
         check_request(first, part, scope=search.scope, overrides=overrides)
     settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
-    settings |= {
-        "scope": search.scope,
-        "overrides": {n: plain(v) for n, v in (overrides or {}).items()},
-        "exclude": list(search.exclude),
-    }
+    settings |= {"overrides": {n: plain(v) for n, v in (overrides or {}).items()}}
+    settings |= {"scope": search.scope, "exclude": list(search.exclude)}
     settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
-    settings |= {"mask": None if mask is None else first.fingerprint, "score": name_of(score)}
+    settings |= {"mask": None if mask is None else first.fingerprint} | named(score, asked)
     config = partial(search.config, model, recipes[0], settings)
+    score = for_task(score, search.task, data)
 
     def search_on() -> Iterator[Round]:
         with search.working("imp", config) as place:
-            training = Rounds(search, model, place, recipes, rewind_step, momentum)
+            training = Rounds(search, model, place, recipes, rewind_step, momentum, "optimizer" in asked)
             this = training.trained(0, lambda: first)
             yield this
             for r, part in enumerate(fractions, start=1):
-                cut = partial(_cut, this.mask, model, score, part, search.scope, overrides)
+                cut = partial(_cut, model, score, this, r, part, search.scope, overrides)
                 this = training.trained(r, cut, start=this.rewind)
                 yield this
 
@@ -90,14 +89,16 @@ def imp(
 
 
 def _cut(
-    mask: Mask,
     trained: nn.Module,
     score: ScoreFn,
+    last: Round,
+    r: int,
     fraction: float,
     scope: str,
     overrides: Mapping[str, float] | None,
 ) -> Mask:
-    return prune(mask, for_mask(score, mask)(trained), fraction, scope=scope, overrides=overrides)
+    scores = scores_of(score, trained, last, cut=r)
+    return prune(last.mask, scores, fraction, scope=scope, overrides=overrides)
 
 
 def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:
