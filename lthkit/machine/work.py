@@ -12,7 +12,7 @@ import signal
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import mean
@@ -335,14 +335,15 @@ def waiting(items: Iterable[T], doing: str | Callable[[T], str] = "") -> Iterato
             work.count(0)
 
 
-@contextmanager
-def hidden() -> Iterator[None]:
-    """Within it no bar appears or moves: where code is judged, or timed."""
-    global _hidden
-    _hidden += 1
-    try:
-        yield
-    finally:
+class hidden(ContextDecorator):
+    """Within it no bar appears or moves: where code is judged, or timed. What is raised there is not touched."""
+
+    def __enter__(self) -> None:
+        global _hidden
+        _hidden += 1
+
+    def __exit__(self, *_: object) -> None:
+        global _hidden
         _hidden -= 1
 
 

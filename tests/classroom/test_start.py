@@ -18,6 +18,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for stem in ("03_training_loops", "04_iterative_pruning"):
         (tmp_path / "notebooks" / f"{stem}.ipynb").write_text(NOTEBOOK, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LTHKIT_RUNS", str(tmp_path / "runs"))  # the passport of this student alone
     return tmp_path
 
 
