@@ -86,16 +86,22 @@ class TrainFn(Protocol):
     ) -> TrainResult: ...
 
 
-def check_trained(result: Any, model: nn.Module, mask: Mask, *, keep: Iterable[int] = ()) -> None:
+def check_trained(result: Any, model: nn.Module, mask: Mask, task: Task, *, keep: Iterable[int] = ()) -> None:
     """Look at what a training of one's own has left behind.
 
     Raises:
         TypeError: it returned no `TrainResult`.
-        ValueError: removed weights are not 0, or a checkpoint that it was to keep is not there.
+        ValueError: removed weights are not 0, a checkpoint that it was to keep is not there, or it measured something else
+            than the task that it was given.
     """
     if not isinstance(result, TrainResult):
         raise TypeError(
             f"train returned a {type(result).__name__}; expected a lthkit.TrainResult (see lthkit.tickets.TrainFn)."
+        )
+    if not task.default and result.quantity != task.quantity:
+        raise ValueError(
+            f"train was called with a task that is judged by {task.quantity.name}, and its result is judged by "
+            f"{result.quantity.name}; expected quantity=task.quantity. Does it take task=, and minimise task.mean_loss?"
         )
     for name, kept in mask.items():
         weight = model.get_parameter(name).detach()

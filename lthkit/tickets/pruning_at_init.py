@@ -88,5 +88,5 @@ def _found(
         **if_given(search.folder),
     )
     if not is_plain_training(search.train):
-        check_trained(result, model, mask)
+        check_trained(result, model, mask, search.task)
     return Round(1, mask, result, start, Checkpoint.of(model, step=result.steps))

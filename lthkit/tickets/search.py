@@ -256,7 +256,7 @@ class Rounds:
                 **saved,
             )
             if not is_plain_training(self.search.train):
-                check_trained(result, self.model, mask, keep=keep[:1] if start is None else ())
+                check_trained(result, self.model, mask, self.search.task, keep=() if start else keep[:1])
             rewind = start or result.kept[self.rewind_step]
             trained = Checkpoint.of(self.model, step=result.steps)
             if self.with_state and (last := result.kept.get(recipe.steps)):

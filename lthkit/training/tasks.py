@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import did_you_mean, is_number
+from lthkit.machine.seeds import global_generators
 from lthkit.storage.identity import name_of
 from lthkit.training.metrics import METRICS, Metric, Parts, Quantity, squared_errors
 from lthkit.training.shapes import by_class, counted, few, matched, shaped, wide
@@ -63,6 +64,13 @@ class Task:
             raise ValueError(
                 f"loss={self.loss.__name__} was given, a class; expected a function, or an object of the class: "
                 f"{self.loss.__name__}()."
+            )
+        if isinstance(self.loss, nn.Module) and (
+            own := [n for n, p in self.loss.named_parameters() if p.requires_grad]
+        ):
+            raise ValueError(
+                f"The loss {type(self.loss).__name__} has parameters of its own, {', '.join(own)}, which nobody would train; expected "
+                "none. Make them parameters of the network, which gives what they compute with its outputs."
             )
         given = self.metrics
         if given is None:
@@ -247,9 +255,15 @@ class Task:
             self._refuse_a_broadcast(wide(outputs), targets)
 
     def _refuse_a_sum(self, outputs: Tensor, targets: Tensor) -> None:
-        """ValueError if a loss of one's own doubles where each row is there twice, as a sum does and a mean does not."""
-        once = float(self._own(outputs, targets))
-        twice = float(self._own(torch.cat([outputs, outputs]), torch.cat([targets, targets])))
+        """ValueError if a loss of one's own doubles where each row is there twice, as a sum does and a mean does not; or if
+        it keeps a state, which nobody would save."""
+        once, again = (self._asked(outputs, targets) for _ in range(2))
+        if once != again and math.isfinite(once):
+            raise ValueError(
+                f"{self._named} gives {once:.6g} for some rows, and {again:.6g} when it is asked again; expected a function of outputs "
+                "and targets alone: what it keeps would be in no checkpoint. It may draw from torch's generators."
+            )
+        twice = self._asked(torch.cat([outputs, outputs]), torch.cat([targets, targets]))
         if once and math.isclose(twice, 2 * once, rel_tol=1e-4):
             raise ValueError(
                 f"{self._named} gives {once:.6g} for {len(outputs)} rows and twice as much if each is there twice: it is a sum "
@@ -280,6 +294,11 @@ class Task:
                 "the targets of other rows: each output is held against each target. Expected one shape: "
                 "outputs.squeeze(-1) in the network, or targets[:, None] in the data."
             )
+
+    def _asked(self, outputs: Tensor, targets: Tensor) -> float:
+        """The loss, with the same random numbers at each call."""
+        with global_generators(outputs.device, seed=0):
+            return float(self._own(outputs, targets))
 
     def _own(self, outputs: Tensor, targets: Tensor) -> Tensor:
         assert callable(self.loss)

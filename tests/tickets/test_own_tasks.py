@@ -161,6 +161,13 @@ def test_a_training_of_ones_own_is_told_the_task_only_where_there_is_one(tiny: l
     found = list(lth.imp(regressor, numbers(), rounds=0, recipe=NESTEROV, train=mine, task=NUMBERS))
     assert told == [{}, {"task": NUMBERS}] and found[0].test_metric > 0
 
+    def deaf(model: Any, data: Any, *, mask: Any, seed: int, recipe: Any, keep: Any = (), **rest: Any) -> Any:
+        return lth.train(model, data, mask=mask, seed=seed, recipe=recipe, keep=keep)
+
+    smoothed = lth.Task(label_smoothing=0.2, metrics="perplexity")
+    with pytest.raises(ValueError, match="judged by perplexity, and its result is judged by accuracy"):
+        list(lth.imp(small_net, tiny, rounds=0, recipe=NESTEROV, train=deaf, task=smoothed))
+
 
 def test_trainings_with_functions_of_ones_own_meet_and_are_done_one_by_one(monkeypatch: Any) -> None:
     """Catches a stack of networks under an optimizer that would see them as one."""

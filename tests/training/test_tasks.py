@@ -447,6 +447,38 @@ def test_a_bad_task_is_named(given: dict[str, Any], message: str) -> None:
         lth.Task(**given)
 
 
+class Scaled(nn.Module):
+    """A loss that learns a scale, or keeps a running mean."""
+
+    def __init__(self, *, learns: bool) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()), requires_grad=learns)
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Any:
+        loss = self.scale * squares(outputs, targets)
+        self.mean = 0.9 * self.mean + 0.1 * loss.detach()
+        return loss - self.mean
+
+
+def test_a_loss_with_a_memory_or_parameters_of_its_own_is_refused() -> None:
+    """Catches what no checkpoint has: it would be lost at a rewind, and a parameter would never be trained."""
+    with pytest.raises(ValueError, match="Scaled has parameters of its own, scale, which nobody would train"):
+        lth.Task(Scaled(learns=True))
+    with pytest.raises(
+        ValueError, match="when it is asked again; expected a function of outputs and targets"
+    ):
+        lth.train(
+            regressor(seed=0), numbers(), recipe=RECIPE, task=lth.Task(Scaled(learns=False), metrics="rmse")
+        )
+
+
+def test_a_checkpoint_takes_no_optimizer_of_torch() -> None:
+    model = regressor(seed=0)
+    with pytest.raises(TypeError, match="optimizer is a SGD; .* keep optimizer.state_dict"):
+        lth.Checkpoint.of(model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1))  # type: ignore[arg-type]
+
+
 def test_a_bad_metric_is_named() -> None:
     with pytest.raises(ValueError, match="none of accuracy, error"):
         lth.Metric("accuracy", squares)
