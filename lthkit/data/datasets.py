@@ -34,7 +34,10 @@ Held = float | int | tuple[Array, Array] | Split
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits of one data set, whole, on one device. `Dataset.of` makes one from splits.
+    """Three splits of one data set, whole, on one device: `data.train`, `data.validation`, `data.test`.
+
+    `Dataset.of_tensors` makes one of tensors or arrays, `from_loader` of a DataLoader, `from_folder` of pictures, `of` of splits
+    that are there; `load_data` knows some by name. Each split has `inputs` and `targets`, tensors of n rows (see `data.Split`).
 
     classes: their names; () where the targets are numbers.
     mean, std: of the training pixels, one number a channel, on the scale from 0 (black) to 1; () where there are no images.
@@ -117,8 +120,8 @@ class Dataset:
             name: for figures and run folders.
             classes: how many there are, or their names in the order of their numbers; None counts those that occur, which
                 are 0, 1, 2 ... without a gap. Of targets that are numbers there are none.
-            validation, test: a share of the pool (0.1), a number of rows, or the split itself as (inputs, targets). What is
-                drawn is stratified where a row has one class: each class with rows enough is in every split.
+            validation, test: a share of the pool (0.1 and 0.2 if nothing is said), a number of rows, or the split itself as
+                (inputs, targets). What is drawn is stratified where a row has one class: each class with rows enough is in every split.
             seed: of the draw. The other rows keep their order.
 
         Raises:

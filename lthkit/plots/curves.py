@@ -16,6 +16,7 @@ from lthkit.plots.style import (
     PAPER,
     SERIES,
     STYLE,
+    Look,
     bands_in_words,
     density_axis,
     few,
@@ -35,10 +36,16 @@ def trade_off(
     No interval is drawn from three seeds or fewer, nor where it reaches beyond 0 to 100 % (`Interval.shown`): there the
     lines of the seeds speak for themselves, and the legend says so.
 
-    Columns of `rows`: arm, seed, round, density, still_improving and `column`, an accuracy from 0 to 1; None is what the rows
-    are judged by (`evidence.judged`): test_accuracy, or test_metric with what metric, unit and direction say of it. An
+    Columns of `rows`, as `lthkit.runs.row_of` makes them: arm, seed, round, density, still_improving and `column`, an accuracy
+    from 0 to 1; None is what the rows are judged by (`evidence.judged`): test_accuracy, or test_metric with what metric, unit and direction say of it. An
     open marker says that some seed's best step lay in the last tenth of its budget. `stamp` is the small print: data,
     seeds, tier, device.
+
+    Arms may be called anything; those of lthkit (dense, ticket, re-initialised, shuffled) have looks of their own, and of
+    "dense" only round 0 is drawn, as a level line.
+
+    Raises:
+        ValueError: no rows; more arms than there are looks (`lthkit.plots.SERIES`).
     """
     by = evidence.judged(rows, column)
     name = by.quantity.name[:1].upper() + by.quantity.name[1:]
@@ -78,10 +85,11 @@ def describe(
     unit = f" {by.quantity.unit}".rstrip() if unit is None else unit
     told = by.name if column is None else column.replace("_", " ")
     parts = []
-    for arm in ("dense", "ticket", "re-initialised", "shuffled"):
+    for arm in ("dense", "ticket", "re-initialised", "shuffled", *_others(rows)):
+        own = [row for row in rows if row["arm"] == arm]
         points = [
             f"{scale * evidence.interval(list(evidence.by_seed(rows, arm, r, by.column).values())).mean:.4g}{unit} at "
-            f"{100 * evidence.density_of(rows, r):.3g} %"
+            f"{100 * evidence.density_of(own, r):.3g} %"
             for r in few(evidence.levels(rows, arm))
         ]
         if points:
@@ -159,11 +167,7 @@ def _arms(
             band = evidence.interval(dense)
             look = LOOKS["dense"]
             ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
-        bands = {
-            arm: _arm(ax, rows, arm, column, scale, within)
-            for arm in ("shuffled", "re-initialised", "ticket")
-            if evidence.levels(rows, arm)
-        }
+        bands = {arm: _arm(ax, rows, arm, look, column, scale, within) for arm, look in _looks(rows).items()}
         shown = [band for of_arm in bands.values() for band in of_arm]
         if any(evidence.unfinished(rows, arm, r) for arm in bands for r in evidence.levels(rows, arm)):
             open_: dict[str, Any] = {"color": "#333333", "markerfacecolor": PAPER, "markersize": 5}
@@ -178,11 +182,17 @@ def _arms(
 
 
 def _arm(
-    ax: Axes, rows: Sequence[Row], arm: str, column: str, scale: float, within: tuple[float, float]
+    ax: Axes,
+    rows: Sequence[Row],
+    arm: str,
+    look: Look,
+    column: str,
+    scale: float,
+    within: tuple[float, float],
 ) -> list[evidence.Interval]:
     """Draw one arm: its seeds, its mean, and a band wherever an interval may be shown."""
-    look, at = LOOKS[arm], evidence.levels(rows, arm)
-    x = [100 * evidence.density_of(rows, r) for r in at]
+    own, at = [row for row in rows if row["arm"] == arm], evidence.levels(rows, arm)
+    x = [100 * evidence.density_of(own, r) for r in at]
     table = [evidence.by_seed(rows, arm, r, column) for r in at]
     for seed in sorted({row["seed"] for row in rows}):
         line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
@@ -218,6 +228,24 @@ def _arm(
     }
     ax.plot(x[-1:], middle[-1:], label=arm, zorder=0, **key)
     return bands
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    """The arms that lthkit has no name for, in the order in which they come."""
+    return [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm not in LOOKS]
+
+
+def _looks(rows: Sequence[Row]) -> dict[str, Look]:
+    """The look of each arm but "dense", in the order of drawing. ValueError if there are more arms than looks."""
+    there, others = {row["arm"] for row in rows}, _others(rows)
+    looks = {arm: LOOKS[arm] for arm in ("shuffled", "re-initialised", "ticket") if arm in there}
+    free = [look for look in SERIES if look not in looks.values()]
+    if len(others) > len(free):
+        raise ValueError(
+            f"rows has the arms {', '.join([*looks, *others])}; expected {len(SERIES)} or fewer in one figure. Draw some of them: "
+            "[row for row in rows if row['arm'] in ('one', 'other')]."
+        )
+    return looks | dict(zip(others, free, strict=False))
 
 
 def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:

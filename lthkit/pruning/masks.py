@@ -64,7 +64,7 @@ class Mask(Mapping[str, Tensor]):
     def from_torch_prune(
         cls, model: nn.Module, exclude: str | Iterable[str] = (), *, include: str | Iterable[str] = ()
     ) -> Mask:
-        """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is.
+        """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is: `mask = lth.Mask.from_torch_prune(model)`.
 
         It speaks about what `Mask.ones` would, by the names that the weights have without torch's pruning, and about what
         torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
@@ -84,9 +84,9 @@ class Mask(Mapping[str, Tensor]):
         return cls({name: masks[name][0] if masks[name] else whole for name, whole in ones.items()})
 
     def to_torch_prune_(self, model: nn.Module) -> None:
-        """Put this mask on `model` by `torch.nn.utils.prune`: `weight_mask` and `weight_orig`, for all weights in the mask.
+        """Put this mask on `model` by `torch.nn.utils.prune`: `mask.to_torch_prune_(model)` makes `weight_mask`, `weight_orig`.
 
-        For tools that read torch's masks. `Mask.from_torch_prune` reads this mask back. From then on a weight is computed
+        It does so for all weights in the mask, for tools that read torch's masks. `Mask.from_torch_prune` reads this mask back. From then on a weight is computed
         at each call of its module; lthkit refuses such weights, so train with lthkit before.
 
         Raises:
@@ -251,9 +251,9 @@ class Mask(Mapping[str, Tensor]):
         momentum, decay, noise. So any torch optimizer will do, and several may be given. What is kept moves as it would
         without a mask under gradients that are 0 at removed places. At the end, by an exception too, the hooks are taken off.
 
-        Blocks nest: what is removed by either mask is held. A block holds the mask that it began with. Frozen weights are held, and weights that no optimizer has.
-        `deepcopy` and `state_dict` are those of an ordinary network; a copy is not held. `model.to(...)` is in order,
-        `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
+        Blocks nest: what is removed by either mask is held. A block holds the mask that it began with. Frozen weights are
+        held, and weights that no optimizer has. `deepcopy` and `state_dict` are those of an ordinary network; a copy is not
+        held. `model.to(...)` is in order, `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
         is, for a score that grows them (see `pruning.grow`). A gradient that you assign yourself, `p.grad = ...`, is
         set to 0 at the step only: multiply it by the mask before you clip it.
 

@@ -23,12 +23,12 @@ def n_of_m(
     Where the inputs are no multiple of `m`, the last group is shorter and keeps `n` at most as well, as if it were
     padded with zeros. So a convolution of three channels keeps two of them at 2:4, and one with a single input channel a
     group all; leave such layers out of the mask if that is not meant. What is out stays out: a group that has fewer than
-    `n` left keeps those. Among equal scores the lowest index goes first, as in `prune`. (`export.two_four` keeps it.)
+    `n` left keeps those. `mask = lth.n_of_m(lth.Mask.ones(model), lth.magnitude(model), n=2, m=4)` is 2:4 everywhere. Among equal scores the lowest index goes first, as in `prune`. (`export.two_four` keeps it.)
 
     Args:
         scores: as in `prune`.
         axis: the dimension that runs over the inputs: 1, or 0 in transposed convolutions; `{name: axis}` for each layer,
-            as `input_axes(model)` gives it.
+            as `lthkit.pruning.input_axes(model)` gives it.
 
     Raises:
         ValueError: not 1 <= n <= m, whole; an axis that a weight does not have; scores that `prune` refuses.

@@ -4,8 +4,18 @@ Adding a criterion is one function here and one test: (model, ...) -> parameter 
 
 A score of one's own may ask for more by keyword, where something searches with it (`tickets.imp`, `one_shot`,
 `prune_at_init`, `prune_iteratively`): for `mask=`, the `Mask` so far; for `round=`, the number of the cut that it is asked
-for, from 1; for `optimizer=`, after a training, the state of its optimizer at the last step, such as `mean/fc1.weight` and
-`square/fc1.weight` of Adam. Each is given only where the signature names it, as a copy.
+for, from 1; for `optimizer=`, after a training, the state of its optimizer at the last step. Each is given only where the
+signature names it, as a copy. Any `score=` takes such a function:
+
+    def saliency(model, *, mask, round, optimizer):
+        return {name: model.get_parameter(name).detach() ** 2 * optimizer[f"square/{name}"] for name in mask}
+
+    rounds = list(lth.imp(model_fn, data, rounds=3, score=saliency))
+
+The state is a dict of tensors, `kind/parameter name` -> [shape of the parameter]: of Adam and AdamW `mean/fc1.weight` and
+`square/fc1.weight`, of SGD `momentum/fc1.weight`; of a torch optimizer by torch's names, `exp_avg/fc1.weight` say; and
+`updates`, how many there were. It is 0 at removed weights. There is none before a training, so `prune_at_init` refuses such
+a score.
 
 There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).

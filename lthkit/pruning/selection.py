@@ -102,6 +102,10 @@ def prune_to(
 ) -> Mask:
     """One shot to a density: keep `round(density * mask.total)` weights (of each layer, or row, by its size in other scopes).
 
+        mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.1)
+        mask = lth.prune_to(lth.Mask.ones(model), scores, {"fc1.weight": 0.02, "fc2.weight": 0.2})   # others stay whole
+        mask = lth.prune_to(lth.Mask.ones(model), scores, lth.erk(model, 0.1))
+
     Args:
         mask, scores, scope, min_kept: as in `prune`; the same weights go first.
         density: from 0 to 1. `{name: density}` gives layers their own, such as `erk` makes them; each is ranked by itself

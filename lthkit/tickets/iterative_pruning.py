@@ -24,6 +24,7 @@ from lthkit.tickets.search import (
     check_rewind,
     one_each,
 )
+from lthkit.training.recipes import Recipe
 
 
 def imp(
@@ -41,20 +42,25 @@ def imp(
 ) -> Iterator[Round]:
     """Iterative magnitude pruning with rewinding (Frankle & Carbin 2019, section 1; 2020, algorithm 1).
 
-    Yields round 0 (dense), then `rounds` more. Every round prunes `fraction` of what remains, by the weights *just
-    trained*, and trains again from the state at `rewind_step`.
+    Yields round 0 (dense), then `rounds` more, each a `Round` with `density`, `mask`, `validation_metric`, `test_metric`. Every
+    round prunes `fraction` of what remains, by the weights *just trained*, and trains again from the state at `rewind_step`.
+
+        for r in lth.imp(lth.models.lenet_300_100, data, rounds=12, recipe=lth.Recipe(steps=2000), seed=0):
+            print(r.density, r.test_metric)
 
     Args:
         fraction: a list gives each of the `rounds` cuts its own.
         rewind_step: 0 rewinds to initialisation, k to the first training's step k; the same code serves both.
         score: scores the weights just trained. One of your own may ask for the mask, the round that it makes a mask for,
             and the state of the optimizer: `def score(model, *, mask, round, optimizer)` (see `pruning.scores`).
-        overrides: see `pruning.prune`.
-        mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
+        overrides: see `prune`. mask: where to begin, so that round 0 is no longer dense; None is everything but `exclude`.
         momentum: at a rewind, "restore" takes the optimizer state of the rewind step along with the weights, "fresh"
             starts it at 0. For rewind_step=0 the two are the same.
         shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train, task (see `Search`). A list of
-            steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`).
+            steps gives each of the `rounds + 1` trainings its own (see `tickets.plan`). `train`: see `tickets.TrainFn`.
+
+    Raises:
+        TypeError, ValueError: an argument that will not do, before anything is trained; and what `train` and `prune` refuse.
     """
     search = Search.of(imp, model_fn, data, shared)
     rounds = check_whole("rounds", rounds, 0)
@@ -64,14 +70,9 @@ def imp(
     asked = asked_by(score, recipes)
     rewind_step = check_rewind(rewind_step, recipes)
     model = search.network()
-    first = _first_mask(search, model, mask)
-    for part in fractions:  # refused now, not after the dense training
-        check_request(first, part, scope=search.scope, overrides=overrides)
-    settings: dict[str, Any] = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum}
-    settings |= {"overrides": {n: plain(v) for n, v in (overrides or {}).items()}}
-    settings |= {"scope": search.scope, "exclude": list(search.exclude)}
-    settings |= {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
-    settings |= {"mask": None if mask is None else first.fingerprint} | named(score, asked)
+    first = _first_mask(search, model, mask, fractions, overrides)
+    settings = {"fraction": fraction, "rewind_step": rewind_step, "momentum": momentum, **named(score, asked)}
+    settings |= {"mask": None if mask is None else first.fingerprint} | _settings(search, recipes, overrides)
     config = partial(search.config, model, recipes[0], settings)
     score = for_task(score, search.task, data)
 
@@ -88,6 +89,16 @@ def imp(
     return search_on()
 
 
+def _settings(
+    search: Search, recipes: Sequence[Recipe], overrides: Mapping[str, float] | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {"overrides": {n: plain(v) for n, v in (overrides or {}).items()}}
+    settings |= {"scope": search.scope, "exclude": list(search.exclude)}
+    return settings | (
+        {"steps": [each.steps for each in recipes]} if isinstance(search.steps, Sequence) else {}
+    )
+
+
 def _cut(
     trained: nn.Module,
     score: ScoreFn,
@@ -101,9 +112,21 @@ def _cut(
     return prune(last.mask, scores, fraction, scope=scope, overrides=overrides)
 
 
-def _first_mask(search: Search, model: nn.Module, mask: Mask | None) -> Mask:
-    if mask is None:
-        return search.mask(model)
+def _first_mask(
+    search: Search,
+    model: nn.Module,
+    mask: Mask | None,
+    fractions: Sequence[float],
+    overrides: Mapping[str, float] | None,
+) -> Mask:
+    """The mask to begin with. What no cut of it could be is refused here, not after the dense training."""
+    first = search.mask(model) if mask is None else _given_mask(search, model, mask)
+    for part in fractions:
+        check_request(first, part, scope=search.scope, overrides=overrides)
+    return first
+
+
+def _given_mask(search: Search, model: nn.Module, mask: Mask) -> Mask:
     if search.exclude or search.include:
         name = "exclude" if search.exclude else "include"
         raise ValueError(

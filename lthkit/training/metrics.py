@@ -62,13 +62,23 @@ ACCURACY = Quantity("accuracy", "%", "higher")
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of one's own: `Metric("r2", r2_score)`.
+    """A metric of one's own, for `Task(metrics=...)`:
+
+        def r2_score(outputs, targets):
+            return 1 - (outputs - targets).square().sum() / (targets - targets.mean()).square().sum()
+
+        metric = lth.Metric("r2", r2_score)
 
     name: what results, tables and figures call it; not the name of a metric that there is already.
     of: a function (outputs, targets) -> one number. It is called once for a whole split, with all of its outputs [n, ...],
         floating, and all of its targets as the data set has them, on one device. So it may be anything, a rank correlation
         too; nothing is averaged over batches.
-    unit: see `Quantity`. direction: "higher" or "lower", whichever is better.
+    unit: "%" is for a fraction from 0 to 1, which tables and figures show times 100; else what stands behind the number.
+    direction: "higher" or "lower", whichever is better. The best step is that of least validation loss all the same.
+
+    Raises:
+        TypeError, ValueError: a name that is taken, no function, another direction. When it is used: a value that is not
+            one finite number; a function that writes into outputs or targets, or holds each output against each target.
     """
 
     name: str

@@ -24,19 +24,30 @@ class Recipe:
     The defaults are those of Frankle & Carbin 2019 for LeNet-300-100 (Adam, 1.2e-3, batches of 60, validation loss
     every 100 steps) with a budget for 10,000 images.
 
+        lth.Recipe(steps=5000, optimizer="adamw", weight_decay=0.1, lr=1e-3, schedule="cosine", warmup=200)
+        lth.Recipe(optimizer="sgd", lr=0.1, momentum=0.9, nesterov=True, schedule="step", milestones=(1000, 1500))
+        lth.Recipe(optimizer=torch.optim.RMSprop, lr=1e-3, schedule=lambda step: 1 / (1 + step / 500))
+
+    Drivers and `train` take it as `recipe=`; `dataclasses.replace(recipe, lr=1e-2)` changes one.
+
     steps: length of the training in updates, counted from initialisation: a training that starts at step k ends here too.
-    batch_size: images an update; the last, incomplete batch of an epoch is dropped.
+    batch_size: rows an update; the last, incomplete batch of an epoch is dropped.
     optimizer: "adam", "adamw" or "sgd"; momentum and nesterov are SGD's. weight_decay is the L2 term of Adam and SGD; AdamW
-        shrinks the weights by it. Or a function (parameters, lr=...) that makes any torch optimizer of these parameters:
+        shrinks the weights by it (Loshchilov & Hutter 2019, algorithm 2). Or a function (parameters, lr=...) that makes any torch optimizer of these parameters:
         torch.optim.RMSprop; functools.partial(torch.optim.Adam, betas=(0.9, 0.98)); or one that makes groups. It is called
         with `lr`; a group with another rate keeps its ratio to `lr` under the schedule. Slower than the three by name.
-    lr, schedule, milestones, decay, warmup: see `optimizers.learning_rate`. (open_lth counts its warm-up one update later.)
+    lr, schedule, milestones, decay, warmup: see `training.learning_rate`. (open_lth counts its warm-up one update later.)
         The schedule is "constant", "step" or "cosine", or a function of the step that gives the factor by which lr is
         multiplied, as for torch's LambdaLR: lambda step: 1 - step / 2000. It looks at nothing but the step.
     evaluate_every: validation is measured after every this many updates, and at the end.
     patience: stop once the validation loss has not fallen for this many updates; None never stops early.
     augment: random crop and flip of the training images, on the device.
     precision: "float32"; "bfloat16" for autocast; "auto" takes bfloat16 on a CUDA device that has it.
+
+    Raises:
+        ValueError: a value out of range, or that the optimizer or the schedule would not see. When a training begins: a schedule
+            that is no function of the step alone, or gives rates for factors; TypeError for a function that makes no
+            optimizer of these parameters.
     """
 
     steps: int = 2000

@@ -27,6 +27,14 @@ LOSSES = {"cross-entropy": "classes", "mse": "numbers"}  # and what its targets 
 class Task:
     """What to train for, and what to judge by. The default, `Task()`, is classification: cross-entropy and accuracy.
 
+        task = lth.Task(loss="mse", metrics=("rmse", "mae"))                      # targets floating [n] or [n, k]
+        task = lth.Task(label_smoothing=0.1, ignore_index=0, metrics="perplexity")   # tokens, of which 0 is padding
+        task = lth.Task(loss=torch.nn.functional.huber_loss, metrics=lth.Metric("r2", r2_score))
+        for r in lth.imp(model_fn, data, rounds=3, task=task):
+            print(r.validation_metric, r.test_metrics)
+
+    Every driver, `train` and `evaluate` take it as `task=`.
+
     loss: "cross-entropy", of one class a row (targets int64 [n], outputs [n, classes]) or of one class a token (targets
         [n, length], outputs [n, length, classes] or, as torch has them, [n, classes, length]); "mse", the mean squared
         error of numbers (targets floating, outputs of the same shape); or a function (outputs, targets) -> the *mean* loss
@@ -45,6 +53,11 @@ class Task:
     of your own, from all outputs at once; they do not depend on how the split is cut into batches. The best step is always
     that of least validation loss. Networks are trained by the same fast paths where a loss allows it, else by autograd,
     step by step; the loss is the same.
+
+    Raises:
+        ValueError: an unknown loss or metric, two metrics of one name, an option out of range or of another loss. When it is
+            used: targets or outputs that do not fit; a loss of your own that is a sum, no scalar, or that holds each
+            output against each target ([n, 1] against [n]).
     """
 
     loss: str | LossFn = "cross-entropy"
