@@ -66,7 +66,7 @@ class Mask(Mapping[str, Tensor]):
     ) -> Mask:
         """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is: `mask = lth.Mask.from_torch_prune(model)`.
 
-        It speaks about what `Mask.ones` would, by the names that the weights have without torch's pruning, and about what
+        It speaks about what `Mask.ones(model, exclude, include=include)` would, by the names that the weights have without torch's pruning, and about what
         torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
         `prune.remove(module, "weight")` for each.
 
