@@ -28,7 +28,8 @@ _told: set[tuple[type, tuple[str, ...]]] = set()
 class Mask(Mapping[str, Tensor]):
     """An immutable set of kept weights: `mask[name]` is a bool tensor, True where the weight stays.
 
-    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask.
+    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask. `Mask.ones(model)` keeps
+    everything; `prune`, `prune_to`, `n_of_m` and `grow` make another mask of a mask and scores.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
