@@ -197,6 +197,7 @@ class Dataset:
         profiles are not applied.
 
         Args:
+            path: of the folder, from the current one.
             size: height and width in pixels, or one number for both. None keeps the size of the files where all have one, of
                 64 pixels a side or less, and takes 32 otherwise.
             channels: 1 makes all grey (Pillow's "L"), 3 all of colour. None is 1 if every file is stored in grey, else 3.

@@ -28,7 +28,8 @@ _told: set[tuple[type, tuple[str, ...]]] = set()
 class Mask(Mapping[str, Tensor]):
     """An immutable set of kept weights: `mask[name]` is a bool tensor, True where the weight stays.
 
-    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask.
+    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask. `Mask.ones(model)` keeps
+    everything; `prune`, `prune_to`, `n_of_m` and `grow` make another mask of a mask and scores.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -66,7 +67,7 @@ class Mask(Mapping[str, Tensor]):
     ) -> Mask:
         """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is: `mask = lth.Mask.from_torch_prune(model)`.
 
-        It speaks about what `Mask.ones` would, by the names that the weights have without torch's pruning, and about what
+        It speaks about what `Mask.ones(model, exclude, include=include)` would, by the names that the weights have without torch's pruning, and about what
         torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
         `prune.remove(module, "weight")` for each. Of a saved state alone, the mask is
         `Mask({n.removesuffix("_mask"): t.bool() for n, t in state.items() if n.endswith("_mask")})`.

@@ -49,7 +49,7 @@ def imp(
             print(r.density, r.test_metric)
 
     Args:
-        fraction: a list gives each of the `rounds` cuts its own.
+        model_fn: makes the network, `model_fn(seed=seed)`. fraction: of what remains; a list gives each of the `rounds` cuts its own.
         rewind_step: 0 rewinds to initialisation, k to the first training's step k; the same code serves both.
         score: scores the weights just trained. One of your own may ask for the mask, the round that it makes a mask for,
             and the state of the optimizer: `def score(model, *, mask, round, optimizer)` (see `pruning.scores`).

@@ -30,7 +30,7 @@ def one_shot(
     Yields round 0 (dense) and then one round for each density, in the order given (Frankle & Carbin 2019, section 1).
 
     Args:
-        densities: each a number, or for each layer its own, {name: density}, such as `lthkit.erk` gives.
+        model_fn: makes the network, `model_fn(seed=seed)`. densities: each a number, or for each layer its own, {name: density}, such as `lthkit.erk` gives.
         rewind_step, score, momentum: as for `imp`. The dense network is scored once, as cut number 1.
         shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train, task (see `Search`).
     """

@@ -37,6 +37,7 @@ def prune_at_init(
     """Score a network before any training, prune it to `density`, train it once: SNIP, GraSP, SynFlow and the like.
 
     Args:
+        model_fn: makes the network, called as `model_fn(seed=seed)`.
         score: a criterion, `functools.partial(lth.snip, batches=data.draw(100, seed=0))`, say. One of your own may ask
             for the mask so far and the round: `def score(model, *, mask, round)` (see `pruning.scores`).
         density: of all prunable weights; or for each layer its own, {name: density}, such as `lthkit.erk` gives.

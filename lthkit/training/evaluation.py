@@ -40,6 +40,7 @@ def evaluate(
     itself, if it draws in evaluation mode too, is the same at each call.
 
     Args:
+        split: which one. batch_size: rows at a time. precision: as of a `Recipe`.
         channels_last: memory layout of the images, see `choices`; it changes rounding only.
         forward: what `model` computes in evaluation mode, done in another way (see `sparse`); None calls the model.
         task: the loss and the metrics.
