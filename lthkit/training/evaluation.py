@@ -202,7 +202,7 @@ def _remedy(model: nn.Module, data: Dataset) -> str:
     if others := sorted({str(kind) for kind in kinds} - {str(given)}):
         return (
             f"The network has parameters of {', '.join(others)}: take model.float(), or wrap it in a module whose forward "
-            "casts the images, self.network(x.double()) say."
+            f"casts the {data.noun}, self.network(x.double()) say."
         )
     if data.kind == "images":
         return "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import did_you_mean, is_number
+from lthkit.machine.checks import did_you_mean, is_number, plain
 from lthkit.machine.seeds import global_generators
 from lthkit.storage.identity import name_of
 from lthkit.training.metrics import METRICS, Metric, Parts, Quantity, squared_errors
@@ -108,6 +108,8 @@ class Task:
             raise ValueError(f"metrics has {', '.join(twice)} twice; expected different names.")
 
     def _check_options(self) -> None:
+        for name in ("label_smoothing", "ignore_index", "class_axis"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         smoothing = self.label_smoothing
         if not is_number(smoothing) or not 0 <= smoothing < 1:
             raise ValueError(f"label_smoothing={smoothing!r} was given; expected a number from 0 to below 1.")
