@@ -15,7 +15,8 @@ signature names it, as a copy. Any `score=` takes such a function:
 The state is a dict of tensors, `kind/parameter name` -> [shape of the parameter]: of Adam and AdamW `mean/fc1.weight` and
 `square/fc1.weight`, of SGD `momentum/fc1.weight`; of a torch optimizer by torch's names, `exp_avg/fc1.weight` say; and
 `updates`, how many there were. It is 0 at removed weights. There is none before a training, so `prune_at_init` refuses such
-a score.
+a score. What a score remembers by itself from one cut to the next is in no run folder: a search that goes on without it
+is refused.
 
 There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).

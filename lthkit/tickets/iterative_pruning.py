@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Unpack
 
 from torch import nn
@@ -13,7 +14,7 @@ from lthkit.machine.checks import check_whole, plain
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import check_request, prune
-from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
+from lthkit.tickets.own_score import asked_by, for_task, named, scores_of, state_kept
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import (
     ModelFn,
@@ -82,7 +83,7 @@ def imp(
             this = training.trained(0, lambda: first)
             yield this
             for r, part in enumerate(fractions, start=1):
-                cut = partial(_cut, model, score, this, r, part, search.scope, overrides)
+                cut = partial(_cut, place, model, score, this, r, part, search.scope, overrides)
                 this = training.trained(r, cut, start=this.rewind)
                 yield this
 
@@ -100,6 +101,7 @@ def _settings(
 
 
 def _cut(
+    place: Path | None,
     trained: nn.Module,
     score: ScoreFn,
     last: Round,
@@ -108,7 +110,8 @@ def _cut(
     scope: str,
     overrides: Mapping[str, float] | None,
 ) -> Mask:
-    scores = scores_of(score, trained, last, cut=r)
+    with state_kept(score, place, r):
+        scores = scores_of(score, trained, last, cut=r)
     return prune(last.mask, scores, fraction, scope=scope, overrides=overrides)
 
 

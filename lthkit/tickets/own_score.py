@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.pruning.asked import asked_for
-from lthkit.pruning.scores import for_mask, grasp, snip
-from lthkit.storage.identity import name_of
+from lthkit.pruning.scores import for_mask, grasp, magnitude, random, snip, synflow
+from lthkit.storage import files
+from lthkit.storage.identity import Nameless, name_of
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ScoreFn, check_function
 from lthkit.training.recipes import Recipe
@@ -56,6 +59,42 @@ def scores_of(score: ScoreFn, model: nn.Module, this: Round, *, cut: int) -> Map
             "result.kept[recipe.steps].optimizer of what `train` returns. Let your train keep it, or let the score do without."
         ) from error
     return asked(model)
+
+
+@contextmanager
+def state_kept(score: ScoreFn, place: Path | None, cut: int) -> Iterator[None]:
+    """Around cut number `cut` in a run folder, in which a score of one's own may remember what it has seen.
+
+    What it remembers is in no round's file. So the folder notes by name in which state the score was after each cut, where
+    a cut has changed it, and a search that goes on with another state is refused: its masks would be others.
+
+    Raises:
+        ValueError: the score does not remember what it did when the folder was made.
+    """
+    own = score.func if isinstance(score, partial) else score
+    if place is None or own in (magnitude, random, snip, grasp, synflow):
+        yield
+        return
+    path = place / "score.json"
+    states = files.read_sealed(path) if path.exists() else {}
+    states = {r: state for r, state in states.items() if int(r) < cut}
+    before = _state(score)
+    if states and states[max(states, key=int)] != before:
+        raise ValueError(
+            f"The score holds something that it has seen in cuts 1 to {cut - 1} of the search in {place}, and it is not held now, "
+            "so the next mask would be another one. Expected a score that looks at nothing but model, mask=, round= and "
+            "optimizer=. To begin anew, take another folder; or folder=None, and no stop."
+        )
+    yield
+    if (after := _state(score)) != before:
+        files.write_sealed(path, states | {str(cut - 1): before, str(cut): after})
+
+
+def _state(score: ScoreFn) -> str:
+    try:
+        return name_of(score)
+    except Nameless:
+        return "without a name"
 
 
 def for_task(score: ScoreFn, task: Task, data: Dataset) -> ScoreFn:
