@@ -68,7 +68,8 @@ class Mask(Mapping[str, Tensor]):
 
         It speaks about what `Mask.ones` would, by the names that the weights have without torch's pruning, and about what
         torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
-        `prune.remove(module, "weight")` for each.
+        `prune.remove(module, "weight")` for each. Of a saved state alone, the mask is
+        `Mask({n.removesuffix("_mask"): t.bool() for n, t in state.items() if n.endswith("_mask")})`.
 
         Raises:
             ValueError: torch has pruned nothing, or a bias; a mask that is not of 0 and 1; a tied weight that is masked in

@@ -30,14 +30,14 @@ class TrainFn(Protocol):
         def my_train(model, data, *, mask, seed, recipe, start=None, keep=(), **rest):
             if start:
                 start.restore(model)
-            first, kept = start.step if start else 0, {}
+            first, kept, size = start.step if start else 0, {}, recipe.batch_size
             optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=0.1)
             with mask.held(model.train(), optimizer):
                 for step in range(first, recipe.steps):
                     if step in keep:
                         kept[step] = lth.Checkpoint.of(model, step=step)
-                    batch = data.draw(recipe.batch_size, seed=lth.derived_seed(seed, f"step {step}"))
-                    inputs, targets = batch[0]
+                    draw = lth.derived_seed(seed, f"step {step}")
+                    inputs, targets = data.draw(size, seed=draw, batch_size=size)[0]
                     optimizer.zero_grad()
                     F.cross_entropy(model(inputs), targets).backward()
                     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -443,3 +443,22 @@ def test_iterative_pruning_to_own_densities():
         )
     with pytest.raises(ValueError, match=r"density=0.0 was given"):
         lth.prune_iteratively(model, score, {"5.weight": 0.0}, rounds=2)
+
+
+def test_the_drivers_prune_by_row(tiny):
+    """Catches: a driver that knows two scopes only, or that ranks a layer where rows were asked for."""
+    shared = {"recipe": lth.Recipe(steps=15, batch_size=20, evaluate_every=15), "scope": "row"}
+    found = {
+        "imp": list(lth.imp(small_net, tiny, rounds=2, fraction=0.5, **shared))[-1].mask,
+        "one_shot": list(lth.one_shot(small_net, tiny, densities=[0.25], **shared))[-1].mask,
+        "prune_at_init": lth.prune_at_init(
+            small_net, tiny, score=lth.magnitude, density=0.25, rounds=3, **shared
+        ).mask,
+        "early_bird": lth.tickets.early_bird(small_net, tiny, density=0.25, window=2, **shared).masks[-1],
+    }
+    for name, mask in found.items():
+        for kept in mask.values():
+            wanted, once = round(0.25 * kept.shape[1]), kept.shape[1] - round(0.5 * kept.shape[1])
+            if name == "imp":  # each cut rounds by itself
+                wanted = once - round(0.5 * once)
+            assert set(kept.sum(1).tolist()) == {wanted}, name

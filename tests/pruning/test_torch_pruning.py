@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -35,6 +36,16 @@ def test_torchs_own_pruning_is_read_as_it_is() -> None:
     mask.apply_(fresh)
     x = torch.randn(4, 1, 8, 8)
     assert torch.equal(fresh(x), net(x))
+
+
+def test_the_state_of_a_network_that_torch_prunes_has_its_mask() -> None:
+    """The line of the docstring, for a colleague's file."""
+    net = small_net(seed=0)
+    mask = drawn(net)
+    mask.to_torch_prune_(net)
+    state = net.state_dict()
+    line = (inspect.getdoc(lth.Mask.from_torch_prune) or "").split("the mask is\n`")[1].split("`")[0]
+    assert eval(line, {"Mask": lth.Mask, "state": state}) == mask
 
 
 def test_what_is_excluded_stays_out_and_matrices_of_ones_own_come_in() -> None:

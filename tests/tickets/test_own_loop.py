@@ -42,6 +42,20 @@ def test_the_example_is_short_and_runs(tiny: lth.Dataset) -> None:
     assert all(torch.equal(t, small_net(seed=0).state_dict()[n]) for n, t in rounds[1].rewind.model.items())
 
 
+def test_the_example_takes_batches_of_the_recipes_size(tiny: lth.Dataset) -> None:
+    """Catches: the first hundred of a batch of 150, which is what `draw` gives unless it is told."""
+    sizes: list[int] = []
+
+    def watched(*, seed: int) -> Any:
+        net = small_net(seed=seed)
+        net[0].register_forward_pre_hook(lambda m, given: sizes.append(len(given[0])))  # type: ignore[index, operator]
+        return net
+
+    recipe = lth.Recipe(steps=2, batch_size=150, evaluate_every=2)
+    list(lth.imp(watched, tiny, rounds=0, recipe=recipe, train=run_example(tiny)["my_train"]))
+    assert sizes[:2] == [150, 150]
+
+
 def test_the_example_rewinds_and_goes_on_in_its_folder(tiny: lth.Dataset, tmp_path: Any) -> None:
     my_train = run_example(tiny)["my_train"]
     given = {"rounds": 2, "rewind_step": 5, "recipe": RECIPE, "train": my_train}
