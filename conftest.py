@@ -55,11 +55,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return len(first) + (item.path.suffix != ".ipynb")
 
     items.sort(key=place)
-    for item in items:
-        if (
-            item.path.suffix == ".ipynb"
-        ):  # of what a cell shows, its text is compared: the page's look may change
-            item.parent.skip_compare += ("text/html",)  # type: ignore[union-attr]
+    # Of what a cell shows, its text is compared: the look of the page may change.
+    for notebook in {item.parent for item in items if item.path.suffix == ".ipynb"}:
+        notebook.skip_compare += ("text/html",)  # type: ignore[union-attr]
 
 
 def pytest_unconfigure() -> None:

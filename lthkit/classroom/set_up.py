@@ -8,15 +8,15 @@ says how to install `lthkit` where it finds none. The rest is `ready`.
 from __future__ import annotations
 
 import os
-import sys
-import textwrap
+import traceback
 from types import TracebackType
 from typing import Any
 
 import torch
 
 from lthkit.classroom.drive import keep_on_drive
-from lthkit.machine.work import COLUMNS, Interrupted
+from lthkit.machine import faces
+from lthkit.machine.work import Interrupted
 
 
 def ready(*, drive: bool = False) -> None:
@@ -37,9 +37,10 @@ def ready(*, drive: bool = False) -> None:
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that the lesson starts
         torch.set_num_threads(1)
-    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if getattr(shell, "kernel", None) is not None:
-        shell.set_custom_exc((KeyboardInterrupt,), _interrupted)
+    if faces.in_notebook():
+        from IPython import get_ipython
+
+        get_ipython().set_custom_exc((KeyboardInterrupt,), _interrupted)  # type: ignore[no-untyped-call]
     if drive:
         keep_on_drive()
 
@@ -52,13 +53,13 @@ def _interrupted(
     tb_offset: int | None = None,
 ) -> None:
     """Show an interrupt of a cell: what an `Interrupted` says, else the line of the cell at which it came."""
-    text, line = str(error), 0
-    if not isinstance(error, Interrupted):
-        while trace is not None:
-            if trace.tb_frame.f_globals is shell.user_ns and trace.tb_frame.f_code.co_name == "<module>":
-                line = trace.tb_lineno
-            trace = trace.tb_next
-        text = (
-            f"Stopped{f' in line {line} of this cell' if line else ''}. Run this cell again before you go on."
-        )
-    shell._showtraceback(kind, error, ["\n".join(textwrap.wrap(text, COLUMNS, break_long_words=False))])
+    said = error
+    if not isinstance(said, Interrupted):
+        lines = [
+            number
+            for frame, number in traceback.walk_tb(trace)
+            if frame.f_globals is shell.user_ns and frame.f_code.co_name == "<module>"
+        ]
+        where = f" in line {lines[-1]} of this cell" if lines else ""
+        said = Interrupted(f"Stopped{where}. Run this cell again before you go on.")
+    shell._showtraceback(kind, error, said._render_traceback_())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -62,8 +63,8 @@ class Interval:
             return f"{middle} (seeds {' to '.join(reach)})"
         if number == form:
             half = format(self.half, number.removeprefix("+"))
-            if self.half and not float(half):  # 84.7 ± 0.0 would say that the mean is known
-                half = f"<{half[:-1]}1"
+            if self.half and re.fullmatch(r"[0.]+%?", half):  # 84.7 ± 0.0 would say that the mean is known
+                half = "<" + re.sub(r"0(%?)$", r"1\1", half)
             return f"{middle} ± {half}"
         return f"{middle} [{format(self.low, number)}, {format(self.high, number)}]"
 

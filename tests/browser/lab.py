@@ -25,6 +25,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 RUN_ALL = 300_000  # milliseconds for all cells at tier smoke, on a busy machine too
 
 # Each kernel counts slowly while the file is there, so that what is seen of a long cell hangs on no machine's speed.
+# The file holds the seconds that each step takes.
 _BRAKE = """\
 import os
 import time
@@ -35,8 +36,11 @@ _count = Work.count
 
 
 def count(self, updates=1):
-    if os.path.exists({brake!r}):
-        time.sleep(0.05)
+    try:
+        with open({brake!r}) as brake:
+            time.sleep(float(brake.read()))
+    except (OSError, ValueError):  # no brake, or one that is being written
+        pass
     _count(self, updates)
 
 
@@ -129,6 +133,17 @@ class Lab:
                     server.wait(20)
                 except subprocess.TimeoutExpired:
                     server.kill()
+
+    def wait_for_kernel(self, page: Any, path: str) -> None:
+        """Until the kernel of a notebook has its page and rests. For a page that does not show its application."""
+        for _ in range(RUN_ALL // 250):
+            for session in page.request.get(f"{self.address}/api/sessions").json():
+                kernel = session["kernel"]
+                if session["path"] == path and kernel["connections"] and kernel["execution_state"] == "idle":
+                    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+                    return
+            page.wait_for_timeout(250)
+        pytest.fail(f"the kernel of {path} did not start")
 
     def _wait(self, server: subprocess.Popen[bytes], log: Path) -> None:
         for _ in range(240):

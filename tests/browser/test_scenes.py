@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import Lab, Notebook
+from tests.browser.lab import RUN_ALL, Lab, Notebook
 from tests.browser.looks import broken_words, pale, sideways
 
 MAIN = "experiments.run(experiment, data, folder)"
@@ -222,7 +222,7 @@ def test_8_and_9_a_long_cell_is_watched_stopped_and_gone_on_with(
 ) -> None:
     """Catches an empty output for minutes, fifty lines of traceback, a bar that stays, work that is done again."""
     page = fifth.page
-    lab.brake.touch()
+    lab.brake.write_text("0.05")
     shown = fifth.start(MAIN)
     bar = shown.locator(".jupyter-widgets .progress, .jupyter-widgets progress, .widget-hprogress")
     page.wait_for_timeout(10_000)
@@ -375,19 +375,21 @@ def test_8_in_notebook_7(lab: Lab, new_page: Any, shoot: Shoot) -> None:
     page.locator(".jp-MarkdownOutput h1").first.wait_for()
     assert page.locator(".jp-InputPlaceholder").first.is_visible()
     shoot(page, "01_first_screen_notebook_7")
-    lab.brake.touch()
+    lab.wait_for_kernel(page, "seven/05_winning_tickets.ipynb")
+    lab.brake.write_text("1")  # the long cell has its results from scene 8, and the short ones show a bar too
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(
         """() => { const bar = [...document.querySelectorAll('.widget-hbox')]
                       .find(e => /\\d\\s%\\s*(about|at least) .* left/.test(e.textContent));
                   if (bar) bar.scrollIntoView({block: 'center'});
-                  return Boolean(bar); }"""
+                  return Boolean(bar); }""",
+        timeout=RUN_ALL,
     )
     shoot(page, "08_notebook_7")
     lab.brake.unlink()
     table = page.locator(".jp-CodeCell", has_text=LOOPING).locator("div.lth-table")
-    table.wait_for()
+    table.wait_for(timeout=RUN_ALL)
     clean(table)
     assert table.locator("tbody tr").count() == 4
     page.close()

@@ -113,3 +113,11 @@ def test_an_interval_that_is_rounded_away_does_not_say_that_the_mean_is_known() 
     close = evidence.interval([84.72, 84.68, 84.70])
     assert (f"{close:.1f}", f"{close:.2f}") == ("84.7 ± <0.1", "84.70 ± 0.05")
     assert f"{evidence.interval([84.7, 84.7, 84.7]):.1f}" == "84.7 ± 0.0"
+    assert f"{evidence.interval([7.2, 7.1, 7.3]):.0f}" == "7 ± <1"
+
+
+def test_an_interval_is_written_in_any_form_of_a_number() -> None:
+    """Catches a table of steps, or of fractions in percent, that is refused."""
+    assert f"{evidence.interval([1000, 3000, 9000]):,.0f}" == "4,333 ± 10,343"
+    assert f"{evidence.interval([0.841, 0.8412, 0.8411]):.1%}" == "84.1% ± <0.1%"
+    assert f"{evidence.interval([0.841, 0.8412, 0.8411]):.2e}" == "8.41e-01 ± 2.48e-04"
