@@ -12,10 +12,13 @@ from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier, w
 from lthkit.pruning import (
     LayerCollapse,
     Mask,
+    erk,
     fraction_for,
     grasp,
+    grow,
     ladder,
     magnitude,
+    n_of_m,
     prunable,
     prune,
     prune_iteratively,
@@ -27,7 +30,17 @@ from lthkit.pruning import (
 from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
 from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp
-from lthkit.training import Checkpoint, Choice, Recipe, TrainingDiverged, TrainResult, evaluate, train
+from lthkit.training import (
+    Checkpoint,
+    Choice,
+    Metric,
+    Recipe,
+    Task,
+    TrainingDiverged,
+    TrainResult,
+    evaluate,
+    train,
+)
 
 __version__ = "0.2.0"
 __all__ = [
@@ -36,9 +49,11 @@ __all__ = [
     "Dataset",
     "LayerCollapse",
     "Mask",
+    "Metric",
     "Recipe",
     "Round",
     "Table",
+    "Task",
     "TrainResult",
     "TrainingDiverged",
     "audit",
@@ -48,6 +63,7 @@ __all__ = [
     "costs",
     "data",
     "derived_seed",
+    "erk",
     "evaluate",
     "evidence",
     "explore",
@@ -55,6 +71,7 @@ __all__ = [
     "fraction_for",
     "fresh_start",
     "grasp",
+    "grow",
     "imp",
     "keep_no_runs",
     "keep_runs",
@@ -63,6 +80,7 @@ __all__ = [
     "machine",
     "magnitude",
     "models",
+    "n_of_m",
     "one_shot",
     "plots",
     "prunable",

@@ -27,7 +27,10 @@ from torch import nn
 
 from lthkit import evidence
 from lthkit.data.datasets import Dataset, Split
+from lthkit.data.named import DATA_NAMES
+from lthkit.data.splits import fair_rows
 from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer, draw_seeds
+from lthkit.plots.letters import lettered
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
@@ -88,7 +91,7 @@ def prune_it_yourself(
 
     Args:
         models: trained networks by name, such as their seeds; they stay as they are. With several, one can be chosen.
-        data: the validation split is used, at most its first `IMAGES` images; the test split is not read.
+        data: classes with any inputs. The validation split is used, at most `IMAGES` of its rows; the test split is not read.
         density, scope: where the sliders start; `density` is one of `DENSITIES`.
     """
     if not isinstance(models, Mapping):
@@ -98,6 +101,10 @@ def prune_it_yourself(
     if density not in DENSITIES:
         listed = ", ".join(f"{d:g}" for d in DENSITIES)
         raise ValueError(f"density={density!r} was given; expected one of {listed}.")
+    if not data.classes:
+        raise ValueError(
+            f"{data.name} has numbers as targets, and the figure shows accuracy; expected data with classes."
+        )
     for model in models.values():
         _check_room(model)
     dense = cache(lambda label: _accuracy(models[label], _few(data)))
@@ -253,7 +260,7 @@ def draw_pruned(
 ) -> str:
     """Fill an empty figure: |w| in each layer with the threshold, the density of each layer, the accuracy now.
 
-    The network is pruned by magnitude in one shot, on a copy, and not trained again. Accuracy is that of the first
+    The network is pruned by magnitude in one shot, on a copy, and not trained again. Accuracy is that of at most
     `IMAGES` validation images; `dense` is the whole network's on them, measured here if it is None. Returns the facts
     in words.
 
@@ -348,12 +355,22 @@ def draw_pruned(
             fontsize=11,
             va="top",
         )
-        of = "all" if len(some.validation) == len(data.validation) else "the first"
+        of = (
+            "all"
+            if len(some.validation) == len(data.validation)
+            else "the first"
+            if data.name in DATA_NAMES
+            else "some"
+        )
         small_print = (
             f"{label + ', ' if label else ''}pruned once, not trained again; {data.label}; accuracy on "
-            f"{of} {len(some.validation):,} validation images"
+            f"{of} {len(some.validation):,} validation {data.noun}"
         )
-        figure.text(0.015, 0.895, textwrap.fill(small_print, 150), fontsize=TINY, color="#555555", va="top")
+        lettered(
+            figure.text(
+                0.015, 0.895, textwrap.fill(small_print, 150), fontsize=TINY, color="#555555", va="top"
+            )
+        )
 
     layers = ", ".join(
         f"{short[name]} {100 * part:.3g} % ({int(kept[name].sum()):,} of {kept[name].size:,})"
@@ -361,7 +378,7 @@ def draw_pruned(
     )
     return (
         f"{100 * mask.density:.3g} % of the weights kept, {scope}{', ' + label if label else ''}: accuracy {100 * accuracy:.1f} % on "
-        f"{len(some.validation):,} validation images, dense {100 * dense:.1f} %. Kept in each layer: {layers}. "
+        f"{len(some.validation):,} validation {data.noun}, dense {100 * dense:.1f} %. Kept in each layer: {layers}. "
         + _in_words(thresholds, short, scope)
     )
 
@@ -378,10 +395,10 @@ def draw_ticket(
 ) -> str:
     """Fill an empty figure: the first layer of `mask` as a picture, and all arms with round `level` marked.
 
-    Columns of `rows`: arm, seed, round, density, test_accuracy. Thin lines are seeds, thick ones means; at the marked
-    round a bar is the 95 % interval, from four seeds on. Returns the facts in words.
+    Columns of `rows`: arm, seed, round, density, test_accuracy or what the rows are judged by. Thin lines are seeds, thick
+    ones means; at the marked round a bar is the 95 % interval, from four seeds on. Returns the facts in words.
     """
-    name = next(iter(mask))
+    name, by = next(iter(mask)), evidence.judged(rows)
     counts = mask[name].sum(0)
     units, left = mask[name].shape[0], 100 * mask.per_layer()[name]
     density = 100 * evidence.density_of(rows, level)
@@ -417,13 +434,15 @@ def draw_ticket(
             x = [100 * evidence.density_of(rows, r) for r in at]
             table = [evidence.by_seed(rows, arm, r) for r in at]
             bands = [
-                evidence.interval([100 * v for v in cell.values()], within=evidence.PERCENT) for cell in table
+                evidence.interval([by.scale * v for v in cell.values()], within=by.within) for cell in table
             ]
             if arm == "dense":
                 ax.axhline(bands[0].mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense")
             else:
                 for one in seeds:
-                    line = [(d, 100 * cell[one]) for d, cell in zip(x, table, strict=True) if one in cell]
+                    line = [
+                        (d, by.scale * cell[one]) for d, cell in zip(x, table, strict=True) if one in cell
+                    ]
                     ax.plot(*zip(*line, strict=True), color=look.color, linewidth=0.6, alpha=0.4)
                 ax.plot(
                     x, [b.mean for b in bands], color=look.color, linestyle=look.dash, linewidth=1.6,
@@ -435,14 +454,16 @@ def draw_ticket(
                     [density], [band.mean], yerr=[band.half] if band.shown else None, fmt=look.marker,
                     color=look.color, markersize=9, capsize=4, markeredgecolor="white", zorder=5,
                 )  # fmt: skip
-                facts.append(f"{arm} {band.mean:.1f}" + (f" ± {band.half:.1f} %" if band.shown else " %"))
+                mean, half = (format(value, by.form) for value in (band.mean, band.half))
+                unit = f" {by.quantity.unit}".rstrip()
+                facts.append(f"{arm} {mean}" + (f" ± {half}{unit}" if band.shown else unit))
         density_axis(ax, sorted({100 * row["density"] for row in rows}))
-        values = [100 * row["test_accuracy"] for row in rows]
+        values = [by.scale * row[by.column] for row in rows]
         margin = 0.06 * (max(values) - min(values) or 1.0)
         ax.set_ylim(min(values) - margin, max(values) + margin)
         ax.tick_params(labelsize=SMALL)
         ax.xaxis.label.set_fontsize(SMALL)
-        ax.set_title(f"test accuracy (%), means of {len(seeds)} seeds", loc="left", fontsize=9)
+        ax.set_title(f"{by.heading}, means of {len(seeds)} seeds", loc="left", fontsize=9)
         figure.legend(
             loc="lower right",
             bbox_to_anchor=(0.985, 0.005),
@@ -455,9 +476,11 @@ def draw_ticket(
         title = f"Round {level}, {density:.3g} % of the weights: {', '.join(facts)}"
         figure.text(0.015, 0.965, title, fontsize=10, va="top")
         if stamp:
-            figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
+            lettered(
+                figure.text(0.015, 0.895, textwrap.fill(stamp, 140), fontsize=TINY, color="#555555", va="top")
+            )
     return (
-        f"{title} (test accuracy, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
+        f"{title} ({by.name}, means of {len(seeds)} seeds{', 95 % intervals' if '±' in title else ''}). "
         f"First layer{whose}: {left:.3g} % kept; of each pixel's {units:,} connections {int(counts.min())} to "
         f"{int(counts.max())} are left, {float(counts.float().mean()):.1f} on average, standard deviation "
         f"{float(counts.float().std()):.1f}."
@@ -520,11 +543,13 @@ def _width() -> int:
 
 
 def _few(data: Dataset) -> Dataset:
-    """The same data with at most the first `IMAGES` validation images."""
+    """The same data with at most `IMAGES` validation images: of a published set, whose order is random, the first."""
     whole = data.validation
     if len(whole) <= IMAGES:
         return data
-    return replace(data, validation=Split(whole.images[:IMAGES], whole.labels[:IMAGES]))
+    if data.name not in DATA_NAMES:
+        return replace(data, validation=whole.at(fair_rows(whole, IMAGES)))
+    return replace(data, validation=Split(whole.inputs[:IMAGES], whole.targets[:IMAGES]))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import whole_seed
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]  # as `data.shape` is; three numbers are asked for when a network is made
 MNIST_SHAPE: Shape = (1, 28, 28)
 CIFAR_SHAPE: Shape = (3, 32, 32)
 
@@ -318,7 +318,7 @@ def _network(layers: dict[str, nn.Module], seed: int, *, init: str) -> nn.Module
     return model
 
 
-def _image_shape(name: str, shape: Shape, *, smallest: int) -> Shape:
+def _image_shape(name: str, shape: Shape, *, smallest: int) -> tuple[int, int, int]:
     try:
         c, h, w = shape
     except (TypeError, ValueError):

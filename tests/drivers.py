@@ -11,7 +11,8 @@ from torch import nn
 import lthkit as lth
 from lthkit.tickets import EarlyBird, early_bird
 from lthkit.tickets.rounds import Round
-from lthkit.training.history import TrainResult
+from lthkit.training import TrainResult
+from tests import own_tasks
 from tests.conftest import small_conv, small_net
 
 ADAM = lth.Recipe(steps=18, batch_size=20, evaluate_every=4, schedule="cosine", augment=True)
@@ -119,6 +120,7 @@ DRIVERS = {
     "prune_at_init": run_at_init,
     "snip_then_imp": run_hybrid,
     "early_bird": run_early_bird,
+    **own_tasks.DRIVERS,
 }
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 OPERATIONS = (
-    "mask", "magnitude", "random", "snip", "grasp", "synflow", "prune", "train", "imp", "collapse", "costs",
-    "packed", "csr", "compact", "onnx",
+    "mask", "magnitude", "random", "snip", "grasp", "synflow", "prune", "select", "train", "held", "imp", "collapse", "costs",
+    "packed", "csr", "compact", "onnx", "ticket", "torch prune",
 )  # fmt: skip
 SCORES = ("magnitude", "random", "snip", "grasp", "synflow")
 EXPORTS = ("packed", "csr", "compact", "onnx")
@@ -542,7 +542,12 @@ def several(kind: str, *operations: str) -> dict[str, str]:
     return dict.fromkeys(operations, rf"Heads gives a {kind}.*expected one tensor.*Wrap it")
 
 
+def not_by_torch(name: str, by: str) -> dict[str, str]:
+    return {"torch prune": rf"{name} is used without that \({by}\).*exclude="}
+
+
 RECURRENT, ATTENTION = "a recurrent layer", "attention"
+READS = "MultiheadAttention reads it itself"
 ROWS = no_layer("0", "Rows")
 FLOAT = r"Sequential does not take the images.*parameters of torch\.\w+: take model\.float\(\)"
 
@@ -634,7 +639,9 @@ NETWORKS: dict[str, Net] = {
     "attention": Net(
         Attention,
         ("attention.in_proj_weight", "attention.out_proj.weight", "out.weight"),
-        no_stack("Attention") | no_flow(r"attention \(MultiheadAttention\)", ATTENTION),
+        no_stack("Attention")
+        | no_flow(r"attention \(MultiheadAttention\)", ATTENTION)
+        | not_by_torch(r"attention\.out_proj\.weight", READS),
         flops=2 * (8 * 8 * 24 + 2 * 2 * 8 * 8 * 4 + 8 * 8 * 8 + 24),
         first=2 * 8 * 8 * 24,
         onnx=True,
@@ -643,7 +650,9 @@ NETWORKS: dict[str, Net] = {
     "attention, other keys": Net(
         lambda: Attention(kdim=6, vdim=5),
         tuple(f"attention.{n}_proj_weight" for n in "qkv") + ("attention.out_proj.weight", "out.weight"),
-        no_stack("Attention") | no_flow(r"attention \(MultiheadAttention\)", ATTENTION),
+        no_stack("Attention")
+        | no_flow(r"attention \(MultiheadAttention\)", ATTENTION)
+        | not_by_torch(r"attention\.out_proj\.weight", READS),
         flops=2 * (8 * 8 * (8 + 6 + 5) + 2 * 2 * 8 * 8 * 4 + 8 * 8 * 8 + 24),
         first=2 * 8 * 8 * (8 + 6 + 5),
         gated=True,
@@ -659,7 +668,9 @@ NETWORKS: dict[str, Net] = {
     "Transformer": Net(
         transformer,
         (*ENCODER, "3.weight"),
-        ROWS | no_flow(r"1\.layers\.0\.self_attn \(MultiheadAttention\)", ATTENTION),
+        ROWS
+        | no_flow(r"1\.layers\.0\.self_attn \(MultiheadAttention\)", ATTENTION)
+        | not_by_torch(r"1\.layers\.0\.self_attn\.out_proj\.weight", READS),
         flops=2 * (8 * 8 * 24 + 2 * 2 * 8 * 8 * 4 + 8 * 8 * 8 + 2 * 8 * 8 * 8 + 24),
         first=2 * 8 * 8 * 24,
         onnx=True,
@@ -668,7 +679,9 @@ NETWORKS: dict[str, Net] = {
     "Transformer with dropout": Net(
         lambda: transformer(norm_first=True, dropout=0.2),
         (*ENCODER, "3.weight"),
-        ROWS | no_flow(r"1\.layers\.0\.self_attn \(MultiheadAttention\)", ATTENTION),
+        ROWS
+        | no_flow(r"1\.layers\.0\.self_attn \(MultiheadAttention\)", ATTENTION)
+        | not_by_torch(r"1\.layers\.0\.self_attn\.out_proj\.weight", READS),
         gated=True,
     ),
     "separable": Net(
@@ -796,7 +809,10 @@ NETWORKS: dict[str, Net] = {
     ),
     "own weights": Net(Own, ("out.weight",), no_stack("Own")),
     "own weights, named": Net(
-        Own, ("layers.0", "layers.1", "out.weight"), no_stack("Own"), include=("layers.*",)
+        Own,
+        ("layers.0", "layers.1", "out.weight"),
+        no_stack("Own") | not_by_torch(r"layers\.0", "ParameterList has no forward"),
+        include=("layers.*",),
     ),
     "bilinear": Net(
         Bilinear,

@@ -310,3 +310,21 @@ def test_the_sampler_refuses_what_it_cannot_draw(given, words):
         explore.seed_sampler(given)
     with pytest.raises(ValueError, match="expected one of 1, 2, 3"):
         explore.seed_sampler(SAMPLED, seeds=6)
+
+
+def test_data_of_ones_own_is_sampled_fairly():
+    """Catches an accuracy of the first classes alone: pictures in a folder come class by class."""
+    rows = torch.randint(256, (4000, 1, 2, 2), dtype=torch.uint8)
+    labels = torch.arange(4).repeat_interleave(1000)
+    whole = lth.data.Split(rows, labels)
+    data = lth.Dataset.of("own", train=whole, validation=whole, test=whole, classes="abcd")
+    some = explore._few(data).validation
+    assert len(some) == explore.IMAGES and some.labels.bincount().tolist() == [explore.IMAGES // 4] * 4
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 4))
+    with torch.no_grad():
+        model[1].weight.zero_(), model[1].bias.copy_(torch.tensor([1.0, 0, 0, 0]))
+    words = explore.draw_pruned(Figure(), model=model, data=data, density=1.0, scope="global")
+    assert "accuracy 25.0 % on 1,000 validation images" in words
+    numbers = lth.Dataset.of_tensors(rows, labels.float(), name="own")
+    with pytest.raises(ValueError, match="own has numbers as targets.*expected data with classes"):
+        explore.prune_it_yourself({0: model}, numbers)

@@ -30,6 +30,7 @@ from lthkit.data.datasets import batches as order_of
 from lthkit.evidence import costs
 from lthkit.evidence.layer_collapse import collapse
 from lthkit.pruning import connected
+from lthkit.tickets import Ticket
 from lthkit.training import PLAIN
 from tests.networks import NETWORKS, OPERATIONS, Net
 
@@ -277,7 +278,93 @@ def check_prune(net: Net, tmp_path: Path) -> None:
             assert all(torch.equal(mask[n].flatten(), expected[n]) for n in mask)
 
 
+def check_select(net: Net, tmp_path: Path) -> None:
+    """Counts by rows, patterns, densities of layers, and the way back, looked at entry by entry."""
+    model = net(seed=0)
+    every, whole = parameters(model), lth.Mask.ones(model, **net.chosen)
+    scores = {n: every[n].detach().abs() for n in whole}
+    rows = lth.prune(whole, scores, 0.3, scope="row", min_kept=0)
+    for n, kept in rows.items():
+        size = kept[0].numel()
+        assert all(int(row.sum()) == size - round(0.3 * size) for row in kept), n
+        for row, score in zip(kept, scores[n], strict=True):
+            assert row.all() or score[~row].max() <= score[row].min(), n
+    turned = {n for n, m in model.named_modules() if isinstance(m, nn.ConvTranspose2d)}
+    pattern = lth.n_of_m(whole, scores, axis=lth.pruning.input_axes(model))
+    for n, kept in pattern.items():
+        inputs = kept.transpose(0, 1) if n.rpartition(".")[0] in turned else kept
+        for part in inputs.split(4, dim=1):
+            assert (part.sum(1) == min(2, part.shape[1])).all(), n
+    densities = lth.erk(model, 0.3, **net.chosen)
+    smaller = lth.prune_to(whole, scores, densities, min_kept=0)
+    assert smaller.kept == round(0.3 * whole.total) and smaller.per_layer() == densities
+    assert lth.grow(smaller, scores, n=whole.total - smaller.kept) == whole
+    once = lth.prune(whole, scores, 0.5, min_kept=0)
+    twice = lth.prune(once, scores, 0.5, min_kept=0)
+    assert lth.grow(twice, scores, n=once.kept - twice.kept) == once
+    assert (once & pattern).issubset(once) and once.issubset(once | pattern)
+    assert (once & pattern).kept + (once | pattern).kept == once.kept + pattern.kept
+
+
 # Trainings
+
+
+def in_a_foreign_loop(
+    model: nn.Module,
+    net: Net,
+    after_backward: Callable[[], object] = lambda: None,
+    after_step: Callable[[], object] = lambda: None,
+) -> Callable[[torch.optim.Optimizer], list[float]]:
+    """AdamW as anyone would write it, with two backward passes an update and a clipped norm; gives the norms."""
+    source = data(net.size)
+
+    def loop(optimizer: torch.optim.Optimizer) -> list[float]:
+        norms = []
+        model.train()
+        for step in range(STEPS):
+            optimizer.zero_grad()
+            for part in range(2):
+                rows = slice(BATCH * part, BATCH * (part + 1))
+                x = source.normalise(source.train.images[rows]).to(type_of(model))
+                with torch.random.fork_rng():
+                    torch.manual_seed(step)
+                    outputs = flat(model(x))
+                    sum(F.cross_entropy(o, source.train.labels[rows]) for o in outputs).backward()  # type: ignore[union-attr]
+                after_backward()
+            norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), 0.5)))
+            optimizer.step()
+            after_step()
+        return norms
+
+    return loop
+
+
+def check_held(net: Net, tmp_path: Path) -> None:
+    model, other = net(seed=0), net(seed=0)
+    mask, kept = drawn_mask(net, model, 0.5)
+    optimizers = [
+        torch.optim.AdamW(m.parameters(), lr=0.01, weight_decay=0.1, eps=1e-3) for m in (model, other)
+    ]
+    with mask.held(model, optimizers[0]):
+        norms = in_a_foreign_loop(model, net)(optimizers[0])
+    every = parameters(other)
+
+    @torch.no_grad()
+    def weights() -> None:
+        for n, factor in kept.items():
+            every[n].mul_(factor)
+
+    def gradients() -> None:
+        for n, factor in kept.items():
+            if every[n].grad is not None:
+                every[n].grad.mul_(factor)  # type: ignore[union-attr]
+
+    weights()
+    assert in_a_foreign_loop(other, net, gradients, weights)(optimizers[1]) == norms
+    same(model.state_dict(), other.state_dict())
+    for n, factor in kept.items():
+        removed = parameters(model)[n].detach()[~factor]
+        assert not removed.any() and not torch.signbit(removed).any(), n
 
 
 def foreign(
@@ -549,6 +636,47 @@ def check_onnx(net: Net, tmp_path: Path) -> None:
     check_outputs(export.run_onnx(path), expected, net)
 
 
+def check_ticket(net: Net, tmp_path: Path) -> None:
+    model, mask, expected = ticket(net)
+    path = Ticket(mask, lth.Checkpoint.of(model)).save(tmp_path / "t.pt")
+    other = net(seed=1)
+    found = Ticket.load(path)
+    found.apply_(other)
+    assert found.mask == mask
+    same(other.state_dict(), expected.state_dict())
+    plain = torch.load(path, weights_only=True)
+    other = net(seed=2)
+    other.load_state_dict(plain["weights"])
+    with torch.no_grad():
+        for name, kept in plain["mask"].items():
+            other.get_parameter(name).mul_(kept)
+    same(other.state_dict(), expected.state_dict())
+
+
+def check_torch_prune(net: Net, tmp_path: Path) -> None:
+    """Torch's masks on a network: the outputs of the masked one, before and after an update, and the same mask read back."""
+    model, mask, expected = ticket(net)
+    mask.to_torch_prune_(model)
+    assert lth.Mask.from_torch_prune(model, **net.chosen) == mask
+    x = images(net, 4, type_of(model))
+    for _ in range(2):
+        outputs = []
+        for one in (model.eval(), expected):
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                outputs.append(flat(one(x)))
+        for a, b in zip(*outputs, strict=True):
+            assert torch.allclose(
+                a, b, rtol=0.05 if a.dtype in (torch.half, torch.bfloat16) else 1e-4, atol=1e-5
+            )
+        for one, out in zip((model, expected), outputs, strict=True):
+            optimizer = torch.optim.SGD([p for p in one.parameters() if p.requires_grad], lr=1e-3)
+            sum(o.sum() for o in out).backward()  # type: ignore[union-attr]
+            optimizer.step()
+            optimizer.zero_grad()
+        mask.apply_(expected)
+
+
 CHECKS: dict[str, Callable[[Net, Path], None]] = {
     "mask": check_mask,
     **{
@@ -556,7 +684,9 @@ CHECKS: dict[str, Callable[[Net, Path], None]] = {
         for name in ("magnitude", "random", "snip", "grasp", "synflow")
     },
     "prune": check_prune,
+    "select": check_select,
     "train": check_train,
+    "held": check_held,
     "imp": check_imp,
     "collapse": check_collapse,
     "costs": check_costs,
@@ -564,6 +694,8 @@ CHECKS: dict[str, Callable[[Net, Path], None]] = {
     "csr": check_csr,
     "compact": check_compact,
     "onnx": check_onnx,
+    "ticket": check_ticket,
+    "torch prune": check_torch_prune,
 }
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 
+import lthkit as lth
 from lthkit import bench, plots
 from lthkit.__main__ import _parser
 from lthkit.runs import report
@@ -37,16 +42,16 @@ def test_the_sentence_under_the_picture_is_that_of_the_recorded_table(rows):
 
 def test_the_record_is_that_of_the_command():
     """Catches: a recipe that changed after the record was made."""
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from lthkit.runs.experiments import winning_ticket
     from lthkit.storage import files
     from lthkit.storage.records import canonical
 
     config = files.read_json(RECORD / "config.json")
-    assert canonical({**config, **asdict(winning_ticket("laptop", tuple(config["seeds"])))}) == canonical(
-        config
-    )
+    experiment = winning_ticket("laptop", tuple(config["seeds"]))
+    own = experiment.config(lth.load_data(config["data"]), config["device"])
+    assert canonical({**config, **own}) == canonical(config)
     assert replace(winning_ticket("laptop")).seeds == (0, 1, 2) == tuple(config["seeds"])
 
 
@@ -106,3 +111,94 @@ def test_every_command_of_the_readme_parses():
     assert len(commands) >= 3
     for command in commands:
         _parser().parse_args(command.split())
+
+
+SMALLER = {  # what is written for a reader -> what a test has time for
+    "steps=2000, seed=0": "steps=3, seed=0",
+    "rounds=12, fraction=0.2, rewind_step=0": "rounds=1, steps=3, fraction=0.2, rewind_step=0",
+    "steps=200, batch_size=40": "steps=24, batch_size=40",
+}
+
+
+def research() -> str:
+    """The section on research, its code made smaller."""
+    text = README.split("## Research with `lthkit`")[1].split("\n## ")[0]
+    for written, small in SMALLER.items():
+        assert text.count(written) == 1, written
+        text = text.replace(written, small)
+    return text
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The names that the blocks of the section leave behind, run one after the other in a folder that has pictures."""
+    folder = tmp_path_factory.mktemp("research")
+    for i in range(20):
+        for name in ("gull", "wren"):
+            (folder / "birds" / name).mkdir(parents=True, exist_ok=True)
+            shade = (12 * i, 90, 200 if name == "gull" else 20)
+            Image.new("RGB", (40, 36), shade).save(folder / "birds" / name / f"{i}.jpg")
+    names: dict[str, Any] = {"folder": folder}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        torch.manual_seed(0)
+        for block in re.findall(r"```python\n(.*?)```", research(), flags=re.DOTALL):
+            exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+    return names
+
+
+def test_data_and_task_of_ones_own(found):
+    """Catches: a renamed argument; a loader that is split otherwise than its tensors; a metric that is not the one asked for."""
+    same, data = found["same"], found["data"]
+    assert torch.equal(same.train.inputs, data.train.inputs) and torch.equal(
+        same.test.targets, data.test.targets
+    )
+    assert len(data.train) == 360 and found["birds"].classes == ("gull", "wren")
+    assert found["birds"].shape == (3, 32, 32)
+    last = found["found"][3]
+    assert (
+        last.density == pytest.approx(0.125, abs=1e-3) and last.result.quantity.name == "explained variance"
+    )
+    assert set(last.test_metrics) == {"explained variance", "rmse"}
+    recipe, other = found["recipe"], found["other"]
+    assert recipe.lr_at(20) == recipe.lr / 1.2 and other.optimizer.func is torch.optim.RMSprop
+
+
+def test_selections_of_ones_own(found):
+    """Catches: a count that is not the one that was asked for."""
+    by_layer, narrow, by_row, two_four = (found[n] for n in ("by_layer", "narrow", "by_row", "two_four"))
+    assert by_layer.per_layer() == {
+        "0.weight": 0.1,
+        "2.weight": pytest.approx(0.3, abs=1e-3),
+        "4.weight": 1.0,
+    }
+    assert narrow.kept == round(0.2 * narrow.total)
+    assert {int(n) for n in by_row["2.weight"].sum(1)} == {16} and two_four.density == 0.5
+    assert found["both"].issubset(by_layer) and two_four.issubset(found["either"])
+    assert found["grown"].kept == by_layer.kept + 40
+    assert found["tickets"][1].mask.density == pytest.approx(0.8, abs=1e-3)
+
+
+def test_a_loop_of_ones_own_and_the_ways_of_a_mask(found):
+    """Catches: a ticket file that plain torch reads otherwise than lthkit; a removed weight that has moved."""
+    held, folder = found["by_layer"], found["folder"]
+    assert held.kept < held.total and (folder / "ticket.pt").exists()
+    assert found["theirs"].mask == found["found"][3].mask
+    for name, kept in found["theirs"].mask.items():
+        assert not found["theirs"].start.model[name][~kept].any()
+
+
+def test_a_table_and_a_figure_of_two_runs(found):
+    rows, folder = found["rows"], found["folder"]
+    assert len(rows) == 18 and found["gap"].n == 3
+    assert lth.storage.read_table(folder / "runs.csv")[0]["metric"] == "explained variance"
+    assert all((folder / f"runs.{kind}").stat().st_size for kind in ("png", "svg"))
+
+
+def test_every_name_of_the_package_in_the_readme_is_there_and_explained():
+    """Catches: a renamed function; one that a reader is sent to and that says nothing."""
+    named = set(re.findall(r"\blth\.([A-Za-z_][\w.]*\w)", README))
+    assert {"Task", "Dataset.from_folder", "tickets.TrainFn", "tickets.Ticket.load"} <= named
+    for name in named:
+        there = attrgetter(name)(lth)
+        assert there.__doc__ or not callable(there), name

@@ -17,7 +17,8 @@ from lthkit.bench import machine
 from lthkit.bench.rows import Row, Settings, timed, with_cost
 from lthkit.bench.steps import SEED, Steps, cifar_shaped, our_steps, random_mask
 from lthkit.bench.timing import interleaved
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
+from lthkit.data.named import load_data
 from lthkit.models import lenet_300_100, smallcnn
 from lthkit.training.choices import Choice, choose
 from lthkit.training.pool import Pool

@@ -12,7 +12,8 @@ from lthkit.bench import machine
 from lthkit.bench.rows import Row, Settings, timed, with_agreement
 from lthkit.bench.steps import SEED, our_steps
 from lthkit.bench.timing import Timing, Work, interleaved
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100

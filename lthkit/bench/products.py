@@ -13,7 +13,8 @@ from lthkit.bench import machine
 from lthkit.bench.rows import Row, Settings, timed, with_cost
 from lthkit.bench.steps import SEED, our_steps, random_mask
 from lthkit.bench.timing import Timing, Work, calls_for, interleaved, repeat
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.models import lenet_300_100
 from lthkit.pruning.masks import Mask

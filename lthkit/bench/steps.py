@@ -23,7 +23,8 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
 )
 from lthkit.bench.timing import Timing, Work, interleaved
-from lthkit.data.datasets import Dataset, Split, load_data
+from lthkit.data.datasets import Dataset, Split
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.machine.seeds import derived_seed
 from lthkit.models import lenet_300_100, resnet_20, smallcnn

@@ -64,7 +64,7 @@ def textbook_loader(
     """
     from torchvision import transforms
 
-    cropped = [transforms.RandomCrop(data.shape[1], 4), transforms.RandomHorizontalFlip()] if augment else []
+    cropped = [transforms.RandomCrop(data.shape[1:], 4), transforms.RandomHorizontalFlip()] if augment else []
     prepare = transforms.Compose([*cropped, transforms.ToTensor(), transforms.Normalize(data.mean, data.std)])
     part = getattr(data, split)
     images: torch.utils.data.Dataset[Any] = TextbookImages(part.images, part.labels, prepare)

@@ -20,16 +20,17 @@ from lthkit.bench.textbook import (
     textbook_optimizer,
 )
 from lthkit.bench.timing import Work, interleaved
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.models import lenet_300_100
 from lthkit.tickets import imp
 from lthkit.training.choices import choose
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.pool import Pool
 from lthkit.training.recipes import Recipe
 from lthkit.training.replicates import train_together
+from lthkit.training.results import TrainResult
 
 SEED = 0
 BATCH_SIZE = 60

@@ -159,7 +159,7 @@ def busy(others: float | None, *, cores: int) -> list[Finding]:
 
 
 def embedded_data() -> list[Finding]:
-    from lthkit.data.datasets import load_data
+    from lthkit.data.named import load_data
 
     try:
         data = load_data("fashion-mnist", device="cpu")

@@ -21,7 +21,8 @@ options of every experiment, with an example each:
 
 further options of imp and one-shot:
   --model lenet-5          which network
-  --data cifar10           which data
+  --data cifar10           which data; or a folder of pictures, with one
+                           folder in it for each class
   --rounds 8               rounds of pruning
   --fraction 0.2           what each round removes of the rest
   --rewind-step 500        where to go back to
@@ -104,7 +105,11 @@ def _free(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--model", default="lenet-300-100",
                      help="lenet-300-100 (default), lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16")  # fmt: skip
     sub.add_argument("--data", default="fashion-mnist",
-                     help="fashion-mnist (embedded subset, default), fashion-mnist-full, mnist, cifar10")  # fmt: skip
+                     help="fashion-mnist (embedded subset, default), fashion-mnist-full, mnist, cifar10; or the path of a "
+                     "folder of pictures, with one folder in it for each class (./mnist, if it is called as a set)")  # fmt: skip
+    sub.add_argument("--size", type=whole_numbers, default=None,
+                     help="of the pictures in a folder: pixels a side, or height,width (default: their own, where all have "
+                     "one up to 64, else 32)")  # fmt: skip
     sub.add_argument(
         "--rounds", type=int, default=5, help="rounds of pruning after the dense training (default 5)"
     )
@@ -180,8 +185,9 @@ def _run_free(arguments: argparse.Namespace) -> int:
     model_by_name(arguments.model)
     names = ("steps", "lr", "batch_size", "patience", "precision")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    data = _data_name(arguments.data)
     experiment = Experiment(
-        name=f"{arguments.method}-{arguments.model}-{arguments.data}",
+        name=f"{arguments.method}-{arguments.model}-{_slug(data)}",
         model=arguments.model,
         recipe=replace(default_recipe(arguments.model, _tier(arguments)), **given),
         tier=_tier(arguments),
@@ -194,11 +200,53 @@ def _run_free(arguments: argparse.Namespace) -> int:
         controls=arguments.controls,
         control_rounds=_control_rounds(arguments),
     )
-    return _run(experiment, arguments.data, arguments)
+    return _run(experiment, data, arguments)
+
+
+def _data_name(text: str) -> str:
+    """What `load_data` takes for what was given: a name, or "folder:" and a path."""
+    from lthkit.data.named import DATA_NAMES, FOLDER
+
+    if text in DATA_NAMES or text.startswith(FOLDER):
+        return text
+    path = set("/\\") & set(text) or text.startswith((".", "~")) or Path(text).is_dir()
+    return FOLDER + text if path else text
+
+
+def _slug(data_name: str) -> str:
+    """The name of a data set as a part of a folder's name."""
+    from lthkit.data.folders import name_of_folder
+    from lthkit.data.named import FOLDER
+
+    if not data_name.startswith(FOLDER):
+        return data_name
+    name = name_of_folder(data_name.removeprefix(FOLDER))
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40]
+
+
+def _fitted(experiment: Any, data: Any, arguments: argparse.Namespace) -> Any:
+    """The experiment with batches that the pictures of a small folder can fill, if no size of a batch was asked for."""
+    recipe = experiment.recipe
+    if arguments.batch_size is not None or recipe.batch_size <= len(data.train):
+        return experiment
+    say(f"batches of {len(data.train)} images, not {recipe.batch_size}: there are no more to train on")
+    return replace(experiment, recipe=replace(recipe, batch_size=len(data.train)))
+
+
+def _tell_of_folder(data: Any) -> None:
+    counts = data.train.labels.bincount(minlength=len(data.classes)).tolist()
+    named = [f"{name} {count:,}" for name, count in zip(data.classes, counts, strict=True)]
+    some = ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
+    channels, height, width = data.shape
+    say(
+        f"{len(data.train):,} images to train on ({some}), {len(data.validation):,} to validate, {len(data.test):,} to test; "
+        f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
+    )
 
 
 def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
-    from lthkit.data.datasets import load_data
+    from lthkit.data.named import FOLDER, load_data
+    from lthkit.evidence import judged
     from lthkit.machine.devices import resolve_device
     from lthkit.models import model_by_name
     from lthkit.runs import experiments
@@ -206,7 +254,11 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     from lthkit.storage.snapshots import TimeUp
 
     device = resolve_device(arguments.device)
-    data = load_data(data_name).to(device)
+    size = getattr(arguments, "size", None)
+    data = load_data(data_name, size=size[0] if size and len(size) == 1 else size).to(device)
+    if data_name.startswith(FOLDER):
+        _tell_of_folder(data)
+        experiment = _fitted(experiment, data, arguments)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
     folder = arguments.out or runs_folder() / experiments.folder_name(experiment, data)
     say(
@@ -215,9 +267,10 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
     done = 0
 
     def announce(row: dict[str, Any]) -> None:
+        by = judged([row])
         say(
             f"  {row['arm']:15} seed {row['seed']}  round {row['round']:2}  {100 * row['density']:6.2f} % left  "
-            f"test {100 * row['test_accuracy']:.2f} %  best step {row['best_step']}",
+            f"test {by.quantity.told(row[by.column])}  best step {row['best_step']}",
             file=sys.stderr,
         )
 

@@ -6,24 +6,30 @@ This file is the table of contents.
 from __future__ import annotations
 
 from lthkit.data.datasets import (
-    DATA_NAMES,
     Dataset,
-    Split,
-    augment,
-    augmentation,
-    batches,
-    crop_and_flip,
-    load_data,
 )
 from lthkit.data.file_formats import (
     Copy,
     DataError,
+)
+from lthkit.data.minibatches import (
+    augment,
+    augmentation,
+    batches,
+    crop_and_flip,
+)
+from lthkit.data.named import (
+    DATA_NAMES,
+    load_data,
 )
 from lthkit.data.sources import (
     cache_folder,
     data_folder,
     find_copy,
     read_embedded,
+)
+from lthkit.data.splits import (
+    Split,
 )
 
 __all__ = [

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,16 +26,21 @@ from lthkit.pruning.masks import Mask
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import choose
 from lthkit.training.evaluation import evaluate, takes_channels_last
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
+from lthkit.training.tasks import Task
 
 ModelFn = Callable[..., nn.Module]
 ALPHAS = tuple(i / 10 for i in range(11))
 
 
 class PathPoint(NamedTuple):
-    """One place on the line: `alpha` is 0 at the first network and 1 at the second; error = 1 - accuracy, 0 to 1."""
+    """One place on the line: `alpha` is 0 at the first network and 1 at the second; error = 1 - accuracy, 0 to 1.
+
+    By another metric than accuracy, error is what is lower the better the network is (`Quantity.error`): the metric itself
+    where lower is better; 1 - metric where it is a fraction, in "%"; else its negative.
+    """
 
     alpha: float
     loss: float
@@ -63,7 +68,7 @@ class Instability:
 
     @property
     def barrier(self) -> float:
-        """Mean error barrier of the pairs. Frankle et al. 2020 call a checkpoint stable if it is below 0.02."""
+        """Mean error barrier of the pairs. Of an accuracy Frankle et al. 2020 call a checkpoint stable if it is below 0.02."""
         return sum(self.barriers) / len(self.paths)
 
 
@@ -100,6 +105,7 @@ def interpolate(
     split: str = "validation",
     statistics: int = 2000,
     precision: str = "float32",
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> tuple[PathPoint, ...]:
     """Loss and error of the networks on the straight line from a to b (Frankle et al. 2020, section 2).
 
@@ -113,7 +119,7 @@ def interpolate(
         a, b: end points. alphas: places on the line, each from 0 to 1.
         split: "validation", or "train". The test split is for a training's one result, not for exploring a path.
         statistics: training images for the batch-norm statistics, the same at each alpha; all if there are fewer.
-        precision: see `Recipe`.
+        precision: see `Recipe`. task: whose loss and first metric the points have.
 
     Raises:
         ValueError: alphas, split or statistics out of range; checkpoints of another network.
@@ -128,8 +134,9 @@ def interpolate(
         between(a, b, alpha).restore(model)
         if 0 < alpha < 1 and layers:
             _estimate_statistics(model, layers, [x for x, _ in images], data, precision, channels_last)
-        found = evaluate(model, data, split=split, precision=precision, channels_last=channels_last)
-        points.append(PathPoint(float(alpha), found.loss, 1 - found.accuracy))
+        given: dict[str, Any] = {"precision": precision, "channels_last": channels_last, "task": task}
+        found = evaluate(model, data, split=split, **given)
+        points.append(PathPoint(float(alpha), found.loss, task.quantity.error(found.metric)))
     return tuple(points)
 
 
@@ -163,6 +170,7 @@ def instability(
     split: str = "validation",
     statistics: int = 2000,
     progress: Callable[[int], object] | None = None,
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> Instability:
     """Train a child of `start` for each data order, and measure the path between each two (Frankle et al. 2020).
 
@@ -173,7 +181,7 @@ def instability(
     Args:
         orders: seeds of the data order, two or more, all different.
         mask: what the children keep; None trains the whole network.
-        recipe, momentum, progress: as for `lth.train`. alphas, split, statistics: as for `interpolate`.
+        recipe, momentum, progress, task: as for `lth.train`. alphas, split, statistics: as for `interpolate`.
 
     Raises:
         ValueError: fewer than two orders, or equal ones; and what `train` and `interpolate` refuse.
@@ -195,11 +203,12 @@ def instability(
             start=start,
             momentum=momentum,
             progress=progress,
+            task=task,
         )
         ends.append(Checkpoint.of(model, step=start.step + result.steps))
         results.append(replace(result, kept={}))
     between_two = partial(
-        interpolate, alphas=alphas, split=split, statistics=statistics, precision=recipe.precision
+        interpolate, alphas=alphas, split=split, statistics=statistics, precision=recipe.precision, task=task
     )
     paths = tuple(between_two(model_fn, data, a=a, b=b) for a, b in combinations(ends, 2))
     return Instability(start.step, paths, tuple(results))

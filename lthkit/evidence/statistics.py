@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from statistics import mean, median, stdev
+from typing import NamedTuple
 
 from lthkit.evidence.student import quantile
 from lthkit.machine.tables import Table
 from lthkit.storage.records import Row
+from lthkit.training.metrics import ACCURACY, Quantity
 
 # 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom (any statistics textbook; a test integrates the density).
 _T = (
@@ -24,6 +27,7 @@ _T = (
 ANY = (-math.inf, math.inf)  # where a difference may lie
 PERCENT = (0.0, 100.0)
 POSITIVE = (0.0, math.inf)
+FINITE = (-sys.float_info.max, sys.float_info.max)  # of a quantity without bounds: it is no difference
 
 FEWEST = 4  # seeds from which on the interval of a quantity is shown
 FEWEST_DIFFERENCES = 3
@@ -162,6 +166,75 @@ def differences(
     return table
 
 
+class Judged(NamedTuple):
+    """The column by which rows are judged, and what it measures."""
+
+    column: str
+    quantity: Quantity
+
+    @property
+    def scale(self) -> float:
+        """By what a value is multiplied where it is shown: 100 for a fraction, shown in percent."""
+        return self.quantity.scale
+
+    @property
+    def within(self) -> tuple[float, float]:
+        """Where a value, times `scale`, can lie."""
+        return PERCENT if self.quantity.unit == "%" else FINITE
+
+    @property
+    def name(self) -> str:
+        """In words: "test accuracy"."""
+        part = "validation" if self.column.startswith("validation") else "test"
+        return f"{part} {self.quantity.name}"
+
+    @property
+    def title(self) -> str:
+        """`name` at the beginning of a sentence."""
+        return self.name[:1].upper() + self.name[1:]
+
+    @property
+    def heading(self) -> str:
+        """For an axis: "test accuracy (%)", "test rmse (m), lower is better"."""
+        better = f", {self.quantity.better}" if self.quantity.better else ""
+        return self.quantity.heading(self.name.partition(" ")[0]) + better
+
+    @property
+    def points(self) -> str:
+        """What a difference is counted in: "points of test accuracy", "test rmse (m), lower is better"."""
+        better = f", {self.quantity.better}" if self.quantity.better else ""
+        return f"points of {self.name}{better}" if self.quantity.unit == "%" else self.heading
+
+    @property
+    def said(self) -> str:
+        """What differences are of, at the beginning of a sentence: "Test accuracy in points", "Test rmse (m), lower is better"."""
+        return f"{self.title} in points" if self.scale == 100 else self.heading[:1].upper() + self.heading[1:]
+
+    @property
+    def form(self) -> str:
+        """How a value, times `scale`, is written in a table."""
+        return ".1f" if self.quantity.unit == "%" else ".4g"
+
+
+def judged(rows: Sequence[Row], column: str | None = None) -> Judged:
+    """By what rows are judged: the column that is given, else `test_metric` if they have one, else `test_accuracy`.
+
+    Rows of another task than the default have the columns `metric`, `unit` and `direction`, which say what is measured.
+
+    Raises:
+        ValueError: rows that measure different things.
+    """
+    found = {(row.get("metric"), row.get("unit") or "", row.get("direction")) for row in rows}
+    if len(found) > 1:
+        raise ValueError(
+            f"The rows measure different things: {', '.join(sorted(str(one[0]) for one in found))}; expected one metric."
+        )
+    name, unit, direction = next(iter(found), (None, "", None))
+    if name is None or column not in (None, "test_metric", "validation_metric"):
+        return Judged(column or "test_accuracy", ACCURACY)
+    return Judged(column or "test_metric", Quantity(str(name), str(unit), str(direction)))
+
+
 def levels(rows: Sequence[Row], arm: str) -> list[int]:
     """Rounds at which an arm was trained, in order."""
     return sorted({row["round"] for row in rows if row["arm"] == arm})
@@ -177,8 +250,12 @@ def density_of(rows: Sequence[Row], level: int) -> float:
     return float(median(densities))
 
 
-def by_seed(rows: Sequence[Row], arm: str, level: int, column: str = "test_accuracy") -> dict[int, float]:
-    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there."""
+def by_seed(rows: Sequence[Row], arm: str, level: int, column: str | None = None) -> dict[int, float]:
+    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there.
+
+    column: None is that by which the rows are judged (see `judged`).
+    """
+    column = judged(rows).column if column is None else column
     own = [row for row in rows if row["arm"] == arm and row["round"] == level]
     if own and column not in own[0]:
         raise ValueError(f"column={column!r} was given; expected one of {', '.join(own[0])}.")
@@ -186,7 +263,7 @@ def by_seed(rows: Sequence[Row], arm: str, level: int, column: str = "test_accur
 
 
 def paired(
-    rows: Sequence[Row], one: tuple[str, int], other: tuple[str, int], column: str = "test_accuracy"
+    rows: Sequence[Row], one: tuple[str, int], other: tuple[str, int], column: str | None = None
 ) -> Interval:
     """Interval of the difference one - other over the seeds that both have; each is an (arm, round)."""
     a, b = by_seed(rows, *one, column), by_seed(rows, *other, column)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dis
-from itertools import pairwise
-from types import FunctionType
-
 import torch
 from torch import Tensor, nn
 
 from lthkit.pruning.compressed import compressed_rows, csr
 from lthkit.pruning.masks import Mask
-from lthkit.pruning.weights import copied
+from lthkit.pruning.weights import copied, weights_read
 
 
 class CSRLinear(nn.Module):
@@ -80,7 +76,7 @@ def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
     mask.apply_(sparse)
     names = {id(parameter): name for name, parameter in sparse.named_parameters()}
     inside = {id(m) for part in sparse.modules() if isinstance(part, _TAKE_WEIGHTS) for m in part.modules()}
-    read = _weights_read(sparse)
+    read = weights_read(sparse)
     layers = [
         (name, module, names[id(module.weight)])
         for name, module in sparse.named_modules(remove_duplicate=False)
@@ -109,21 +105,6 @@ def to_csr(model: nn.Module, mask: Mask) -> nn.Module:
 
 
 _TAKE_WEIGHTS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.MultiheadAttention)
-
-
-def _weights_read(model: nn.Module) -> set[str]:
-    """The names x for which a forward, or a method that it names, has `x.weight` in it: that needs a dense tensor."""
-    found = set[str]()
-    for kind in {type(module) for module in model.modules()}:
-        seen, todo = set[str](), ["forward"]
-        while todo:
-            seen.add(method := todo.pop())
-            function = getattr(kind, method, None)
-            if isinstance(function, FunctionType) and not function.__module__.startswith("torch."):
-                steps = pairwise(dis.get_instructions(function))
-                found |= {str(one.argval) for one, two in steps if two.argval == "weight"}
-                todo += [name for name in function.__code__.co_names if name not in seen]
-    return found
 
 
 def _check(name: str, layer: nn.Linear) -> None:

@@ -38,7 +38,8 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
     ONNX has no pruned weights: a 0 is written and multiplied like any other number. Apply the mask first, or compact.
 
     Args:
-        shape: of one input, without the batch: (channels, height, width).
+        shape: of one input, without the batch: (channels, height, width), or (length,) of tokens: a network that begins
+            with an embedding gets whole numbers.
 
     The file is run once before it is kept, with batches of one and of three, and must give what the model gives.
 
@@ -53,8 +54,7 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
     dtype = next((p.dtype for p in network.parameters()), torch.float32)
     example = torch.zeros(2, *shape, dtype=dtype)
     try:
-        with torch.no_grad():
-            outputs = network(example)
+        example, outputs = _tried(network, example)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ValueError(
             f"The model does not take inputs of shape {shape}: {first_line(error)}. Expected the shape of one input "
@@ -76,7 +76,7 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
                 dynamo=True,
                 verbose=False,
                 opset_version=18,
-                input_names=["images"],
+                input_names=["images" if example.is_floating_point() else "tokens"],
                 output_names=["outputs"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )
@@ -88,8 +88,19 @@ def to_onnx(model: nn.Module, path: Path | str, *, shape: Sequence[int]) -> Path
         ) from error
     assert program is not None
     content = program.model_proto.SerializeToString()
-    _check(content, network, shape)
+    _check(content, network, example)
     return files.write_bytes(path, content)
+
+
+@torch.no_grad()
+def _tried(network: nn.Module, example: Tensor) -> tuple[Tensor, Tensor]:
+    """The example, as whole numbers where the network takes no others, and what it gives for it."""
+    try:
+        return example, network(example)
+    except RuntimeError as error:
+        if "ndices" not in str(error) or "Long" not in str(error):
+            raise
+        return example.long(), network(example.long())
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
@@ -102,7 +113,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def _check(content: bytes, model: nn.Module, shape: Sequence[int]) -> None:
+def _check(content: bytes, model: nn.Module, example: Tensor) -> None:
     """ValueError unless the file computes what the model does, for batches of other sizes than the exported one too."""
     dtype = next((p.dtype for p in model.parameters()), torch.float32)
     generator, name = torch.Generator().manual_seed(0), type(model).__name__
@@ -111,11 +122,16 @@ def _check(content: bytes, model: nn.Module, shape: Sequence[int]) -> None:
         ". Look for layers that take no other batch than the exported one, or that ONNX does not have; expected float32 "
         "layers (model.float()). Or save the ticket with lthkit.export.save_packed."
     )
+    tables = [module.num_embeddings for module in model.modules() if isinstance(module, nn.Embedding)]
     for n in (1, 3):
-        images = torch.randn(n, *shape, generator=generator).to(dtype)
-        expected = model(images)
+        size = (n, *example.shape[1:])
+        if example.is_floating_point():
+            inputs = torch.randn(size, generator=generator).to(dtype)
+        else:
+            inputs = torch.randint(min(tables, default=2), size, generator=generator)
+        expected = model(inputs)
         try:
-            outputs = _session(content)(images)
+            outputs = _session(content)(inputs)
         except Exception as error:  # its errors have no common public class
             raise ValueError(f"{refusal}{first_line(error)}{remedy}") from error
         wide = expected.double()

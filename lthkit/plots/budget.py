@@ -29,8 +29,8 @@ def budget_curve(
 ) -> Figure:
     """Test accuracy against the price, logarithmic: a line a method, bars are 95 % intervals of the mean over seeds.
 
-    Columns of `rows`: arm (at most seven), seed, budget (what belongs together), test_accuracy (0 to 1) and `column`, the
-    price, of which the mean over seeds is drawn. Where methods share a price their markers stand side by side. No bar is
+    Columns of `rows`: arm (at most seven), seed, budget (what belongs together), test_accuracy (0 to 1), or what the rows are
+    judged by, and `column`, the price, of which the mean over seeds is drawn. Where methods share a price their markers stand side by side. No bar is
     drawn from three seeds or fewer, nor beyond 0 to 100 % (`Interval.shown`): small dots are then the seeds.
     """
     with matplotlib.rc_context(STYLE):
@@ -59,22 +59,23 @@ def budget_curve(
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xlabel(f"{xlabel}, logarithmic")
-        ax.set_ylabel("test accuracy (%)")
+        ax.set_ylabel(evidence.judged(rows).heading)
         finish(figure, ax, title, stamp)
     return figure
 
 
 def describe_budget(rows: Sequence[Row], *, column: str, xlabel: str) -> str:
     """The text alternative of `budget_curve`: mean and interval of each method at each price."""
-    parts = []
+    parts, by = [], evidence.judged(rows)
+    unit = f" {by.quantity.unit}".rstrip()
     for arm in dict.fromkeys(row["arm"] for row in rows):
         points = []
         for budget in sorted({row["budget"] for row in rows}):
             if (price := _price(rows, arm, budget, column)) is not None:
-                points.append(f"{_band(rows, arm, budget).said()} % at {price:,.4g}")
+                points.append(f"{_band(rows, arm, budget).said(by.form)}{unit} at {price:,.4g}")
         parts.append(f"{arm}: " + ", ".join(points))
     return (
-        f"Test accuracy against {xlabel}, mean and 95 % interval or single seeds, of "
+        f"{by.title} against {xlabel}, mean and 95 % interval or single seeds, of "
         f"{len({row['seed'] for row in rows})} seeds. {'; '.join(parts)}."
     )
 
@@ -147,8 +148,9 @@ def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
 
 
 def _band(rows: Sequence[Row], arm: str, budget: int) -> evidence.Interval:
-    values = [100 * row["test_accuracy"] for row in _cell(rows, arm, budget)]
-    return evidence.interval(values, within=evidence.PERCENT)
+    by = evidence.judged(rows)
+    values = [by.scale * row[by.column] for row in _cell(rows, arm, budget)]
+    return evidence.interval(values, within=by.within)
 
 
 def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:

@@ -96,8 +96,9 @@ def describe_collapse(rows: Sequence[Row]) -> str:
 def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
     """What each criterion's mask loses or gains when it is shuffled in its layers, and when it gets new weights.
 
-    Columns of `rows`: criterion, arm ("as is", "shuffled" or "re-initialised"), seed, test_accuracy (0 to 1). The larger
-    marker is the mean of the differences to "as is", paired by seed, with its 95 % interval (two seeds get none); small ones are single seeds.
+    Columns of `rows`: criterion, arm ("as is", "shuffled" or "re-initialised"), seed, test_accuracy (0 to 1), or what
+    the rows are judged by. The larger marker is the mean of the differences to "as is", paired by seed, with its 95 %
+    interval (two seeds get none); small ones are single seeds.
 
     Raises:
         ValueError: a criterion has no seed with both arms.
@@ -127,7 +128,9 @@ def sanity_checks(rows: Sequence[Row], *, stamp: str = "") -> Figure:
         ax.set_yticks([len(criteria) - 1 - i for i in range(len(criteria))], criteria)
         ax.set_ylim(-0.55, len(criteria) - 0.45)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel("points of test accuracy\n(left of 0 the control is worse)")
+        by = evidence.judged(rows)
+        worse = "right" if by.quantity.direction == "lower" else "left"
+        ax.set_xlabel(f"{by.points}\n({worse} of 0 the control is worse)")
         finish(figure, ax, "Does it matter which weights, and which values?", stamp, lines=False)
     return figure
 
@@ -139,7 +142,7 @@ def describe_sanity(rows: Sequence[Row]) -> str:
         for arm in CONTROLS:
             parts.append(f"{criterion}, {arm}: {evidence.interval(_gaps(rows, criterion, arm)).said('+.2f')}")
     return (
-        "Differences to the mask as it is, in points of test accuracy, mean and 95 % interval: "
+        f"Differences to the mask as it is, in {evidence.judged(rows).points}, mean and 95 % interval: "
         + "; ".join(parts)
         + "."
     )
@@ -147,11 +150,12 @@ def describe_sanity(rows: Sequence[Row]) -> str:
 
 def _gaps(rows: Sequence[Row], criterion: str, arm: str) -> list[float]:
     """Differences arm - as is in points, one for each seed that has both."""
+    by = evidence.judged(rows)
     one, other = (
-        {r["seed"]: r["test_accuracy"] for r in rows if (r["criterion"], r["arm"]) == (criterion, a)}
+        {r["seed"]: r[by.column] for r in rows if (r["criterion"], r["arm"]) == (criterion, a)}
         for a in (arm, "as is")
     )
     shared = sorted(one.keys() & other.keys())
     if not shared:
         raise ValueError(f"No seed of {criterion!r} has both {arm!r} and 'as is'; its rows have other arms.")
-    return [100 * (one[seed] - other[seed]) for seed in shared]
+    return [by.scale * (one[seed] - other[seed]) for seed in shared]

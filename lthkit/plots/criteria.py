@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lthkit import evidence
+from lthkit.plots.letters import lettered
 from lthkit.plots.masks import draw_first_layer
 from lthkit.plots.style import (
     LEGEND,
@@ -33,11 +34,12 @@ def by_criterion(
     *,
     title: str = "Criteria side by side",
     stamp: str = "",
-    column: str = "test_accuracy",
+    column: str | None = None,
 ) -> Figure:
     """Accuracy of each arm, one panel a density: small markers are seeds, the larger one and its bar mean and 95 % interval.
 
-    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). Arm "dense" at round 0 is a
+    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1); None is what the rows are judged by,
+    test_accuracy or test_metric (see `evidence.judged`). Arm "dense" at round 0 is a
     line in all panels. An open marker says that some seed's best step lay in the last tenth of its budget. Each panel has
     an axis of its own, wide enough for its seeds and its intervals. No bar is drawn from three seeds or fewer, nor beyond
     0 to 100 % (`Interval.shown`); the legend says so.
@@ -45,11 +47,11 @@ def by_criterion(
     Raises:
         ValueError: no arm but "dense".
     """
-    arms = _arms(rows)
+    arms, by = _arms(rows), evidence.judged(rows, column)
     at = sorted({row["round"] for row in rows if row["arm"] != "dense"})
     if not arms or not at:
         raise ValueError("rows has no arm but 'dense'; expected at least one criterion at a round above 0.")
-    dense = [100 * v for v in evidence.by_seed(rows, "dense", 0, column).values()]
+    dense = [by.scale * v for v in evidence.by_seed(rows, "dense", 0, by.column).values()]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.9 + 0.36 * len(arms)), layout="constrained")
         panels = figure.subplots(1, len(at), sharey=True, squeeze=False)[0]
@@ -60,13 +62,13 @@ def by_criterion(
                 ax.axvline(
                     evidence.interval(dense).mean, color=look.color, linestyle=look.dash, linewidth=1.2
                 )
-            values = dense + [100 * row[column] for row in rows if row["round"] == level]
+            values = dense + [by.scale * row[by.column] for row in rows if row["round"] == level]
             for place, arm in enumerate(reversed(arms)):
-                cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
+                cell = [by.scale * v for v in evidence.by_seed(rows, arm, level, by.column).values()]
                 if not cell:
                     continue
                 look = SERIES[arms.index(arm) % len(SERIES)]
-                band = evidence.interval(cell, within=evidence.PERCENT)
+                band = evidence.interval(cell, within=by.within)
                 bands.append(band)
                 ax.plot(cell, [place - 0.26] * len(cell), "|", color=look.color, markersize=7)
                 if band.shown:
@@ -87,7 +89,8 @@ def by_criterion(
             ax.set_ylim(-0.6, len(arms) - 0.4)
             margin = 0.06 * (max(values) - min(values) or 1.0)
             ax.set_xlim(min(values) - margin, max(values) + margin)
-            ax.set_xlabel("test accuracy (%)" if column == "test_accuracy" else column.replace("_", " "))
+            plain = by.column not in ("test_accuracy", "test_metric", "validation_metric")
+            ax.set_xlabel(by.column.replace("_", " ") if plain else by.heading)
         panels[0].set_yticks(range(len(arms)), [wrapped(arm, 18) for arm in reversed(arms)])
         lines = ["dense (mean)"] if dense else []
         handles = [
@@ -109,19 +112,21 @@ def by_criterion(
     return figure
 
 
-def describe_by_criterion(rows: Sequence[Row], *, column: str = "test_accuracy") -> str:
-    """The text alternative of `by_criterion`: mean and 95 % interval of each arm at each density, in percent."""
-    parts = []
+def describe_by_criterion(rows: Sequence[Row], *, column: str | None = None) -> str:
+    """The text alternative of `by_criterion`: mean and 95 % interval of each arm at each density, an accuracy in percent."""
+    parts, by = [], evidence.judged(rows, column)
+    told = by.name if column is None else column.replace("_", " ")
+    unit = "" if not by.quantity.unit else " in percent" if by.scale == 100 else f" ({by.quantity.unit})"
     for level in sorted({row["round"] for row in rows}):
         here = []
         for arm in ["dense"] if level == 0 else _arms(rows):
-            cell = [100 * v for v in evidence.by_seed(rows, arm, level, column).values()]
+            cell = [by.scale * v for v in evidence.by_seed(rows, arm, level, by.column).values()]
             if cell:
-                here.append(f"{arm} {evidence.interval(cell, within=evidence.PERCENT).said()}")
+                here.append(f"{arm} {evidence.interval(cell, within=by.within).said(by.form)}")
         parts.append(f"{100 * evidence.density_of(rows, level):.3g} % of the weights: " + ", ".join(here))
     seeds = len({row["seed"] for row in rows})
     return (
-        f"Dot plot of {column.replace('_', ' ')} in percent by criterion, mean and 95 % interval or single seeds, of {seeds} seeds. "
+        f"Dot plot of {told}{unit} by criterion, mean and 95 % interval or single seeds, of {seeds} seeds. "
         + "; ".join(parts)
         + "."
     )
@@ -154,7 +159,7 @@ def class_masks(
         axes = figure.subplots(1 + len(masks), len(images), squeeze=False)
         for ax, (title, image) in zip(axes[0], images.items(), strict=True):
             ax.imshow(image.cpu().numpy(), cmap="gray_r", interpolation="nearest")
-            ax.set_title(title.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL)
+            lettered(ax.set_title(title.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL))
             ax.set_xticks([])
             ax.set_yticks([])
         axes[0][0].set_ylabel("mean image\n(dark: large)", fontsize=SMALL)

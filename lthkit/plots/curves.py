@@ -16,6 +16,7 @@ from lthkit.plots.style import (
     PAPER,
     SERIES,
     STYLE,
+    Look,
     bands_in_words,
     density_axis,
     few,
@@ -27,18 +28,32 @@ from lthkit.storage.records import Row
 
 
 def trade_off(
-    rows: Sequence[Row], *, stamp: str = "", column: str = "test_accuracy", ylabel: str = "test accuracy (%)"
+    rows: Sequence[Row], *, stamp: str = "", column: str | None = None, ylabel: str | None = None
 ) -> Figure:
-    """Accuracy against the weights that remain: a thin line a seed, their mean, and its 95 % interval.
+    """Accuracy, or whatever the rows are judged by, against the weights that remain: a thin line a seed, their mean, and its
+    95 % interval.
 
     No interval is drawn from three seeds or fewer, nor where it reaches beyond 0 to 100 % (`Interval.shown`): there the
     lines of the seeds speak for themselves, and the legend says so.
 
-    Columns of `rows`: arm, seed, round, density, still_improving and `column` (0 to 1). An open marker says that some
-    seed's best step lay in the last tenth of its budget. `stamp` is the small print: data, seeds, tier, device.
+    Columns of `rows`, as `lthkit.runs.row_of` makes them: arm, seed, round, density, still_improving and `column`, an accuracy
+    from 0 to 1; None is what the rows are judged by (`evidence.judged`): test_accuracy, or test_metric with what metric, unit and direction say of it. An
+    open marker says that some seed's best step lay in the last tenth of its budget. `stamp` is the small print: data,
+    seeds, tier, device.
+
+    Arms may be called anything; those of lthkit (dense, ticket, re-initialised, shuffled) have looks of their own, and of
+    "dense" only round 0 is drawn, as a level line.
+
+    Raises:
+        ValueError: no rows; more arms than there are looks (`lthkit.plots.SERIES`).
     """
+    by = evidence.judged(rows, column)
+    name = by.quantity.name[:1].upper() + by.quantity.name[1:]
+    heading = ylabel or (
+        by.heading if column is None or by.quantity.name != "accuracy" else "test accuracy (%)"
+    )
     return _arms(
-        rows, column, 100.0, ylabel, "Accuracy of tickets and their controls", stamp, evidence.PERCENT
+        rows, by.column, by.scale, heading, f"{name} of tickets and their controls", stamp, by.within
     )
 
 
@@ -59,32 +74,39 @@ def early_stop(rows: Sequence[Row], *, stamp: str = "", budget: int | None = Non
 
 
 def describe(
-    rows: Sequence[Row], *, column: str = "test_accuracy", scale: float = 100.0, unit: str = " %"
+    rows: Sequence[Row], *, column: str | None = None, scale: float | None = None, unit: str | None = None
 ) -> str:
-    """A text alternative for `trade_off` or `early_stop`, made from the numbers themselves."""
+    """A text alternative for `trade_off` or `early_stop`, made from the numbers themselves.
+
+    column: None is what the rows are judged by. scale, unit: None are those of it: times 100 and " %" for an accuracy.
+    """
+    by = evidence.judged(rows, column)
+    scale = by.scale if scale is None else scale
+    unit = f" {by.quantity.unit}".rstrip() if unit is None else unit
+    told = by.name if column is None else column.replace("_", " ")
     parts = []
-    for arm in ("dense", "ticket", "re-initialised", "shuffled"):
+    for arm in ("dense", "ticket", "re-initialised", "shuffled", *_others(rows)):
+        own = [row for row in rows if row["arm"] == arm]
         points = [
-            f"{scale * evidence.interval(list(evidence.by_seed(rows, arm, r, column).values())).mean:.4g}{unit} at "
-            f"{100 * evidence.density_of(rows, r):.3g} %"
+            f"{scale * evidence.interval(list(evidence.by_seed(rows, arm, r, by.column).values())).mean:.4g}{unit} at "
+            f"{100 * evidence.density_of(own, r):.3g} %"
             for r in few(evidence.levels(rows, arm))
         ]
         if points:
             parts.append(f"{arm}: " + ", ".join(points))
     seeds = len({row["seed"] for row in rows})
     return (
-        f"Line chart of {column.replace('_', ' ')} against weights remaining, means of {seeds} seeds. "
-        + "; ".join(parts)
-        + "."
+        f"Line chart of {told} against weights remaining, means of {seeds} seeds. " + "; ".join(parts) + "."
     )
 
 
 def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") -> Figure:
     """Test accuracy of arm `one` minus arm `other`, in points, paired by seed, against the weights that remain.
 
-    Columns of `rows`: arm, seed, round, density, test_accuracy (0 to 1). Small markers are seeds, side by side; the
+    Columns of `rows`: arm, seed, round, density, test_accuracy (0 to 1), or what the rows are judged by. Small markers are seeds, side by side; the
     larger marker and its bar are the mean and its 95 % interval, which is not cut. Two seeds get no bar.
     """
+    by = evidence.judged(rows)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look, seeds = LOOKS["ticket"], sorted({row["seed"] for row in rows})
@@ -92,7 +114,7 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
         x = [100 * evidence.density_of(rows, r) for r in at]
         for i, seed in enumerate(seeds):
             pairs = [
-                (d * 1.05 ** (i + 1), 100 * (a[seed] - b[seed]))
+                (d * 1.05 ** (i + 1), by.scale * (a[seed] - b[seed]))
                 for d, r in zip(x, at, strict=True)
                 if seed in (a := evidence.by_seed(rows, one, r))
                 and seed in (b := evidence.by_seed(rows, other, r))
@@ -105,25 +127,26 @@ def paired_gap(rows: Sequence[Row], one: str, other: str, *, stamp: str = "") ->
                 color="#777777",
                 label="single seeds" if i == 0 else "_",
             )
-        bands = [evidence.paired(rows, (one, r), (other, r)).times(100) for r in at]
+        bands = [evidence.paired(rows, (one, r), (other, r)).times(by.scale) for r in at]
         what = bands_in_words(bands, seeds="triangles: single seeds")
         measured(ax, x, bands, look, seeds=False, label=what)
         ax.axhline(0, color="#333333", linewidth=1)
         density_axis(ax, x)
         ax.set_xlim(max(x) * 1.05 ** (len(seeds) + 2), min(x) / 1.25)
-        ax.set_ylabel(f"{one} - {other} (points)")
-        finish(figure, ax, f"Test accuracy, {one} minus {other}", stamp, lines=False)
+        unit = "points" if by.scale == 100 else by.heading
+        ax.set_ylabel(f"{one} - {other} ({unit})")
+        finish(figure, ax, f"{by.title}, {one} minus {other}", stamp, lines=False)
     return figure
 
 
 def describe_gap(rows: Sequence[Row], one: str, other: str) -> str:
     """The text alternative of `paired_gap`: mean difference and 95 % interval at each density, largest first."""
     both = [r for r in evidence.levels(rows, one) if r in evidence.levels(rows, other)]
-    parts = []
+    parts, by = [], evidence.judged(rows)
     for r in sorted(both, key=lambda r: -evidence.density_of(rows, r)):
-        band = evidence.paired(rows, (one, r), (other, r)).times(100)
+        band = evidence.paired(rows, (one, r), (other, r)).times(by.scale)
         parts.append(f"{band.said('+.2f')} at {100 * evidence.density_of(rows, r):.3g} % of the weights")
-    return f"Test accuracy in points, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
+    return f"{by.said}, {one} minus {other}, mean and 95 % interval: {'; '.join(parts)}."
 
 
 def _arms(
@@ -144,11 +167,7 @@ def _arms(
             band = evidence.interval(dense)
             look = LOOKS["dense"]
             ax.axhline(band.mean, color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)")
-        bands = {
-            arm: _arm(ax, rows, arm, column, scale, within)
-            for arm in ("shuffled", "re-initialised", "ticket")
-            if evidence.levels(rows, arm)
-        }
+        bands = {arm: _arm(ax, rows, arm, look, column, scale, within) for arm, look in _looks(rows).items()}
         shown = [band for of_arm in bands.values() for band in of_arm]
         if any(evidence.unfinished(rows, arm, r) for arm in bands for r in evidence.levels(rows, arm)):
             open_: dict[str, Any] = {"color": "#333333", "markerfacecolor": PAPER, "markersize": 5}
@@ -163,11 +182,17 @@ def _arms(
 
 
 def _arm(
-    ax: Axes, rows: Sequence[Row], arm: str, column: str, scale: float, within: tuple[float, float]
+    ax: Axes,
+    rows: Sequence[Row],
+    arm: str,
+    look: Look,
+    column: str,
+    scale: float,
+    within: tuple[float, float],
 ) -> list[evidence.Interval]:
     """Draw one arm: its seeds, its mean, and a band wherever an interval may be shown."""
-    look, at = LOOKS[arm], evidence.levels(rows, arm)
-    x = [100 * evidence.density_of(rows, r) for r in at]
+    own, at = [row for row in rows if row["arm"] == arm], evidence.levels(rows, arm)
+    x = [100 * evidence.density_of(own, r) for r in at]
     table = [evidence.by_seed(rows, arm, r, column) for r in at]
     for seed in sorted({row["seed"] for row in rows}):
         line = [(d, scale * cell[seed]) for d, cell in zip(x, table, strict=True) if seed in cell]
@@ -203,6 +228,24 @@ def _arm(
     }
     ax.plot(x[-1:], middle[-1:], label=arm, zorder=0, **key)
     return bands
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    """The arms that lthkit has no name for, in the order in which they come."""
+    return [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm not in LOOKS]
+
+
+def _looks(rows: Sequence[Row]) -> dict[str, Look]:
+    """The look of each arm but "dense", in the order of drawing. ValueError if there are more arms than looks."""
+    there, others = {row["arm"] for row in rows}, _others(rows)
+    looks = {arm: LOOKS[arm] for arm in ("shuffled", "re-initialised", "ticket") if arm in there}
+    free = [look for look in SERIES if look not in looks.values()]
+    if len(others) > len(free):
+        raise ValueError(
+            f"rows has the arms {', '.join([*looks, *others])}; expected {len(SERIES)} or fewer in one figure. Draw some of them: "
+            "[row for row in rows if row['arm'] in ('one', 'other')]."
+        )
+    return looks | dict(zip(others, free, strict=False))
 
 
 def _fit(ax: Axes, rows: Sequence[Row], column: str, scale: float) -> None:

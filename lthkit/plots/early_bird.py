@@ -142,12 +142,17 @@ def describe_window(rows: Sequence[Row], *, threshold: float = 0.1) -> str:
     return f"Line chart of the largest distance in the window, threshold {threshold:g}. {'; '.join(parts)}."
 
 
-def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str = "") -> Figure:
+def arm_gaps(
+    gaps: Mapping[str, Mapping[str, evidence.Interval]],
+    *,
+    stamp: str = "",
+    unit: str = "difference of test accuracy (points)",
+) -> Figure:
     """Paired differences in points with their 95 % interval: one line for each comparison, one marker for each group.
 
     Two seeds have an interval too wide to be drawn: small dots are then the seeds.
 
-    `gaps` maps a group, such as a density, to comparisons, such as "early-bird - shuffled", and their intervals.
+    `gaps` maps a group, such as a density, to comparisons, such as "early-bird - shuffled", and their intervals in `unit`.
     """
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
@@ -160,15 +165,19 @@ def arm_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]], *, stamp: str 
         ax.axvline(0, color="#333333", linewidth=1)
         ax.set_yticks(range(len(names)), [wrapped(name, 22) for name in names[::-1]])
         ax.set_ylim(-0.6, len(names) - 0.4)
-        ax.set_xlabel("difference of test accuracy (points)")
+        ax.set_xlabel(unit)
         ax.grid(axis="y", visible=False)
         finish(figure, ax, "Paired differences", stamp, lines=False)
     return figure
 
 
-def describe_gaps(gaps: Mapping[str, Mapping[str, evidence.Interval]]) -> str:
+def describe_gaps(
+    gaps: Mapping[str, Mapping[str, evidence.Interval]],
+    *,
+    unit: str = "Differences of test accuracy in points",
+) -> str:
     """The text alternative of `arm_gaps`: every mean difference with its interval."""
     parts = [
         f"{group}, {name}: {b.said('+.2f')}" for group, bands in gaps.items() for name, b in bands.items()
     ]
-    return f"Differences of test accuracy in points, mean and 95 % interval. {'; '.join(parts)}."
+    return f"{unit}, mean and 95 % interval. {'; '.join(parts)}."

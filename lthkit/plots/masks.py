@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from lthkit.data.datasets import Dataset
+from lthkit.plots.letters import lettered
 from lthkit.plots.style import PAPER, SERIES, SMALL, STYLE, WIDTH, below, finish, new_figure
 from lthkit.pruning.masks import Mask
 from lthkit.storage.records import Row
@@ -176,7 +177,17 @@ def draw_first_layer(
 
 
 def samples(data: Dataset, *, each: int = 6) -> Figure:
-    """The first `each` training images of every class, one column a class."""
+    """The first `each` training images of every class, one column a class.
+
+    Raises:
+        ValueError: data without images, or without one class for each; images that are neither grey nor colour.
+    """
+    if data.kind != "images" or not data.train.labelled or data.shape[0] not in (1, 3, 4):
+        raise ValueError(
+            f"{data.name} has {data.noun} {list(data.shape)} with targets {data.train.targets.dtype} "
+            f"{list(data.train.targets.shape[1:])}; expected images of 1, 3 or 4 channels, each of one class. Draw others with "
+            "matplotlib."
+        )
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.56 * each + 0.5), layout="constrained")
         axes = figure.subplots(each, len(data.classes), squeeze=False)
@@ -192,9 +203,8 @@ def samples(data: Dataset, *, each: int = 6) -> Figure:
                         cmap="gray_r",
                         interpolation="nearest",
                     )
-            axes[0, column].set_title(
-                name.replace("/", "/\n").replace(" ", "\n"), fontsize=SMALL, rotation=90
-            )
+            title = name.replace("/", "/\n").replace(" ", "\n")
+            lettered(axes[0, column].set_title(title, fontsize=SMALL, rotation=90))
     return figure
 
 

@@ -26,13 +26,13 @@ from lthkit.storage.records import Row
 def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
     """Each arm's test accuracy minus that of arm `against`, in points, paired by seed; one line an arm.
 
-    Columns of `rows`: arm, seed, test_accuracy (0 to 1). Small crosses are seeds; the larger marker and its bar are
+    Columns of `rows`: arm, seed, test_accuracy (0 to 1), or what the rows are judged by. Small crosses are seeds; the larger marker and its bar are
     the mean and its 95 % interval; two seeds get none.
 
     Raises:
         ValueError: no row of arm `against`.
     """
-    bands = _differences(rows, against)
+    bands, by = _differences(rows, against), evidence.judged(rows)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.9 + 0.42 * len(bands)), layout="constrained")
         ax, look = figure.subplots(), LOOKS["ticket"]
@@ -53,7 +53,8 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
         ax.set_yticks(list(range(len(bands)))[::-1], [arm for arm, _ in bands])
         ax.set_ylim(-0.7, len(bands) - 0.5)
         ax.axvline(0, color="#333333", linewidth=1)
-        ax.set_xlabel(f"test accuracy minus that of {against} (points)")
+        unit = "points" if by.scale == 100 else by.heading
+        ax.set_xlabel(f"{by.name} minus that of {against} ({unit})")
         finish(figure, ax, f"Retraining, compared with {against}", stamp, lines=False)
     return figure
 
@@ -61,7 +62,9 @@ def retrained(rows: Sequence[Row], *, against: str, stamp: str = "") -> Figure:
 def describe_retrained(rows: Sequence[Row], *, against: str) -> str:
     """The text alternative of `retrained`."""
     parts = [f"{arm} {evidence.interval(values).said('+.2f')}" for arm, values in _differences(rows, against)]
-    return f"Test accuracy in points minus that of {against}, mean and 95 % interval: {'; '.join(parts)}."
+    return (
+        f"{evidence.judged(rows).said} minus that of {against}, mean and 95 % interval: {'; '.join(parts)}."
+    )
 
 
 def between_networks(
@@ -181,12 +184,14 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
 
     No interval is drawn from three seeds or fewer, nor beyond 0 to 100 % (`Interval.shown`); the legend says so.
 
-    Columns of `rows`: arm (at most seven, and "dense"), seed, round, density, test_accuracy (0 to 1).
+    Columns of `rows`: arm (at most seven, and "dense"), seed, round, density, test_accuracy (0 to 1), or what the rows are
+    judged by.
     """
+    by = evidence.judged(rows)
     with matplotlib.rc_context(STYLE):
         figure, ax = new_figure()
         look = LOOKS["dense"]
-        if dense := [100 * v for v in evidence.by_seed(rows, "dense", 0).values()]:
+        if dense := [by.scale * v for v in evidence.by_seed(rows, "dense", 0).values()]:
             ax.axhline(
                 mean(dense), color=look.color, linestyle=look.dash, linewidth=1.2, label="dense (mean)"
             )
@@ -197,7 +202,7 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
             x = [100 * evidence.density_of(rows, r) * 1.025 ** (len(arms) / 2 - i) for r in at]
             cells = [evidence.by_seed(rows, arm, r) for r in at]
             for seed in sorted({row["seed"] for row in rows}):
-                line = [(d, 100 * cell[seed]) for d, cell in zip(x, cells, strict=True) if seed in cell]
+                line = [(d, by.scale * cell[seed]) for d, cell in zip(x, cells, strict=True) if seed in cell]
                 if line:
                     ax.plot(
                         *zip(*line, strict=True),
@@ -206,39 +211,43 @@ def rewound(rows: Sequence[Row], *, title: str, stamp: str = "") -> Figure:
                         linewidth=0.5,
                     )
             bands = [
-                evidence.interval([100 * v for v in cell.values()], within=evidence.PERCENT) for cell in cells
+                evidence.interval([by.scale * v for v in cell.values()], within=by.within) for cell in cells
             ]
             shown += bands
             measured(ax, x, bands, look, seeds=False, linestyle=look.dash, label=arm)
         ax.plot([], [], " ", label=bands_in_words(shown, seeds="thin lines: single seeds"))
         density_axis(ax, sorted({100 * row["density"] for row in rows if row["arm"] != "dense"}))
-        ax.set_ylabel("test accuracy (%)")
+        ax.set_ylabel(by.heading)
         finish(figure, ax, title, stamp)
     return figure
 
 
 def describe_rewound(rows: Sequence[Row]) -> str:
-    """The text alternative of `rewound`: mean test accuracy of each arm at each density."""
-    parts = []
+    """The text alternative of `rewound`: mean test accuracy, or what the rows are judged by, of each arm at each density."""
+    parts, by = [], evidence.judged(rows)
+    unit = f" {by.quantity.unit}".rstrip()
     for arm in dict.fromkeys(row["arm"] for row in rows):
         cells = {
             evidence.density_of(rows, r): mean(evidence.by_seed(rows, arm, r).values())
             for r in evidence.levels(rows, arm)
         }
-        parts.append(f"{arm}: " + ", ".join(f"{100 * a:.3g} % at {100 * d:.3g} %" for d, a in cells.items()))
-    return "Line chart of test accuracy against weights remaining, means. " + "; ".join(parts) + "."
+        parts.append(
+            f"{arm}: " + ", ".join(f"{by.scale * a:.3g}{unit} at {100 * d:.3g} %" for d, a in cells.items())
+        )
+    return f"Line chart of {by.name} against weights remaining, means. " + "; ".join(parts) + "."
 
 
 def _differences(rows: Sequence[Row], against: str) -> list[tuple[str, list[float]]]:
     """For each other arm its differences to `against`, in points, one a seed that both have."""
-    base = {row["seed"]: row["test_accuracy"] for row in rows if row["arm"] == against}
+    by = evidence.judged(rows)
+    base = {row["seed"]: row[by.column] for row in rows if row["arm"] == against}
     if not base:
         known = ", ".join(dict.fromkeys(row["arm"] for row in rows))
         raise ValueError(f"against={against!r} was given; expected one of the arms: {known}.")
     found: dict[str, list[float]] = {}
     for row in rows:
         if row["arm"] != against and row["seed"] in base:
-            found.setdefault(row["arm"], []).append(100 * (row["test_accuracy"] - base[row["seed"]]))
+            found.setdefault(row["arm"], []).append(by.scale * (row[by.column] - base[row["seed"]]))
     return list(found.items())
 
 

@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit.evidence import Interval
+from lthkit.plots.letters import lettered
 from lthkit.storage import files
 
 INK, PAPER, PALE, QUIET = "#222222", "white", "#e4e4e4", "#555555"
@@ -42,6 +43,7 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.formatter.useoffset": False,
     "grid.color": PALE,
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
@@ -190,6 +192,7 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = Tr
     ax.set_title(head, loc="left", fontsize=TITLE)
     if stamp:
         small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=SMALL, color=QUIET, va="bottom")
+        stamp = lettered(small).get_text()
         small.set_in_layout(False)  # it may be wider than the axes, and must not narrow them
         figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
         figure.draw_without_rendering()  # now the axes have their place, so the room to their right is known
@@ -232,14 +235,14 @@ def headed(figure: Figure, title: str, stamp: str) -> None:
     head = figure.suptitle(words or " ", fontsize=TITLE if title else SMALL, x=0.01, ha="left")
     figure.draw_without_rendering()  # now the title has its place
     at = head.get_window_extent().y0 / figure.bbox.height
-    figure.text(0.01, at, small, fontsize=SMALL, color=QUIET, va="bottom")
+    lettered(figure.text(0.01, at, small, fontsize=SMALL, color=QUIET, va="bottom"))
 
 
 def below(figure: Figure, *words: str) -> None:
     """Small print below all panels, wrapped to the figure's width."""
     wide = round(13 * figure.get_figwidth())
     if text := "\n".join(wrapped(line, wide) for line in words if line):
-        figure.supxlabel(text, fontsize=SMALL, color=QUIET)
+        lettered(figure.supxlabel(text, fontsize=SMALL, color=QUIET))
 
 
 def wrapped(text: str, width: int) -> str:

@@ -10,12 +10,22 @@ from lthkit.pruning.channels import (
     channel_weights,
     gains,
 )
+from lthkit.pruning.densities import (
+    erk,
+)
+from lthkit.pruning.growing import (
+    grow,
+)
 from lthkit.pruning.masks import (
     Mask,
     prunable,
 )
 from lthkit.pruning.paths import (
     connected,
+)
+from lthkit.pruning.patterns import (
+    input_axes,
+    n_of_m,
 )
 from lthkit.pruning.scores import (
     grasp,
@@ -41,11 +51,15 @@ __all__ = [
     "channel_weights",
     "check_request",
     "connected",
+    "erk",
     "fraction_for",
     "gains",
     "grasp",
+    "grow",
+    "input_axes",
     "ladder",
     "magnitude",
+    "n_of_m",
     "prunable",
     "prune",
     "prune_iteratively",

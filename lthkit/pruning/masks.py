@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from lthkit.machine.checks import prefix_explained, whole_seed
 from lthkit.machine.devices import device_explained
+from lthkit.pruning.holding import Held
+from lthkit.pruning.torch_pruning import masks_of_torch, prune_by_torch_, unpruned
 from lthkit.pruning.weights import check_memory, nothing_prunable, survey
 from lthkit.pruning.weights import prunable as prunable
 from lthkit.storage import files
@@ -26,7 +28,8 @@ _told: set[tuple[type, tuple[str, ...]]] = set()
 class Mask(Mapping[str, Tensor]):
     """An immutable set of kept weights: `mask[name]` is a bool tensor, True where the weight stays.
 
-    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask.
+    Density is the fraction kept, sparsity the fraction removed, both over the tensors in the mask. `Mask.ones(model)` keeps
+    everything; `prune`, `prune_to`, `n_of_m` and `grow` make another mask of a mask and scores.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -58,6 +61,41 @@ class Mask(Mapping[str, Tensor]):
             raise ValueError(nothing_prunable(model, exclude))
         return cls({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
 
+    @classmethod
+    def from_torch_prune(
+        cls, model: nn.Module, exclude: str | Iterable[str] = (), *, include: str | Iterable[str] = ()
+    ) -> Mask:
+        """The masks that `torch.nn.utils.prune` has put on a network, which stays as it is: `mask = lth.Mask.from_torch_prune(model)`.
+
+        It speaks about what `Mask.ones(model, exclude, include=include)` would, by the names that the weights have without torch's pruning, and about what
+        torch has pruned besides. What torch has not pruned is kept. To go on with this network, take torch's masks off:
+        `prune.remove(module, "weight")` for each. Of a saved state alone, the mask is
+        `Mask({n.removesuffix("_mask"): t.bool() for n, t in state.items() if n.endswith("_mask")})`.
+
+        Raises:
+            ValueError: torch has pruned nothing, or a bias; a mask that is not of 0 and 1; a tied weight that is masked in
+                one place only; and what `Mask.ones` refuses.
+        """
+        found, plain = masks_of_torch(model), unpruned(model)
+        ones = cls.ones(
+            plain, exclude, include=[*([include] if isinstance(include, str) else include), *found]
+        )
+        others = survey(plain).others
+        masks = {n: [found[alias] for alias in (n, *others.get(n, ())) if alias in found] for n in ones}
+        return cls({name: masks[name][0] if masks[name] else whole for name, whole in ones.items()})
+
+    def to_torch_prune_(self, model: nn.Module) -> None:
+        """Put this mask on `model` by `torch.nn.utils.prune`: `mask.to_torch_prune_(model)` makes `weight_mask`, `weight_orig`.
+
+        It does so for all weights in the mask, for tools that read torch's masks. `Mask.from_torch_prune` reads this mask back. From then on a weight is computed
+        at each call of its module; lthkit refuses such weights, so train with lthkit before.
+
+        Raises:
+            ValueError: the mask belongs to another model; a weight that another module reads, as attention reads that of
+                its `out_proj`, for torch's masks have no effect there. `model` is as it was then.
+        """
+        prune_by_torch_(model, self._weights(model), self._tensors)
+
     def __getitem__(self, name: str) -> Tensor:
         try:
             return self._tensors[name]
@@ -77,6 +115,26 @@ class Mask(Mapping[str, Tensor]):
         if not isinstance(other, Mask):
             return NotImplemented
         return list(self) == list(other) and all(torch.equal(self[n].cpu(), other[n].cpu()) for n in self)
+
+    def __and__(self, other: Mask) -> Mask:
+        """What both keep. ValueError unless they have the same names and shapes; the order of names is this mask's."""
+        return self._with(other, torch.logical_and) if isinstance(other, Mask) else NotImplemented
+
+    def __or__(self, other: Mask) -> Mask:
+        """What either keeps. ValueError unless they have the same names and shapes; the order of names is this mask's."""
+        return self._with(other, torch.logical_or) if isinstance(other, Mask) else NotImplemented
+
+    def _with(self, other: Mask, operation: Callable[[Tensor, Tensor], Tensor]) -> Mask:
+        mine, theirs = self.shapes(), other.shapes()
+        if odd := [name for name in mine | theirs if mine.get(name) != theirs.get(name)]:
+            told = [
+                f"{n}: {mine.get(n, 'not in the first')}, {theirs.get(n, 'not in the second')}" for n in odd
+            ]
+            raise ValueError(
+                f"Two masks differ in names or shapes: {'; '.join(told)}. Expected masks of one network, which speak about "
+                "the same weights."
+            )
+        return Mask({name: operation(t, other[name].to(t.device)) for name, t in self._tensors.items()})
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -178,6 +236,36 @@ class Mask(Mapping[str, Tensor]):
         for name, weight in self._weights(model).items():
             weight.masked_fill_(~self._tensors[name].to(weight.device), 0.0)
 
+    def held(self, model: nn.Module, *optimizers: torch.optim.Optimizer) -> Held:
+        """Within `with mask.held(model, optimizer):` removed weights are exactly 0, in any training loop.
+
+            with mask.held(model, optimizer):
+                for inputs, targets in loader:
+                    loss_fn(model(inputs), targets).backward()
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+        On entry the removed weights, their gradients and their optimizer state become 0. Then their gradients are set to
+        0 each time that a backward pass adds to them, so a clipped norm, an accumulated gradient or a `GradScaler` sees no
+        removed weight; and after each `optimizer.step()` the weights themselves are set to 0, whatever has moved them:
+        momentum, decay, noise. So any torch optimizer will do, and several may be given. What is kept moves as it would
+        without a mask under gradients that are 0 at removed places. At the end, by an exception too, the hooks are taken off.
+
+        Blocks nest: what is removed by either mask is held. A block holds the mask that it began with. Frozen weights are
+        held, and weights that no optimizer has. `deepcopy` and `state_dict` are those of an ordinary network; a copy is not
+        held. `model.to(...)` is in order, `torch.compile` in the form `model.compile()`. `torch.autograd.grad` gives the gradient of removed weights as it
+        is, for a score that grows them (see `pruning.grow`). A gradient that you assign yourself, `p.grad = ...`, is
+        set to 0 at the step only: multiply it by the mask before you clip it.
+
+        Raises:
+            TypeError: no optimizer, or one that is not torch's.
+            ValueError: the mask belongs to another model, or speaks about a computed weight; an optimizer that holds no
+                parameter of `model`. At the next step or at the end of the block: something else than these optimizers
+                has moved a removed weight, or a parameter was replaced by another.
+        """
+        return Held(model, self._weights(model), self._tensors, optimizers)
+
     def shuffled(self, seed: int, *, across: bool = False) -> Mask:
         """A random mask with the same counts: the control that asks whether it matters *which* weights stay.
 
@@ -272,7 +360,18 @@ class Mask(Mapping[str, Tensor]):
         return digest.hexdigest()[:16]
 
     def save(self, path: Path | str) -> Path:
-        """Write the mask to an `.npz` file: packed bits, shapes and a checksum."""
+        """Write the mask to an `.npz` file: packed bits, shapes and a checksum.
+
+        Entry `__meta__` is JSON as bytes, with `names`, `meta` (`kind`, and `shapes` by name) and `sha256`. Entry `a0` has
+        the bits of the first name, eight weights to a byte, the first weight in the highest bit; `a1` those of the
+        second, and so on. Without lthkit five lines read it:
+
+            import json, numpy as np
+            file, mask = np.load("mask.npz"), {}
+            for i, (name, shape) in enumerate(json.loads(file["__meta__"].tobytes())["meta"]["shapes"].items()):
+                bits = np.unpackbits(file[f"a{i}"], count=int(np.prod(shape)))
+                mask[name] = bits.astype(bool).reshape(shape)
+        """
         return files.save_arrays(path, self.arrays(), {"kind": "mask", "shapes": self.shapes()})
 
     @classmethod

@@ -2,6 +2,22 @@
 
 Adding a criterion is one function here and one test: (model, ...) -> parameter name -> float tensor of its shape.
 
+A score of one's own may ask for more by keyword, where something searches with it (`tickets.imp`, `one_shot`,
+`prune_at_init`, `prune_iteratively`): for `mask=`, the `Mask` so far; for `round=`, the number of the cut that it is asked
+for, from 1; for `optimizer=`, after a training, the state of its optimizer at the last step. Each is given only where the
+signature names it, as a copy. Any `score=` takes such a function:
+
+    def saliency(model, *, mask, round, optimizer):
+        return {name: model.get_parameter(name).detach() ** 2 * optimizer[f"square/{name}"] for name in mask}
+
+    rounds = list(lth.imp(model_fn, data, rounds=3, score=saliency))
+
+The state is a dict of tensors, `kind/parameter name` -> [shape of the parameter]: of Adam and AdamW `mean/fc1.weight` and
+`square/fc1.weight`, of SGD `momentum/fc1.weight`; of a torch optimizer by torch's names, `exp_avg/fc1.weight` say; and
+`updates`, how many there were. It is 0 at removed weights. There is none before a training, so `prune_at_init` refuses such
+a score. What a score remembers by itself from one cut to the next is in no run folder: a search that goes on without it
+is refused.
+
 There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).
 
@@ -21,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +46,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lthkit.machine.checks import first_line, one_tensor, shape_explained
 from lthkit.machine.seeds import derived_seed
+from lthkit.pruning.asked import asked_for
 from lthkit.pruning.linearised import WithoutDropout, linearised
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.paths import connected
@@ -98,7 +116,8 @@ def snip(
 
     Args:
         batches: pairs of inputs [n, ...] and labels [n], on the model's device; the paper takes one, of 100 images.
-        loss: (outputs, labels) -> the *mean* loss of the batch, a scalar.
+        loss: (outputs, labels) -> the *mean* loss of the batch, a scalar. The default is for one class a row; for another
+            task it is `task.mean_loss`, which the drivers give by themselves.
         statistics: what batch norm takes off and divides by: "batch", mean and variance of the batch that is scored, or
             "stored", the running ones, 0 and 1 before any training. Without batch norm they are the same; with it
             their masks share little at low densities. SNIP's authors' code and Synaptic-Flow's default take the stored
@@ -117,7 +136,7 @@ def snip(
     weights = {name: p for name, p in _all_of(model, chosen).items() if name in chosen}
     sums = {name: torch.zeros_like(w) for name, w in weights.items()}
     images = 0
-    for mean_loss, n in _losses(model, batches, loss):
+    for mean_loss, n in _losses(model, batches, _of_classes(loss)):
         with _checkpoint_explained(model):
             _add(sums, torch.autograd.grad(n * mean_loss, list(weights.values()), allow_unused=True))
         images += n
@@ -157,7 +176,7 @@ def grasp(
     product = {name: torch.zeros_like(w) for name, w in weights.items()}
 
     def cooled(outputs: Tensor, labels: Tensor) -> Tensor:
-        return loss(outputs / temperature, labels)
+        return _of_classes(loss)(outputs / temperature, labels)
 
     images = 0
     with (
@@ -259,23 +278,27 @@ def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scor
 
 
 def for_mask(
-    score: Callable[[nn.Module], Mapping[str, Tensor]], mask: Mapping[str, Tensor]
+    score: Callable[..., Mapping[str, Tensor]], mask: Mapping[str, Tensor], **offered: Any
 ) -> Callable[[nn.Module], Mapping[str, Tensor]]:
     """A criterion of this file, or a `functools.partial` of one, that scores what `mask` speaks about, and no more.
 
-    Any other function is called as it is, and so is a partial that has its own `exclude` or `include`.
+    Any other function is called as it is, and so is a partial that has its own `exclude` or `include`. It is given the
+    mask, and what is `offered`, where its signature asks for them (see `asked.asked_for`); what is None is not there.
     """
     own = score.func if isinstance(score, partial) else score
     named = score.keywords if isinstance(score, partial) else {}
-    if own not in (magnitude, random, snip, grasp, synflow) or named.keys() & {"exclude", "include"}:
-        return score
+    if own in (magnitude, random, snip, grasp, synflow):
+        if named.keys() & {"exclude", "include"}:
+            return score
 
-    def scored(model: nn.Module) -> Mapping[str, Tensor]:
-        rest = sorted(name for name in survey(model).usual if name not in mask)
-        narrowed: Callable[..., Mapping[str, Tensor]] = score
-        return narrowed(model, exclude=rest, include=list(mask))
+        def scored(model: nn.Module) -> Mapping[str, Tensor]:
+            rest = sorted(name for name in survey(model).usual if name not in mask)
+            return score(model, exclude=rest, include=list(mask))
 
-    return scored
+        return scored
+    there = {name: value for name, value in offered.items() if value is not None} | {"mask": Mask(mask)}
+    asked = asked_for(score, there)
+    return partial(score, **{name: there[name] for name in asked}) if asked else score
 
 
 def _scored_copy(model: nn.Module, *, stored: bool = False) -> nn.Module:
@@ -331,6 +354,20 @@ def _all_of(model: nn.Module, chosen: Iterable[str]) -> dict[str, nn.Parameter]:
     found = survey(model)
     wanted = found.usual | set(chosen)
     return {name: p for name, p in found.matrices.items() if name in wanted}
+
+
+def _of_classes(loss: LossFn) -> LossFn:
+    """The loss; the default one refuses targets that are not one class a row, of which torch would make something else."""
+
+    def of_labels(outputs: Tensor, labels: Tensor) -> Tensor:
+        if labels.ndim != 1 or labels.is_floating_point():
+            raise ValueError(
+                f"The targets are {labels.dtype} {list(labels.shape)}, and the loss is cross-entropy of one class a row, int64 "
+                "[n]; expected the loss of the task: loss=lthkit.Task(...).mean_loss."
+            )
+        return F.cross_entropy(outputs, labels)
+
+    return of_labels if loss is F.cross_entropy else loss
 
 
 def _checked(batches: Batches) -> Batches:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dis
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import combinations, pairwise
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -112,7 +114,7 @@ def survey(model: nn.Module) -> Survey:
     sources = set[str]()
     for path, module in model.named_modules():
         prefix = f"{path}." if path else ""
-        expected = _weights_of(module)
+        expected = weights_of(module)
         for attribute in [*expected, *(a for a in _computed_of(module) if a not in expected)]:
             held = module._parameters.get(attribute)
             if held is not None:
@@ -147,7 +149,7 @@ def copied(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, made)
 
 
-def _weights_of(module: nn.Module) -> list[str]:
+def weights_of(module: nn.Module) -> list[str]:
     """The attributes of this module itself that are pruned unless excluded."""
     if isinstance(module, _SIMPLE):
         return [] if "weight" in module._parameters and module.weight is None else ["weight"]
@@ -159,6 +161,21 @@ def _weights_of(module: nn.Module) -> list[str]:
         one = module._qkv_same_embed_dim
         return ["in_proj_weight"] if one else ["q_proj_weight", "k_proj_weight", "v_proj_weight"]
     return []
+
+
+def weights_read(model: nn.Module, attribute: str = "weight") -> set[str]:
+    """The names x for which a forward, or a method that it names, has `x.weight` in it: another module reads it there."""
+    found = set[str]()
+    for kind in {type(module) for module in model.modules()}:
+        seen, todo = set[str](), ["forward"]
+        while todo:
+            seen.add(method := todo.pop())
+            function = getattr(kind, method, None)
+            if isinstance(function, FunctionType) and not function.__module__.startswith("torch."):
+                steps = pairwise(dis.get_instructions(function))
+                found |= {str(one.argval) for one, two in steps if two.argval == attribute}
+                todo += [name for name in function.__code__.co_names if name not in seen]
+    return found
 
 
 def _computed_of(module: nn.Module) -> list[str]:

@@ -17,6 +17,9 @@ from lthkit.runs.experiments import (
     Experiment,
     winning_ticket,
 )
+from lthkit.runs.results import (
+    row_of,
+)
 
 __all__ = [
     "Experiment",
@@ -24,5 +27,6 @@ __all__ = [
     "experiments",
     "report",
     "results",
+    "row_of",
     "winning_ticket",
 ]

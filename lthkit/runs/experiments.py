@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -23,6 +23,7 @@ from lthkit.runs.results import finished_row, write_results
 from lthkit.runs.results import load as load  # lessons read a run where they make it
 from lthkit.runs.results import load_mask as load_mask
 from lthkit.runs.results import recorded as recorded
+from lthkit.runs.results import row_of as row_of
 from lthkit.runs.sessions import Sessions, told_when_stopped
 from lthkit.storage import files
 from lthkit.storage.folders import hold, open_run
@@ -31,11 +32,12 @@ from lthkit.storage.snapshots import Snapshots, TimeUp
 from lthkit.tickets import fresh_start, imp, one_shot, retrain
 from lthkit.tickets.rounds import Round
 from lthkit.training.choices import Choice, check_sparse, choose
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import MOMENTUM_POLICIES, check_steps, train
 from lthkit.training.meetings import Meeting
 from lthkit.training.pool import Pool
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
+from lthkit.training.tasks import Task
 
 log = logging.getLogger("lthkit")
 
@@ -50,6 +52,7 @@ class Experiment:
 
     tier: the size that `recipe` was made for; figures say it. controls: which of `CONTROLS` to train, at the rounds in `control_rounds`.
     output_fraction: for scope "layerwise", the fraction of the output layer (half the others' in the paper).
+    task: the loss and the metrics; the first metric is what its tables and figures show.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Experiment:
     momentum: str = "restore"
     controls: tuple[str, ...] = ()
     control_rounds: tuple[int, ...] = ()
+    task: Task = Task()  # noqa: RUF009  (frozen)
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -101,7 +105,9 @@ class Experiment:
 
     def config(self, data: Dataset, device: str) -> dict[str, Any]:
         """The canonical configuration, from which the run id is made."""
-        return asdict(self) | {"data": data.name, "data_fingerprint": data.fingerprint, "device": device}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("recipe", "task")}
+        own |= {"recipe": self.recipe.config()} | ({} if self.task.default else {"task": self.task.config()})
+        return own | {"data": data.name, "data_fingerprint": data.fingerprint, "device": device}
 
     @property
     def trainings(self) -> int:
@@ -289,6 +295,7 @@ class _Run:
             "folder": self.folder / f"seed-{seed}",
             "progress": self._tick,
             "train": train_one,
+            "task": this.task,
         }
         if this.method == "one-shot":
             densities = ladder(this.fraction, this.rounds)[1:]
@@ -321,6 +328,7 @@ class _Run:
             folder=saved,
             progress=self._tick,
             train=train_one,
+            task=self.experiment.task,
         )
 
     def _tick(self, steps: int) -> None:
@@ -380,20 +388,3 @@ def execution(experiment: Experiment, data: Dataset, folder: Path | str | None =
 
 def _model_fn(experiment: Experiment, data: Dataset) -> Callable[..., Any]:
     return partial(model_by_name(experiment.model), input_shape=data.shape, classes=len(data.classes))
-
-
-def row_of(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
-    """One line of a run's table: what the training of one arm at one level came to."""
-    return {
-        "arm": arm,
-        "seed": seed,
-        "round": level,
-        "density": density,
-        "test_accuracy": result.test_accuracy,
-        "validation_accuracy": result.validation_accuracy,
-        "validation_loss": result.validation_loss,
-        "best_step": result.best_step,
-        "still_improving": result.still_improving,
-        "steps": result.steps,
-        "seconds": round(result.seconds, 3),
-    }

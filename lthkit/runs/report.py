@@ -15,15 +15,18 @@ MARK = "*"
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """One row a density: accuracy of each arm (mean ± half of the 95 % interval) and its mean early-stop step."""
+    """One row a density: accuracy, or what the rows are judged by, of each arm (mean ± half of the 95 % interval) and its
+    mean early-stop step."""
+    by = evidence.judged(rows)
+    unit = f" ({by.quantity.unit})" if by.quantity.unit else ""
     arms = ["ticket", *(arm for arm in CONTROLS if evidence.levels(rows, arm))]
     found = Table(
         {
             "weights left (%)": ".2f",
-            **{f"{arm} (%)": "" for arm in arms},
+            **{f"{arm}{unit}": "" for arm in arms},
             **{f"early stop, {arm} (step)": ",.0f" for arm in arms},
         },
-        title="Test accuracy of each arm, and its mean early-stop step",
+        title=f"{by.title} of each arm, and its mean early-stop step",
     )
     for level in sorted({row["round"] for row in rows}):
         at = ["dense" if level == 0 and arm == "ticket" else arm for arm in arms]
@@ -35,6 +38,8 @@ def table(rows: Sequence[Row]) -> Table:
     seeds = len({row["seed"] for row in rows})
     spread = "mean ± half of the 95 % interval" if seeds > 1 else "one seed, so no interval"
     found.note(f"{spread}; n = {seeds}. In the first row the ticket is the dense network.")
+    if by.quantity.better:
+        found.note(f"{by.name}: {by.quantity.better}")
     if any(row["still_improving"] for row in rows):
         found.note(
             f"{MARK} the best step of some seed lies in the last tenth of its budget: more steps might still help"
@@ -48,13 +53,14 @@ def conclusions(rows: Sequence[Row], *, target: float = 0.036) -> Iterator[str]:
     controls = [arm for arm in CONTROLS if evidence.levels(rows, arm)]
     if (level := _compared(rows, target)) is None:
         return
-    parts = [_points(evidence.paired(rows, ("ticket", level), ("dense", 0))) + " against dense"]
+    by = evidence.judged(rows)
+    parts = [_points(evidence.paired(rows, ("ticket", level), ("dense", 0)), by) + " against dense"]
     parts += [
-        _points(evidence.paired(rows, ("ticket", level), (arm, level))) + f" against {arm}"
+        _points(evidence.paired(rows, ("ticket", level), (arm, level)), by) + f" against {arm}"
         for arm in controls
     ]
     yield (
-        f"the ticket with {100 * evidence.density_of(rows, level):.2g} % of the weights, in points of test accuracy: "
+        f"the ticket with {100 * evidence.density_of(rows, level):.2g} % of the weights, in {by.points}: "
         + ", ".join(parts)
     )
     how = (
@@ -69,16 +75,16 @@ def differences(rows: Sequence[Row], *, target: float = 0.036) -> Table | None:
     """What `conclusions` says, as a table; None where nothing can be compared."""
     if (level := _compared(rows, target)) is None:
         return None
-    controls = [arm for arm in CONTROLS if evidence.levels(rows, arm)]
+    controls, by = [arm for arm in CONTROLS if evidence.levels(rows, arm)], evidence.judged(rows)
     others = [("dense", 0), *((arm, level) for arm in controls)]
     return evidence.differences(
         {
-            f"ticket - {other[0]}": evidence.paired(rows, ("ticket", level), other).times(100)
+            f"ticket - {other[0]}": evidence.paired(rows, ("ticket", level), other).times(by.scale)
             for other in others
         },
-        unit="points of test accuracy",
+        unit=by.points,
         title=f"The ticket with {100 * evidence.density_of(rows, level):.2g} % of the weights",
-        digits=1,
+        digits=1 if by.scale == 100 else 4,
         notes=["paired differences over seeds"],
     )
 
@@ -97,8 +103,9 @@ def _accuracy(rows: Sequence[Row], arm: str, level: int) -> str | None:
     values = list(evidence.by_seed(rows, arm, level).values())
     if not values:
         return None
-    band = evidence.interval([100 * v for v in values], within=evidence.PERCENT)
-    return f"{band:.1f}" + (MARK if evidence.unfinished(rows, arm, level) else "")
+    by = evidence.judged(rows)
+    band = evidence.interval([by.scale * v for v in values], within=by.within)
+    return format(band, by.form) + (MARK if evidence.unfinished(rows, arm, level) else "")
 
 
 def _stop(rows: Sequence[Row], arm: str, level: int) -> float | None:
@@ -115,6 +122,7 @@ def _compared(rows: Sequence[Row], target: float) -> int | None:
     return min(at, key=lambda r: abs(evidence.density_of(rows, r) - target)) if controls else at[-1]
 
 
-def _points(band: evidence.Interval) -> str:
-    edge = f" [{100 * band.low:+.1f}, {100 * band.high:+.1f}]" if band.n > 1 else ""
-    return f"{100 * band.mean:+.1f}{edge}"
+def _points(band: evidence.Interval, by: evidence.Judged) -> str:
+    form, band = f"+{by.form}", band.times(by.scale)
+    edge = f" [{band.low:{form}}, {band.high:{form}}]" if band.n > 1 else ""
+    return f"{band.mean:{form}}{edge}"

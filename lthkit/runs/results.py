@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, written and read: tables that a summary vouches for, masks, recorded runs."""
+"""What a run leaves in its folder, written and read: rows, tables that a summary vouches for, masks, recorded runs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row, read_table, write_table
 from lthkit.tickets.rounds import load_round
+from lthkit.training.metrics import ACCURACY
+from lthkit.training.results import TrainResult
 
 log = logging.getLogger("lthkit")
 
@@ -84,6 +86,39 @@ def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
     if found is None:
         raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")
     return found.mask
+
+
+def row_of(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
+    """One line of a table: what the training of one arm at one level came to, as tables and figures here read it.
+
+    For another task than the default it has test_metric and validation_metric instead of the two accuracies, and in metric,
+    unit and direction what they measure; further metrics follow by name.
+    """
+    return {
+        "arm": arm,
+        "seed": seed,
+        "round": level,
+        "density": density,
+        **_measured(result),
+        "validation_loss": result.validation_loss,
+        "best_step": result.best_step,
+        "still_improving": result.still_improving,
+        "steps": result.steps,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _measured(result: TrainResult) -> Row:
+    if result.quantity == ACCURACY:
+        return {"test_accuracy": result.test_metric, "validation_accuracy": result.validation_metric}
+    row: Row = {"test_metric": result.test_metric, "validation_metric": result.validation_metric}
+    row |= {
+        "metric": result.quantity.name,
+        "unit": result.quantity.unit,
+        "direction": result.quantity.direction,
+    }
+    others = list(result.test_metrics.items())[1:]
+    return row | {f"test_{name.replace(' ', '_')}": value for name, value in others}
 
 
 def finished_row(path: Path) -> Row | None:

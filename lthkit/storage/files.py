@@ -72,7 +72,7 @@ def write_json(path: Path | str, value: Any) -> Path:
 def read_json(path: Path | str) -> Any:
     """Read a JSON file; `DamagedFile` names the file when it is not JSON."""
     try:
-        return json.loads(_bytes_of(path).decode("utf-8"))
+        return json.loads(read_bytes(path).decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DamagedFile(f"{path} is not a whole JSON file ({error}). Delete it and run again.") from error
 
@@ -118,7 +118,7 @@ def load_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         DamagedFile: it is truncated, altered or foreign.
         owners.RunMismatch: it is whole, and of another run than its folder.
     """
-    content = _bytes_of(path)
+    content = read_bytes(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             header = json.loads(file[_META].tobytes().decode())
@@ -140,7 +140,8 @@ def _marked(path: Path | str) -> dict[str, str]:
     return {} if mark is None else {owners.MARK: mark}
 
 
-def _bytes_of(path: Path | str) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
+    """All of a file. FileNotFoundError, with the folder from which its name counts, if there is none."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:

@@ -27,6 +27,9 @@ from lthkit.tickets.mask_distances import (
 from lthkit.tickets.one_shot_pruning import (
     one_shot,
 )
+from lthkit.tickets.own_loop import (
+    TrainFn,
+)
 from lthkit.tickets.pruning_at_init import (
     prune_at_init,
 )
@@ -44,6 +47,9 @@ from lthkit.tickets.search import (
     Shared,
     new_network,
 )
+from lthkit.tickets.ticket_files import (
+    Ticket,
+)
 
 __all__ = [
     "EarlyBird",
@@ -51,6 +57,8 @@ __all__ = [
     "Round",
     "Search",
     "Shared",
+    "Ticket",
+    "TrainFn",
     "distances",
     "early_bird",
     "fresh_start",

@@ -29,8 +29,9 @@ from lthkit.tickets.search import ModelFn, Search, Shared
 from lthkit.training.checkpoints import Checkpoint, pack, unpack
 from lthkit.training.choices import choose
 from lthkit.training.engine import optimizer_for, updater
+from lthkit.training.evaluation import check_fit
 from lthkit.training.history import TrainingDiverged
-from lthkit.training.loop import check_steps, counted, execution
+from lthkit.training.loop import check_augment, check_steps, counted, execution
 from lthkit.training.recipes import Recipe
 
 KINDS = ("weights", "channels")
@@ -112,7 +113,7 @@ def early_bird(
         window, threshold, rule: of `stop_epoch`.
         max_epochs: None is as many as `recipe.steps` has; an epoch is `len(data.train) // batch_size` updates.
         watch: True trains on to `max_epochs` after the rule has fired, to see the later masks; the ticket stays.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress (see `Search`).
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, task (see `Search`).
 
     If the rule never fires, the result has `epoch` None, and its `mask` and `checkpoint` raise `NeverStable`.
 
@@ -127,7 +128,7 @@ def early_bird(
     _check(search, density, kind, rules)
     per_epoch = len(data.train) // (recipe := search.one_recipe()).batch_size
     epochs = _epochs(recipe, per_epoch, max_epochs)
-    model = search.network()
+    model = _network(search)
     draw = _drawing(search, model, kind, density)
     draw()  # a density or a network that will not do is refused before an epoch has been trained
     settings = rules | _settings(search, kind=kind, density=density, epochs=epochs, watch=watch)
@@ -178,6 +179,7 @@ class _Epochs:
             seeds=[search.order],
             optimizer=self.optimizer,
             choice=choose(model, data.device),
+            task=search.task,
         )
         found = saved.newest()
         self._on_disk = -1 if found is None else len(self._load(found, data.device))
@@ -227,6 +229,12 @@ class _Epochs:
         self.saved.save(len(self.masks), *_packed(self.masks, self.epoch, states))
 
 
+def _network(search: Search) -> nn.Module:
+    model = search.network()
+    check_fit(model, search.data, search.task)
+    return model
+
+
 def _drawing(search: Search, model: nn.Module, kind: str, density: float) -> Callable[[], Mask]:
     """What draws a mask from the weights as they are now."""
     if kind == "channels":
@@ -245,6 +253,7 @@ def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) 
     check_window(rules["window"], rules["rule"])
     check_threshold(rules["threshold"])
     check_steps(0, set(), search.one_recipe(), "restore", len(search.data.train))
+    check_augment(search.data, search.recipe)
     if not isinstance(density, int | float) or not 0 < density < 1:
         raise ValueError(f"density={density!r} was given; expected a number between 0 and 1, such as 0.3.")
 

@@ -20,6 +20,7 @@ from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, snip
 from lthkit.pruning.selection import fraction_for, ladder, prune_to
 from lthkit.tickets.iterative_pruning import imp
+from lthkit.tickets.own_score import for_task
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import ModelFn, Search, Shared
 
@@ -39,7 +40,8 @@ def snip_then_imp(
     """Cut to `snip_density` by SNIP at initialisation, then by IMP to `density` in `rounds` rounds.
 
     Yields round 0, the SNIP mask trained, then `rounds` more, as `tickets.imp` does; each removes the same fraction of
-    what remains, and the last keeps exactly `round(density * all)` weights. The two parts are Lee et al. 2019
+    what remains, and the last keeps exactly `round(density * all)` weights in scope "global"; in the others each layer or
+    row rounds by itself. The two parts are Lee et al. 2019
     (algorithm 1) and Frankle & Carbin 2019 (section 1); the mixture has no paper that we follow.
 
     Args:
@@ -47,7 +49,7 @@ def snip_then_imp(
         density: of all prunable weights, after the last round; below `snip_density`.
         images: how many training images the score sees: `data.draw(images, seed=seed)`.
         rewind_step, momentum: as for `imp`.
-        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train (see `Search`). A list of
+        shared: seed, order_seed, steps, recipe, scope, exclude, include, folder, progress, train, task (see `Search`). A list of
             steps, such as `plan` makes, gives each of the `rounds + 1` trainings its own. The SNIP mask is not read
             from the folder but scored again; a folder made with another mask is refused.
 
@@ -65,7 +67,8 @@ def snip_then_imp(
     model = search.network()
     mask = search.mask(model)
     if snip_density < 1:
-        scores = for_mask(partial(snip, batches=data.draw(images, seed=search.seed)), mask)(model)
+        score = partial(snip, batches=data.draw(images, seed=search.seed))
+        scores = for_mask(for_task(score, search.task, data), mask)(model)
         mask = prune_to(mask, scores, snip_density, scope=search.scope)
     fractions = _fractions(mask, density, rounds)
     shared["exclude"] = shared["include"] = ()  # the mask says what it speaks about

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 
@@ -10,16 +10,16 @@ from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
 from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
-from lthkit.storage.identity import name_of
+from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
-from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_function, check_rewind
+from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_rewind
 
 
 def one_shot(
     model_fn: ModelFn,
     data: Dataset,
     *,
-    densities: Sequence[float],
+    densities: Sequence[float | Mapping[str, float]],
     rewind_step: int = 0,
     score: ScoreFn = magnitude,
     momentum: str = "restore",
@@ -30,8 +30,9 @@ def one_shot(
     Yields round 0 (dense) and then one round for each density, in the order given (Frankle & Carbin 2019, section 1).
 
     Args:
-        rewind_step, score, momentum: as for `imp`.
-        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train (see `Search`).
+        model_fn: makes the network, `model_fn(seed=seed)`. densities: each a number, or for each layer its own, {name: density}, such as `lthkit.erk` gives.
+        rewind_step, score, momentum: as for `imp`. The dense network is scored once, as cut number 1.
+        shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train, task (see `Search`).
     """
     search = Search.of(one_shot, model_fn, data, shared)
     densities = plain(densities)
@@ -39,9 +40,14 @@ def one_shot(
         raise ValueError(
             f"densities={densities!r} was given; expected one or more, such as (0.5, 0.2, 0.05)."
         )
-    check_function("score", score, "lthkit.magnitude, or functools.partial(lthkit.snip, batches=...)")
     recipe = search.one_recipe()
-    densities = [plain(density) for density in densities]
+    asked = asked_by(score, [recipe])
+    densities = [
+        {name: plain(part) for name, part in density.items()}
+        if isinstance(density, Mapping)
+        else plain(density)
+        for density in densities
+    ]
     rewind_step = check_rewind(rewind_step, [recipe])
     model = search.network()
     everything = search.mask(model)
@@ -52,16 +58,18 @@ def one_shot(
         "rewind_step": rewind_step,
         "momentum": momentum,
     }
-    settings |= {"scope": search.scope, "exclude": list(search.exclude), "score": name_of(score)}
+    settings |= {"scope": search.scope, "exclude": list(search.exclude)} | named(score, asked)
     config = partial(search.config, model, recipe, settings)
+    score = for_task(score, search.task, data)
 
     def search_on() -> Iterator[Round]:
         with search.working("one-shot", config) as place:
-            training = Rounds(search, model, place, [recipe] * (1 + len(densities)), rewind_step, momentum)
+            recipes = [recipe] * (1 + len(densities))
+            training = Rounds(search, model, place, recipes, rewind_step, momentum, "optimizer" in asked)
             dense = training.trained(0, lambda: everything)
             yield dense
             dense.trained.restore(model)
-            scores = {name: s.clone() for name, s in for_mask(score, dense.mask)(model).items()}
+            scores = {name: s.clone() for name, s in scores_of(score, model, dense, cut=1).items()}
             for r, density in enumerate(densities, start=1):
                 cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
                 yield training.trained(r, cut, start=dense.rewind)

@@ -12,11 +12,13 @@ from lthkit.machine.checks import plain
 from lthkit.machine.seeds import derived_seed
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
-from lthkit.tickets.search import ModelFn, TrainFn, if_given, new_network
+from lthkit.tickets.own_loop import TrainFn, check_trained, is_plain_training
+from lthkit.tickets.search import ModelFn, if_given, new_network
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
+from lthkit.training.tasks import Task, check_task
 
 
 def retrain(
@@ -33,13 +35,14 @@ def retrain(
     folder: Path | str | Snapshots | None = None,
     progress: Callable[[int], object] | None = None,
     train: TrainFn = train,
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> TrainResult:
     """Train a mask once: which mask, weights from when, learning rate from when (Renda et al. 2020, section 2).
 
     Weight rewinding: `weights_from` the checkpoint of step k. Learning-rate rewinding: `weights_from` the trained
     weights, `lr_from=k`. Fine-tuning: trained weights and the last part of the schedule. Re-initialised control:
     `weights_from=fresh_start(...)`. The step also fixes the data order; `seed` is that of the order. Optimizer state
-    is taken from `weights_from` only if `lr_from` is its own step and `momentum="restore"`. `folder`: see `train`.
+    is taken from `weights_from` only if `lr_from` is its own step and `momentum="restore"`. `folder`, `task`: see `train`.
     """
     if not isinstance(weights_from, Checkpoint):
         raise TypeError(
@@ -54,7 +57,7 @@ def retrain(
     if lr_from is not None and lr_from != weights_from.step:
         start = Checkpoint(lr_from, weights_from.model)
     model = new_network(model_fn, 0, data.device)
-    return train(
+    result = train(
         model,
         data,
         mask=mask,
@@ -64,8 +67,12 @@ def retrain(
         momentum=momentum,
         keep=keep,
         progress=progress,
+        **({} if check_task(task).default else {"task": task}),
         **if_given(folder),
     )
+    if not is_plain_training(train):
+        check_trained(result, model, mask, task, keep=keep)
+    return result
 
 
 def fresh_start(model_fn: ModelFn, *, seed: int, device: torch.device | str = "cpu") -> Checkpoint:

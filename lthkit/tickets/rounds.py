@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,9 +14,8 @@ from lthkit.machine.work import near
 from lthkit.pruning.masks import Mask
 from lthkit.storage import files
 from lthkit.storage.snapshots import Snapshots
-from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import Choice
-from lthkit.training.history import Point, TrainResult
+from lthkit.training.checkpoints import Checkpoint, pack, unpack
+from lthkit.training.results import TrainResult, read_again, written
 
 log = logging.getLogger("lthkit")
 
@@ -24,7 +24,8 @@ log = logging.getLogger("lthkit")
 class Round:
     """One training of a mask: round 0 is dense, round r has been pruned r times.
 
-    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round.
+    `rewind` is the checkpoint that every round starts from, `trained` the weights at the end of this round; it has the
+    state of the optimizer too if the score asks for it.
     """
 
     round: int
@@ -44,13 +45,33 @@ class Round:
         return self.result.best_step
 
     @property
+    def validation_metric(self) -> float:
+        """The task's first metric at the best step, of the validation split; `result.quantity` says what it is."""
+        return self.result.validation_metric
+
+    @property
+    def test_metric(self) -> float:
+        """The task's first metric at the best step, of the test split; `result.quantity` says what it is."""
+        return self.result.test_metric
+
+    @property
+    def validation_metrics(self) -> Mapping[str, float]:
+        """All metrics of the task by name, of the validation split."""
+        return self.result.validation_metrics
+
+    @property
+    def test_metrics(self) -> Mapping[str, float]:
+        """All metrics of the task by name, of the test split."""
+        return self.result.test_metrics
+
+    @property
     def validation_accuracy(self) -> float:
-        """Validation accuracy at the best step, from 0 to 1."""
+        """Validation accuracy at the best step, from 0 to 1, where the task measures it."""
         return self.result.validation_accuracy
 
     @property
     def test_accuracy(self) -> float:
-        """Test accuracy at the best step, from 0 to 1."""
+        """Test accuracy at the best step, from 0 to 1, where the task measures it."""
         return self.result.test_accuracy
 
 
@@ -60,19 +81,21 @@ def save_round(folder: Path | str | None, this: Round) -> None:
         return
     if this.round == 0:
         this.rewind.save(Path(folder) / "rewind.npz")
-    result = {key: value for key, value in asdict(replace(this.result, kept={})).items() if key != "kept"}
     meta = {
         "kind": "round",
         "round": this.round,
         "step": this.trained.step,
         "shapes": this.mask.shapes(),
-        "result": result,
+        "result": written(this.result),
     }
     state = this.trained.model
     if bits := [name for name, tensor in state.items() if tensor.dtype == torch.bfloat16]:
         meta["bfloat16"] = bits  # which numpy does not have: kept as whole numbers
         state = state | {name: state[name].view(torch.int16) for name in bits}
     arrays = this.mask.pack(state)
+    if this.trained.optimizer is not None:  # a score has asked for it
+        own, meta["optimizer"] = pack({"trained": Checkpoint(this.trained.step, {}, this.trained.optimizer)})
+        arrays |= own
     files.save_arrays(Path(folder) / f"round-{this.round:02d}.npz", arrays, meta)
 
 
@@ -90,16 +113,16 @@ def load_round(
         raise files.DamagedFile(f"{path} is not round {r} of a run.")
     mask, state = Mask.unpack(arrays, meta["shapes"], device)
     state |= {name: state[name].view(torch.bfloat16) for name in meta.get("bfloat16", ())}
-    result = meta["result"] | {"history": tuple(Point(*p) for p in meta["result"]["history"])}
-    if result.get("choice"):
-        result |= {"choice": Choice(**result["choice"]), "sparse": tuple(result["sparse"])}
     try:
         rewind = start or Checkpoint.load(Path(folder) / "rewind.npz", device=device)
     except FileNotFoundError:
         raise files.DamagedFile(
             f"{folder} has rounds but no rewind.npz, from which they all start."
         ) from None
-    return Round(r, mask, TrainResult(**result), rewind, Checkpoint(meta["step"], state))
+    trained = Checkpoint(meta["step"], state)
+    if "optimizer" in meta:
+        trained = replace(trained, optimizer=unpack(arrays, meta["optimizer"], device)["trained"].optimizer)
+    return Round(r, mask, read_again(meta["result"]), rewind, trained)
 
 
 def finished_round(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from functools import partial
 from inspect import signature
 from numbers import Integral
 from pathlib import Path
@@ -29,17 +28,16 @@ from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
+from lthkit.tickets.own_loop import TrainFn, check_trained, is_plain_training
 from lthkit.tickets.rounds import Round, finished_round, save_round, told_when_stopped, training_of_round
 from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.choices import as_before, choose
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import check_kinds, train
-from lthkit.training.meetings import Meeting
 from lthkit.training.recipes import Recipe
+from lthkit.training.tasks import Task, check_task
 
 ModelFn = Callable[..., nn.Module]
-ScoreFn = Callable[[nn.Module], Mapping[str, Tensor]]
-TrainFn = Callable[..., TrainResult]
+ScoreFn = Callable[..., Mapping[str, Tensor]]  # score(model), and what it asks for (see `pruning.scores`)
 T = TypeVar("T")
 
 log = logging.getLogger("lthkit")
@@ -61,6 +59,7 @@ class Shared(TypedDict, total=False):
     folder: Path | str | None
     progress: Callable[[int], object] | None
     train: TrainFn
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Search:
         seed: of the initialisation; also of the data order unless `order_seed` is given.
         steps: instead of `recipe.steps`; where a driver says so, a list gives each training its own.
         recipe: how each training is done.
-        scope: "global" or "layerwise", see `pruning.prune`.
+        scope: "global", "layerwise" or "row", see `pruning.prune`.
         exclude: names or patterns of parameters that are never pruned. include: of those that are pruned though they
             are not by default, embeddings say (see `pruning.prunable`). The criteria of lthkit then score just these;
             a `score` of your own gives at least a score for them.
@@ -81,7 +80,9 @@ class Search:
             call goes on from there; on a CPU to the same bits. None is the folder of `keep_runs`, if there is one.
         progress: called with the number of updates done since the last call.
         train: what trains; `training.train`, or that of a `meetings.Meeting`, which trains several seeds as one. One of
-            your own stands in the run's configuration by its name and code (see `storage.name_of`).
+            your own is a `tickets.TrainFn`, which has an example; it stands in the run's configuration by its name and
+            code (see `storage.name_of`).
+        task: loss and metrics of every training, `lth.Task(loss="mse")` say. SNIP and GraSP take its loss if given none.
     """
 
     model_fn: ModelFn
@@ -96,6 +97,7 @@ class Search:
     folder: Path | str | None = None
     progress: Callable[[int], object] | None = None
     train: TrainFn = train
+    task: Task = Task()  # noqa: RUF009  (frozen)
 
     @classmethod
     def of(cls, driver: Callable[..., object], model_fn: ModelFn, data: Dataset, shared: Shared) -> Search:
@@ -112,6 +114,8 @@ class Search:
             raise TypeError(f"{driver.__name__}() got an unexpected keyword {unknown[0]!r}; {advice}")
         search = cls(model_fn, data, **{name: plain(value) for name, value in shared.items()})
         check_kinds(data=search.data, recipe=search.recipe)
+        check_task(search.task).check_data(search.data)
+        check_function("train", search.train, "lthkit.train, or one of your own (see lthkit.tickets.TrainFn)")
         return search
 
     @property
@@ -143,7 +147,7 @@ class Search:
 
         A folder that another configuration made is refused: its rounds would pass for ours.
         """
-        train = {} if _is_plain_training(self.train) else {"train": name_of(self.train)}
+        train = {} if is_plain_training(self.train) else {"train": name_of(self.train)}
         return {
             **settings,
             **train,
@@ -154,13 +158,18 @@ class Search:
             "start": Checkpoint.of(model).fingerprint,
             "data": self.data.fingerprint,
             "device": self.data.device.type,
-            "recipe": asdict(recipe),
+            "recipe": recipe.config(),
+            **({} if self.task.default else {"task": self.task.config()}),
             **(
                 {"include": [self.include] if isinstance(self.include, str) else list(self.include)}
                 if self.include
                 else {}
             ),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The argument `task`, left out where it is the default one, so that a `train` of one's own need not know it."""
+        return {} if self.task.default else {"task": self.task}
 
     def working(
         self, name: str, config: Callable[[], Mapping[str, Any]]
@@ -174,7 +183,7 @@ class Rounds:
     """The trainings of one search, one after the other, in one `model` and one run folder, or in none.
 
     recipes: of all trainings. rewind_step: of the first one, whose state there is every later round's `start`.
-    momentum: of `train`, at a rewind.
+    momentum: of `train`, at a rewind. with_state: a round's `trained` has the state of its optimizer too.
 
     Buffers that are no state (`persistent=False`) are in no checkpoint, so no rewind restores them: every round begins
     and ends with those that the model had when this was made, so a search that is resumed has the same ones.
@@ -188,6 +197,7 @@ class Rounds:
     recipes: Sequence[Recipe]
     rewind_step: int
     momentum: str
+    with_state: bool = False
     _work: Work = field(init=False, repr=False)
     _unsaved: list[_Held] = field(init=False, repr=False)
     _numbers: dict[str, Any] = field(init=False, repr=False)
@@ -229,6 +239,7 @@ class Rounds:
             return this
         mask = cut()
         _put_back(self._unsaved)
+        keep = (() if start else (self.rewind_step,)) + ((recipe.steps,) if self.with_state else ())
         with _saved_as_it_goes(self.place, r) as saved:
             result = self.search.train(
                 self.model,
@@ -238,13 +249,19 @@ class Rounds:
                 recipe=recipe,
                 start=start,
                 momentum=self.momentum,
-                keep=() if start else (self.rewind_step,),
+                keep=keep,
                 progress=self.search.progress,
+                **self.search.told(),
                 **self._alike,
                 **saved,
             )
+            if not is_plain_training(self.search.train):
+                check_trained(result, self.model, mask, self.search.task, keep=() if start else keep[:1])
             rewind = start or result.kept[self.rewind_step]
-            this = Round(r, mask, result, rewind, Checkpoint.of(self.model, step=result.steps))
+            trained = Checkpoint.of(self.model, step=result.steps)
+            if self.with_state and (last := result.kept.get(recipe.steps)):
+                trained = replace(trained, optimizer=last.optimizer)
+            this = Round(r, mask, result, rewind, trained)
             save_round(self.place, this)
         saved_in(self.place)
         _put_back(self._unsaved)
@@ -350,15 +367,6 @@ def _tell_of_a_seed_that_does_nothing(model_fn: ModelFn, seed: int, device: torc
             seed,
             seed + 1,
         )
-
-
-def _is_plain_training(function: Any) -> bool:
-    """True for `train` and what changes no number but for rounding: another `choice`, a meeting of several seeds."""
-    if isinstance(function, partial):
-        return (
-            _is_plain_training(function.func) and not function.args and function.keywords.keys() <= {"choice"}
-        )
-    return function is train or getattr(function, "__func__", None) is Meeting._train
 
 
 def check_function(name: str, given: Any, example: str) -> None:

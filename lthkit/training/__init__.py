@@ -20,19 +20,22 @@ from lthkit.training.engine import (
     updater,
 )
 from lthkit.training.evaluation import (
-    Metrics,
     evaluate,
 )
 from lthkit.training.history import (
-    Point,
     TrainingDiverged,
-    TrainResult,
 )
 from lthkit.training.loop import (
     train,
 )
 from lthkit.training.meetings import (
     Meeting,
+)
+from lthkit.training.metrics import (
+    ACCURACY,
+    METRICS,
+    Metric,
+    Quantity,
 )
 from lthkit.training.optimizers import (
     OPTIMIZERS,
@@ -49,22 +52,43 @@ from lthkit.training.recipes import (
 from lthkit.training.replicates import (
     train_together,
 )
+from lthkit.training.results import (
+    MetricPoint,
+    Point,
+    TrainResult,
+)
 from lthkit.training.stacks import (
     Stack,
 )
+from lthkit.training.tallies import (
+    Measured,
+    Metrics,
+)
+from lthkit.training.tasks import (
+    LOSSES,
+    Task,
+)
 
 __all__ = [
+    "ACCURACY",
     "Checkpoint",
     "Choice",
+    "LOSSES",
+    "METRICS",
+    "Measured",
     "Meeting",
+    "Metric",
+    "MetricPoint",
     "Metrics",
     "OPTIMIZERS",
     "PLAIN",
     "Point",
     "Pool",
+    "Quantity",
     "Recipe",
     "SCHEDULES",
     "Stack",
+    "Task",
     "TrainResult",
     "TrainingDiverged",
     "choose",

@@ -34,6 +34,11 @@ class Checkpoint:
     def of(cls, model: nn.Module, *, step: int = 0, optimizer: Optimizer | None = None) -> Checkpoint:
         """Copy the state of a model (buffers included) and, if given, of its optimizer. ValueError for a step below 0."""
         check_network(model)
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"optimizer is a {type(optimizer).__name__}; expected one that lthkit.train steps with. In a loop of your own leave "
+                "it out, and keep optimizer.state_dict() beside the checkpoint."
+            )
         step = check_whole("step", step, 0)
         state = {name: tensor.detach().clone() for name, tensor in _state_of(model).items()}
         return cls(step, state, optimizer.state() if optimizer else None)

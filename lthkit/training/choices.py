@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from lthkit.machine.checks import check_network
+from lthkit.training.recipes import Recipe
+from lthkit.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,23 @@ def check_sparse(choice: Choice, device: torch.device | str, of: str = "this cal
             "they can be done, because dense ones round otherwise: go on where it was begun, or begin a new run, in "
             "another folder and without sparse=True."
         )
+
+
+def fitting(choice: Choice, recipe: Recipe, task: Task, targets: torch.Tensor) -> Choice:
+    """The choice without the ways that this recipe and this task cannot go: what is computed is the same on the plain one.
+
+    The gradients that are written out, and sparse products, are those of plain cross-entropy of one class a row. A replay
+    calls no function of one's own, so a recorded update has none; nor has it, or a step of kept weights only, an optimizer
+    that somebody else wrote.
+    """
+    by_hand = task.usual and targets.ndim == 1 and not callable(recipe.optimizer)
+    recorded = not callable(task.loss) and not callable(recipe.optimizer)
+    return replace(
+        choice,
+        written_out=choice.written_out and by_hand,
+        sparse=choice.sparse and by_hand,
+        capture=choice.capture and recorded,
+    )
 
 
 def family(model: nn.Module) -> str:

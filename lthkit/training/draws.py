@@ -43,9 +43,19 @@ def _drops(module: nn.Module) -> bool:
 class Draws:
     """`with draws.at(step):` around the passes of each step of a training."""
 
-    def __init__(self, model: nn.Module, device: torch.device, seed: int, *, training: bool = True) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        seed: int,
+        *,
+        training: bool = True,
+        own_code: bool = False,
+    ) -> None:
         self.device, self.seed, self.name = device, seed, type(model).__name__
         self.drawing = draws(model, training=training)
+        if own_code and not self.drawing:  # a loss or an optimizer of the user's own, which may draw too
+            self.drawing = None
         self._own = self.drawing is None  # code of the user's own, which may begin to draw at any time
         self._asked = False
         self._left: torch.Tensor | None = None

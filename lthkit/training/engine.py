@@ -20,14 +20,16 @@ from lthkit.data.datasets import Dataset, augmentation, batches, crop_and_flip
 from lthkit.machine.checks import first_line
 from lthkit.machine.seeds import global_generators
 from lthkit.pruning.masks import Mask
-from lthkit.training.choices import PLAIN, Choice
+from lthkit.training.choices import PLAIN, Choice, fitting
 from lthkit.training.draws import Draws
 from lthkit.training.evaluation import explain_misfit, takes_channels_last
 from lthkit.training.gradients import Gradients, gradients_of
-from lthkit.training.optimizers import SGD, Adam, Optimizer
+from lthkit.training.optimizers import SGD, Adam, AdamW, Optimizer
 from lthkit.training.recipes import Recipe
 from lthkit.training.sparse import SparseGradients, sparse_weights
 from lthkit.training.stacks import Stack
+from lthkit.training.tasks import Task
+from lthkit.training.torch_optimizers import TorchOptimizer
 
 log = logging.getLogger("lthkit")
 
@@ -36,12 +38,13 @@ class Update:
     """`update(step)` does one update of a network, or of every network of a stack, in place.
 
     Args:
-        net: a network, or a `Stack` of R of them.
+        net: a network, or a `Stack` of R of them, whose task is this one.
         masks: for each network what it keeps; None masks nothing.
         seeds: for each network the seed of its data order and augmentation, both functions of (seed, step).
         optimizer: None makes the recipe's, with its state at 0.
         choice: how to execute (see `choices`).
         sparse: names of the weights that are multiplied in CSR; None asks the table, if `choice.sparse`.
+        task: whose loss falls.
     """
 
     recorded = False
@@ -57,8 +60,10 @@ class Update:
         optimizer: Optimizer | None = None,
         choice: Choice = PLAIN,
         sparse: Sequence[str] | None = None,
+        task: Task = Task(),  # noqa: B008  (frozen)
     ) -> None:
-        self.data, self.recipe, self.seeds = data, recipe, tuple(seeds)
+        self.data, self.recipe, self.seeds, self.task = data, recipe, tuple(seeds), task
+        choice = fitting(choice, recipe, task, data.train.targets)
         self.stacked = isinstance(net, Stack)
         self.optimizer = optimizer or optimizer_for(net, recipe)
         if sparse is None and isinstance(net, nn.Module):
@@ -76,11 +81,14 @@ class Update:
             self.gradients = self._kept_only = SparseGradients(net, masks[0], self.sparse)
             self.optimizer.hold_only(self._kept_only.values, self._kept_only.places)
         else:
-            self.gradients = gradients_of(net, precision=recipe.precision, written_out=choice.written_out)
+            self.gradients = gradients_of(
+                net, precision=recipe.precision, written_out=choice.written_out, task=task
+            )
         self.channels_last = (
             choice.channels_last and not self.stacked and takes_channels_last(self._model, data)
         )
-        self.chance = Draws(self._model, data.device, self.seeds[0])
+        own_code = callable(task.loss) or callable(recipe.optimizer)
+        self.chance = Draws(self._model, data.device, self.seeds[0], own_code=own_code)
         self.per_epoch = len(data.train) // recipe.batch_size
         self._epoch = -1
         self._losses: list[Tensor] = []
@@ -95,7 +103,7 @@ class Update:
             with self.chance.at(step):
                 self._losses.append(self._update(self._order[position], draws, self.recipe.lr_at(step)))
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            explain_misfit(self._model, self.data, error, images=self.recipe.batch_size)
+            explain_misfit(self._model, self.data, error, task=self.task, images=self.recipe.batch_size)
             raise
 
     def mean_loss(self) -> list[float]:
@@ -149,17 +157,18 @@ class Update:
                 )
 
     def _update(self, rows: Tensor, draws: Tensor | None, lr: float | Tensor) -> Tensor:
-        """The update itself: rows of the training images [n] or [R, n], draws [3, n] or [3, R n] -> loss [] or [R]."""
-        flat = rows.flatten()
-        images = self.data.train.images.index_select(0, flat)
-        if draws is not None:
-            images = crop_and_flip(images, draws)
-        inputs, labels = self.data.normalise(images), self.data.train.labels.index_select(0, flat)
+        """The update itself: rows of the training split [n] or [R, n], draws [3, n] or [3, R n] -> loss [] or [R]."""
+        data, flat = self.data, rows.flatten()
+        if draws is None:
+            inputs = data.inputs(data.train, flat)
+        else:
+            inputs = data.normalise(crop_and_flip(data.train.images.index_select(0, flat), draws))
+        targets = data.train.targets.index_select(0, flat)
         if self.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if self.stacked:
-            inputs, labels = inputs.unflatten(0, rows.shape), labels.view(rows.shape)
-        loss, gradients = self.gradients(inputs, labels)
+            inputs, targets = inputs.unflatten(0, rows.shape), targets.unflatten(0, rows.shape)
+        loss, gradients = self.gradients(inputs, targets)
         if self.recorded and any(g is None for g in gradients):
             raise RuntimeError(
                 "the loss does not depend on some parameter, and a replay cannot count its updates"
@@ -239,6 +248,7 @@ class RecordedUpdate(Update):
         state = [*_tensors_of(net), *self.optimizer.tensors()]
         before, updates = [tensor.detach().clone() for tensor in state], self.optimizer.updates
         try:
+            self._refuse_own_code()
             self._refuse_draws()
             self._replay = record(self._one, self._position.zero_)
         finally:  # recording has trained a little
@@ -271,6 +281,11 @@ class RecordedUpdate(Update):
         self._loss.zero_()
         self._count = 0
         return mean
+
+    def _refuse_own_code(self) -> None:
+        """RuntimeError if a function of the user's is part of a step: a replay would not call it."""
+        if callable(self.task.loss) or callable(self.recipe.optimizer):
+            raise RuntimeError("a loss or an optimizer of your own is called step by step")
 
     def _refuse_draws(self) -> None:
         """RuntimeError if the network draws random numbers: a replay would not know with which seed."""
@@ -325,7 +340,12 @@ def record(body: Callable[[], None], reset: Callable[[], object]) -> Callable[[]
 
 
 def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
-    """The recipe's optimizer for all parameters that require a gradient, state at 0. ValueError if none does."""
+    """The recipe's optimizer for all parameters that require a gradient, state at 0.
+
+    Raises:
+        ValueError: no parameter does; what `TorchOptimizer` refuses; one of one's own for a stack, where it would see the
+            networks as one.
+    """
     named = net.parameters.items() if isinstance(net, Stack) else net.named_parameters()
     parameters = {name: p for name, p in named if p.requires_grad}
     if not parameters:
@@ -333,9 +353,18 @@ def optimizer_for(net: nn.Module | Stack, recipe: Recipe) -> Optimizer:
             "The network has no parameter that requires a gradient, so there is nothing to train; expected one or more. "
             "Are they frozen? parameter.requires_grad_(True) undoes it."
         )
+    if callable(recipe.optimizer):
+        if isinstance(net, Stack):
+            raise ValueError(
+                "An optimizer of your own would see the networks of a stack as one; expected one of the recipe's by name. "
+                "Train each network by itself, with lthkit.train."
+            )
+        return TorchOptimizer(recipe.optimizer, parameters, lr=recipe.lr)
     if recipe.optimizer == "sgd":
-        return SGD(parameters, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    return Adam(parameters, weight_decay=recipe.weight_decay)
+        momentum, decay = recipe.momentum, recipe.weight_decay
+        return SGD(parameters, momentum=momentum, weight_decay=decay, nesterov=recipe.nesterov)
+    kind = AdamW if recipe.optimizer == "adamw" else Adam
+    return kind(parameters, weight_decay=recipe.weight_decay)
 
 
 def _models_of(net: nn.Module | Stack) -> list[nn.Module]:

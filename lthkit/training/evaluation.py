@@ -1,13 +1,12 @@
-"""Loss and accuracy of a network on a split."""
+"""Loss and metrics of a network on a split, and whether the two fit at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
@@ -15,13 +14,9 @@ from lthkit.machine.checks import check_network, check_whole, first_line, one_te
 from lthkit.machine.devices import autocast
 from lthkit.machine.seeds import global_generators
 from lthkit.training.draws import Draws, draws
-
-
-class Metrics(NamedTuple):
-    """Mean cross-entropy in nats, and accuracy from 0 to 1."""
-
-    loss: float
-    accuracy: float
+from lthkit.training.shapes import few
+from lthkit.training.tallies import Measured, Metrics, tally_of
+from lthkit.training.tasks import Task, check_task
 
 
 @torch.no_grad()
@@ -34,49 +29,79 @@ def evaluate(
     precision: str = "float32",
     channels_last: bool = False,
     forward: Callable[[Tensor], Tensor] | None = None,
-) -> Metrics:
-    """Loss and accuracy on "train", "validation" or "test", in large batches; every module's mode is as before afterwards.
+    task: Task = Task(),  # noqa: B008  (frozen)
+) -> Metrics | Measured:
+    """Loss and metrics on "train", "validation" or "test", in large batches; every module's mode is as before afterwards.
 
-    Images come in float32; a network of another type casts them itself. What it draws itself, if it draws in evaluation
-    mode too, is the same at each call.
+    `loss, accuracy = evaluate(...)` for the default task; for any task the result has `.loss`, `.metric` (the first one)
+    and `.metrics` (all, by name). They are of all rows together and do not depend on `batch_size`.
+
+    Inputs come as `data.inputs` has them, images in float32; a network of another type casts them itself. What it draws
+    itself, if it draws in evaluation mode too, is the same at each call.
 
     Args:
+        split: which one. batch_size: rows at a time. precision: as of a `Recipe`.
         channels_last: memory layout of the images, see `choices`; it changes rounding only.
         forward: what `model` computes in evaluation mode, done in another way (see `sparse`); None calls the model.
+        task: the loss and the metrics.
 
     Raises:
-        ValueError: a network that does not fit the data, or that gives no single tensor [n, classes].
+        ValueError: a network that does not fit the data, or that gives no single tensor; a task for other targets; a loss
+            or a metric that is no finite number, of one's own a loss that is a sum.
     """
     if split not in ("train", "validation", "test"):
         raise ValueError(f"split={split!r} was given; expected 'train', 'validation' or 'test'.")
     check_network(model)
+    check_task(task).check_data(data)
     batch_size = check_whole("batch_size", batch_size, 1)
     part = getattr(data, split)
     channels_last = channels_last and takes_channels_last(model, data)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    loss = torch.zeros((), device=data.device)
-    correct = torch.zeros((), device=data.device, dtype=torch.int64)
+    tally = tally_of(task, data)
     drawn = Draws(model, data.device, 0, training=False)
-    batches = zip(part.images.split(batch_size), part.labels.split(batch_size), strict=True)
-    try:
-        for number, (images, labels) in enumerate(batches):
-            inputs = data.normalise(images)
+    batches = zip(part.inputs.split(batch_size), part.targets.split(batch_size), strict=True)
+    with _in_evaluation_mode(model):
+        for number, (rows, targets) in enumerate(batches):
+            inputs = data.normalise(rows) if data.kind == "images" else rows
             if channels_last:
                 inputs = inputs.contiguous(memory_format=torch.channels_last)
             try:
                 with autocast(data.device, precision), drawn.at(number):
-                    logits = forward(inputs) if forward else one_tensor(model, model(inputs))
-                    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-                    loss = loss + F.cross_entropy(logits, labels, reduction="sum")
+                    tally.add(forward(inputs) if forward else one_tensor(model, model(inputs)), targets)
             except (IndexError, RuntimeError, TypeError, ValueError) as error:
-                explain_misfit(model, data, error, images=len(images))
+                explain_misfit(model, data, error, task=task, images=len(rows))
                 raise
-            correct += (logits.argmax(1) == labels).sum()
+    return tally.result()
+
+
+@contextmanager
+def _in_evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Within it the model is in evaluation mode; every module's mode is as before afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
     finally:
         for module, training in modes:
             module.training = training
-    return Metrics(float(loss) / len(part), int(correct) / len(part))
+
+
+def check_fit(model: nn.Module, data: Dataset, task: Task) -> None:
+    """ValueError if the task is not for these targets, or the outputs for a few rows do not fit them.
+
+    The usual task on one class a row is taken at its word: what does not fit is explained when it fails.
+    """
+    task.check_data(data)
+    if task.default and data.train.labelled:
+        return
+    rows = few(data.train.targets)
+    targets = data.train.targets[rows]
+    try:
+        with torch.no_grad(), global_generators(data.device, seed=0), _in_evaluation_mode(model):
+            outputs = one_tensor(model, model(data.inputs(data.train, rows)))
+            task.check_outputs(outputs, targets, len(data.classes))
+    except (IndexError, RuntimeError, TypeError) as error:
+        explain_misfit(model, data, error, task=task, images=len(targets))
+        raise
 
 
 _taken: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
@@ -87,30 +112,35 @@ def takes_channels_last(model: nn.Module, data: Dataset) -> bool:
 
     torch's own layers can; a network with code of its own is asked once, with two images in evaluation mode.
     """
+    if data.kind != "images":
+        return False
     if draws(model, training=False) is False:
         return True
     if model not in _taken:
-        modes = [(module, module.training) for module in model.modules()]
         inputs = data.normalise(data.train.images[:2]).contiguous(memory_format=torch.channels_last)
         try:
-            with torch.no_grad(), global_generators(data.device):
-                model.eval()(inputs)
+            with torch.no_grad(), global_generators(data.device), _in_evaluation_mode(model):
+                model(inputs)
             _taken[model] = True
         except RuntimeError as error:
             _taken[model] = "view size is not compatible" not in str(error)
         except Exception:  # it will come again, where it is explained
             _taken[model] = True
-        finally:
-            for module, training in modes:
-                module.training = training
     return _taken[model]
 
 
-def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images: int = 1) -> None:
-    """After an error in a pass of so many images: ValueError if `model` takes no image of `data`, has no output for some
-    class, or wants more than one image in a batch.
+def explain_misfit(
+    model: nn.Module,
+    data: Dataset,
+    error: Exception,
+    *,
+    task: Task = Task(),  # noqa: B008  (frozen)
+    images: int = 1,
+) -> None:
+    """After an error in a pass of so many rows: ValueError if `model` takes no row of `data`, has outputs that do not fit
+    the targets, or wants more than one row in a batch.
 
-    Looked at only then, with one image, so a step that is in order costs nothing more.
+    Looked at only then, with one row, so a step that is in order costs nothing more.
     """
     if "memory" in str(error):
         return
@@ -118,7 +148,7 @@ def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images:
         raise ValueError(
             f"{type(model).__name__} takes statistics from a batch (a norm layer does), and a batch of {images} has too few "
             f"values for it ({first_line(error)}). Take another batch_size, so that every batch, the last one too, has "
-            "two images or more."
+            f"two {data.noun} or more."
         ) from error
     if "use_reentrant" in str(error):
         raise ValueError(
@@ -127,24 +157,55 @@ def explain_misfit(model: nn.Module, data: Dataset, error: Exception, *, images:
         ) from error
     if isinstance(error, ValueError):
         return
-    kind = f"{data.name} has {len(data.classes)} classes and images of {list(data.shape)}, float32 once normalised"
-    remedy = "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."
-    if others := sorted(
-        {str(p.dtype) for p in model.parameters() if p.is_floating_point()} - {"torch.float32"}
-    ):
-        remedy = (
-            f"The network has parameters of {', '.join(others)}: take model.float(), or wrap it in a module whose forward "
-            "casts the images, self.network(x.double()) say."
-        )
+    kind, remedy = _described(data), _remedy(model, data)
     model.eval()
     try:
         with torch.no_grad():
-            outputs = one_tensor(model, model(data.normalise(data.train.images[:1])))
+            rows = torch.zeros(1, dtype=torch.int64, device=data.device)
+            outputs = one_tensor(model, model(data.inputs(data.train, rows)))
     except (IndexError, RuntimeError, TypeError) as refused:
         raise ValueError(
-            f"{type(model).__name__} does not take the images ({first_line(refused)}); {kind}. {remedy}"
+            f"{type(model).__name__} does not take the {data.noun} ({first_line(refused)}); {kind}. {remedy}"
         ) from error
-    if outputs.ndim != 2 or outputs.shape[1] < len(data.classes):
+    if not data.train.labelled:
+        task.check_outputs(outputs, data.train.targets[:1], len(data.classes))
+    elif isinstance(task.loss, str) and (outputs.ndim != 2 or outputs.shape[1] < len(data.classes)):
         raise ValueError(
-            f"{type(model).__name__} gives outputs of shape {list(outputs.shape)} for one image; {kind}. {remedy}"
+            f"{type(model).__name__} gives outputs of shape {list(outputs.shape)} for one {data.noun[:-1]}; {kind}. {remedy}"
         ) from error
+
+
+def _described(data: Dataset) -> str:
+    """What the data set holds, for a network that does not take it."""
+    inputs = data.train.inputs
+    what = {
+        "images": f"images of {list(data.shape)}, float32 once normalised",
+        "values": f"rows {inputs.dtype} of {list(data.shape)}",
+        "tokens": f"sequences of {list(data.shape)} tokens, int64 from {int(inputs.min())} to {int(inputs.max())}",
+    }[data.kind]
+    return (
+        f"{data.name} has {len(data.classes)} classes and {what}"
+        if data.classes
+        else f"{data.name} has {what}"
+    )
+
+
+def _remedy(model: nn.Module, data: Dataset) -> str:
+    """What to do where a network and the inputs do not go together."""
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    given = data.train.inputs.dtype if data.kind == "values" else torch.float32
+    if data.kind == "values" and kinds and given not in kinds:
+        own = ", ".join(sorted(map(str, kinds)))
+        return (
+            f"The network has parameters of {own}: give the data inputs.to({own}), or take model.to({given})."
+        )
+    if others := sorted({str(kind) for kind in kinds} - {str(given)}):
+        return (
+            f"The network has parameters of {', '.join(others)}: take model.float(), or wrap it in a module whose forward "
+            f"casts the {data.noun}, self.network(x.double()) say."
+        )
+    if data.kind == "images":
+        return "Make the network for this data: input_shape=data.shape, classes=len(data.classes)."
+    return f"Make the network for this data: data.shape is {data.shape}" + (
+        f", and there are {len(data.classes)} classes." if data.classes else "."
+    )

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit.machine.checks import one_tensor
 from lthkit.machine.devices import autocast, resolve_precision
 from lthkit.models import Network
+from lthkit.training.tasks import Task
 
 Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor | None]]]
 
@@ -23,15 +23,22 @@ Gradients = Callable[[Tensor, Tensor], tuple[Tensor, Sequence[Tensor | None]]]
 _FORWARDS = {kind: kind.forward for kind in (nn.Sequential, Network, nn.Flatten, nn.Linear, nn.ReLU)}
 
 
-def gradients_of(model: nn.Module, *, precision: str = "float32", written_out: bool = True) -> Gradients:
-    """A function (inputs [n, ...], labels int64 [n]) -> (mean cross-entropy, gradients).
+def gradients_of(
+    model: nn.Module,
+    *,
+    precision: str = "float32",
+    written_out: bool = True,
+    task: Task = Task(),  # noqa: B008  (frozen)
+) -> Gradients:
+    """A function (inputs [n, ...], targets [n, ...]) -> (mean loss, gradients).
 
     Gradients come in the order of `model.parameters()`, those that do not require one left out; None is that of a
     parameter that the loss does not depend on. What it returned for one batch is overwritten by the next.
 
     Args:
         precision: see `devices.autocast`.
-        written_out: False takes autograd for every network.
+        written_out: False takes autograd for every network. Only plain cross-entropy is written out.
+        task: whose loss it is.
 
     Raises:
         ValueError: a parameter with a hook that runs after its gradient is accumulated, because none is; and, of the
@@ -47,17 +54,17 @@ def gradients_of(model: nn.Module, *, precision: str = "float32", written_out: b
         )
     device = parameters[0].device
 
-    def by_autograd(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Sequence[Tensor | None]]:
+    def by_autograd(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Sequence[Tensor | None]]:
         with autocast(device, precision):
-            loss = F.cross_entropy(one_tensor(model, model(inputs)), labels)
+            loss = task.mean_loss(one_tensor(model, model(inputs)), targets)
         if not loss.requires_grad:
             raise ValueError(
                 f"The outputs of {type(model).__name__} have no gradient; expected ones that depend on its parameters. "
-                "Does its forward detach them, or run under no_grad?"
+                "Does its forward detach them, or run under no_grad? Or does the loss?"
             )
         return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
 
-    layers = plain_stack(model) if written_out else None
+    layers = plain_stack(model) if written_out and task.usual else None
     if not layers or device.type != "cpu" or resolve_precision(device, precision) == "bfloat16":
         return by_autograd
     if torch.is_autocast_enabled("cpu"):
@@ -65,7 +72,7 @@ def gradients_of(model: nn.Module, *, precision: str = "float32", written_out: b
     fast = _WrittenOut(layers)
     if isinstance(next(iter(model.children())), nn.Flatten):
         return fast
-    return lambda inputs, labels: (fast if inputs.ndim == 2 else by_autograd)(inputs, labels)
+    return lambda inputs, targets: (fast if inputs.ndim == 2 else by_autograd)(inputs, targets)
 
 
 class _WrittenOut:

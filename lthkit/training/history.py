@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,48 +21,23 @@ from lthkit.storage.identity import network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint, pack, unpack
 from lthkit.training.choices import Choice
-from lthkit.training.evaluation import Metrics, evaluate
+from lthkit.training.evaluation import evaluate
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import (
+    MetricPoint,
+    Point,
+    TrainResult,
+    measured_again,
+    point_again,
+    point_of,
+    result_of,
+)
+from lthkit.training.tallies import Measured, Metrics
+from lthkit.training.tasks import Task
 
 
 class TrainingDiverged(FloatingPointError):
     """The loss became NaN or infinite."""
-
-
-class Point(NamedTuple):
-    """One evaluation: after `step` updates; the training loss is the mean since the last point."""
-
-    step: int
-    train_loss: float
-    validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training measured. Accuracies are at `best_step`, the step of least validation loss.
-
-    The test split was read once, with the weights of that step. The model itself keeps the weights of the last step;
-    `kept` has the checkpoints asked for, by step. `choice` says how it was executed (None: by a version that did not
-    say), and `sparse` names the weights that were multiplied in CSR.
-    """
-
-    history: tuple[Point, ...]
-    best_step: int
-    validation_loss: float
-    validation_accuracy: float
-    test_accuracy: float
-    steps: int
-    budget: int
-    seconds: float
-    choice: Choice | None = None
-    sparse: tuple[str, ...] = ()
-    kept: Mapping[int, Checkpoint] = field(repr=False, default_factory=dict)
-
-    @property
-    def still_improving(self) -> bool:
-        """True if the best step lies in the last tenth of the budget, so that more steps might still help."""
-        return self.best_step > 0.9 * self.budget
 
 
 class History:
@@ -71,6 +46,7 @@ class History:
     state: gives a copy of the optimizer's state, which is saved with the weights. begun: when the call began, by
         `time.perf_counter`; the seconds of earlier calls are added.
     sparse: names of the weights that are multiplied in CSR. forward: as of `evaluate`, for the weights of the moment.
+    task: by which it is judged.
     """
 
     def __init__(
@@ -84,20 +60,21 @@ class History:
         begun: float,
         sparse: Sequence[str] = (),
         forward: Callable[[Tensor], Tensor] | None = None,
+        task: Task = Task(),  # noqa: B008  (frozen)
     ) -> None:
-        self.model, self.first, self.recipe, self.choice = model, first, recipe, choice
+        self.model, self.first, self.recipe, self.choice, self.task = model, first, recipe, choice, task
         self.sparse, self._forward = tuple(sparse), forward
         self._state, self._begun, self._before = state, begun, 0.0
-        self.points: list[Point] = []
-        self.best = Point(first, math.inf, math.inf, 0.0)
+        self.points: list[Point | MetricPoint] = []
+        self.best: Point | MetricPoint = Point(first, math.inf, math.inf, 0.0)
         self.best_state = Checkpoint.of(model, step=first)
         self.kept: dict[int, Checkpoint] = {}
-        self.test: float | None = None  # read once, at the end
+        self.test: Metrics | Measured | None = None  # read once, at the end
         self.seconds = 0.0
 
     def add(self, done: int, train_loss: float, data: Dataset) -> None:
         """Evaluate after `done` updates. `TrainingDiverged` if a loss is not finite."""
-        point = Point(done, train_loss, *self._evaluate(data, "validation", forward=self._forward))
+        point = point_of(done, train_loss, self._evaluate(data, "validation", forward=self._forward))
         if not (math.isfinite(train_loss) and math.isfinite(point.validation_loss)):
             raise TrainingDiverged(
                 f"The loss is no longer finite after step {done} (training {train_loss}, validation "
@@ -141,14 +118,13 @@ class History:
             self._read_clock()
             last = Checkpoint.of(self.model)
             self.best_state.restore(self.model)
-            self.test = self._evaluate(data, "test").accuracy
+            self.test = self._evaluate(data, "test")
             last.restore(self.model)
-        return TrainResult(
+        return result_of(
+            self.best,
+            self.test,
+            self.task.quantity,
             history=tuple(self.points),
-            best_step=self.best.step,
-            validation_loss=self.best.validation_loss,
-            validation_accuracy=self.best.validation_accuracy,
-            test_accuracy=self.test,
             steps=self.done - self.first,
             budget=self.recipe.steps,
             seconds=self.seconds,
@@ -166,7 +142,8 @@ class History:
             "best": self.best_state,
         }
         arrays, steps = pack(states | {f"kept-{step}": one for step, one in self.kept.items()})
-        meta = {**steps, "points": self.points, "test": self.test, "seconds": self.seconds}
+        test = self.test.accuracy if isinstance(self.test, Metrics) else self.test
+        meta = {**steps, "points": self.points, "test": test, "seconds": self.seconds}
         meta |= {"choice": asdict(self.choice), "sparse": self.sparse}
         saved.save(self.done if step is None else step, arrays, meta)
 
@@ -180,9 +157,9 @@ class History:
         last, self.best_state = states.pop("last"), states.pop("best")
         last.restore(self.model)
         self.kept = {one.step: one for one in states.values()}
-        self.points = [Point(*point) for point in found[1]["points"]]
+        self.points = [point_again(point) for point in found[1]["points"]]
         self.best = min(self.points, key=lambda point: point.validation_loss)
-        self.test, self.seconds = found[1]["test"], found[1]["seconds"]
+        self.test, self.seconds = measured_again(found[1]["test"]), found[1]["seconds"]
         self.sparse = tuple(found[1].get("sparse", ()))
         self._before = self.seconds
         return last.optimizer
@@ -193,7 +170,7 @@ class History:
 
     def _evaluate(
         self, data: Dataset, split: str, *, forward: Callable[[Tensor], Tensor] | None = None
-    ) -> Metrics:
+    ) -> Metrics | Measured:
         return evaluate(
             self.model,
             data,
@@ -201,6 +178,7 @@ class History:
             precision=self.recipe.precision,
             channels_last=self.choice.channels_last,
             forward=forward,
+            task=self.task,
         )
 
 
@@ -225,18 +203,23 @@ def training_config(
     mask: Mask | None,
     seed: int,
     recipe: Recipe,
-    optimizer: dict[str, Tensor],
+    state: Callable[[], dict[str, Tensor]],
     first: int,
     keep: set[int],
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> dict[str, Any]:
-    """All that decides the numbers of one training: the state that it begins with stands as a fingerprint."""
-    return {
+    """All that decides the numbers of one training: the state that it begins with stands as a fingerprint.
+
+    A task stands there only where it is not the default one, so that the runs of before have their names.
+    """
+    config: dict[str, Any] = {
         "network": network_name(model),
-        "start": replace(Checkpoint.of(model, step=first), optimizer=optimizer).fingerprint,
+        "start": replace(Checkpoint.of(model, step=first), optimizer=state()).fingerprint,
         "mask": mask.fingerprint if mask is not None else None,
         "data": data.fingerprint,
         "device": data.device.type,
         "seed": int(seed),
-        "recipe": asdict(recipe),
+        "recipe": recipe.config(),
         "keep": sorted(keep),
     }
+    return config if task.default else config | {"task": task.config()}

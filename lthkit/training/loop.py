@@ -26,10 +26,13 @@ from lthkit.machine.work import TRAINING, Stopped, Work, current
 from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.snapshots import Found, Snapshots
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import Choice, as_before, check_sparse, choose
+from lthkit.training.choices import Choice, as_before, check_sparse, choose, fitting
 from lthkit.training.engine import Update, optimizer_for, updater
-from lthkit.training.history import History, TrainResult, keeping, training_config
+from lthkit.training.evaluation import check_fit
+from lthkit.training.history import History, keeping, training_config
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
+from lthkit.training.tasks import Task, check_task
 
 MOMENTUM_POLICIES = ("fresh", "restore")
 
@@ -48,12 +51,12 @@ def train(
     folder: Path | str | Snapshots | None = None,
     progress: Callable[[int], object] | None = None,
     choice: Choice | None = None,
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> TrainResult:
     """Train `model` in place under `mask` and leave it with the weights of the last step.
 
     Args:
-        seed: of the data order, of augmentation and of what the network draws itself, dropout say (see `draws`); all are
-            functions of the seed and the step.
+        seed: of the data order, augmentation and what the network draws itself (see `draws`), all functions of seed and step.
         steps: shorthand for `recipe.steps`.
         start: begin from this checkpoint and its step instead of from the model as it is at step 0.
         momentum: "restore" takes the optimizer state of `start`, if it has one; "fresh" starts it at 0.
@@ -63,18 +66,20 @@ def train(
         progress: called with the number of updates done since the last call.
         choice: how to execute; None asks the table in `choices`. `choices.PLAIN` is the plain path. A training that goes
             on keeps to the one that it began with.
+        task: the loss and the metrics, `lth.Task(loss="mse")` say. The best step is always that of least validation loss.
 
     Raises:
         TrainingDiverged: the loss is not finite.
         OutOfMemory: the device has too little memory; the message has the sizes.
         ValueError: the mask or the checkpoint belongs to another model; a step out of range; `folder` has another run;
-            something else has written to a removed weight; sparse products that cannot be done here.
+            something else has written to a removed weight; sparse products that cannot be done here; outputs, targets and
+            task that do not go together; a loss that is no mean; a schedule that is no function of the step alone.
         RunBusy, CannotWrite: of `folder`. Interrupted: Ctrl-C; the text says what was saved, and `model` is as it came.
     """
-    check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
+    check_arguments(model, data, recipe, mask=mask, start=start, choice=choice, task=task)
     seed = whole_seed(seed)
     recipe = recipe if steps is None else replace(recipe, steps=steps)
-    choice = choice or choose(model, data.device)
+    choice = fitting(choice or choose(model, data.device), recipe, task, data.train.targets)
     first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
     with Work(TRAINING, total=recipe.steps - first), execution(model, data, recipe), unless_stopped(model):
@@ -83,13 +88,11 @@ def train(
         optimizer = optimizer_for(model, recipe)
         if start and start.optimizer is not None and momentum == "restore":
             optimizer.load_state(start.optimizer)
-        with keeping(
-            folder,
-            lambda: training_config(model, data, mask, seed, recipe, optimizer.state(), first, keep),
-        ) as saved:
+        of_run = (model, data, mask, seed, recipe, optimizer.state, first, keep, task)
+        with keeping(folder, partial(training_config, *of_run)) as saved:
             found = saved.newest()
             choice, sparse = _begun(found, saved, choice, data.device)
-            told: dict[str, Any] = {"optimizer": optimizer, "choice": choice, "sparse": sparse}
+            told: dict[str, Any] = {"optimizer": optimizer, "choice": choice, "sparse": sparse, "task": task}
             with operator_threads(choice.threads):
                 update = updater(model, data, recipe=recipe, masks=[mask], seeds=[seed], **told)
                 history = _history(model, update, first, choice, begun)
@@ -106,6 +109,7 @@ def _history(model: nn.Module, update: Update, first: int, choice: Choice, begun
         begun=begun,
         sparse=update.sparse,
         forward=update.forward,
+        task=update.task,
     )
 
 
@@ -218,7 +222,7 @@ def execution(model: nn.Module, data: Dataset, recipe: Recipe, *, replicates: in
     weights = sum(p.numel() for p in model.parameters())
     doing = (
         f"while training {replicates} x {type(model).__name__} ({weights:,} weights) with batches of "
-        f"{recipe.batch_size} images of {'x'.join(map(str, data.shape))}, {len(data.train):,} images on {data.device}"
+        f"{recipe.batch_size} {data.noun} of {'x'.join(map(str, data.shape))}, {len(data.train):,} {data.noun} on {data.device}"
     )
     flushed = tiny_numbers_flushed() if data.device.type == "cpu" else nullcontext()
     with memory_explained(data.device, doing), matrix_products(recipe.precision), flushed:
@@ -233,10 +237,12 @@ def check_arguments(
     mask: Mask | None = None,
     start: Checkpoint | None = None,
     choice: Choice | None = None,
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> None:
-    """TypeError for what is no network, no data set and so on; ValueError for a mask of another model."""
+    """TypeError for what is no network, no data set and so on; ValueError for a mask of another model, or another task."""
     check_network(model)
     check_kinds(data=data, recipe=recipe)
+    check_task(task)
     if odd := [f"{n} ({p.dtype})" for n, p in model.named_parameters() if p.is_complex()]:
         raise ValueError(
             f"{type(model).__name__} has complex weights: {', '.join(odd)}; expected real ones, which the optimizers and "
@@ -249,6 +255,16 @@ def check_arguments(
     if mask is not None:
         mask.check(model)
         tell_of_the_rest(mask, model)
+    check_augment(data, recipe)
+    check_fit(model, data, task)
+
+
+def check_augment(data: Dataset, recipe: Recipe) -> None:
+    """ValueError if the recipe crops and flips what are no images."""
+    if recipe.augment and data.kind != "images":
+        raise ValueError(
+            f"augment=True was given, which crops and flips images, and {data.name} has {data.kind}; expected augment=False."
+        )
 
 
 _KINDS: dict[str, tuple[type, str]] = {
@@ -279,7 +295,7 @@ def steps_to_keep(keep: Iterable[int]) -> set[int]:
 
 
 def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, images: int) -> None:
-    """ValueError if a training from step `first` cannot be what was asked for."""
+    """ValueError if a training from step `first` cannot be what was asked for, its schedule included."""
     if momentum not in MOMENTUM_POLICIES:
         raise ValueError(f"momentum={momentum!r} was given; expected one of {', '.join(MOMENTUM_POLICIES)}.")
     if not 0 <= first < recipe.steps:
@@ -293,3 +309,4 @@ def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, image
         raise ValueError(
             f"batch_size={recipe.batch_size} is larger than the training split ({images} images); expected as many or fewer."
         )
+    recipe.check_schedule()

@@ -12,16 +12,19 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.training.choices import Choice
-from lthkit.training.history import TrainResult
 from lthkit.training.loop import train
+from lthkit.training.recipes import Recipe
 from lthkit.training.replicates import train_together
+from lthkit.training.results import TrainResult
+from lthkit.training.tasks import Task
 
 
 class Meeting:
     """Where trainings that are called in several threads wait for each other, and are done as one.
 
     A thread takes part within `with meeting.joined() as train:`. Once every thread that takes part waits in its
-    `train`, the calls that fit together (same architecture, recipe, start step) are done by `train_together`.
+    `train`, the calls that fit together (same architecture, recipe, task, start step) are done by `train_together`. Calls
+    with a loss or an optimizer of one's own are done one by one.
     """
 
     def __init__(self, choice: Choice | None = None) -> None:
@@ -77,7 +80,9 @@ class _Call:
         shared = {k: v for k, v in self.arguments.items() if k not in _OWN}
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in self.model.state_dict().items())
         states = (start is not None, start.step if start else 0, bool(start and start.optimizer))
-        self.key = (shapes, states, tuple(mask or ()), id(self.data), repr(sorted(shared.items())))
+        recipe, task = shared.get("recipe", Recipe()), shared.get("task", Task())
+        own = id(self) if callable(recipe.optimizer) or callable(task.loss) else None
+        self.key = (shapes, states, tuple(mask or ()), id(self.data), repr(sorted(shared.items())), own)
 
 
 def _fitting(calls: Sequence[_Call]) -> list[list[_Call]]:

@@ -1,23 +1,25 @@
-"""SGD and Adam as one fused update over a list of tensors, with their state in the open, and learning-rate schedules.
+"""SGD, Adam and AdamW as one fused update over a list of tensors, their state in the open, and learning-rate schedules.
 
 The state is plain tensors by name, because a rewind loads and a mask multiplies it. The updates are those of
-`torch.optim` (a test compares them); importing `torch.optim` itself costs about a second at start-up.
+`torch.optim` (a test compares them); importing `torch.optim` itself costs about a second at start-up. Any other optimizer
+of torch's comes in by `torch_optimizers`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from lthkit.machine.checks import prefix_explained
+from lthkit.machine.checks import is_number, plain, prefix_explained
 
 T = TypeVar("T")
+Schedule = Callable[[int], float]
 
-OPTIMIZERS = ("sgd", "adam")
+OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "step", "cosine")
 
 
@@ -102,15 +104,20 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum and L2 weight decay, as `torch.optim.SGD` (dampening 0, no Nesterov)."""
+    """Gradient descent with momentum, Nesterov's too, and L2 weight decay, as `torch.optim.SGD` (dampening 0)."""
 
     kinds = ("momentum",)
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], *, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Mapping[str, Tensor],
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         super().__init__(parameters)
-        self.momentum, self.weight_decay = momentum, weight_decay
+        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
@@ -123,7 +130,9 @@ class SGD(Optimizer):
             buffers = _picked(self.buffers["momentum"], at)
             torch._foreach_mul_(buffers, self.momentum)
             torch._foreach_add_(buffers, there)
-            there = buffers
+            there = (
+                list(torch._foreach_add(there, buffers, alpha=self.momentum)) if self.nesterov else buffers
+            )
         if isinstance(lr, Tensor):
             torch._foreach_sub_(parameters, torch._foreach_mul(there, lr))
         else:
@@ -135,6 +144,7 @@ class Adam(Optimizer):
     """Adam with L2 weight decay, as `torch.optim.Adam` (Kingma & Ba 2015, algorithm 1)."""
 
     kinds = ("mean", "square")
+    kernel = "_fused_adam_"
 
     def __init__(
         self,
@@ -147,7 +157,7 @@ class Adam(Optimizer):
         super().__init__(parameters)
         self.weight_decay, self.betas, self.eps = weight_decay, betas, eps
         device = self.parameters[0].device
-        self.fused = hasattr(torch, "_fused_adam_") and device.type in ("cpu", "cuda")
+        self.fused = hasattr(torch, self.kernel) and device.type in ("cpu", "cuda")
         self._step = torch.zeros((), dtype=torch.float32, device=device)  # one count for all parameters,
         self._own: dict[int, Tensor] = {}  # but for those, by their place, that have missed an update
         kinds: dict[torch.dtype, list[int]] = {}  # the fused kernel wants parameters of one type
@@ -200,7 +210,7 @@ class Adam(Optimizer):
         parameters = _picked(self.parameters, at)
         means, squares = _picked(self.buffers["mean"], at), _picked(self.buffers["square"], at)
         if self.fused:
-            torch._fused_adam_(
+            getattr(torch, self.kernel)(
                 parameters,
                 gradients,
                 means,
@@ -218,8 +228,7 @@ class Adam(Optimizer):
             return
         if isinstance(lr, Tensor):
             lr = float(lr)
-        if self.weight_decay:
-            gradients = list(torch._foreach_add(gradients, parameters, alpha=self.weight_decay))
+        gradients = self._decayed(parameters, gradients, lr)
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
@@ -228,6 +237,23 @@ class Adam(Optimizer):
         torch._foreach_div_(denominators, [math.sqrt(1 - beta2**n) for n in done])
         torch._foreach_add_(denominators, self.eps)
         torch._foreach_addcdiv_(parameters, means, denominators, [-lr / (1 - beta1**n) for n in done])
+
+    def _decayed(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> list[Tensor]:
+        """Where there is no fused kernel: the gradients, with the weight decay in them."""
+        if not self.weight_decay:
+            return gradients
+        return list(torch._foreach_add(gradients, parameters, alpha=self.weight_decay))
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the weights themselves, as `torch.optim.AdamW` (Loshchilov & Hutter 2019)."""
+
+    kernel = "_fused_adamw_"
+
+    def _decayed(self, parameters: list[Tensor], gradients: list[Tensor], lr: float) -> list[Tensor]:
+        if self.weight_decay:
+            torch._foreach_mul_(parameters, 1 - lr * self.weight_decay)
+        return gradients
 
 
 def _present(gradients: Sequence[Tensor | None]) -> tuple[list[int] | None, list[Tensor]]:
@@ -247,7 +273,7 @@ def learning_rate(
     *,
     base: float,
     steps: int,
-    schedule: str = "constant",
+    schedule: str | Schedule = "constant",
     milestones: Sequence[int] = (),
     decay: float = 0.1,
     warmup: int = 0,
@@ -257,9 +283,17 @@ def learning_rate(
     "step" multiplies by `decay` at each milestone; "cosine" falls to 0 over the steps after the warm-up; `warmup`
     steps rise linearly to the base before either: update `step` has (step + 1) / warmup of it, so the first one moves.
     In open_lth it has step / warmup, one update behind, and its first update has a learning rate of 0.
+
+    A schedule of one's own is a function of the step that gives a *factor*, as for torch's LambdaLR: after the warm-up, if
+    there is one, the rate is base * schedule(step).
+
+    Raises:
+        ValueError: an unknown schedule; a factor that is no finite number of 0 or more.
     """
     if step < warmup:
         return base * (step + 1) / warmup
+    if callable(schedule):
+        return base * _factor(schedule, step)
     if schedule == "step":
         return base * decay ** sum(step >= m for m in milestones)
     if schedule == "cosine":
@@ -267,3 +301,12 @@ def learning_rate(
     if schedule != "constant":
         raise ValueError(f"schedule={schedule!r} was given; expected one of {', '.join(SCHEDULES)}.")
     return base
+
+
+def _factor(schedule: Schedule, step: int) -> float:
+    factor: Any = plain(schedule(step))
+    if not (is_number(factor) and math.isfinite(factor) and factor >= 0):
+        raise ValueError(
+            f"The schedule gave {factor!r} for step {step}; expected a finite number of 0 or more, which multiplies lr."
+        )
+    return float(factor)

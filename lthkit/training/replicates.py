@@ -23,9 +23,9 @@ from lthkit.machine.work import TRAINING, Work
 from lthkit.pruning.masks import Mask
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.choices import Choice, choose
+from lthkit.training.choices import Choice, choose, fitting
 from lthkit.training.engine import Update, optimizer_for, updater
-from lthkit.training.history import History, TrainingDiverged, TrainResult, keeping, training_config
+from lthkit.training.history import History, TrainingDiverged, keeping, training_config
 from lthkit.training.loop import (
     check_arguments,
     check_steps,
@@ -36,7 +36,9 @@ from lthkit.training.loop import (
 )
 from lthkit.training.optimizers import Optimizer
 from lthkit.training.recipes import Recipe
+from lthkit.training.results import TrainResult
 from lthkit.training.stacks import Stack
+from lthkit.training.tasks import Task
 
 
 def train_together(
@@ -53,6 +55,7 @@ def train_together(
     folders: Sequence[Path | str | Snapshots | None] | None = None,
     progress: Callable[[int], object] | None = None,
     choice: Choice | None = None,
+    task: Task = Task(),  # noqa: B008  (frozen)
 ) -> list[TrainResult]:
     """Train R networks of one architecture in place, at once; what `train` would give for each, to float tolerance.
 
@@ -64,9 +67,11 @@ def train_together(
         folders: one for each network, as `folder` for `train`. They go on from the newest step that all of them have.
         progress: called with the number of updates done since the last call, all networks together.
         choice: only `capture` matters here; None asks the table.
+        task: as for `train`, for all networks.
 
     Raises:
-        ValueError: lists of other lengths, networks of other architectures, starts at other steps; and as `train`.
+        ValueError: lists of other lengths, networks of other architectures, starts at other steps; an optimizer of one's own,
+            which would see the networks as one; a loss of one's own that torch.func.vmap cannot do; and as `train`.
     """
     recipe, count = recipe if steps is None else replace(recipe, steps=steps), len(models)
     _check_seeds(models, seeds)
@@ -74,25 +79,24 @@ def train_together(
     folders = list(folders or [None] * count)
     _check_lists(count, seeds, masks, starts, folders)
     for model, mask, start in zip(models, masks, starts, strict=True):
-        check_arguments(model, data, recipe, mask=mask, start=start, choice=choice)
+        check_arguments(model, data, recipe, mask=mask, start=start, choice=choice, task=task)
     first, keep, begun = starts[0].step if starts[0] else 0, steps_to_keep(keep), time.perf_counter()
     check_steps(first, keep, recipe, momentum, len(data.train))
-    choice = choice or choose(models[0], data.device)
+    choice = fitting(choice or choose(models[0], data.device), recipe, task, data.train.targets)
     choice = replace(choice, stacked=True, channels_last=False, written_out=False, sparse=False)
     work = Work(TRAINING, total=count * (recipe.steps - first))
     with work, execution(models[0], data, recipe, replicates=count), ExitStack() as held:
         held.enter_context(operator_threads(choice.threads))
         held.enter_context(unless_stopped(*models))
-        stack, optimizer = _stacked(models, starts, recipe, momentum)
+        stack, optimizer = _stacked(models, starts, recipe, momentum, task)
         states = [partial(_state_of, optimizer, r) for r in range(count)]
         saved, histories = [], []
         for model, mask, seed, folder, state in zip(models, masks, seeds, folders, states, strict=True):
-            config = partial(_config, count, model, data, mask, seed, recipe, state, first, keep)
+            config = partial(_config, count, model, data, mask, seed, recipe, state, first, keep, task)
             saved.append(held.enter_context(keeping(folder, config)))
-            histories.append(History(model, first, recipe, choice, state=state, begun=begun))
-        update = updater(
-            stack, data, recipe=recipe, masks=masks, seeds=seeds, optimizer=optimizer, choice=choice
-        )
+            histories.append(History(model, first, recipe, choice, state=state, begun=begun, task=task))
+        told: dict[str, Any] = {"optimizer": optimizer, "choice": choice, "task": task}
+        update = updater(stack, data, recipe=recipe, masks=masks, seeds=seeds, **told)
         return _loop(update, _Several(stack, histories, saved, seeds), keep=keep, progress=progress)
 
 
@@ -225,13 +229,17 @@ class _Several:
 
 
 def _stacked(
-    models: Sequence[nn.Module], starts: Sequence[Checkpoint | None], recipe: Recipe, momentum: str
+    models: Sequence[nn.Module],
+    starts: Sequence[Checkpoint | None],
+    recipe: Recipe,
+    momentum: str,
+    task: Task,
 ) -> tuple[Stack, Optimizer]:
     """The networks at their starts as one, and its optimizer, with their states if all have one to be restored."""
     for model, start in zip(models, starts, strict=True):
         if start:
             start.restore(model)
-    stack = Stack(models, precision=recipe.precision)
+    stack = Stack(models, precision=recipe.precision, task=task)
     optimizer = optimizer_for(stack, recipe)
     states = [start.optimizer for start in starts if start and start.optimizer is not None]
     if momentum == "restore" and len(states) == len(models):
@@ -249,9 +257,10 @@ def _config(
     state: Callable[[], dict[str, torch.Tensor]],
     first: int,
     keep: set[int],
+    task: Task,
 ) -> dict[str, Any]:
     """As for a training by itself, and with how many it is stacked, because that decides how it is rounded."""
-    own = training_config(model, data, mask, seed, recipe, state(), first, keep)
+    own = training_config(model, data, mask, seed, recipe, state, first, keep, task)
     return own | {"stacked": stacked}
 
 

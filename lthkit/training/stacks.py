@@ -10,12 +10,12 @@ import inspect
 from collections.abc import Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from lthkit.machine.checks import one_tensor
+from lthkit.machine.checks import first_line, one_tensor
 from lthkit.machine.devices import autocast
+from lthkit.training.tasks import Task
 
 
 class Stack:
@@ -24,8 +24,14 @@ class Stack:
     parameters, buffers: name -> tensor [R, *shape]; parameters that need no gradient are with the buffers.
     """
 
-    def __init__(self, models: Sequence[nn.Module], *, precision: str = "float32") -> None:
-        self.models, self.precision = list(models), precision
+    def __init__(
+        self,
+        models: Sequence[nn.Module],
+        *,
+        precision: str = "float32",
+        task: Task = Task(),  # noqa: B008  (frozen)
+    ) -> None:
+        self.models, self.precision, self.task = list(models), precision, task
         first = _made_of(self.models[0])
         for r, model in enumerate(self.models):
             made = _made_of(model)
@@ -47,16 +53,21 @@ class Stack:
         self._places = _places(self.models[0], set(stacked))
         self.device = next(iter(self.parameters.values())).device
 
-    def gradients(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Inputs [R, n, ...] and labels int64 [R, n] -> losses [R] and the gradient of each parameter [R, *shape].
+    def gradients(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Inputs [R, n, ...] and targets [R, n, ...] -> losses [R] and the gradient of each parameter [R, *shape].
 
         No loss depends on another replicate's weights, so the gradient of their sum holds the gradient of each.
         """
         try:
             with autocast(self.device, self.precision):
-                losses = vmap(self._loss)(self.parameters, self.buffers, inputs, labels)
+                losses = vmap(self._loss)(self.parameters, self.buffers, inputs, targets)
         except RuntimeError as error:
             if "randomness" not in str(error):
+                if callable(self.task.loss) and "vmap" in str(error):
+                    raise ValueError(
+                        f"The networks of a stack share one call of the loss, which torch.func.vmap cannot do ({first_line(error)}). "
+                        "Train each network by itself, with lthkit.train."
+                    ) from error
                 raise
             raise ValueError(
                 f"{type(self.models[0]).__name__} draws random numbers (dropout does), which differ from network to network; "
@@ -66,13 +77,13 @@ class Stack:
         return losses.detach(), list(torch.autograd.grad(losses.sum(), parameters, allow_unused=True))
 
     def _loss(
-        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor, labels: Tensor
+        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor, targets: Tensor
     ) -> Tensor:
         own = parameters | buffers
         tensors = {name: own[first] for name, first in self._places.items()}
         # torch's own way with tied weights leaves tensors of the stack in a layer that is used twice.
         outputs = functional_call(self.models[0], tensors, (inputs,), tie_weights=False)
-        return F.cross_entropy(one_tensor(self.models[0], outputs), labels)
+        return self.task.mean_loss(one_tensor(self.models[0], outputs), targets)
 
     @torch.no_grad()
     def read(self) -> None:

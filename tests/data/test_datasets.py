@@ -8,7 +8,8 @@ import torch
 
 import lthkit.data.datasets
 from lthkit.data import sources
-from lthkit.data.datasets import DATA_NAMES, Dataset, Split, augment, batches, load_data
+from lthkit.data.datasets import Dataset, Split, augment, batches
+from lthkit.data.named import DATA_NAMES, load_data
 
 
 def pixels(n: int, *shape: int) -> np.ndarray:
@@ -135,10 +136,10 @@ def test_head_keeps_proportions() -> None:
 
 
 def test_splits_that_do_not_fit_are_refused() -> None:
-    """Catches labels out of range and float images before they reach a loss on a GPU, where the error is unreadable."""
+    """Catches labels out of range and images of another type before they reach a loss on a GPU, where the error is unreadable."""
     images, labels = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4)
     good = Split(images, labels)
-    for wrong in (lambda: Split(images.float(), labels), lambda: Split(images, labels[1:]),
+    for wrong in (lambda: Split(images.int(), labels), lambda: Split(images, labels[1:]),
                   lambda: Split(images[0], labels), lambda: Split(images[:0], labels[:0])):  # fmt: skip
         with pytest.raises(ValueError, match="expected"):
             wrong()

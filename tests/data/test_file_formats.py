@@ -15,8 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lthkit.data.datasets import load_data
 from lthkit.data.file_formats import DataError
+from lthkit.data.named import load_data
 from tests.copies import CIFAR_CLASSES, write_cifar, write_idx, write_images
 
 pytestmark = [

@@ -16,7 +16,7 @@ from PIL import Image
 
 import lthkit.data.file_formats
 import lthkit.data.sources
-from lthkit.data.datasets import load_data
+from lthkit.data.named import load_data
 from lthkit.data.sources import DataError, cache_folder, data_folder
 from tests.copies import write_idx, write_images
 

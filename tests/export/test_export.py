@@ -397,6 +397,28 @@ def test_onnx_computes_what_torch_computes_for_every_batch_size(tmp_path: Path) 
         export.run_onnx(tmp_path / "bad.onnx")
 
 
+@pytest.mark.skipif(not HAS_ONNX, reason='pip install -e ".[export]"')
+def test_onnx_of_a_network_that_reads_tokens(tmp_path: Path) -> None:
+    """Catches an example of floating numbers, which an embedding does not take, and token numbers beyond its table."""
+
+    class Words(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.out = torch.nn.Embedding(9, 8), torch.nn.Linear(8, 9)
+            self.read = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.out(self.read(self.words(x)))
+            return logits.transpose(1, 2)
+
+    torch.manual_seed(0)
+    model = Words().eval()
+    run = export.run_onnx(export.to_onnx(model, tmp_path / "a.onnx", shape=(5,)))
+    for n in (1, 4):
+        x = torch.randint(9, (n, 5), generator=torch.Generator().manual_seed(n))
+        torch.testing.assert_close(run(x), model(x).detach(), rtol=1e-4, atol=1e-5)
+
+
 def test_missing_packages_are_named_with_the_line_that_installs_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

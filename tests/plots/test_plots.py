@@ -67,6 +67,28 @@ def test_arms_differ_by_marker_and_dash_as_well_as_colour():
     )
 
 
+def test_arms_of_any_name_are_drawn_and_told_each_at_its_own_density():
+    """Catches: an arm that a figure leaves out; two arms that share a round and not a density, drawn at the middle of both."""
+    rows = [
+        {**row, "arm": arm, "density": base ** row["round"]}
+        for row in ROWS
+        if row["arm"] == "ticket"
+        for arm, base in (("ticket", 0.8), ("saliency", 0.5), ("movement", 0.6))
+    ]
+    lines = {line.get_label(): line for line in plots.trade_off(rows).axes[0].get_lines()}
+    assert lines["saliency"].get_xdata() == pytest.approx([100 * 0.5**20])
+    assert lines["ticket"].get_xdata() == pytest.approx([100 * 0.8**20])
+    looks = {
+        (line.get_marker(), line.get_color()) for line in map(lines.get, ("ticket", "saliency", "movement"))
+    }
+    assert len(looks) == 3
+    assert "saliency: 80.8 % at 50 %" in plots.describe(
+        rows
+    ) and "movement: 80.8 % at 60 %" in plots.describe(rows)
+    with pytest.raises(ValueError, match=r"a0, a1.*7 or fewer"):
+        plots.trade_off([{**row, "arm": f"a{i}"} for row in rows[:3] for i in range(8)])
+
+
 def test_no_text_is_cut_and_none_overlaps_the_title():
     figure = plots.trade_off(
         ROWS, stamp="lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 3 seeds, cpu, lthkit 0.1.0"

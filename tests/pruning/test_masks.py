@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
+
 import pytest
 import torch
 from hypothesis import given
@@ -164,3 +167,52 @@ def test_a_layer_of_size_0_has_density_1(tiny, scope):
     )
     assert "density 1.0000" in repr(nothing)
     assert lth.train(empty, tiny, mask=nothing, recipe=lth.Recipe(steps=2, batch_size=20)).steps == 2
+
+
+@given(bits, st.integers(0, 2**31))
+def test_and_and_or(row, seed):
+    """Catches: the one taken for the other, and an order of names that is the second mask's."""
+    other = torch.rand(len(row), generator=torch.Generator().manual_seed(seed)) < 0.5
+    a = lth.Mask({"x": torch.tensor(row), "y": ~other})
+    b = lth.Mask({"y": other, "x": other})
+    assert (a & b)["x"].tolist() == [p and q for p, q in zip(row, other.tolist(), strict=True)]
+    assert (a | b)["x"].tolist() == [p or q for p, q in zip(row, other.tolist(), strict=True)]
+    assert not (a & b)["y"].any() and (a | b)["y"].all()
+    assert list(a & b) == list(a | b) == ["x", "y"] and list(b & a) == ["y", "x"]
+    assert (a & b).issubset(a) and a.issubset(a | b)
+
+
+def test_masks_of_other_names_or_shapes_are_not_joined():
+    """Catches: names that only one of them has, which would be kept, or dropped, without a word."""
+    a, b = mask_of([True, False], [True]), mask_of([True, False])
+    text = r"differ in names or shapes: layer1: \[1\], not in the second"
+    for call in (lambda: a & b, lambda: a | b):
+        with pytest.raises(ValueError, match=text):
+            call()
+    with pytest.raises(ValueError, match=r"layer1: not in the first, \[1\]"):
+        b & a
+    with pytest.raises(ValueError, match=r"layer0: \[2\], \[3\]"):
+        b & mask_of([True] * 3)
+    for other in ({"layer0": torch.tensor([True])}, 1, None):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            b & other
+        with pytest.raises(TypeError, match="unsupported operand"):
+            b | other
+
+
+def test_the_reader_of_five_lines_reads_a_saved_mask(tmp_path, monkeypatch):
+    """The lines of the docstring of `Mask.save`, run without lthkit's help."""
+    text = inspect.getdoc(lth.Mask.save)
+    code = textwrap.dedent(text[text.index("    import json") :])
+    assert len(code.strip().splitlines()) == 5 and "lthkit" not in code
+    monkeypatch.chdir(tmp_path)
+    g = torch.Generator().manual_seed(0)
+    shapes = [(3, 5), (17,), (2, 3, 2, 2), (1,), (8, 8), ()]
+    mask = lth.Mask({f"layer {i}": torch.rand(shape, generator=g) < 0.5 for i, shape in enumerate(shapes)})
+    mask.save("mask.npz")
+    names = {}
+    exec(code, names)
+    assert list(names["mask"]) == list(mask)
+    for name, kept in mask.items():
+        assert names["mask"][name].shape == tuple(kept.shape) and names["mask"][name].dtype == bool
+        assert torch.equal(torch.from_numpy(names["mask"][name]), kept)

@@ -311,3 +311,154 @@ def test_iterative_pruning_goes_on_from_a_mask_and_one_round_is_one_shot():
 def test_bad_iterative_pruning_is_named(density, rounds, message):
     with pytest.raises(ValueError, match=message):
         lth.prune_iteratively(small_net(seed=0), lth.magnitude, density, rounds=rounds)
+
+
+def literally_in_rows(
+    mask: lth.Mask, scores: dict[str, torch.Tensor], going: dict[str, list[int]]
+) -> lth.Mask:
+    """Row by row, in plain Python: the lowest go, of equal ones the first."""
+    after = {}
+    for name, kept in mask.items():
+        rows, values = kept.flatten(1).clone(), scores[name].flatten(1).double().tolist()
+        for i, count in enumerate(going[name]):
+            there = [j for j in range(rows.shape[1]) if rows[i, j]]
+            for j in sorted(there, key=lambda j: values[i][j])[:count]:
+                rows[i, j] = False
+        after[name] = rows.view(kept.shape)
+    return lth.Mask(after)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.integers(1, 5), st.integers(1, 12)), min_size=1, max_size=3
+    ),
+    st.sampled_from([1.0, 0.7]),
+    fractions,
+    st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
+    st.integers(0, 2**31),
+)
+def test_by_row_each_row_is_counted_and_ranked_by_itself(layers, density, fraction, dtype, seed):
+    """Catches: rows ranked together, columns taken for rows, a count of the layer shared out, removed entries ranked."""
+    g = torch.Generator().manual_seed(seed)
+    scores = {
+        str(i): hostile(kind, r * c, g).to(dtype).nan_to_num().view(r, c)
+        for i, (kind, r, c) in enumerate(layers)
+    }
+    mask = lth.Mask({n: torch.rand(s.shape, generator=g) <= density for n, s in scores.items()})
+    for name, kept in mask.items():
+        scores[name][~kept] = float("nan") if seed % 2 else -1e4
+    going = {n: [round(fraction * k) for k in kept.sum(1).tolist()] for n, kept in mask.items()}
+    smaller = lth.prune(mask, scores, fraction, scope="row", min_kept=0)
+    assert smaller == literally_in_rows(mask, scores, going)
+    if density == 1.0:
+        surplus = {n: [t.shape[1] - round(fraction * t.shape[1])] * len(t) for n, t in mask.items()}
+        one_shot = lth.prune_to(mask, scores, fraction, scope="row", min_kept=0)
+        assert one_shot == literally_in_rows(mask, scores, surplus)
+
+
+def test_rows_of_a_convolution_and_of_a_vector():
+    """A row is what comes into one output channel; a vector is one row."""
+    scores = {"conv": torch.arange(36.0).view(2, 2, 3, 3), "vector": torch.arange(4.0)}
+    mask = lth.Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()})
+    smaller = lth.prune(mask, scores, 0.5, scope="row", overrides={"vector": 0.25})
+    assert smaller["conv"].flatten(1).sum(1).tolist() == [9, 9]
+    assert smaller["conv"].flatten(1)[1].tolist() == [False] * 9 + [True] * 9
+    assert smaller["vector"].tolist() == [False, True, True, True]
+
+
+def test_the_guard_of_rows():
+    scores = {"a": torch.arange(8.0).view(4, 2)}
+    mask = lth.Mask({"a": torch.tensor([[True, True], [True, False], [False, False], [True, True]])})
+    with pytest.raises(
+        lth.LayerCollapse, match=r"from 3 of 4 rows of a than may: each row keeps.*min_kept=1"
+    ):
+        lth.prune(mask, scores, 1.0, scope="row")
+    assert lth.prune(mask, scores, 0.5, scope="row")["a"].sum(1).tolist() == [1, 1, 0, 1]
+    assert lth.prune(mask, scores, 1.0, scope="row", min_kept=0).kept == 0
+    with pytest.raises(ValueError, match="density=0.5 was given, but a row of a is already down to 0 of 2"):
+        lth.prune_to(mask, scores, 0.5, scope="row")
+
+
+@given(scores_of, st.floats(0, 1), st.floats(0, 1))
+def test_layers_may_have_their_own_densities(values, one, other):
+    mask, scores = two_layers(values)
+    smaller = lth.prune_to(mask, scores, {"b": other, "a": one}, min_kept=0)
+    for name, density in (("a", one), ("b", other)):
+        alone = lth.Mask({name: mask[name]})
+        expected = lth.prune_to(alone, scores, density, min_kept=0)[name]
+        assert torch.equal(smaller[name], expected)
+        assert int(smaller[name].sum()) == round(density * len(scores[name]))
+    assert list(smaller) == ["a", "b"]
+    only = lth.prune_to(mask, scores, {"a": one}, min_kept=0)
+    assert torch.equal(only["a"], smaller["a"]) and only["b"].all()
+
+
+def test_own_densities_by_row():
+    scores = {"a": torch.arange(20.0).view(2, 10), "b": torch.arange(20.0).view(2, 10)}
+    mask = lth.Mask({n: torch.ones_like(s, dtype=torch.bool) for n, s in scores.items()})
+    smaller = lth.prune_to(mask, scores, {"b": 0.3}, scope="row")
+    assert smaller["a"].all() and smaller["b"].sum(1).tolist() == [3, 3] and smaller["b"][:, -3:].all()
+
+
+@pytest.mark.parametrize(
+    ("density", "fragment"),
+    [
+        ({"c": 0.5}, r"density names 'c'; expected some of \['a', 'b'\]"),
+        ({"a": 1.5}, r"density\['a'\]=1.5"),
+        ({"a": "0.5"}, r"density\['a'\]='0.5'"),
+        ({}, "empty dict"),
+        ({"a": 0.75}, "density=0.75 was given, but a is already down to 0.5000"),
+        ("0.5", "density='0.5'"),
+        (None, "density=None"),
+    ],
+)
+def test_bad_densities_are_named(density, fragment):
+    mask, scores = two_layers([1.0, 2.0, 3.0, 4.0])
+    mask = lth.prune(mask, scores, 0.5, scope="layerwise")
+    with pytest.raises(ValueError, match=fragment):
+        lth.prune_to(mask, scores, density)
+
+
+def test_iterative_pruning_to_own_densities():
+    """Catches: a level of the whole that is taken for each layer, and a last round that misses the densities."""
+    model, seen = small_net(seed=0), []
+    wanted = {"1.weight": 0.1, "5.weight": 0.5}
+
+    def score(masked, *, mask, round):
+        seen.append((round, mask.per_layer()))
+        return lth.magnitude(masked)
+
+    mask = lth.prune_iteratively(model, score, wanted, rounds=3)
+    assert {n: int(mask[n].sum()) for n in mask} == {"1.weight": 128, "3.weight": 200, "5.weight": 15}
+    assert [r for r, _ in seen] == [1, 2, 3]
+    for r, parts in seen:
+        assert parts["1.weight"] == pytest.approx(0.1 ** ((r - 1) / 3), abs=1e-3) and parts["3.weight"] == 1
+    with pytest.raises(ValueError, match=r"density=0.5 was given for 5\.weight.*down to 0.1000"):
+        lth.prune_iteratively(
+            model,
+            score,
+            {"5.weight": 0.5},
+            rounds=2,
+            mask=lth.prune_to(mask, lth.magnitude(model), {"5.weight": 0.1}),
+        )
+    with pytest.raises(ValueError, match=r"density=0.0 was given"):
+        lth.prune_iteratively(model, score, {"5.weight": 0.0}, rounds=2)
+
+
+def test_the_drivers_prune_by_row(tiny):
+    """Catches: a driver that knows two scopes only, or that ranks a layer where rows were asked for."""
+    shared = {"recipe": lth.Recipe(steps=15, batch_size=20, evaluate_every=15), "scope": "row"}
+    found = {
+        "imp": list(lth.imp(small_net, tiny, rounds=2, fraction=0.5, **shared))[-1].mask,
+        "one_shot": list(lth.one_shot(small_net, tiny, densities=[0.25], **shared))[-1].mask,
+        "prune_at_init": lth.prune_at_init(
+            small_net, tiny, score=lth.magnitude, density=0.25, rounds=3, **shared
+        ).mask,
+        "early_bird": lth.tickets.early_bird(small_net, tiny, density=0.25, window=2, **shared).masks[-1],
+    }
+    for name, mask in found.items():
+        for kept in mask.values():
+            wanted, once = round(0.25 * kept.shape[1]), kept.shape[1] - round(0.5 * kept.shape[1])
+            if name == "imp":  # each cut rounds by itself
+                wanted = once - round(0.5 * once)
+            assert set(kept.sum(1).tolist()) == {wanted}, name

@@ -233,7 +233,7 @@ def test_a_worker_thread_computes_the_same_bits(tiny):
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"optimizer": "adamw"}, "sgd, adam"),
+        ({"optimizer": "rmsprop"}, "sgd, adam, adamw, or a function"),
         ({"schedule": "linear"}, "constant, step, cosine"),
         ({"precision": "fp16"}, "float32, medium, bfloat16"),
         ({"steps": 0}, "steps=0"),
