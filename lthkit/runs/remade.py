@@ -13,16 +13,18 @@ import torch
 from torch import nn
 
 from lthkit import models
-from lthkit.data.datasets import Dataset, load_data
+from lthkit.data.datasets import Dataset
 from lthkit.data.file_formats import DataError
+from lthkit.data.named import load_data
 from lthkit.data.sources import SPECS
 from lthkit.storage.identity import Nameless, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.evaluation import Metrics, evaluate
+from lthkit.training.evaluation import evaluate
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
+from lthkit.training.tallies import Metrics
 
 Network = nn.Module | Callable[..., nn.Module]  # a network, or the function that makes one from seed=
 _MODEL = re.compile(r"(\w+)(\[.*\])?")

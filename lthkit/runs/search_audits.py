@@ -21,7 +21,7 @@ from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.tickets.rounds import Round, load_round
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.evaluation import Metrics
+from lthkit.training.tallies import Metrics
 
 EXACT, NEAR = 1e-6, 1e-3  # relative differences of a loss: the same bits and sums, another machine's rounding
 CONTROLS = "controls that were trained with this search's masks, in a folder beside it"

@@ -18,7 +18,7 @@ from lthkit.runs.remade import Network, made
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.training.checkpoints import Checkpoint, unpack
-from lthkit.training.history import Point
+from lthkit.training.results import Point
 
 
 @dataclass(frozen=True)

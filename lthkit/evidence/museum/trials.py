@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lthkit import models
-from lthkit.data.datasets import Dataset, batches, load_data
+from lthkit.data.datasets import Dataset, batches
+from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
 from lthkit.machine.tables import Table
 from lthkit.machine.tiers import by_tier
