@@ -26,6 +26,7 @@ from lthkit.pruning import (
     random,
     snip,
     synflow,
+    wanda,
 )
 from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
@@ -102,6 +103,7 @@ __all__ = [
     "train",
     "training",
     "waiting",
+    "wanda",
 ]
 
 if TYPE_CHECKING:

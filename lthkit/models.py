@@ -1,4 +1,4 @@
-"""The course's networks for 28×28 and 32×32 images, their seeded initialisation, and counts of their weights.
+"""The course's networks for images, and one for text; their seeded initialisation, and counts of their weights.
 
 A seed decides every weight: it feeds a private generator on the CPU, so a seed means the same network on
 every device and the global random state stays as it was. `reinitialize` draws again what the constructor
@@ -16,6 +16,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
+from lthkit.attention import CausalBlock, Embedding
 from lthkit.machine.checks import whole_seed
 
 Shape = tuple[int, ...]  # as `data.shape` is; three numbers are asked for when a network is made
@@ -196,6 +197,38 @@ def vgg_16(*, seed: int, input_shape: Shape = CIFAR_SHAPE, classes: int = 10, wi
     return _network(layers, seed, init="kaiming")
 
 
+def tiny_transformer(
+    *, seed: int, tokens: int, length: int = 64, width: int = 64, layers: int = 2, heads: int = 2
+) -> nn.Module:
+    """A Transformer that tells each token from those before it; 103,424 weights for 80 tokens and the sizes below.
+
+    Vaswani et al. 2017, as a language model: token and position embedded, blocks of causal attention (`attention`), a
+    last norm, and a linear layer of its own to the scores of the next token. No dropout. A mask speaks about the linear
+    layers, not about the embeddings.
+
+        data = lth.load_data("lesson-text")
+        model = lth.models.tiny_transformer(seed=0, tokens=len(data.classes), length=data.shape[0])
+
+    Args:
+        seed: of the initialisation: Gaussian Glorot, embeddings with a standard deviation of 0.02, biases 0.
+        tokens: how many different ones there are.
+        length: the longest row.
+        width: numbers that stand for a token; a multiple of `heads`.
+        layers: how many blocks. heads: in each.
+    """
+    sizes = {"tokens": tokens, "length": length, "width": width, "layers": layers, "heads": heads}
+    sizes = {name: _positive(name, value) for name, value in sizes.items()}
+    width, heads = sizes["width"], sizes["heads"]
+    if width % heads:
+        raise ValueError(f"width={width} was given for {heads} heads; expected a multiple of their number.")
+    with torch.device("meta"):
+        parts: dict[str, nn.Module] = {"embedding": Embedding(sizes["tokens"], sizes["length"], width)}
+        for i in range(1, sizes["layers"] + 1):
+            parts[f"block{i}"] = CausalBlock(width, heads)
+        parts |= {"norm": nn.LayerNorm(width), "head": nn.Linear(width, sizes["tokens"])}
+    return _network(parts, seed, init="glorot")
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "lenet-300-100": lenet_300_100,
     "lenet-5": lenet_5,
@@ -252,13 +285,16 @@ def _kaiming_std(weight: Tensor) -> float:
 INITS: dict[str, Callable[[Tensor], float]] = {"glorot": _glorot_std, "kaiming": _kaiming_std}
 
 
+EMBEDDING_STD = 0.02
+
+
 @torch.no_grad()
 def reinitialize(model: nn.Module, *, seed: int) -> None:
     """Draw all of `model` again, in place: afterwards it equals what its constructor makes with `seed`.
 
     Weights come from the network's own distribution (Gaussian Glorot for the LeNets, SmallCNN and Conv nets,
-    as in Frankle & Carbin 2019, section 2; Kaiming normal for ResNet and VGG), biases are 0, and batch norm
-    starts anew: gain 1, bias 0, running statistics forgotten. The values do not depend on the model's device.
+    as in Frankle & Carbin 2019, section 2; Kaiming normal for ResNet and VGG), biases are 0, and batch and layer norm
+    start anew: gain 1, bias 0, running statistics forgotten. The values do not depend on the model's device.
 
     Raises:
         ValueError: the model was not made by this module, so its distribution is not known.
@@ -276,7 +312,10 @@ def reinitialize(model: nn.Module, *, seed: int) -> None:
             module.weight.copy_(drawn.normal_(0.0, std(module.weight), generator=generator))
             if module.bias is not None:
                 module.bias.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.Embedding):
+            drawn = torch.empty(module.weight.shape, dtype=torch.float32, device="cpu")
+            module.weight.copy_(drawn.normal_(0.0, EMBEDDING_STD, generator=generator))
+        elif isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)):
             module.reset_parameters()
         elif any(True for _ in module.parameters(recurse=False)) or any(
             True for _ in module.buffers(recurse=False)

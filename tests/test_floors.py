@@ -19,6 +19,7 @@ FLOORS: dict[str, int] = {
     "machine": 1,
     "storage": 2,
     "moved": 1,
+    "attention": 1,
     "models": 3,
     "data": 3,
     "pruning": 3,

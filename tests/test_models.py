@@ -20,8 +20,10 @@ from lthkit.models import (
     output_layer,
     reinitialize,
     resnet_20,
+    tiny_transformer,
     vgg_16,
 )
+from lthkit.pruning.masks import Mask
 
 WEIGHTS = {
     "lenet-300-100": 266_200,
@@ -205,6 +207,51 @@ def test_a_foreign_model_is_not_drawn_by_guesswork() -> None:
     with pytest.raises(ValueError, match="another seed"):
         reinitialize(nn.Linear(2, 2), seed=0)
     model = lenet_300_100(seed=0)
-    model.add_module("norm", nn.LayerNorm(10))
+    model.add_module("norm", nn.GroupNorm(2, 10))
     with pytest.raises(ValueError, match="norm"):
         reinitialize(model, seed=0)
+
+
+def text_model(**given):
+    return tiny_transformer(**{"seed": 0, "tokens": 11, "length": 12, "width": 8} | given)
+
+
+def test_a_later_token_changes_no_earlier_output() -> None:
+    """Catches attention that looks ahead, in each block and at each place."""
+    model, tokens = text_model(layers=3), torch.randint(0, 11, (4, 12), generator=torch.manual_seed(0))
+    with torch.no_grad():
+        before = model(tokens)
+        assert before.shape == (4, 12, 11)
+        for place in range(12):
+            other = tokens.clone()
+            other[:, place] = (other[:, place] + 1) % 11
+            moved = (model(other) - before).abs().amax((0, 2)) > 0
+            assert not moved[:place].any() and moved[place:].all()
+
+
+def test_a_transformer_of_a_seed_and_its_count() -> None:
+    """Catches weights that no seed draws, and a count in the docstring that is another network's."""
+    first, again, other = text_model(), text_model(), text_model(seed=1)
+    state, same, differing = (m.state_dict() for m in (first, again, other))
+    assert all(torch.equal(state[name], same[name]) for name in state)
+    assert all(name in state for name in ("embedding.token.weight", "block1.query.weight", "head.bias"))
+    drawn = [name for name in state if name.endswith("weight") and "norm" not in name]
+    assert not any(torch.equal(state[name], differing[name]) for name in drawn)
+    whole = tiny_transformer(seed=0, tokens=80)
+    assert count_weights(whole) == 103_424 == Mask.ones(whole).total
+    reinitialize(other, seed=0)
+    assert all(torch.equal(state[name], tensor) for name, tensor in other.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"width": 9, "heads": 2}, "width=9 was given for 2 heads; expected a multiple"),
+        ({"tokens": 0}, "tokens=0 was given"),
+    ],
+)
+def test_a_transformer_that_cannot_be(given, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        text_model(**given)
+    with pytest.raises(ValueError, match="A row of 13 tokens was given; expected 12 or fewer"):
+        text_model()(torch.zeros(1, 13, dtype=torch.int64))

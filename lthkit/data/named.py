@@ -12,8 +12,9 @@ from lthkit.data.datasets import Dataset
 from lthkit.data.file_formats import Part
 from lthkit.data.sources import EMBEDDED, SPECS, find_copy, read_embedded
 from lthkit.data.splits import Split, generator_for, stratified
+from lthkit.data.texts import TEXT, text_splits
 
-DATA_NAMES = tuple(SPECS)
+DATA_NAMES = (*SPECS, TEXT)
 FOLDER = "folder:"  # before the path of a folder of pictures
 
 
@@ -30,6 +31,7 @@ def load_data(
     "fashion-mnist" is the embedded subset: 10,000 training, 2,000 validation and 5,000 test images; it needs
     no network. "fashion-mnist-full", "mnist" and "cifar10" are the complete sets with 5,000 validation
     images. These are looked for in `$LTHKIT_DATA/<name>/`, then in the cache, then fetched by torchvision.
+    "lesson-text" is embedded too: characters of this course's lessons, each to be told from those before it (see `data.texts`).
     "folder:PATH" is a folder of your own pictures, one folder in it for each class (see `Dataset.from_folder`).
 
     Args:
@@ -47,7 +49,7 @@ def load_data(
         if not (path := name.removeprefix(FOLDER)):
             raise ValueError(f"{name!r} names no folder; expected such as '{FOLDER}pictures/birds'.")
         return Dataset.from_folder(path, size=size, validation=validation).to(device)
-    if not isinstance(name, str) or name not in SPECS:
+    if not isinstance(name, str) or name not in DATA_NAMES:
         close = difflib.get_close_matches(str(name).lower().replace("_", "-"), DATA_NAMES, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
@@ -57,6 +59,8 @@ def load_data(
         raise ValueError(
             f"size={size!r} was given, and {name} has a size of its own; expected it for a folder only."
         )
+    if name == TEXT:
+        return _text(validation).to(device)
     spec = SPECS[name]
     if name == EMBEDDED:
         train, held_out, test = map(_split, read_embedded())
@@ -72,6 +76,15 @@ def load_data(
         test, classes, origin = _split(copy.test), copy.classes, copy.origin
     data = Dataset.of(name, train=train, validation=held_out, test=test, classes=classes, origin=origin)
     return data.to(device)
+
+
+def _text(validation: int | None) -> Dataset:
+    if validation is not None:
+        raise ValueError(
+            f"validation={validation!r} was given, and {TEXT} is cut into passages once and for all; expected None."
+        )
+    splits, characters = text_splits()
+    return Dataset.of(TEXT, **splits, classes=characters, origin="embedded")
 
 
 def _split(part: Part) -> Split:

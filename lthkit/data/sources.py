@@ -109,7 +109,21 @@ def read_embedded() -> tuple[Part, Part, Part]:
     Raises:
         DataError: the file is missing, or its checksum is not the one in SHA256SUMS.
     """
-    path = data_folder() / "fashion-mnist-subset.npz"
+    with np.load(io.BytesIO(own_file("fashion-mnist-subset.npz")), allow_pickle=False) as arrays:
+        train, validation, test = (
+            (arrays[f"{part}_images"][:, None], arrays[f"{part}_labels"])
+            for part in ("train", "validation", "test")
+        )
+    return train, validation, test
+
+
+def own_file(name: str) -> bytes:
+    """The content of a file that comes with lthkit.
+
+    Raises:
+        DataError: the file is missing, or its checksum is not the one in SHA256SUMS.
+    """
+    path = data_folder() / name
     remedy = "Restore it with `git checkout -- data`, or install lthkit again."
     sums = [line.split() for line in (path.parent / "SHA256SUMS").read_text(encoding="ascii").splitlines()]
     expected = {words[1]: words[0] for words in sums if len(words) == 2}.get(path.name)
@@ -123,12 +137,7 @@ def read_embedded() -> tuple[Part, Part, Part]:
         raise DataError(f"{path} cannot be read ({error}). {remedy}") from error
     if hashlib.sha256(content).hexdigest() != expected:
         raise DataError(f"{path} is damaged: its sha256 is not {expected}, which SHA256SUMS gives. {remedy}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        train, validation, test = (
-            (arrays[f"{part}_images"][:, None], arrays[f"{part}_labels"])
-            for part in ("train", "validation", "test")
-        )
-    return train, validation, test
+    return content
 
 
 def find_copy(name: str, spec: Spec, *, download: bool) -> Copy:

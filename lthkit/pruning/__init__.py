@@ -33,6 +33,7 @@ from lthkit.pruning.scores import (
     random,
     snip,
     synflow,
+    wanda,
 )
 from lthkit.pruning.selection import (
     LayerCollapse,
@@ -67,4 +68,5 @@ __all__ = [
     "random",
     "snip",
     "synflow",
+    "wanda",
 ]

@@ -255,6 +255,82 @@ def synflow(model: nn.Module, shape: Sequence[int], *, exclude: Names = (), incl
     return scores
 
 
+@torch.no_grad()
+def wanda(model: nn.Module, batches: Batches, *, exclude: Names = (), include: Names = ()) -> Scores:
+    """|w_ij| · ‖x_j‖, x_j all values that input j of the layer takes over the batches (Sun et al. 2024, section 3, equation 1).
+
+    For a *trained* network whose weights then stay as they are. The paper ranks the inputs of each output among
+    themselves, and no layer against another: `prune_to(mask, scores, 0.5, scope="row")`, or `n_of_m(mask, scores)`. The
+    norm is over batches and positions. A copy of the network sees the batches once, in evaluation mode, from its first layer to its last
+    with nothing cut. (The authors go through a language model block by block, and give each the outputs of pruned ones.)
+
+    For linear layers, as in the paper. What their inputs are is seen as the layer is called; a weight that something else
+    reads, as attention reads that of its `out_proj`, is refused.
+
+    Args:
+        batches: pairs of inputs and targets, on the model's device; the targets are not looked at.
+        exclude, include: as in `magnitude`; convolutions have to be excluded.
+
+    Raises:
+        ValueError: nothing prunable, no batch; a weight that is no linear layer's, or whose layer was not called; inputs
+            that are not finite; what `prunable` refuses.
+    """
+    chosen = _chosen(model, exclude, include)
+    model, batches = _scored_copy(model, stored=True), _checked(batches)
+    weights = {name: p for name, p in _all_of(model, chosen).items() if name in chosen}
+    names = {id(weight): name for name, weight in weights.items()}
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear) and id(m.weight) in names]
+    if others := sorted(set(names.values()) - {names[id(layer.weight)] for layer in layers}):
+        raise ValueError(
+            f"{', '.join(others)}: no linear layer has this weight, and Wanda's score is one of linear layers; expected "
+            f"exclude={others!r}, in a search too."
+        )
+    squares: Scores = {}
+
+    def seen(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        squared = given[0].detach().double().flatten(0, -2).square().sum(0)
+        name = names[id(layer.weight)]
+        squares[name] = squares[name] + squared if name in squares else squared
+
+    for layer in layers:
+        layer.register_forward_pre_hook(seen)
+    _only_inputs(model, batches)
+    if silent := [name for name in weights if name not in squares]:
+        raise ValueError(
+            f"The layer of {', '.join(silent)} was not called, so the inputs that this weight meets are not known; expected "
+            f"a network that calls it: self.fc(x), not F.linear(x, self.fc.weight). Or leave it out with exclude={silent!r}."
+        )
+    if odd := [name for name, squared in squares.items() if not bool(squared.isfinite().all())]:
+        raise ValueError(f"The inputs of {', '.join(odd)} are not finite; expected numbers. Has it diverged?")
+    return {name: w.abs() * squares[name].sqrt().to(w.dtype) for name, w in weights.items()}
+
+
+def _only_inputs(model: nn.Module, batches: Batches) -> None:
+    """Call the network with the inputs of each batch. ValueError for none, or one that is no pair or that it does not take."""
+    number = -1
+    for number, batch in enumerate(batches):  # noqa: B007
+        if not (isinstance(batch, tuple | list) and len(batch) == 2 and torch.is_tensor(batch[0])):
+            raise ValueError(
+                f"Batch {number} is {type(batch).__name__}; expected a pair (inputs, targets) of tensors, and a list of "
+                "pairs, such as data.draw(100, seed=0)."
+            )
+        inputs = batch[0].float() if batch[0].dtype in _HALF else batch[0]
+        try:
+            with WithoutDropout():
+                model(inputs)
+        except (IndexError, RuntimeError) as error:
+            if "memory" in str(error):
+                raise
+            raise ValueError(
+                f"Batch {number} has inputs {inputs.dtype} {list(inputs.shape)} on {inputs.device}, which the network does not "
+                f"take ({first_line(error)}); expected inputs as data.inputs makes them, on its device."
+            ) from error
+    if number < 0:
+        raise ValueError(
+            "No batch was given; expected at least one pair (inputs, targets). Is the loader used up?"
+        )
+
+
 @torch.enable_grad()
 def _flow(model: nn.Module, shape: Sequence[int], chosen: Iterable[str]) -> Scores:
     for parameter in model.parameters():
@@ -287,7 +363,7 @@ def for_mask(
     """
     own = score.func if isinstance(score, partial) else score
     named = score.keywords if isinstance(score, partial) else {}
-    if own in (magnitude, random, snip, grasp, synflow):
+    if own in (magnitude, random, snip, grasp, synflow, wanda):
         if named.keys() & {"exclude", "include"}:
             return score
 

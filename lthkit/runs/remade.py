@@ -15,8 +15,7 @@ from torch import nn
 from lthkit import models
 from lthkit.data.datasets import Dataset
 from lthkit.data.file_formats import DataError
-from lthkit.data.named import load_data
-from lthkit.data.sources import SPECS
+from lthkit.data.named import DATA_NAMES, load_data
 from lthkit.storage.identity import Nameless, network_name
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round
@@ -119,7 +118,7 @@ def house_model(name: str) -> Callable[..., nn.Module] | None:
 
 def _data_of(fingerprint: str) -> Dataset | None:
     """The data set with this fingerprint, of those that are on this machine."""
-    for name in () if fingerprint in _found else SPECS:
+    for name in () if fingerprint in _found else DATA_NAMES:
         try:
             data = load_data(name, download=False)
         except (DataError, OSError, ValueError, ImportError):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.pruning.asked import asked_for
-from lthkit.pruning.scores import for_mask, grasp, magnitude, random, snip, synflow
+from lthkit.pruning.scores import for_mask, grasp, magnitude, random, snip, synflow, wanda
 from lthkit.storage import files
 from lthkit.storage.identity import Nameless, name_of
 from lthkit.tickets.rounds import Round
@@ -72,7 +72,7 @@ def state_kept(score: ScoreFn, place: Path | None, cut: int) -> Iterator[None]:
         ValueError: the score does not remember what it did when the folder was made.
     """
     own = score.func if isinstance(score, partial) else score
-    if place is None or own in (magnitude, random, snip, grasp, synflow):
+    if place is None or own in (magnitude, random, snip, grasp, synflow, wanda):
         yield
         return
     path = place / "score.json"

@@ -21,7 +21,7 @@ log = logging.getLogger("lthkit")
 
 _ALWAYS = (nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
 _IN_TRAINING = (nn.modules.dropout._DropoutNd, nn.RReLU)
-_KNOWN = ("torch.nn.modules.", "lthkit.models")
+_KNOWN = ("torch.nn.modules.", "lthkit.models", "lthkit.attention")
 _NOTHING: AbstractContextManager[object] = nullcontext()
 
 

@@ -276,7 +276,7 @@ def test_devices_agree() -> None:
 
 def test_names() -> None:
     """Catches a name that the command line offers and the loader does not know."""
-    assert DATA_NAMES == ("fashion-mnist", "fashion-mnist-full", "mnist", "cifar10")
+    assert DATA_NAMES == ("fashion-mnist", "fashion-mnist-full", "mnist", "cifar10", "lesson-text")
 
 
 def test_images_for_a_score_are_drawn_once_each(tiny):
