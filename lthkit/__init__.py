@@ -30,7 +30,7 @@ from lthkit.pruning import (
 )
 from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
-from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp
+from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp, supermask
 from lthkit.training import (
     Checkpoint,
     Choice,
@@ -97,6 +97,7 @@ __all__ = [
     "snip",
     "snip_then_imp",
     "storage",
+    "supermask",
     "synflow",
     "tickets",
     "tier",

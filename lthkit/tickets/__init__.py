@@ -47,6 +47,15 @@ from lthkit.tickets.search import (
     Shared,
     new_network,
 )
+from lthkit.tickets.signs import (
+    random_signs,
+    signed_constant,
+    signs_of,
+)
+from lthkit.tickets.supermasks import (
+    Scored,
+    supermask,
+)
 from lthkit.tickets.ticket_files import (
     Ticket,
 )
@@ -55,6 +64,7 @@ __all__ = [
     "EarlyBird",
     "NeverStable",
     "Round",
+    "Scored",
     "Search",
     "Shared",
     "Ticket",
@@ -71,8 +81,12 @@ __all__ = [
     "plan",
     "price",
     "prune_at_init",
+    "random_signs",
     "retrain",
     "save_round",
+    "signed_constant",
+    "signs_of",
     "snip_then_imp",
     "stop_epoch",
+    "supermask",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch
 import pytest
+import torch
 
 from lthkit.data import sources
 from lthkit.data.file_formats import DataError
