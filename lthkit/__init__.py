@@ -30,7 +30,17 @@ from lthkit.pruning import (
 )
 from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
-from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp, supermask
+from lthkit.tickets import (
+    Round,
+    fresh_start,
+    imp,
+    one_shot,
+    prune_at_init,
+    retrain,
+    snip_then_imp,
+    sparse_training,
+    supermask,
+)
 from lthkit.training import (
     Checkpoint,
     Choice,
@@ -96,6 +106,7 @@ __all__ = [
     "runs",
     "snip",
     "snip_then_imp",
+    "sparse_training",
     "storage",
     "supermask",
     "synflow",

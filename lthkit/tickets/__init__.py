@@ -24,6 +24,10 @@ from lthkit.tickets.mask_distances import (
     null_distance,
     stop_epoch,
 )
+from lthkit.tickets.moving_masks import (
+    Moved,
+    sparse_training,
+)
 from lthkit.tickets.one_shot_pruning import (
     one_shot,
 )
@@ -62,6 +66,7 @@ from lthkit.tickets.ticket_files import (
 
 __all__ = [
     "EarlyBird",
+    "Moved",
     "NeverStable",
     "Round",
     "Scored",
@@ -87,6 +92,7 @@ __all__ = [
     "signed_constant",
     "signs_of",
     "snip_then_imp",
+    "sparse_training",
     "stop_epoch",
     "supermask",
 ]

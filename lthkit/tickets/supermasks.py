@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Unpack
 
 import torch
@@ -152,30 +153,32 @@ def supermask(
         "exclude": list(search.exclude),
     }
     config = partial(search.config, model, recipe, settings)
-    with (
-        Work(f"seed {search.seed}, supermask", total=recipe.steps),
-        search.working("supermask", config) as place,
-    ):
+    with search.working("supermask", config) as place:
         if (this := finished_round(place, 1, start, data.device)) is not None:
             return this
         scored = Scored(model, mask, density=density, scope=search.scope, seed=search.seed)
-        every = range(recipe.evaluate_every, recipe.steps, recipe.evaluate_every)
-        saved = training_of_round(place, 1)
+        this = _trained(search, scored, start, place)
+        save_round(place, this)
+        if saved := training_of_round(place, 1):
+            saved.remove()
+    return this
+
+
+def _trained(search: Search, scored: Scored, start: Checkpoint, place: Path | None) -> Round:
+    recipe = search.one_recipe()
+    every = range(recipe.evaluate_every, recipe.steps, recipe.evaluate_every)
+    with Work(f"seed {search.seed}, supermask", total=recipe.steps):
         result = train(
             scored,
-            data,
+            search.data,
             seed=search.order,
             recipe=recipe,
             keep=(*every, recipe.steps),
             progress=search.progress,
             **search.told(),
-            **if_given(saved),
+            **if_given(training_of_round(place, 1)),
         )
-        this = _found(scored, start, result)
-        save_round(place, this)
-        if saved:
-            saved.remove()
-    return this
+    return _found(scored, start, result)
 
 
 def _found(scored: Scored, start: Checkpoint, result: TrainResult) -> Round:

@@ -133,8 +133,13 @@ class History:
             kept=self.kept,
         )
 
-    def save(self, saved: Snapshots, *, step: int | None = None) -> None:
-        """Save all that a later call needs to go on from here; `step` names the snapshot, by default `done`."""
+    def save(
+        self, saved: Snapshots, *, step: int | None = None, more: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Save all that a later call needs to go on from here; `step` names the snapshot, by default `done`.
+
+        more: arrays of a driver that go with it; no name of theirs is that of a state here.
+        """
         if self.test is None:
             self._read_clock()
         states = {
@@ -145,7 +150,7 @@ class History:
         test = self.test.accuracy if isinstance(self.test, Metrics) else self.test
         meta = {**steps, "points": self.points, "test": test, "seconds": self.seconds}
         meta |= {"choice": asdict(self.choice), "sparse": self.sparse}
-        saved.save(self.done if step is None else step, arrays, meta)
+        saved.save(self.done if step is None else step, arrays | dict(more or {}), meta)
 
     def load(
         self, found: tuple[dict[str, np.ndarray], dict[str, Any]] | None, device: torch.device

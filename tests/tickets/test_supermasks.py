@@ -202,7 +202,9 @@ def test_a_bernoulli_mask_is_drawn_in_training_and_decided_in_evaluation() -> No
     torch.manual_seed(0)
     drawn = [scored.train()._kept(drawn=True)["weight"].float()[0] for _ in range(2)]
     assert not torch.equal(*drawn)
-    assert abs(float(drawn[0][0::2].mean()) - 0.269) < 0.03 and abs(float(drawn[0][1::2].mean()) - 0.731) < 0.03
+    assert (
+        abs(float(drawn[0][0::2].mean()) - 0.269) < 0.03 and abs(float(drawn[0][1::2].mean()) - 0.731) < 0.03
+    )
     x = torch.ones(1, 4000)
     assert scored(x).item() != scored(x).item()
     assert scored.eval()(x).item() == scored(x).item()
