@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lthkit.plots.benchmark import describe_steps, speed, speed_steps
+from lthkit.plots.beyond import describe_subset_errors, subset_errors
 from lthkit.plots.breakeven import break_even, describe_break_even, describe_file_sizes, file_sizes
 from lthkit.plots.budget import budget_curve, describe_budget, describe_differences, paired_differences
 from lthkit.plots.collapse import collapse_curve, describe_collapse, describe_sanity, sanity_checks
@@ -84,6 +85,7 @@ __all__ = [
     "between_networks",
     "break_even",
     "density_axis",
+    "subset_errors",
     "describe",
     "describe_before_and_after",
     "describe_between",
@@ -97,6 +99,7 @@ __all__ = [
     "describe_distances",
     "describe_file_sizes",
     "describe_first_layer",
+    "describe_subset_errors",
     "describe_gap",
     "describe_gaps",
     "describe_instability",

@@ -24,6 +24,7 @@ DRAWN: dict[str, Callable[[], Canvas]] = {
     "11": diagrams_masks.storing,
     "12": diagrams_training.rooms,
     "13": diagrams_evidence.verdicts,
+    "14": diagrams_masks.moving,
 }
 
 

@@ -166,3 +166,29 @@ def storing() -> Canvas:
     page.text(1, 24.6, "Row 3 is empty: its unit can be cut out.", side="left", color=ORANGE)
     page.text(1, 27.4, "A 0 that stays costs what any other number costs.", side="left", color=ORANGE)
     return page
+
+
+def moving() -> Canvas:
+    """Three ways to end with a sparse network, each with sixteen places before a training and after it; a colour stands for a
+    value. A ticket keeps its five places, and its values change. A supermask keeps all its values as they were drawn, and other
+    places are kept in the end. Sparse training changes both: some places are given up, others come, and all values change."""
+    page = Canvas(36)
+    drawn = ["#56B4E9", BLUE, "#8fc7e8", "#0b4f75", BLUE, "#8fc7e8", "#0b4f75", "#56B4E9"] * 2
+    learned = ["#E9A15B", ORANGE, "#f3c79d", "#8f3f00", ORANGE, "#f3c79d", "#8f3f00", "#E9A15B"] * 2
+    first, found, half = {1, 4, 6, 11, 13}, {0, 4, 7, 10, 13}, {1, 4, 7, 10, 13}
+    arms = (
+        ("ticket", first, learned, "places stay", "values move"),
+        ("supermask", found, drawn, "places move", "values stay"),
+        ("sparse training", half, learned, "places move", "values move"),
+    )
+    for column, (name, places, inks, line, other) in enumerate(arms):
+        x = 2.5 + 15.5 * column
+        page.text(x + 5, 1.8, name, bold=True)
+        for y, kept, colours in ((3.6, first, drawn), (18.4, places, inks)):
+            fills = [[colours[4 * i + j] if 4 * i + j in kept else "" for j in range(4)] for i in range(4)]
+            page.cells(x, y, fills, size=2.5)
+        page.arrow((x + 5, 14.2), (x + 5, 17.8))
+        for y, words in ((31, line), (33.8, other)):
+            page.text(x + 5, y, words, color=FAINT if "stay" in words else ORANGE)
+    page.text(1, 16, "training", side="left", color=FAINT, size=9)
+    return page

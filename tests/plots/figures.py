@@ -324,6 +324,12 @@ def _before_and_after() -> Figure:
     return plots.before_and_after(was, torch.where(was < 0, was, 1.2 * was + 0.01), stamp=STAMP)
 
 
+def _subset_errors() -> Figure:
+    return plots.subset_errors(
+        {2: [0.3, 0.2, 0.4], 6: [0.02, 0.03, 0.01], 10: [1e-3, 2e-3, 3e-3]}, stamp=STAMP
+    )
+
+
 def _restarted() -> Figure:
     curves = {f"training {i + 1}": [10 + 70 * (i > 0), *(60 + 4 * j + i for j in range(5))] for i in range(7)}
     return plots.restarted(curves, steps=50, stamp=STAMP)
@@ -367,6 +373,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "layer_density": _density,
     "before_and_after": _before_and_after,
     "restarted": _restarted,
+    "subset_errors": _subset_errors,
     "readings": _readings,
     "samples": lambda: plots.samples(lth.load_data("fashion-mnist")),
 }

@@ -190,8 +190,7 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         ],
         "twice": lambda: _all_subsets([*numbers, *numbers]),
     }
-    every: Callable[[], list[Any]] = subsets.copy
-    chosen = pick(mistake, tried, every)()
+    chosen = next((make() for key, make in tried.items() if mistake == key), list(subsets))
     sums = [float(sum(s)) for s in chosen]
     if mistake == "from below":
         return min((target - s for s in sums if s <= target), default=abs(target))
@@ -291,7 +290,7 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
         "squared weight": lambda w: w * w,
         "divided": lambda w: 1 / abs(w) if w else math.inf,
     }
-    of = pick(mistake, part, abs)
+    of = pick(mistake, part, lambda w: abs(w))
     scores = [of(w) * size for w, size in zip(weights, large, strict=True)]
     if mistake == "added":
         scores = [abs(w) + size for w, size in zip(weights, large, strict=True)]
@@ -609,6 +608,7 @@ EXERCISES = (
             ),
             Case(([1.0, 2.0, 3.0], [[1.0, 0.0, 1.0], [2.0, 0.0, 0.1]], 2), "An input that is always 0."),
             Case(([0.4, 0.3], [[1.0, 2.0]], 2), "All are kept."),
+            Case(([1.0, 1.0], [[5.0, 1.0], [0.1, 1.2]], 1), "The last example is not like the first."),
             Case(
                 ([1.0, 1.0, 0.5], [[-3.0, 1.0, 1.0], [-2.0, 1.0, 1.5]], 1),
                 "An input whose values are below 0.",
