@@ -8,22 +8,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks, rankings
-from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, together
+from lthkit.evidence.findings import FAILS, HOLDS, Finding, cannot_tell, fails, holds, together
 from lthkit.evidence.states import State
+from lthkit.pruning.counting import rows_of
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import LayerCollapse, prune, prune_to
-from lthkit.runs.remade import Network, Remade, begun_again, initial_state, measured_again, remake
+from lthkit.runs import again
+from lthkit.runs.remade import Given, Remade, begun_again, initial_state, measured_again, remake
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.tickets.rounds import Round, load_round
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.tallies import Metrics
+from lthkit.training.results import MetricPoint, Point
+from lthkit.training.tallies import Measured, Metrics
 
-EXACT, NEAR = 1e-6, 1e-3  # relative differences of a loss: the same bits and sums, another machine's rounding
 CONTROLS = "controls that were trained with this search's masks, in a folder beside it"
 SEEDS = "the same search with other seeds, in folders beside this one"
 
@@ -41,6 +43,11 @@ class Searched:
     def one_shot(self) -> bool:
         """True if every mask was cut from the dense network, False if each from the one before."""
         return "densities" in self.config
+
+    @property
+    def own_loop(self) -> str:
+        """The name of the training loop, if it is none of lthkit's; else ""."""
+        return str(self.config.get("train", ""))
 
 
 def read_search(folder: Path, config: Mapping[str, Any]) -> Searched:
@@ -69,22 +76,21 @@ def read_search(folder: Path, config: Mapping[str, Any]) -> Searched:
 def audit_search(
     search: Searched,
     *,
-    network: Network | None = None,
-    data: Dataset | None = None,
+    given: Given = Given(),  # noqa: B008  (frozen)
     replay: bool = False,
     rounds: int | None = None,
 ) -> dict[str, Finding]:
     """Findings by item, but for seeds and controls, of which one search says nothing.
 
     Args:
-        network, data: of the run, where they are not the house's own.
+        given: of the run, what is not the house's own.
         replay: begin one round again, and compare its first evaluation with the recorded one.
         rounds: how many were meant to be there, beside the dense one.
     """
     found = {"record": _record(search, rounds)}
     if not search.rounds:
         return found
-    remade = remake(search.config, network, data)
+    remade = remake(search.config, given)
     masks = [this.mask for this in search.rounds]
     last = search.rounds[-1]
     state = State(last.trained.model)
@@ -114,6 +120,11 @@ def _record(search: Searched, rounds: int | None) -> Finding:
         return fails("record", search.problems[0])
     if not search.rounds:
         return cannot_tell("record", f"{search.folder.name} has no finished round yet.")
+    if (said := search.config.get("mask")) not in (None, search.rounds[0].mask.fingerprint):
+        return fails(
+            "record",
+            f"Round {search.rounds[0].round} has another mask than {said}, which the configuration names.",
+        )
     under_way = [path.name for path in search.folder.glob("training-*") if path.is_dir()]
     done = len(search.rounds) - 1
     if rounds is not None and done < rounds:
@@ -151,6 +162,7 @@ def _pairs(search: Searched) -> list[tuple[Round, Round]]:
 
 
 def _selected(search: Searched, r: int, before: Round, scores: Mapping[str, Tensor]) -> Mask | None:
+    """What the configured cut makes of the mask before; None if it can make none."""
     config = search.config
     try:
         if search.one_shot:
@@ -162,26 +174,30 @@ def _selected(search: Searched, r: int, before: Round, scores: Mapping[str, Tens
         return None
 
 
+def _own_densities(search: Searched, r: int) -> bool:
+    """True if a cut has a density for each layer."""
+    return search.one_shot and isinstance(search.config["densities"][r - 1], Mapping)
+
+
 def _count(search: Searched, r: int, before: Round, this: Round) -> Finding:
-    config = search.config
-    if search.one_shot:
-        parts = {n: (t.numel(), config["densities"][r - 1]) for n, t in before.mask.items()}
-        wanted = {name: round(density * total) for name, (total, density) in parts.items()}
-        total = round(config["densities"][r - 1] * before.mask.total)
-    else:
-        fraction = config["fraction"]
-        part = fraction[r - 1] if isinstance(fraction, list) else fraction
-        wanted = kept_by_layer(before.mask, part, config["overrides"])
-        total = before.mask.kept - round(part * before.mask.kept)
-    if config["scope"] == "layerwise":
-        total = sum(wanted.values())
-        wrong = [n for n, count in wanted.items() if count != int(this.mask[n].sum())]
-    else:
-        wrong = []
-    if total != this.mask.kept or wrong:
-        where = f" ({wrong[0]} keeps {int(this.mask[wrong[0]].sum()):,})" if wrong else ""
+    alike = {name: torch.zeros(kept.shape) for name, kept in before.mask.to("cpu").items()}
+    wanted = _selected(search, r, before, alike)  # how many go does not depend on the scores
+    if wanted is None:
         return fails(
-            "density", f"{this.mask.kept:,} weights stay{where}, and the configuration makes it {total:,}."
+            "density", f"{this.mask.kept:,} weights stay, and the configured cut cannot be made there."
+        )
+    wrong: list[str] = []
+    if search.config["scope"] != "global" or _own_densities(search, r):  # else their total alone is fixed
+        rows = search.config["scope"] == "row"
+        for name, kept in this.mask.to("cpu").items():
+            counts = [rows_of(m).sum(1) if rows else m.sum() for m in (kept, wanted[name].cpu())]
+            wrong += [] if torch.equal(*counts) else [name]
+    if wanted.kept != this.mask.kept or wrong:
+        each = " in each row" if search.config["scope"] == "row" else ""
+        where = f" ({wrong[0]} keeps {int(this.mask[wrong[0]].sum()):,})" if wrong else ""
+        there = f" of {wrong[0]} {int(wanted[wrong[0]].sum()):,}{each}" if wrong else f" {wanted.kept:,}"
+        return fails(
+            "density", f"{this.mask.kept:,} weights stay{where}, and the configuration makes it{there}."
         )
     return holds("density", f"{this.mask.kept:,} of {this.mask.total:,} weights stay, as configured.")
 
@@ -203,6 +219,17 @@ def _rank(search: Searched, r: int, before: Round, this: Round) -> Finding:
     if wanted == this.mask:
         return holds("ranking", "The mask is what the weights just trained make of it, place for place.")
     scope, state = search.config["scope"], State(before.rewind.model)
+    if scope not in rankings.SCOPES or _own_densities(search, r):
+        if wanted is None:
+            return cannot_tell(
+                "ranking", "Not judged, because the configured cut cannot be made of this mask."
+            )
+        wrong = sum(int((wanted[n].cpu() & ~kept.cpu()).sum()) for n, kept in this.mask.items())
+        extra = sum(int((kept.cpu() & ~wanted[n].cpu()).sum()) for n, kept in this.mask.items())
+        return fails(
+            "ranking",
+            f"By the magnitudes of the weights just trained, {wrong:,} weights should stay that went, and {extra:,} go that stay.",
+        )
     masks = [before.mask, this.mask]
     known: list[Mapping[str, Tensor]] = [weights]
     found = rankings.ranking(masks, known, scope=scope, weights=True, before=state)
@@ -221,41 +248,81 @@ def _rewound(search: Searched, remade: Remade, replay: bool) -> Finding:
     rewind, k = first.rewind, config["rewind_step"]
     if rewind.step != k:
         return fails("rewound", f"rewind.npz is of step {rewind.step}, and the configuration says step {k}.")
-    if k == 0:
-        if Checkpoint(0, rewind.model).fingerprint != config["start"]:
-            return fails("rewound", "rewind.npz is not the initial state that the configuration names.")
-        made = initial_state(remade, config["seed"])
-        if made is not None and made.fingerprint != config["start"]:
-            return fails(
-                "rewound", f"The configuration's initial state is not that of seed {config['seed']}."
-            )
+    if k == 0 and (wrong := _no_initial_state(search, remade)):
+        return fails("rewound", wrong)
     target = "the initial state" if k == 0 else f"a state of step {k}"
-    later = [this for this in search.rounds if this.round > 0]
-    if not later:
+    if k == 0 and first.mask.kept < first.mask.total and remade.model_fn is None:
+        target = "called the initial state, and could be that under the mask of round 0"
+    if not any(this.round > 0 for this in search.rounds):
         return cannot_tell("rewound", f"rewind.npz is {target}, and no round began from it yet.")
-    if not replay or not remade.complete:
-        needs = (
-            "replay=True (--replay), which trains its first steps again" if remade.complete else remade.why
-        )
+    unsaid = f"rewind.npz is {target}; that the rounds began from it, their files do not say."
+    if not replay and remade.trainable:
         return cannot_tell(
-            "rewound",
-            f"rewind.npz is {target}; that the rounds began from it, their files do not say. "
-            + (f"Needs {needs}." if remade.complete else needs),
+            "rewound", f"{unsaid} Needs replay=True (--replay), which trains its first steps again."
         )
-    this = later[-1]
+    if not remade.trainable:
+        return cannot_tell("rewound", f"{unsaid} {remade.why_not_trained}")
+    return _replayed(search, remade, target)
+
+
+def _no_initial_state(search: Searched, remade: Remade) -> str:
+    """What is wrong with a rewind point that should be the initial state; "" if nothing can be seen to be."""
+    config, first = search.config, search.rounds[0]
+    made = initial_state(remade, config["seed"])
+    if made is not None and made.fingerprint != config["start"]:
+        return f"The configuration's initial state is not that of seed {config['seed']}."
+    if first.mask.kept == first.mask.total:
+        right = Checkpoint(0, first.rewind.model).fingerprint == config["start"]
+        return "" if right else "rewind.npz is not the initial state that the configuration names."
+    if (
+        made is None
+    ):  # under a mask from the first step on, it is that state with zeros, of which the name is not known
+        return ""
+    state = {
+        n: t.masked_fill(~first.mask[n].cpu(), 0) if n in first.mask else t for n, t in made.model.items()
+    }
+    if Checkpoint(0, state).fingerprint != Checkpoint(0, first.rewind.model).fingerprint:
+        return f"rewind.npz is not the initial state of seed {config['seed']} under the mask of round 0."
+    return ""
+
+
+def _replayed(search: Searched, remade: Remade, target: str) -> Finding:
+    """The first steps of the last round, trained again from rewind.npz. Of a loop of one's own, whether lthkit's training is
+    the same is tried with the dense round."""
+    this = [r for r in search.rounds if r.round > 0][-1]
+    rewind = this.rewind
+    verdict, step, words = _begun(search, remade, this, rewind)
+    said = f"The first {step - rewind.step} steps of round {this.round}, again from rewind.npz, give the"
+    if verdict == HOLDS:
+        return holds("rewound", f"{said} recorded validation loss {words}. rewind.npz is {target}.")
+    if verdict != FAILS:
+        return cannot_tell("rewound", f"rewind.npz is {target}. Its rounds were not judged, because {words}.")
+    if search.own_loop:
+        dense, start = search.rounds[0], rewind if rewind.step == 0 else None
+        start = start or initial_state(remade, search.config["seed"])
+        alike = start is not None and _begun(search, remade, dense, start)[0] == HOLDS
+        if dense.round > 0 or not alike:
+            return cannot_tell(
+                "rewound",
+                f"rewind.npz is {target}. Its rounds were not judged, because {search.own_loop} trained them, and lthkit's training, "
+                "which gives other numbers, is not the same. Needs a copy of the state that a round began from: "
+                "lth.audit(model, mask, before, after, start=...).",
+            )
+    return fails("rewound", f"{said} {words}: it began elsewhere, or was trained otherwise.")
+
+
+def _begun(search: Searched, remade: Remade, this: Round, start: Checkpoint) -> tuple[str, int, str]:
+    """Verdict, step and words for the first evaluation of a round that begins again from `start`."""
+    if not this.result.history:
+        return "", start.step, f"{search.own_loop or 'its training'} has recorded no evaluation"
     point = this.result.history[0]
-    found = begun_again(this, remade, config)
-    said = (
-        f"The first {point.step - rewind.step} steps of round {this.round}, again from rewind.npz, give the"
-    )
-    near = _alike(found, point.validation_loss, point.validation_accuracy)
-    if not near:
-        return fails(
-            "rewound",
-            f"{said} validation loss {found.loss:.4f}, and the record has {point.validation_loss:.4f}: it began elsewhere, or was "
-            "trained otherwise.",
-        )
-    return holds("rewound", f"{said} recorded validation loss {near}. rewind.npz is {target}.")
+    step, found = begun_again(this, remade, search.config, start)
+    if step != point.step:
+        return "", step, f"its first evaluation is at step {point.step}, and that of the recipe at {step}"
+    verdict, words = again.same(found, point, again.units_of(search.config))
+    if verdict == FAILS:
+        words = f"validation loss {found.loss:.4f}, and the record has {point.validation_loss:.4f}"
+    return verdict, step, words
 
 
 def _moved(search: Searched) -> Iterable[tuple[str, Finding]]:
@@ -272,32 +339,46 @@ def _moved(search: Searched) -> Iterable[tuple[str, Finding]]:
 def _measured(search: Searched, remade: Remade) -> Finding:
     if not remade.complete:
         return cannot_tell("measured", remade.why)
-    parts = {}
-    for this in search.rounds:
-        point = this.result.history[-1]
-        found = measured_again(this, remade, search.config["recipe"])
-        near = _alike(found, point.validation_loss, point.validation_accuracy)
-        parts[f"round {this.round}"] = (
-            holds(
-                "measured",
-                f"The trained weights give the recorded validation accuracy of the last step {near}.",
-            )
-            if near
-            else fails(
-                "measured",
-                f"The trained weights give {100 * found.accuracy:.2f} % of the validation images (loss {found.loss:.4f}), and "
-                f"the record has {100 * point.validation_accuracy:.2f} % (loss {point.validation_loss:.4f}).",
-            )
+    return together(
+        "measured", {f"round {this.round}": _measured_round(search, remade, this) for this in search.rounds}
+    )
+
+
+def _measured_round(search: Searched, remade: Remade, this: Round) -> Finding:
+    begun = this.rewind.step if this.round > 0 else 0
+    point = again.last_point(this.result, begun + this.result.steps)
+    if point is None:
+        return cannot_tell(
+            "measured",
+            f"Not judged, because {search.own_loop or 'its training'} has recorded no evaluation of the weights of the last step.",
         )
-    return together("measured", parts)
+    found = measured_again(this.trained, remade, search.config["recipe"], this.result.choice)
+    return compared(search.config, found, point, own_loop=bool(search.own_loop))
 
 
-def _alike(found: Metrics, loss: float, accuracy: float) -> str:
-    """In which sense a measurement is the recorded one: "again", "but for rounding", or "" if it is not."""
-    apart = abs(found.loss - loss) / max(abs(loss), 1e-12)
-    if apart <= EXACT and found.accuracy == accuracy:
-        return "again"
-    return "but for rounding" if apart <= NEAR and abs(found.accuracy - accuracy) < 0.005 else ""
+def compared(
+    config: Mapping[str, Any],
+    found: Metrics | Measured,
+    point: Point | MetricPoint,
+    *,
+    own_loop: bool = False,
+) -> Finding:
+    """What was measured of trained weights, beside what the record has of the last step."""
+    verdict, words = again.same(found, point, again.units_of(config), own_loop=own_loop)
+    recorded = point.validation_metrics
+    if verdict == HOLDS:
+        return holds(
+            "measured",
+            f"The trained weights give the recorded validation {next(iter(recorded))} of the last step {words}.",
+        )
+    if verdict == FAILS:
+        where = "on the validation split" if "task" in config else "of the validation images"
+        return fails(
+            "measured",
+            f"The trained weights give {again.told(config, found.metrics)} {where} (loss {found.loss:.4f}), and the record has "
+            f"{again.told(config, recorded)} (loss {point.validation_loss:.4f}).",
+        )
+    return cannot_tell("measured", f"Not judged, because {words}.")
 
 
 def _zeros(search: Searched, measured: Finding) -> Finding:
@@ -323,12 +404,17 @@ def _zeros(search: Searched, measured: Finding) -> Finding:
 
 def _reported(this: Round) -> Finding:
     result = this.result
+    if not result.history:
+        return cannot_tell(
+            "test", "Not judged, because no evaluation was recorded: at which step, and why there?"
+        )
     best = min(result.history, key=lambda point: point.validation_loss)
-    recorded = (result.best_step, result.validation_loss, result.validation_accuracy)
-    if recorded != (best.step, best.validation_loss, best.validation_accuracy):
+    recorded = (result.best_step, result.validation_loss, result.validation_metric)
+    name = result.quantity.name
+    if recorded != (best.step, best.validation_loss, best.validation_metric):
         return fails(
             "test",
-            f"The test accuracy is reported at step {result.best_step}, and the least validation loss is at step {best.step}: the "
+            f"The test {name} is reported at step {result.best_step}, and the least validation loss is at step {best.step}: the "
             "step was chosen in another way.",
         )
-    return holds("test", "One test accuracy a training, at the step of least validation loss.")
+    return holds("test", f"One test {name} a training, at the step of least validation loss.")
