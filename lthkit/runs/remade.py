@@ -79,7 +79,7 @@ class Remade:
     @property
     def why_not_trained(self) -> str:
         """What a training needs."""
-        recipe = [] if self.recipe is not None else ["the recipe (recipe=), which has functions of your own"]
+        recipe = [] if self.recipe is not None else ["the recipe with its functions (recipe=)"]
         return _needs(self._lacking() + recipe)
 
     def _lacking(self) -> list[str]:
@@ -88,14 +88,17 @@ class Remade:
             for word, there in (
                 ("the network (network=)", self.model),
                 ("the data (data=)", self.data),
-                ("the task (task=), which has functions of your own", self.task),
+                ("the task with its functions (task=)", self.task),
             )
             if there is None
         ]
 
 
 def _needs(lacking: list[str]) -> str:
-    return f"Needs {' and '.join(lacking)} of the run." if lacking else ""
+    if not lacking:
+        return ""
+    *others, last = lacking
+    return f"Needs {' and '.join([', '.join(others), last] if others else [last])} of the run."
 
 
 def made(network: Network | None, seed: int) -> nn.Module | None:

@@ -22,7 +22,10 @@ from lthkit.storage.owners import RunMismatch
 from lthkit.storage.records import Row
 
 TICKET = ("dense", "ticket")
-TEST = ("test_accuracy", "test_metric")  # of the default task, and of others
+TEST = (
+    "test_metric",
+    "test_accuracy",
+)  # of another task than the default, which may have the other too; of the default
 
 
 def audit_experiment(
@@ -81,7 +84,7 @@ def _tested(rows: Sequence[Row]) -> Finding:
         return fails(
             "test", f"The table has two results for {arm}, seed {seed}, round {level}; expected one."
         )
-    name = "accuracy" if column == TEST[0] else rows[0].get("metric", "metric")
+    name = "accuracy" if column == "test_accuracy" else rows[0].get("metric", "metric")
     return holds("test", f"One test {name} for each of {len(rows)} trainings, as the table has them.")
 
 
