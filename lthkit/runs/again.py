@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lthkit.evidence.findings import FAILS, HOLDS, OPEN
+from lthkit.evidence.findings import FAILS, HOLDS, OPEN, Finding, cannot_tell, fails, holds
 from lthkit.training.metrics import ACCURACY, METRICS, Quantity
 from lthkit.training.results import MetricPoint, Point, TrainResult
 from lthkit.training.tallies import Measured, Metrics
@@ -76,6 +76,30 @@ def told(config: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
     if "task" not in config and list(metrics) == [ACCURACY.name]:
         return ACCURACY.told(metrics[ACCURACY.name])
     return ", ".join(f"{n} {known[n].told(v) if n in known else f'{v:.4g}'}" for n, v in metrics.items())
+
+
+def compared(
+    config: Mapping[str, Any],
+    found: Metrics | Measured,
+    point: Point | MetricPoint,
+    *,
+    own_loop: bool = False,
+) -> Finding:
+    """What was measured of trained weights, beside what the record has of the last step."""
+    verdict, words = same(found, point, units_of(config), own_loop=own_loop)
+    recorded = point.validation_metrics
+    if verdict == HOLDS:
+        return holds(
+            "measured",
+            f"The trained weights give the recorded validation {next(iter(recorded))} of the last step {words}.",
+        )
+    if verdict == FAILS:
+        return fails(
+            "measured",
+            f"The trained weights give {told(config, found.metrics)} on the validation split (loss {found.loss:.4f}), and the record has "
+            f"{told(config, recorded)} (loss {point.validation_loss:.4f}).",
+        )
+    return cannot_tell("measured", f"Not judged, because {words}.")
 
 
 def last_point(result: TrainResult, last: int) -> Point | MetricPoint | None:

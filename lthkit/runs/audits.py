@@ -16,7 +16,8 @@ from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.machine.seeds import derived_seed
 from lthkit.runs.remade import Given, Network, initial_state, remake
 from lthkit.runs.results import recorded
-from lthkit.runs.search_audits import CONTROLS, SEEDS, Searched, audit_search, read_search
+from lthkit.runs.search_audits import CONTROLS, SEEDS, audit_search
+from lthkit.runs.searched import Searched, read_search
 from lthkit.runs.table_audits import audit_experiment
 from lthkit.runs.training_audits import Trained, audit_training, read_training
 from lthkit.storage import files

@@ -3,74 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lthkit.evidence import checks, rankings
-from lthkit.evidence.findings import FAILS, HOLDS, Finding, cannot_tell, fails, holds, together
+from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, together
 from lthkit.evidence.states import State
 from lthkit.pruning.counting import rows_of
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import LayerCollapse, prune, prune_to
 from lthkit.runs import again
-from lthkit.runs.remade import Given, Remade, begun_again, initial_state, measured_again, remake
-from lthkit.storage import files
-from lthkit.storage.owners import RunMismatch
-from lthkit.tickets.rounds import Round, load_round
-from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.results import MetricPoint, Point
-from lthkit.training.tallies import Measured, Metrics
+from lthkit.runs.remade import Given, Remade, measured_again, remake
+from lthkit.runs.rewind_audits import rewound
+from lthkit.runs.searched import Searched
+from lthkit.tickets.rounds import Round
 
 CONTROLS = "controls that were trained with this search's masks, in a folder beside it"
 SEEDS = "the same search with other seeds, in folders beside this one"
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A search as its folder has it: the rounds that can be read, in order, and what is wrong with the files."""
-
-    folder: Path
-    config: Mapping[str, Any]
-    rounds: tuple[Round, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def one_shot(self) -> bool:
-        """True if every mask was cut from the dense network, False if each from the one before."""
-        return "densities" in self.config
-
-    @property
-    def own_loop(self) -> str:
-        """The name of the training loop, if it is none of lthkit's; else ""."""
-        return str(self.config.get("train", ""))
-
-
-def read_search(folder: Path, config: Mapping[str, Any]) -> Searched:
-    """Read all rounds; a file that is damaged, or of another run, is a problem and no round."""
-    rounds, problems = [], []
-    numbers = sorted(
-        int(path.stem.removeprefix("round-"))
-        for path in folder.glob("round-*.npz")
-        if path.stem.removeprefix("round-").isdigit()
-    )
-    start: Checkpoint | None = None
-    for r in numbers:
-        try:
-            this = load_round(folder, r, start)
-        except (files.DamagedFile, RunMismatch, OSError) as error:
-            problems.append(" ".join(str(error).split()))
-            continue
-        if this is not None:
-            rounds.append(this)
-            start = this.rewind
-    if numbers != list(range(len(numbers))):
-        problems.append(f"Its rounds are {', '.join(map(str, numbers))}: some are missing.")
-    return Searched(folder, config, tuple(rounds), tuple(problems))
 
 
 def audit_search(
@@ -99,7 +50,7 @@ def audit_search(
     found["whole"] = checks.whole(last.mask, state, remade.model)
     found["shared"] = checks.shared(last.mask, state, remade.model)
     found |= _cuts(search)
-    found["rewound"] = _rewound(search, remade, replay)
+    found["rewound"] = rewound(search, remade, replay=replay)
     found["moved"] = _worst("moved", _moved(search))
     found["measured"] = _measured(search, remade)
     found["zeros"] = _zeros(search, found["measured"])
@@ -243,88 +194,6 @@ def _rank(search: Searched, r: int, before: Round, this: Round) -> Finding:
     return found
 
 
-def _rewound(search: Searched, remade: Remade, replay: bool) -> Finding:
-    config, first = search.config, search.rounds[0]
-    rewind, k = first.rewind, config["rewind_step"]
-    if rewind.step != k:
-        return fails("rewound", f"rewind.npz is of step {rewind.step}, and the configuration says step {k}.")
-    if k == 0 and (wrong := _no_initial_state(search, remade)):
-        return fails("rewound", wrong)
-    target = "the initial state" if k == 0 else f"a state of step {k}"
-    if k == 0 and first.mask.kept < first.mask.total and remade.model_fn is None:
-        target = "called the initial state, and could be that under the mask of round 0"
-    if not any(this.round > 0 for this in search.rounds):
-        return cannot_tell("rewound", f"rewind.npz is {target}, and no round began from it yet.")
-    unsaid = f"rewind.npz is {target}; that the rounds began from it, their files do not say."
-    if not replay and remade.trainable:
-        return cannot_tell(
-            "rewound", f"{unsaid} Needs replay=True (--replay), which trains its first steps again."
-        )
-    if not remade.trainable:
-        return cannot_tell("rewound", f"{unsaid} {remade.why_not_trained}")
-    return _replayed(search, remade, target)
-
-
-def _no_initial_state(search: Searched, remade: Remade) -> str:
-    """What is wrong with a rewind point that should be the initial state; "" if nothing can be seen to be."""
-    config, first = search.config, search.rounds[0]
-    made = initial_state(remade, config["seed"])
-    if made is not None and made.fingerprint != config["start"]:
-        return f"The configuration's initial state is not that of seed {config['seed']}."
-    if first.mask.kept == first.mask.total:
-        right = Checkpoint(0, first.rewind.model).fingerprint == config["start"]
-        return "" if right else "rewind.npz is not the initial state that the configuration names."
-    if (
-        made is None
-    ):  # under a mask from the first step on, it is that state with zeros, of which the name is not known
-        return ""
-    state = {
-        n: t.masked_fill(~first.mask[n].cpu(), 0) if n in first.mask else t for n, t in made.model.items()
-    }
-    if Checkpoint(0, state).fingerprint != Checkpoint(0, first.rewind.model).fingerprint:
-        return f"rewind.npz is not the initial state of seed {config['seed']} under the mask of round 0."
-    return ""
-
-
-def _replayed(search: Searched, remade: Remade, target: str) -> Finding:
-    """The first steps of the last round, trained again from rewind.npz. Of a loop of one's own, whether lthkit's training is
-    the same is tried with the dense round."""
-    this = [r for r in search.rounds if r.round > 0][-1]
-    rewind = this.rewind
-    verdict, step, words = _begun(search, remade, this, rewind)
-    said = f"The first {step - rewind.step} steps of round {this.round}, again from rewind.npz, give the"
-    if verdict == HOLDS:
-        return holds("rewound", f"{said} recorded validation loss {words}. rewind.npz is {target}.")
-    if verdict != FAILS:
-        return cannot_tell("rewound", f"rewind.npz is {target}. Its rounds were not judged, because {words}.")
-    if search.own_loop:
-        dense, start = search.rounds[0], rewind if rewind.step == 0 else None
-        start = start or initial_state(remade, search.config["seed"])
-        alike = start is not None and _begun(search, remade, dense, start)[0] == HOLDS
-        if dense.round > 0 or not alike:
-            return cannot_tell(
-                "rewound",
-                f"rewind.npz is {target}. Its rounds were not judged, because {search.own_loop} trained them, and lthkit's training, "
-                "which gives other numbers, is not the same. Needs a copy of the state that a round began from: "
-                "lth.audit(model, mask, before, after, start=...).",
-            )
-    return fails("rewound", f"{said} {words}: it began elsewhere, or was trained otherwise.")
-
-
-def _begun(search: Searched, remade: Remade, this: Round, start: Checkpoint) -> tuple[str, int, str]:
-    """Verdict, step and words for the first evaluation of a round that begins again from `start`."""
-    if not this.result.history:
-        return "", start.step, f"{search.own_loop or 'its training'} has recorded no evaluation"
-    point = this.result.history[0]
-    step, found = begun_again(this, remade, search.config, start)
-    if step != point.step:
-        return "", step, f"its first evaluation is at step {point.step}, and that of the recipe at {step}"
-    verdict, words = again.same(found, point, again.units_of(search.config))
-    if verdict == FAILS:
-        words = f"validation loss {found.loss:.4f}, and the record has {point.validation_loss:.4f}"
-    return verdict, step, words
-
-
 def _moved(search: Searched) -> Iterable[tuple[str, Finding]]:
     for this in search.rounds:
         if any(name not in this.rewind.model for name in this.mask):
@@ -353,32 +222,7 @@ def _measured_round(search: Searched, remade: Remade, this: Round) -> Finding:
             f"Not judged, because {search.own_loop or 'its training'} has recorded no evaluation of the weights of the last step.",
         )
     found = measured_again(this.trained, remade, search.config["recipe"], this.result.choice)
-    return compared(search.config, found, point, own_loop=bool(search.own_loop))
-
-
-def compared(
-    config: Mapping[str, Any],
-    found: Metrics | Measured,
-    point: Point | MetricPoint,
-    *,
-    own_loop: bool = False,
-) -> Finding:
-    """What was measured of trained weights, beside what the record has of the last step."""
-    verdict, words = again.same(found, point, again.units_of(config), own_loop=own_loop)
-    recorded = point.validation_metrics
-    if verdict == HOLDS:
-        return holds(
-            "measured",
-            f"The trained weights give the recorded validation {next(iter(recorded))} of the last step {words}.",
-        )
-    if verdict == FAILS:
-        where = "on the validation split" if "task" in config else "of the validation images"
-        return fails(
-            "measured",
-            f"The trained weights give {again.told(config, found.metrics)} {where} (loss {found.loss:.4f}), and the record has "
-            f"{again.told(config, recorded)} (loss {point.validation_loss:.4f}).",
-        )
-    return cannot_tell("measured", f"Not judged, because {words}.")
+    return again.compared(search.config, found, point, own_loop=bool(search.own_loop))
 
 
 def _zeros(search: Searched, measured: Finding) -> Finding:

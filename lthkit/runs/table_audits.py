@@ -15,7 +15,8 @@ from lthkit.models import MODELS, output_layer
 from lthkit.pruning.masks import Mask
 from lthkit.runs.remade import Given
 from lthkit.runs.results import read_results, row_of
-from lthkit.runs.search_audits import Searched, audit_search, kept_by_layer, read_search
+from lthkit.runs.search_audits import audit_search, kept_by_layer
+from lthkit.runs.searched import Searched, read_search
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch

@@ -13,8 +13,8 @@ from lthkit.evidence import checks, record_checks
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds
 from lthkit.evidence.states import State
 from lthkit.pruning.masks import Mask
+from lthkit.runs.again import compared
 from lthkit.runs.remade import Given, measured_again, remake
-from lthkit.runs.search_audits import compared
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.training.checkpoints import Checkpoint, unpack
