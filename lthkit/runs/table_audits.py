@@ -26,7 +26,7 @@ TICKET = ("dense", "ticket")
 TEST = (
     "test_metric",
     "test_accuracy",
-)  # of another task than the default, which may have the other too; of the default
+)  # a task's first metric stands in the first, the default one's in the second
 
 
 def audit_experiment(
