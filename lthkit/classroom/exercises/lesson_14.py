@@ -99,6 +99,21 @@ def _scores_by_numpy(
     return [float(x) for x in found]
 
 
+def _scores_in_a_loop(
+    scores: Sequence[float],
+    weights: Sequence[float],
+    inputs: Sequence[float],
+    kept: Sequence[bool],
+    gradient: float,
+    lr: float,
+) -> list[float]:
+    found = []
+    for i in range(len(scores)):
+        through = gradient * (weights[i] * inputs[i])
+        found.append(scores[i] - lr * through)
+    return found
+
+
 def _stepped(
     scores: Sequence[float],
     weights: Sequence[float],
@@ -220,6 +235,17 @@ def _mask_by_numpy(
     return [bool(k) for k in mask]
 
 
+def _mask_with_sets(
+    weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int
+) -> list[bool]:
+    inside = {i for i, k in enumerate(kept) if k}
+    for _ in range(n):
+        inside.remove(min(inside, key=lambda i: abs(weights[i])))
+    for _ in range(n):
+        inside.add(max(set(range(len(kept))) - inside, key=lambda i: abs(gradients[i])))
+    return [i in inside for i in range(len(kept))]
+
+
 def _moved(
     weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int, *, mistake: str
 ) -> Any:
@@ -267,6 +293,14 @@ def _moved(
 def _inputs_by_numpy(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int) -> list[int]:
     scores = np.abs(weights) * np.linalg.norm(np.array(inputs, dtype=float), axis=0)
     return sorted(int(i) for i in np.argsort(scores)[::-1][:n])
+
+
+def _inputs_by_squares(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int) -> list[int]:
+    scores = [w * w * sum(row[i] ** 2 for row in inputs) for i, w in enumerate(weights)]
+    left = list(range(len(weights)))
+    while len(left) > n:
+        left.remove(min(left, key=lambda i: scores[i]))
+    return left
 
 
 def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
@@ -379,8 +413,8 @@ EXERCISES = (
             Case(([0.05, 0.3], [2.0, 1.0], [1.0, 1.0], [True, True], 1.0, 0.1), "A score goes below 0."),
         ),
         hints=(
-            "The output is the sum of kept · weight · input. What is its derivative with respect to `kept` of one connection?",
-            "It is weight · input. Straight through means: take this for the score as well, for every connection.",
+            "The output is the sum of kept times weight times input. What is its derivative with respect to `kept` of one connection?",
+            "It is weight times input. Straight through means: take this for the score as well, for every connection.",
             "s - lr * gradient * w * x for each connection, whatever kept says.",
         ),
         misconceptions=variants(
@@ -389,8 +423,8 @@ EXERCISES = (
                 "kept only": "You move the scores of kept connections only. Then nothing that is out could ever come back; the "
                 "gradient goes straight through to all scores.",
                 "removed only": "You move the scores of connections that are out only; all move.",
-                "without input": "You leave the input out: the unit's output changes by weight · input when a connection is switched.",
-                "without weight": "You leave the weight out: that would be the gradient of the weight. The score wants weight · input.",
+                "without input": "You leave the input out: the unit's output changes by weight times input when a connection is switched.",
+                "without weight": "You leave the weight out: that would be the gradient of the weight. The score wants weight times input.",
                 "without gradient": "You leave the gradient out; it says whether the loss wants the output larger or smaller.",
                 "times score": "You multiply by the score; straight through, the score's own value plays no part.",
                 "size of weight": "You take the size of the weight; its sign says to which side the output moves.",
@@ -406,9 +440,9 @@ EXERCISES = (
                 "kept scores": "You set the scores of connections that are out to 0; they keep theirs.",
             },
         ),
-        alternatives=(_scores_by_numpy,),
+        alternatives=(_scores_by_numpy, _scores_in_a_loop),
         difficulty="medium",
-        lines=1,
+        lines=2,
         minutes=8,
         vary=_vary_step,
         absent={
@@ -552,7 +586,7 @@ EXERCISES = (
                 "largest go": "You let the largest kept weights go; the smallest go.",
                 "signed weights": "You let the most negative weights go; the size counts.",
                 "gradients go": "You let weights of small gradient go; what goes is told by the weights.",
-                "products go": "You let weights of small weight · gradient go; what goes is told by the weights alone.",
+                "products go": "You let weights of small weight times gradient go; what goes is told by the weights alone.",
                 "first go": "You let the first kept weights go.",
                 "last go": "You let the last kept weights go.",
                 "from all": "Nothing goes. If you look for the smallest among all weights, you find those that are out; look among the kept ones.",
@@ -572,7 +606,7 @@ EXERCISES = (
                 "numbers": "These are weights; return True or False for each place.",
             },
         ),
-        alternatives=(_mask_by_numpy,),
+        alternatives=(_mask_by_numpy, _mask_with_sets),
         difficulty="medium",
         lines=4,
         minutes=12,
@@ -663,7 +697,7 @@ EXERCISES = (
                 "from 1": "You count the places from 1; count from 0.",
             },
         ),
-        alternatives=(_inputs_by_numpy,),
+        alternatives=(_inputs_by_numpy, _inputs_by_squares),
         difficulty="medium",
         lines=3,
         minutes=10,
