@@ -3,7 +3,7 @@
 #
 # **You will** find a part of an *untrained* network that classifies, ask what its signs and values are worth, build a weight out of random ones, let a
 # mask move during training, prune a small Transformer, and leave with a map of what holds, what does not, and where to read on.
-# **Time:** about 130 minutes; of these the computer works about three.
+# **Time:** about 130 minutes; of these the computer works one or two.
 #
 # [contents]
 #
