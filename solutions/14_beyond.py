@@ -29,7 +29,7 @@ lth.plots.diagram("14")
 #
 # ## Small enough to print
 #
-# One unit with four connections. Its weights were drawn once and never change. Each connection also has a **score**, and the two connections with the largest |score| are in.
+# One unit with four connections. Its weights were drawn once and never change. Each connection also has a **score**, and the two connections with the largest scores are in.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -39,7 +39,7 @@ weights = torch.tensor([2.0, -1.0, 0.5, 3.0])
 scores = torch.tensor([0.9, 0.6, 0.5, 0.1])
 inputs = torch.tensor([1.0, 2.0, 1.0, 1.0])
 kept = torch.zeros(4, dtype=torch.bool)
-kept[scores.abs().topk(2).indices] = True
+kept[scores.topk(2).indices] = True
 print("kept:", kept.tolist(), " output:", (weights * kept * inputs).sum().item())
 
 # %% [markdown]
@@ -79,12 +79,12 @@ now = scores.tolist()
 for _ in range(10):
     now = new_scores_(now, weights.tolist(), inputs.tolist(), kept.tolist(), -1.0, 0.02)
 kept = torch.zeros(4, dtype=torch.bool)
-kept[torch.tensor(now).abs().topk(2).indices] = True
+kept[torch.tensor(now).topk(2).indices] = True
 print("scores:", torch.tensor(now))
 print("kept:", kept.tolist(), " output:", (weights * kept * inputs).sum().item())
 
 # %% [markdown]
-# The fourth connection, which was out, came in, because its score moved all the time. That is why the gradient goes to *all* scores: what gets none could never come back.
+# The fourth connection, which was out, came in, because its score moved all the time. That is why the gradient goes to *all* scores: what gets none could never come back. (The authors' published code ranks the *size* of the scores, and so does `lth.supermask`; the step of a negative score is then turned round.)
 #
 # ## An untrained network that works
 #
@@ -351,7 +351,7 @@ quiz("14.Q2", "b")
 # %% [markdown]
 # ## Masks that move
 #
-# The third way: sparse from the first step to the last, and the mask changes on the way. Every so many updates, in each layer, the smallest kept weights go, and as many others come in, at 0. **SET** ([Mocanu et al. 2018](https://arxiv.org/abs/1707.04780)) lets random ones come;
+# The third way: sparse from the first step to the last, and the mask changes on the way. Every so many updates, in each layer, the smallest kept weights go, and as many others come in, at 0. **SET** (Mocanu et al. 2018, Nature Communications 9:2383) lets random ones come;
 # **RigL** ([Evci et al. 2020](https://arxiv.org/abs/1911.11134)) those where the loss would fall fastest, by the size of the gradient. The share that goes falls to 0 along a cosine. No dense training is needed, and the number of weights is the same at each step.
 #
 # ### Exercise 14.3: one update of the mask · medium · four lines · 12 minutes
@@ -744,7 +744,7 @@ quiz("14.Q5", "b")
 # | **Does the ticket exist, and when?** | | |
 # | [Frankle, Carbin 2019](https://arxiv.org/abs/1803.03635) | **core** | Train, prune the small weights, put the others back to their first values: on small networks 10 to 20 % or fewer still learn as well. |
 # | [Frankle et al. 2019](https://arxiv.org/abs/1903.01611) | **core** | In deeper networks one has to go back to a point 0.1 to 7 % into the training, not to its beginning. |
-# | [Paul et al. 2023](https://arxiv.org/abs/2210.03044) | **core** | Successive solutions of IMP are joined by a straight path without a barrier exactly where they match the full network. |
+# | [Paul et al. 2023](https://arxiv.org/abs/2210.03044) | **core** | Successive solutions of IMP are joined by a straight path without a barrier exactly where they match the full network. (Adnan et al. 2025 find such paths in more cases.) |
 # | [Ma et al. 2021](https://arxiv.org/abs/2107.00166), in part | **core** | With tuned training no ticket met all of their conditions. |
 # | [Grosse, Backes 2020](https://arxiv.org/abs/2006.07014) | *optional* | One initialisation holds several tickets, whose masks overlap no more than chance. |
 # | [Mikler 2021](https://arxiv.org/abs/2109.09670) | *optional* | A replication of the rewinding paper holds; one limit is new. |
@@ -766,7 +766,7 @@ quiz("14.Q5", "b")
 # | [Ferbach et al. 2022](https://arxiv.org/abs/2206.04270) | *optional* | The same for networks that respect a symmetry. |
 # | [Burkholz et al. 2022](https://arxiv.org/abs/2111.11146) | *optional* | Tickets that serve a whole family of functions. |
 # | [Yao et al. 2023](https://arxiv.org/abs/2305.12148) | aside | The strong theorem for spiking networks. |
-# | [Zhang et al. 2021](https://proceedings.neurips.cc/paper/2021/hash/15f99f2165aa8c86c9dface16fefd281-Abstract.html) | aside | Given the mask, fewer weights need fewer examples, for one hidden layer. |
+# | Zhang et al., NeurIPS 2021 | aside | Given the mask, fewer weights need fewer examples, for one hidden layer. |
 # | **Do tickets move?** | | |
 # | [Adnan et al. 2025](https://arxiv.org/abs/2505.05143), in part | **core** | A permuted mask fits another initialisation, after a rewind. |
 # | [Lange, Sprekeler 2023](https://arxiv.org/abs/2306.00045) | *optional* | Tickets of evolution strategies. |

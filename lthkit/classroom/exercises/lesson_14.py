@@ -134,6 +134,8 @@ def _stepped(
         changes = [w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "times score":
         changes = [c * s for c, s in zip(changes, scores, strict=True)]
+    if mistake == "sign of score":
+        changes = [c * ((s > 0) - (s < 0)) for c, s in zip(changes, scores, strict=True)]
     if mistake == "size of weight":
         changes = [gradient * abs(w) * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "sizes":
@@ -427,6 +429,8 @@ EXERCISES = (
                 "without weight": "You leave the weight out: that would be the gradient of the weight. The score wants weight times input.",
                 "without gradient": "You leave the gradient out; it says whether the loss wants the output larger or smaller.",
                 "times score": "You multiply by the score; straight through, the score's own value plays no part.",
+                "sign of score": "You turn the step of a negative score round, as it is right where sizes of scores are ranked. Here the "
+                "scores themselves are ranked.",
                 "size of weight": "You take the size of the weight; its sign says to which side the output moves.",
                 "sizes": "You take the size of the change, so every score falls; the sign matters.",
                 "signs": "You take the sign of the change only; its size counts too.",
@@ -435,7 +439,7 @@ EXERCISES = (
                 "gradients": "These are the gradients of the scores; return the scores after the step.",
                 "change": "These are the changes; add them to the scores.",
                 "weights": "You move the weights. In edge-popup they stay as they were drawn; the scores move.",
-                "sizes of scores": "You return the sizes of the scores; they are ranked by size later, and keep their sign here.",
+                "sizes of scores": "You return the sizes of the scores; return them as they are.",
                 "no score below 0": "You stop scores at 0; they may go below.",
                 "kept scores": "You set the scores of connections that are out to 0; they keep theirs.",
             },
