@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ def config(data: Dataset) -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "device": "cpu",
         "seeds": list(SEEDS),
-        "recipe": asdict(SHORT),
-        "long": asdict(LONG),
+        "recipe": SHORT.config(),
+        "long": LONG.config(),
         "density": DENSITY,
         "rounds": ROUNDS,
         "fraction": FRACTION,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def config(data: Dataset) -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "device": "cpu",
         "seeds": list(SEEDS),
-        "recipe": asdict(RECIPE),
+        "recipe": RECIPE.config(),
         "rounds": ROUNDS,
         "fraction": FRACTION,
         "rewind_step": REWIND,
