@@ -14,7 +14,7 @@ from lthkit.training.torch_optimizers import OptimizerFn
 
 _SINCE = ("nesterov",)  # fields that older configurations do not have: in none where they say the default
 _ASKED = 100  # steps at which a schedule of one's own is looked at before the training
-_LEAST = 0.01  # a factor that stays below it all the time is no factor but a rate
+_LEAST = 0.01  # factors that are never above it, or never above lr, are taken for rates
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,12 @@ class Recipe:
                     "expected a function of the step alone, because a training that goes on begins at any step. Let it "
                     "count nothing and draw nothing."
                 )
-        if max(rates) < _LEAST * self.lr:
+        greatest, least = max(rates) / self.lr, max(self.lr * (1 + 1e-6), _LEAST)
+        if greatest == 0 or (self.lr < 1 and greatest <= least):
             raise ValueError(
-                f"The schedule gives factors of at most {max(rates) / self.lr:g}, and lr={self.lr:g} is multiplied by them; "
-                f"expected one of {_LEAST:g} or more at some step. Does it give the rate itself? Divide it by lr, or take "
-                "lr=1."
+                f"The schedule gives factors of at most {greatest:g}, and lr={self.lr:g} is multiplied by them, so the rate would "
+                f"never be above {max(rates):g}; expected a factor above {max(self.lr, _LEAST):g} at some step. Does the schedule "
+                "give the rate itself? Divide it by lr, or take lr=1."
             )
 
     def _check_choices(self) -> None:

@@ -200,7 +200,7 @@ SCHEDULES = {
     "nothing": (lambda s: None, "gave None"),
     "a tensor": (lambda s: torch.tensor(0.5), r"gave tensor\(0.5"),
     "state": (lambda s: 1 / (1 + next(count)), "when it was asked again; expected a function of the step alone"),
-    "the rate itself": (lambda s: 1e-3 * (1 - s / 40), "Does it give the rate itself"),
+    "the rate itself": (lambda s: 1e-3 * (1 - s / 40), "Does the schedule give the rate itself"),
     "always 0": (lambda s: 0.0, "factors of at most 0"),
 }  # fmt: skip
 
@@ -212,6 +212,16 @@ def test_a_schedule_that_would_train_otherwise_is_refused(tiny, name):
         lth.train(small_net(seed=0), tiny, recipe=replace(OWN, schedule=schedule))
     with pytest.raises(ValueError, match=message):
         lth.tickets.early_bird(small_net, tiny, density=0.5, recipe=replace(OWN, schedule=schedule))
+
+
+def test_a_schedule_that_gives_rates_is_refused_whatever_lr_is():
+    """Catches a rate that is multiplied by itself: lr 0.1 falls from 0.01, and the network learns a little."""
+    for lr in (0.3, 0.1, 0.02):
+        given = replace(OWN, lr=lr, schedule=lambda s, lr=lr: lr * (1 - s / 40))
+        with pytest.raises(ValueError, match="Does the schedule give the rate itself"):
+            given.check_schedule()
+    replace(OWN, lr=1.0, schedule=lambda s: 1e-3 * (1 - s / 40)).check_schedule()
+    replace(OWN, lr=0.1, schedule=lambda s: 0.2 * (1 - s / 40)).check_schedule()
 
 
 def test_a_schedule_stands_in_the_configuration_by_its_code():
