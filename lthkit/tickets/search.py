@@ -240,7 +240,7 @@ class Rounds:
         mask = cut()
         _put_back(self._unsaved)
         keep = (() if start else (self.rewind_step,)) + ((recipe.steps,) if self.with_state else ())
-        with _saved_as_it_goes(self.place, r) as saved:
+        with _saved_as_it_goes(self.place, r, mask) as saved:
             result = self.search.train(
                 self.model,
                 self.search.data,
@@ -319,9 +319,9 @@ def _tell_of_numbers_that_changed(model: nn.Module, before: Mapping[str, Any]) -
 
 
 @contextmanager
-def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
+def _saved_as_it_goes(folder: Path | None, r: int, mask: Mask) -> Iterator[dict[str, Any]]:
     """Around the training of a round and the saving of its result: what `train` needs to save how far it is."""
-    saved = training_of_round(folder, r)
+    saved = training_of_round(folder, r, mask)
     yield if_given(saved)
     if saved:
         saved.remove()
