@@ -250,15 +250,31 @@ def density_of(rows: Sequence[Row], level: int) -> float:
 
 
 def by_seed(rows: Sequence[Row], arm: str, level: int, column: str | None = None) -> dict[int, float]:
-    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there.
+    """One value for each seed; none if the rows have no such arm or round.
 
     column: None is that by which the rows are judged (see `judged`).
+
+    Raises:
+        ValueError: a column that is not there; two rows of one arm, seed and round.
     """
     column = judged(rows).column if column is None else column
     own = [row for row in rows if row["arm"] == arm and row["round"] == level]
     if own and column not in own[0]:
         raise ValueError(f"column={column!r} was given; expected one of {', '.join(own[0])}.")
-    return {row["seed"]: row[column] for row in own}
+    return once((row["seed"], row[column], f"arm {arm!r}, seed {row['seed']}, round {level}") for row in own)
+
+
+def once(found: Iterable[tuple[int, float, str]]) -> dict[int, float]:
+    """Values by seed, of (seed, value, what the row is of). ValueError if two rows are of the same."""
+    values: dict[int, float] = {}
+    for seed, value, what in found:
+        if seed in values:
+            raise ValueError(
+                f"Two rows have {what}; expected one. Were the rows of one run joined twice, or those of two runs? Leave one "
+                "out, or give the arms of each run a name of their own."
+            )
+        values[seed] = value
+    return values
 
 
 def paired(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
+from lthkit.evidence.statistics import once
 from lthkit.plots.style import (
     LOOKS,
     PAPER,
@@ -149,8 +150,11 @@ def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
 
 def _band(rows: Sequence[Row], arm: str, budget: int) -> evidence.Interval:
     by = evidence.judged(rows)
-    values = [by.scale * row[by.column] for row in _cell(rows, arm, budget)]
-    return evidence.interval(values, within=by.within)
+    values = once(
+        (row["seed"], row[by.column], f"arm {arm!r}, seed {row['seed']}, budget {budget}")
+        for row in _cell(rows, arm, budget)
+    )
+    return evidence.interval([by.scale * v for v in values.values()], within=by.within)
 
 
 def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:

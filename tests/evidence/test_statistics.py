@@ -67,6 +67,18 @@ def test_differences_are_paired_by_seed():
         evidence.paired(ROWS, ("ticket", 1), ("shuffled", 9))
 
 
+def test_two_rows_of_one_seed_are_refused():
+    """Catches: rows that were joined twice, of which the last one would win."""
+    twice = [*ROWS, {**ROWS[3], "test_accuracy": 0.1}]
+    text = r"Two rows have arm 'ticket', seed 0, round 1; expected one"
+    for rows in (twice, [*ROWS, ROWS[3]]):
+        with pytest.raises(ValueError, match=text):
+            evidence.by_seed(rows, "ticket", 1)
+        with pytest.raises(ValueError, match=text):
+            evidence.paired(rows, ("ticket", 1), ("dense", 0))
+    assert evidence.by_seed(twice, "dense", 0) == evidence.by_seed(ROWS, "dense", 0)
+
+
 def test_small_questions():
     assert evidence.levels(ROWS, "ticket") == [1]
     assert evidence.density_of(ROWS, 1) == pytest.approx(0.8)
