@@ -256,12 +256,12 @@ class Rounds:
                 **saved,
             )
             if not is_plain_training(self.search.train):
-                check_trained(result, self.model, mask, self.search.task, keep=() if start else keep[:1])
-            rewind = start or result.kept[self.rewind_step]
+                told = (result, self.model, mask, self.search.task, recipe)
+                check_trained(*told, start=start, keep=() if start else keep[:1])
             trained = Checkpoint.of(self.model, step=result.steps)
             if self.with_state and (last := result.kept.get(recipe.steps)):
                 trained = replace(trained, optimizer=last.optimizer)
-            this = Round(r, mask, result, rewind, trained)
+            this = Round(r, mask, result, start or result.kept[self.rewind_step], trained)
             save_round(self.place, this)
         saved_in(self.place)
         _put_back(self._unsaved)
