@@ -290,6 +290,7 @@ def for_mask(
     own = score.func if isinstance(score, partial) else score
     named = score.keywords if isinstance(score, partial) else {}
     if own in (magnitude, random, snip, grasp, synflow):
+        asked_for(score)
         if named.keys() & {"exclude", "include"}:
             return score
 

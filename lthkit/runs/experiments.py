@@ -207,7 +207,7 @@ def run(
     """
     if minutes is not None and not (isinstance(minutes, int | float) and minutes > 0):
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
-    check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
+    check_steps(0, set(), experiment.recipe, experiment.momentum, data)  # before there is a folder
     with Work(total=experiment.budget) as work, hold(folder):
         if (Path(folder) / "execution.json").exists():
             work.saved_in(Path(folder))  # by an earlier call
