@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -232,5 +233,39 @@ def test_a_schedule_stands_in_the_configuration_by_its_code():
     assert names[0] == names[2] != names[1] and "0x" not in repr(names)
     with pytest.raises(ValueError, match="milestones=.* would not see them"):
         replace(OWN, schedule=falling(0.1), milestones=(3,))
+    with pytest.raises(ValueError, match="decay=.* would not see it"):
+        replace(OWN, schedule=falling(0.1), decay=0.2)
     with pytest.raises(ValueError, match="or a function of the step that gives the factor"):
         replace(OWN, schedule=0.5)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_what_a_schedule_by_name_would_not_see_is_refused(schedule):
+    with pytest.raises(
+        ValueError, match=f"milestones=.3,. were given with schedule='{schedule}', which would not see"
+    ):
+        lth.Recipe(schedule=schedule, milestones=(3,))
+    with pytest.raises(
+        ValueError, match=f"decay=0.5 was given with schedule='{schedule}', which would not see"
+    ):
+        lth.Recipe(schedule=schedule, decay=0.5)
+    with pytest.raises(ValueError, match=r"schedule='step' was given without milestones.*\(1000, 1500\)"):
+        lth.Recipe(schedule="step")
+    assert lth.Recipe(schedule="step", milestones=[3], decay=0.5).lr_at(3) == 0.6e-3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (torch.optim.lr_scheduler.StepLR, "StepLR is a scheduler of torch"),
+        (partial(torch.optim.lr_scheduler.ConstantLR, factor=0.5), "ConstantLR is a scheduler of torch"),
+        (lambda step, epoch: 1.0, r"lambda. cannot be called as \(step\) .*epoch"),
+        (lambda: 1.0, r"lambda. cannot be called as \(step\)"),
+        (lambda *, step: 1.0, r"lambda. cannot be called as \(step\)"),
+    ],
+)
+def test_a_schedule_that_takes_no_step_is_refused_with_the_recipe(schedule, text):
+    with pytest.raises(
+        TypeError, match=text + r".*; expected a function of the step alone.*constant, step, cosine"
+    ):
+        lth.Recipe(schedule=schedule)
