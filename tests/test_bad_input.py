@@ -749,7 +749,7 @@ def test_a_run_folder_may_have_blanks_and_accents(bench: Bench) -> None:
     first = trained(bench, folder="my runs/é")
     assert trained(bench, folder="my runs/é").history == first.history
     assert main(["show", "my runs/é"]) == 2
-    assert "my runs/é is not finished" in bench.capsys.readouterr().err
+    assert "my runs/é has one training" in bench.capsys.readouterr().err
 
 
 def test_data_and_recorded_runs_are_found_from_any_folder(bench: Bench) -> None:
