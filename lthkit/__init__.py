@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lthkit import data, evidence, export, machine, models, moved, pruning, storage, tickets, training
+from lthkit import data, evidence, export, machine, models, moved, pruning, runs, storage, tickets, training
 from lthkit.data import Dataset, load_data
 from lthkit.evidence import costs
 from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier, waiting
@@ -27,6 +27,7 @@ from lthkit.pruning import (
     snip,
     synflow,
 )
+from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
 from lthkit.tickets import Round, fresh_start, imp, one_shot, prune_at_init, retrain, snip_then_imp
 from lthkit.training import (
@@ -55,6 +56,7 @@ __all__ = [
     "Task",
     "TrainResult",
     "TrainingDiverged",
+    "audit",
     "bench",
     "by_tier",
     "classroom",
@@ -103,9 +105,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lthkit import bench, classroom, explore, plots, runs
+    from lthkit import bench, classroom, explore, plots
 
-_LAZY = ("bench", "classroom", "explore", "plots", "runs")  # matplotlib is not needed to train
+_LAZY = ("bench", "classroom", "explore", "plots")  # matplotlib is not needed to train
 
 moved.explain_imports()
 

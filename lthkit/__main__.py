@@ -1,4 +1,4 @@
-"""The command line: `lthkit doctor`, `start`, `run`, `show`, `bench`, `build`, `grade`."""
+"""The command line: `lthkit doctor`, `start`, `run`, `show`, `audit`, `bench`, `build`, `grade`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lthkit.commands import bench, course, grade, runs
+from lthkit.commands import audit, bench, course, grade, runs
 from lthkit.commands.console import NobodyReads, Parser, one_line, say
 
 EXAMPLES = """\
@@ -26,6 +26,8 @@ examples:
   lthkit run one-shot --model lenet-5 --rounds 8
   lthkit show
       the runs there are; lthkit show RUN prints and draws one of them again
+  lthkit audit RUN
+      is the ticket one? a checklist with an answer to each item
 
 A run that was stopped goes on when its command is given again.
 """
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     course.add_student(commands)
     runs.add(commands)
+    audit.add(commands)
     bench.add(commands)
     course.add_author(commands)
     grade.add(commands)

@@ -29,7 +29,7 @@ from lthkit import evidence
 from lthkit.data.datasets import Dataset, Split
 from lthkit.data.named import DATA_NAMES
 from lthkit.data.splits import fair_rows
-from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer
+from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer, draw_seeds
 from lthkit.plots.letters import lettered
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.scores import magnitude
@@ -50,6 +50,8 @@ SCOPES = ("global", "layerwise")
 IMAGES = 1000  # of the validation split; more would make the slider wait
 BINS = 60
 MOST_LAYERS = 6  # rows of histograms that the figure has room for
+SEEDS = (1, 2, 3, 4, 5, 7, 10, 15, 20)  # of a drawn experiment
+EXPERIMENTS = 50  # that can be looked at one by one
 SIZE = (8.4, 4.2)  # inches
 KEPT, REMOVED = LOOKS["ticket"].color, "#b8b8b8"
 SMALL, TINY = 8, 7.5  # points
@@ -190,6 +192,60 @@ def ticket_scrubber(
         return {"level": slider}
 
     return _explorer(draw, controls, {"level": level})
+
+
+def seed_sampler(
+    differences: Mapping[str, Sequence[float]],
+    *,
+    seeds: int = 3,
+    unit: str = "points",
+    stamp: str = "",
+) -> Explorer:
+    """Draw experiments of a few seeds from recorded differences, and see how often the wrong arm wins.
+
+    Args:
+        differences: for each comparison, such as "ticket - dense", one paired difference for each recorded seed, ten or
+            more. With several, one can be chosen.
+        seeds: of one experiment, where the slider starts; one of `SEEDS`.
+        unit: of the differences. stamp: the small print.
+
+    Raises:
+        ValueError: no comparison, another number of seeds, or differences that cannot be drawn from.
+    """
+    if not isinstance(differences, Mapping) or not differences:
+        raise ValueError("No comparison was given; expected a dict such as {'ticket - dense': [0.4, ...]}.")
+    if seeds not in SEEDS:
+        raise ValueError(f"seeds={seeds!r} was given; expected one of {', '.join(map(str, SEEDS))}.")
+    for values in differences.values():
+        evidence.sample_seeds(values, seeds, draws=1)
+
+    def draw(figure: Figure, *, label: str, seeds: int, experiment: int) -> str:
+        return draw_seeds(
+            figure,
+            label=label,
+            differences=differences[label],
+            seeds=seeds,
+            experiment=experiment,
+            unit=unit,
+            stamp=stamp,
+        )
+
+    def controls(widgets: Any) -> dict[str, Any]:
+        wide = {"style": {"description_width": "130px"}, "layout": widgets.Layout(width="460px")}
+        chooser = widgets.Dropdown(
+            options=list(differences), value=next(iter(differences)), description="comparison", **wide
+        )
+        if len(differences) == 1:
+            chooser.layout.display = "none"
+        slider = widgets.SelectionSlider(
+            options=list(SEEDS), value=seeds, description="seeds", continuous_update=False, **wide
+        )
+        number = widgets.IntSlider(
+            value=1, min=1, max=EXPERIMENTS, description="experiment", continuous_update=False, **wide
+        )
+        return {"label": chooser, "seeds": slider, "experiment": number}
+
+    return _explorer(draw, controls, {"label": next(iter(differences)), "seeds": seeds, "experiment": 1})
 
 
 def draw_pruned(

@@ -1431,6 +1431,6 @@ table
 # processor other than yours. What happens in large networks, where memory and not arithmetic is the limit. How fast it is
 # on a phone. And whether a structured ticket can be as good as an unstructured one.
 #
-# **Next:** lesson 12 (in preparation) is a museum of broken tickets: real bugs of real repositories, to be found and repaired.
+# **Next:** [lesson 12](../notebooks/12_broken_tickets.ipynb) is a museum of broken tickets: real bugs of real repositories, to be found and repaired.
 #
 # [docstrings]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import math
 import sys
 from itertools import pairwise
 
@@ -253,6 +254,62 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tiny, run_folder):
         explore.ticket_scrubber(run_folder, ROWS, level=99)
     with pytest.raises(FileNotFoundError, match="no round 10 of seed 1"):
         explore.ticket_scrubber(run_folder, ROWS, seed=1)
+
+
+SAMPLED = {
+    "ticket (12 %) - re-initialised (12 %)": [0.3 + 0.5 * math.sin(2.7 * s) for s in range(40)],
+    "dense, other order - dense": [0.5 * math.sin(2.7 * s) for s in range(40)],
+}
+
+
+@pytest.mark.parametrize("label", SAMPLED)
+def test_every_number_of_seeds_is_drawn_and_readable(label):
+    """Catches a text that runs into its neighbour, and a picture of another number of seeds."""
+    for seeds in explore.SEEDS:
+        figure = Figure(figsize=explore.SIZE)
+        words = explore.draw_seeds(
+            figure,
+            label=label,
+            differences=SAMPLED[label],
+            seeds=seeds,
+            experiment=50,
+            stamp="small print " * 9,
+        )
+        assert f"experiments with {seeds} seed" in words
+        assert_readable(figure)
+
+
+def test_the_sampler_without_a_kernel_is_a_picture(capsys):
+    shown = explore.seed_sampler(SAMPLED, seeds=5)
+    assert shown.widget is None and "experiments with 5 seeds" in shown.alt
+    assert "stands still" in capsys.readouterr().out
+    data, about = shown._repr_mimebundle_()
+    assert VIEW not in data and about["image/png"]["alt"] == data["text/plain"] == shown.alt
+
+
+def test_the_sampler_answers_to_its_controls(with_kernel):
+    """Catches a control that changes nothing, and one that a keyboard cannot reach: all are ipywidgets' own."""
+    shown = explore.seed_sampler(SAMPLED)
+    chooser, slider, number, image, text = shown.widget.children
+    assert [c.description for c in (chooser, slider, number)] == ["comparison", "seeds", "experiment"]
+    before = image.value
+    slider.value = 10
+    assert image.value != before and "experiments with 10 seeds" in text.value
+    number.value = 2
+    assert "Experiment 2" in text.value
+    chooser.value = "dense, other order - dense"
+    assert "do not say who is better" in text.value
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [({}, "No comparison"), ({"a": [0.1] * 9}, "ten seeds or more"), ([0.1] * 20, "No comparison")],
+)
+def test_the_sampler_refuses_what_it_cannot_draw(given, words):
+    with pytest.raises(ValueError, match=words):
+        explore.seed_sampler(given)
+    with pytest.raises(ValueError, match="expected one of 1, 2, 3"):
+        explore.seed_sampler(SAMPLED, seeds=6)
 
 
 def test_data_of_ones_own_is_sampled_fairly():

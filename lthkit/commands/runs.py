@@ -185,7 +185,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
     model_by_name(arguments.model)
     names = ("steps", "lr", "batch_size", "patience", "precision")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    data = _data_name(arguments.data)
+    data = data_name(arguments.data)
     experiment = Experiment(
         name=f"{arguments.method}-{arguments.model}-{_slug(data)}",
         model=arguments.model,
@@ -203,7 +203,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
     return _run(experiment, data, arguments)
 
 
-def _data_name(text: str) -> str:
+def data_name(text: str) -> str:
     """What `load_data` takes for what was given: a name, or "folder:" and a path."""
     from lthkit.data.named import DATA_NAMES, FOLDER
 
@@ -244,7 +244,7 @@ def _tell_of_folder(data: Any) -> None:
     )
 
 
-def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
+def _run(experiment: Any, name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data.named import FOLDER, load_data
     from lthkit.evidence import judged
     from lthkit.machine.devices import resolve_device
@@ -255,8 +255,8 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
 
     device = resolve_device(arguments.device)
     size = getattr(arguments, "size", None)
-    data = load_data(data_name, size=size[0] if size and len(size) == 1 else size).to(device)
-    if data_name.startswith(FOLDER):
+    data = load_data(name, size=size[0] if size and len(size) == 1 else size).to(device)
+    if name.startswith(FOLDER):
         _tell_of_folder(data)
         experiment = _fitted(experiment, data, arguments)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))

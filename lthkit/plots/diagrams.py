@@ -7,7 +7,7 @@ import html
 import inspect
 from collections.abc import Callable
 
-from lthkit.plots import diagrams_masks, diagrams_training
+from lthkit.plots import diagrams_evidence, diagrams_masks, diagrams_training
 from lthkit.plots.drawing import SHOWN, Canvas
 
 DRAWN: dict[str, Callable[[], Canvas]] = {
@@ -22,6 +22,8 @@ DRAWN: dict[str, Callable[[], Canvas]] = {
     "09": diagrams_masks.settling,
     "10": diagrams_training.budgets,
     "11": diagrams_masks.storing,
+    "12": diagrams_training.rooms,
+    "13": diagrams_evidence.verdicts,
 }
 
 

@@ -145,3 +145,35 @@ def budgets() -> Canvas:
     page.text(3.6, 29, "a look: one batch", side="left", size=9)
     page.text(45, 29, "paler = a smaller network", side="right", size=9)
     return page
+
+
+def rooms() -> Canvas:
+    """The way of an experiment with tickets, from top to bottom, and the exhibits that stand at each step. Draw the
+    initial weights: 16. Train, and score the weights: 10, 11, 12. Cut, a new mask: 4, 5, 6, 7. Go back to the initial
+    weights: 8, 9. Train under the mask: 1, 2, 3. From there an arrow leads back to the scores, for the next round. Train the
+    controls: 13, 14. Report numbers: 15, 17."""
+    page = Canvas(45)
+    page.text(1, 1.8, "where a ticket breaks", side="left", bold=True)
+    page.text(45, 1.8, "exhibits", side="right", bold=True, color=ORANGE)
+    steps = (
+        ("draw initial weights", "16"),
+        ("train and score", "10  11  12"),
+        ("cut: a new mask", "4  5  6  7"),
+        ("go back", "8  9"),
+        ("train under the mask", "1  2  3"),
+        ("train the controls", "13  14"),
+        ("report", "15  17"),
+    )
+    for place, (words, exhibits) in enumerate(steps):
+        y = 4 + 5.9 * place
+        inside = 1 <= place <= 4
+        page.box(
+            10, y, 20, 4, words, fill=BLUE if inside else PALE, edge=BLUE, color="white" if inside else INK
+        )
+        page.text(45, y + 2, exhibits, side="right", color=ORANGE)
+        if place:
+            page.arrow((20, y - 1.9), (20, y))
+    page.arrow((10, 29.6), (10, 11.9), bend=-0.24, color=BLUE)
+    page.text(1, 19.6, "next", side="left", size=9, color=BLUE)
+    page.text(1, 21.6, "round", side="left", size=9, color=BLUE)
+    return page

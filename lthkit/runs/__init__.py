@@ -1,4 +1,4 @@
-"""Named experiments and what they report, as `lthkit run` and `lthkit show` make them.
+"""Named experiments and what they report, as `lthkit run` and `lthkit show` make them; the audit of any run.
 
 This file is the table of contents.
 """
@@ -10,6 +10,9 @@ from lthkit.runs import (
     report,
     results,
 )
+from lthkit.runs.audits import (
+    audit,
+)
 from lthkit.runs.experiments import (
     Experiment,
     winning_ticket,
@@ -20,6 +23,7 @@ from lthkit.runs.results import (
 
 __all__ = [
     "Experiment",
+    "audit",
     "experiments",
     "report",
     "results",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -287,7 +288,55 @@ def _density() -> Figure:
     return plots.layer_density(made, stamp=STAMP)
 
 
+def seed_differences() -> dict[str, list[float]]:
+    return {
+        f"ticket - {arm}": [mean + 0.5 * math.sin(2.7 * s) for s in range(40)]
+        for arm, mean in (("dense", 0.9), ("re-initialised", 0.3), ("dense, other order", 0.0))
+    }
+
+
+def _looks() -> Figure:
+    at = list(range(3, 21))
+    shares = [0.05 + 0.01 * i for i in range(len(at))]
+    return plots.looks(
+        {
+            "after each seed": (at, shares),
+            "once": ([20], [0.05]),
+            "each with 5 % / 18": (at, [0.02] * len(at)),
+        },
+        stamp=STAMP,
+    )
+
+
+def stop_curves() -> dict[str, list[dict]]:
+    return {
+        arm: [
+            {"seed": s, "step": step, "validation_loss": 0.4 + ((step - at - 90 * s) / 3000) ** 2 + 0.003 * s}
+            for s in range(6)
+            for step in range(100, 2001, 100)
+        ]
+        for arm, at in (("dense", 900), ("ticket", 500))
+    }
+
+
+def _before_and_after() -> Figure:
+    was = torch.randn(784, 300, generator=torch.Generator().manual_seed(0)) * 0.05
+    return plots.before_and_after(was, torch.where(was < 0, was, 1.2 * was + 0.01), stamp=STAMP)
+
+
+def _restarted() -> Figure:
+    curves = {f"training {i + 1}": [10 + 70 * (i > 0), *(60 + 4 * j + i for j in range(5))] for i in range(7)}
+    return plots.restarted(curves, steps=50, stamp=STAMP)
+
+
+def _readings() -> Figure:
+    return plots.readings([10 + 1.5 * math.sin(i) for i in range(40)], 11.5, stamp=STAMP)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "chances": lambda: plots.chances(seed_differences(), stamp=STAMP),
+    "looks": _looks,
+    "stopping": lambda: plots.stopping(stop_curves(), stamp=STAMP),
     "trade_off": lambda: plots.trade_off(curve_rows(), stamp=STAMP),
     "trade_off of three": lambda: plots.trade_off(curve_rows(3), stamp=STAMP),
     "early_stop": lambda: plots.early_stop(curve_rows(), stamp=STAMP),
@@ -316,5 +365,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "predicted of percent": _predicted_percent,
     "first_layer": lambda: plots.first_layer(masks(), stamp=STAMP),
     "layer_density": _density,
+    "before_and_after": _before_and_after,
+    "restarted": _restarted,
+    "readings": _readings,
     "samples": lambda: plots.samples(lth.load_data("fashion-mnist")),
 }

@@ -100,11 +100,11 @@ def test_shown_is_the_picture_with_its_words(monkeypatch: pytest.MonkeyPatch) ->
     assert "max-width: 100%" in picture.attrib["style"]
     kind, _, content = picture.attrib["src"].partition(",")
     assert kind == "data:image/svg+xml;base64" and base64.b64decode(content).decode() == data["image/svg+xml"]
-    with pytest.raises(ValueError, match="'12' has no diagram; there are 01, 02"):
-        plots.diagram("12")
+    with pytest.raises(ValueError, match="'99' has no diagram; there are 01, 02"):
+        plots.diagram("99")
 
 
-def test_every_lesson_from_01_to_11_shows_its_own() -> None:
+def test_every_lesson_from_01_on_shows_its_own() -> None:
     for source in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py")):
         number = source.stem[:2]
         asked = re.findall(r'^lth\.plots\.diagram\("(\d\d)"\)$', source.read_text(encoding="utf-8"), re.M)

@@ -1,0 +1,252 @@
+"""Exhibits 13 to 17: a control that is none, a number that was chosen, a seed that reaches nobody, a file that grew.
+
+As in `masks`: broken, mended, and a trial that shows the symptom.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import prune
+
+from lthkit.evidence.museum.trials import Bench, Trial, apply, state_of, train
+from lthkit.machine.tables import Table
+from lthkit.pruning.masks import Mask
+from lthkit.pruning.scores import magnitude
+from lthkit.pruning.selection import prune_to
+
+# 13
+
+
+def shuffled(masks, seed):  # type: ignore[no-untyped-def]
+    """The same number of weights in each layer, at random places."""
+    generator = torch.Generator().manual_seed(seed)
+    for mask in masks.values():
+        order = torch.randperm(mask.numel(), generator=generator)
+        mask = mask.flatten()[order].view(mask.shape)
+    return masks
+
+
+def shuffled_mended(masks, seed):  # type: ignore[no-untyped-def]
+    """The same number of weights in each layer, at random places."""
+    generator = torch.Generator().manual_seed(seed)
+    new = {}
+    for name, mask in masks.items():
+        order = torch.randperm(mask.numel(), generator=generator)
+        new[name] = mask.flatten()[order].view(mask.shape)
+    return new
+
+
+def try_shuffled(function: Callable[..., Any], bench: Bench) -> Trial:
+    """A ticket beside its shuffled control."""
+    mask = bench.mask(0.02)
+    other = Mask(function(dict(mask.items()), 1))
+    table = Table(
+        {"arm": "", "weights left (%)": ".1f", "accuracy (%)": ".2f"},
+        [
+            ("ticket", 100 * mask.density, bench.trained(mask)),
+            ("shuffled", 100 * other.density, bench.trained(other)),
+        ],
+    )
+    control = {"shuffled": {"mask": other, "start": bench.initial}}
+    return Trial(table, other == mask, {"mask": mask, "before": dict(bench.initial), "controls": control})
+
+
+# 14
+
+
+def reinitialised(make, mask, batches, train, prune):  # type: ignore[no-untyped-def]
+    """The re-initialised control: its mask, and the weights that it is trained from."""
+    model = make(seed=6)
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    train(model, batches, None)
+    density = sum(m.sum() for m in mask.values()) / sum(m.numel() for m in mask.values())
+    return prune(model, float(density)), start
+
+
+def reinitialised_mended(make, mask, batches, train, prune):  # type: ignore[no-untyped-def]
+    """The re-initialised control: its mask, and the weights that it is trained from."""
+    model = make(seed=6)
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    return mask, start
+
+
+def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
+    """A ticket beside its re-initialised control."""
+    mask = bench.mask(0.02)
+
+    def cut(model: nn.Module, density: float) -> Mask:
+        return prune_to(Mask.ones(model), magnitude(model), density)
+
+    other, start = function(bench.network, mask, bench.batches, train, cut)
+    other = other if isinstance(other, Mask) else Mask(other)
+    table = Table(
+        {"arm": "", "weights left (%)": ".1f", "accuracy (%)": ".1f"},
+        [
+            ("ticket", 100 * mask.density, bench.trained(mask)),
+            ("re-initialised", 100 * other.density, bench.trained(other, start)),
+        ],
+    )
+    control = {"re-initialised": {"mask": other, "start": start}}
+    return Trial(table, other != mask, {"mask": mask, "before": bench.initial, "controls": control})
+
+
+# 15
+
+
+def reported(history):  # type: ignore[no-untyped-def]
+    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    best = 0.0
+    for _, test_accuracy in history:
+        if test_accuracy > best:
+            best = test_accuracy
+    return best
+
+
+def reported_mended(history):  # type: ignore[no-untyped-def]
+    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    lowest, found = float("inf"), 0.0
+    for validation_loss, test_accuracy in history:
+        if validation_loss < lowest:
+            lowest, found = validation_loss, test_accuracy
+    return found
+
+
+def try_reported(function: Callable[..., Any], bench: Bench) -> Trial:
+    """Five networks that learn labels drawn at random, each evaluated 40 times on 200 test images."""
+    histories = [_of_noise(bench, seed) for seed in range(5)]
+    found = [float(function(points)) for points in histories]
+    chosen = [min(points)[1] for points in histories]
+    highest = [max(right for _, right in points) for points in histories]
+    table = Table(
+        {"labels": "", "test accuracy, mean of 5 seeds (%)": ".1f"},
+        [("drawn at random, so that nothing can be learned", sum(found) / len(found))],
+        notes=["One of ten is right by chance: 10 %."],
+    )
+    readings = [right for _, right in histories[0]]
+    honest = chosen, [points[-1][1] for points in histories]
+    reads = 1 if found in honest else len(readings)
+    shown = {"values": readings, "reported": found[0]}
+    return Trial(table, found == highest and found != chosen, {"test_reads": reads}, shown)
+
+
+def _of_noise(bench: Bench, seed: int) -> list[tuple[float, float]]:
+    """(validation loss, test accuracy in percent) of a network after each of 40 steps on labels that mean nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    places = slice(200 * seed, 200 * (seed + 1))
+    split = {name: getattr(bench.data, name) for name in ("validation", "test")}
+    images = {name: bench.data.normalise(part.images[places]) for name, part in split.items()}
+    labels = {name: torch.randint(0, 10, (200,), generator=generator) for name in split}
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 50), nn.ReLU(), nn.Linear(50, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    points = []
+    for step in range(40):
+        inputs, own = bench.batches[step % len(bench.batches)]
+        optimizer.zero_grad()
+        noise = torch.randint(0, 10, own.shape, generator=generator)
+        F.cross_entropy(model(inputs), noise).backward()
+        optimizer.step()
+        with torch.no_grad():
+            loss = float(F.cross_entropy(model(images["validation"]), labels["validation"]))
+            right = float((model(images["test"]).argmax(1) == labels["test"]).float().mean())
+        points.append((loss, 100 * right))
+    return points
+
+
+# 16
+
+
+def set_seed(seed):  # type: ignore[no-untyped-def]
+    """From here on, everything that is drawn is drawn again."""
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def set_seed_mended(seed):  # type: ignore[no-untyped-def]
+    """From here on, everything that is drawn is drawn again."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def try_set_seed(function: Callable[..., Any], bench: Bench) -> Trial:
+    """Tickets that get their own initial weights again, by the seed, beside re-initialised ones; three seeds."""
+    rows: dict[str, list[float]] = {"ticket, its own initial weights": [], "re-initialised": []}
+    pairs = []
+    for seed in range(3):
+        function(seed)
+        model = _drawn()
+        before = state_of(model)
+        train(model, bench.batches)
+        mask = prune_to(Mask.ones(model), magnitude(model), 0.05)
+        function(seed)
+        again = _drawn()
+        pairs.append((mask, before, state_of(again)))
+        function(100 + seed)
+        for arm, started in zip(rows, (again, _drawn()), strict=True):
+            train(started, bench.batches, mask)
+            rows[arm].append(bench.accuracy(started))
+    table = Table(
+        {"arm": "", "accuracy, mean of 3 seeds (%)": ".1f"},
+        [(arm, sum(found) / len(found)) for arm, found in rows.items()],
+    )
+    mask, before, start = pairs[-1]
+    wrong = any(not torch.equal(b[name], s[name]) for _, b, s in pairs for name in b)
+    return Trial(table, wrong, {"mask": mask, "before": before, "start": start})
+
+
+def _drawn() -> nn.Module:
+    """A network whose weights torch's global generator draws, as torch's layers do by themselves."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 50), nn.ReLU(), nn.Linear(50, 10)
+    )
+
+
+# 17
+
+
+def save_ticket(model, mask, file):  # type: ignore[no-untyped-def]
+    """Prune the network and save what is left of it."""
+    for name, layer in model.named_modules():
+        if f"{name}.weight" in mask:
+            prune.custom_from_mask(layer, "weight", mask[f"{name}.weight"])
+    torch.save(model.state_dict(), file)
+
+
+def save_ticket_mended(model, mask, file):  # type: ignore[no-untyped-def]
+    """Prune the network and save what is left of it."""
+    small = {}
+    for name, tensor in model.state_dict().items():
+        if name in mask:
+            small[name + " values"] = tensor[mask[name]]
+            small[name + " bits"] = np.packbits(mask[name].numpy()).tobytes()
+        else:
+            small[name] = tensor
+    torch.save(small, file)
+
+
+def try_save_ticket(function: Callable[..., Any], bench: Bench) -> Trial:
+    """Bytes of the dense network's file and of the ticket's."""
+    mask = bench.mask(0.1)
+    model = bench.with_state(bench.dense)
+    apply(model, mask)
+    files = {"dense": io.BytesIO(), "ticket": io.BytesIO()}
+    torch.save(bench.dense, files["dense"])
+    function(model, dict(mask.items()), files["ticket"])
+    sizes = {name: len(file.getvalue()) for name, file in files.items()}
+    table = Table(
+        {"network": "", "weights left (%)": ".1f", "file (kB)": ",.0f"},
+        [("dense", 100, sizes["dense"] / 1000), ("ticket", 100 * mask.density, sizes["ticket"] / 1000)],
+    )
+    whole = sizes["ticket"] >= mask.kept
+    if not whole:
+        table.note(f"The file has fewer bytes than weights are left ({mask.kept:,}).")
+    wrong = sizes["ticket"] > sizes["dense"] or not whole
+    return Trial(table, wrong, {"mask": mask, "after": state_of(model), "density": 0.1})
