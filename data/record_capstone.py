@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import lthkit as lth
-from lthkit.runs.plans import Plan, Predicted
+from lthkit.runs import Plan, Predicted
 
 TARGET = Path(__file__).resolve().parent / "results" / "capstone"
 RECIPE = lth.Recipe(steps=800, evaluate_every=100)
@@ -75,7 +75,7 @@ def main(what: str, folder: Path) -> None:
     if what == "register":
         print(PLAN, "\ndigest", PLAN.register(folder))
     elif what == "run":
-        lth.runs.plans.carry_out(folder, one_seed)
+        lth.runs.carry_out(folder, one_seed)
     elif what == "collect":
         shutil.rmtree(TARGET, ignore_errors=True)
         print(lth.runs.hand_in(folder, TARGET))

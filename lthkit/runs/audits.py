@@ -10,9 +10,21 @@ import torch
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence.audits import NEEDS, audit_states
-from lthkit.evidence.findings import Audit, Finding, cannot_tell, complete, fails, holds, together
+from lthkit.evidence.findings import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    Audit,
+    Finding,
+    cannot_tell,
+    complete,
+    fails,
+    holds,
+    together,
+)
 from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.machine.seeds import derived_seed
+from lthkit.runs.plans import KEPT, KIND
 from lthkit.runs.remade import Network, initial_state, remake
 from lthkit.runs.results import recorded
 from lthkit.runs.search_audits import CONTROLS, SEEDS, Searched, audit_search, read_search
@@ -163,6 +175,8 @@ def _findings(
     replay: bool,
 ) -> dict[str, Finding]:
     given: dict[str, Any] = {"network": network, "data": data}
+    if config.get("kind") == KIND:
+        return _of_plan(folder, config, replay=replay, **given)
     if isinstance(config.get("seeds"), list):
         return audit_experiment(folder, config, replay=replay, **given)
     if "rewind_step" in config and ("fraction" in config or "densities" in config):
@@ -180,6 +194,41 @@ def _findings(
             "Its files are whole, and of a kind that this audit does not read. Needs masks and states: lth.audit(model, mask, before, after).",
         )
     }
+
+
+def _of_plan(folder: Path, config: Mapping[str, Any], *, replay: bool, **given: Any) -> dict[str, Finding]:
+    """A planned experiment: its table, and the trainings that it kept, or what was found of them before they were left out."""
+    table = audit_experiment(folder, config)
+    arms = ", ".join(map(str, config["controls"]))
+    table["controls"] = cannot_tell(
+        "controls", f"Planned: {arms}. Needs the trainings, or their starts, which are not kept here."
+    )
+    if any((folder / KEPT).glob("*/config.json")):
+        kept = {one.item: one for one in audit_folder(folder / KEPT, replay=replay, **given).findings}
+    else:
+        kept = _found_before(folder)
+    both = {item: [one[item] for one in (table, kept) if item in one] for item in NEEDS}
+    found = {
+        item: min(own, key=lambda one: (FAILS, HOLDS, OPEN).index(one.verdict))
+        for item, own in both.items()
+        if own
+    }
+    if "record" in kept:
+        found["record"] = together("record", {"the table": table["record"], "the trainings": kept["record"]})
+    return found
+
+
+def _found_before(folder: Path) -> dict[str, Finding]:
+    """The findings that a copy without weights has of the time when they were there."""
+    try:
+        summary = files.read_sealed(folder / "summary.json")
+        findings = [Finding(one["item"], one["verdict"], one["text"]) for one in summary.get("audit", ())]
+    except (OSError, files.DamagedFile, RunMismatch):
+        return {}
+    except (KeyError, TypeError, ValueError):
+        return {"record": fails("record", "The findings that summary.json has of an earlier audit are none.")}
+    when = f"When the weights were there ({summary.get('audited_at', 'time unknown')}): "
+    return {one.item: Finding(one.item, one.verdict, when + one.text) for one in findings}
 
 
 def _damaged(path: Path) -> bool:

@@ -21,8 +21,8 @@ from lthkit.evidence.planning import power_of
 from lthkit.evidence.registration import Registered
 from lthkit.machine.checks import did_you_mean, is_number, plain
 from lthkit.machine.tiers import tier
-from lthkit.runs.results import row_of, write_results
 from lthkit.runs.readings import readings_of
+from lthkit.runs.results import row_of, write_results
 from lthkit.storage import files, owners
 from lthkit.storage.folders import hold, keeping_runs_in, open_run, read_config
 from lthkit.storage.identity import name_of
@@ -245,7 +245,7 @@ def plan_of(config: Mapping[str, Any], where: object) -> Plan:
     try:
         own = {name: config[name] for name in Plan.__dataclass_fields__ if name != "predictions"}
         pairs = zip(config["pairs"], config["registered"], strict=True)
-        predictions = tuple(Predicted(*pair, one["claim"], one["bound"]) for pair, one in pairs)
+        predictions = tuple(Predicted(pair[0], pair[1], one["claim"], one["bound"]) for pair, one in pairs)
         return Plan(predictions=predictions, **own)
     except (KeyError, TypeError, ValueError) as error:
         raise files.DamagedFile(f"{where} is no registered plan ({error}).") from error
