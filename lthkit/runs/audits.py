@@ -214,7 +214,12 @@ def _of_plan(folder: Path, config: Mapping[str, Any], *, replay: bool, **given: 
         if own
     }
     if "record" in kept:
-        found["record"] = together("record", {"the table": table["record"], "the trainings": kept["record"]})
+        worst = max(both["record"], key=lambda one: (HOLDS, OPEN, FAILS).index(one.verdict))
+        found["record"] = (
+            worst
+            if worst.verdict != HOLDS
+            else holds("record", f"{table['record'].text} {kept['record'].text}")
+        )
     return found
 
 
