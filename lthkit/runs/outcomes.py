@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from lthkit.evidence.registration import Registered, Verdict
 from lthkit.evidence.statistics import interval
 from lthkit.evidence.verdicts import against_margin
 from lthkit.machine.tables import Table
-from lthkit.runs.plans import POINTS, RESULTS, Plan, Predicted, now, read_plan
+from lthkit.runs.plans import POINTS, RESULTS, Plan, Predicted, now, read_plan, seed_file
 from lthkit.runs.results import load
 from lthkit.storage import files
 from lthkit.storage.folders import hold
@@ -23,17 +23,34 @@ class Outcome:
     """The run of a plan, judged by its registered rule. Shown as a table.
 
     rows: those of the run's table. verdicts: one for each prediction, in the plan's order.
+    kept: how many searches and trainings the run kept. days: the times at which the first seed began and the last one ended.
     """
 
     plan: Plan
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
+    kept: int = 0
+    days: tuple[str, str] = ("", "")
 
     @property
     def differences(self) -> dict[str, tuple[float, ...]]:
         """The paired differences of each prediction, in the order of the seeds."""
         pairs = zip(self.plan.predictions, self.verdicts, strict=True)
         return {one.name: verdict.interval.values for one, verdict in pairs}
+
+    def costs(self) -> Table:
+        """What the run took: of the trainings in the table, and of the whole, searches among it."""
+        seconds = sum(row["seconds"] or 0.0 for row in self.rows)
+        rows = [
+            ("trainings in the table", f"{len(self.rows):,}"),
+            ("their updates", f"{sum(row['steps'] for row in self.rows):,}"),
+            ("their time, one after the other (minutes)", f"{seconds / 60:.1f}"),
+            ("searches and trainings that were kept", f"{self.kept:,}"),
+            ("the first seed began", self.days[0]),
+            ("the last seed ended", self.days[1]),
+            ("planned (minutes)", f"{self.plan.minutes:g}"),
+        ]
+        return Table(["", " "], [row for row in rows if row[1]], title="What it cost")
 
     def means(self) -> Table:
         """Each arm by itself, with its 95 % interval over the seeds."""
@@ -127,7 +144,7 @@ def outcome(folder: Path | str) -> Outcome:
     """Look at a run that has ended: all registered seeds, by the registered rule. What is claimed is written beside it.
 
     Raises:
-        FileNotFoundError: nothing is registered, or the run has not ended; it is not looked at before.
+        FileNotFoundError: nothing is registered, or the run has not ended; it is not looked at before. A record is gone.
         files.DamagedFile: the table is not the one that the run wrote.
     """
     folder = Path(folder)
@@ -136,8 +153,10 @@ def outcome(folder: Path | str) -> Outcome:
         raise FileNotFoundError(
             f"{folder} has not ended: it is looked at once, when all {len(plan.seeds)} seeds are there. Run carry_out again."
         )
-    _, _, rows = load(folder)
-    found = judged_rows(plan, rows)
+    _, summary, rows = load(folder)
+    records = [files.read_sealed(seed_file(folder, seed)) for seed in plan.seeds]
+    days = min(one["begun"] for one in records), max(one["ended"] for one in records)
+    found = replace(judged_rows(plan, rows), kept=len(summary.get("kept", ())), days=days)
     if not (folder / RESULTS).exists():
         with hold(folder):
             files.write_sealed(folder / RESULTS, {"looked_at": now(), "differences": found.record()})
