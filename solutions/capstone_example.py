@@ -38,7 +38,7 @@ print(plan.question)
 # ## Prediction
 #
 # We predicted that the order matters: the ticket in its own order does better than in another one, so the 95 % interval lies above 0. The reason: the mask was chosen by where the
-# weights went under this order. A second prediction is no discovery. It says that this cell can see a difference at all: with new initial weights the same mask does worse.
+# weights went under this order. The second prediction is no discovery. It says that this cell can see a difference at all: with new initial weights the same mask does worse.
 
 # %%
 for one in plan.predictions:
@@ -54,7 +54,7 @@ for one in plan.predictions:
 # - *new weights*: other initial weights, the order of the search. The control.
 #
 # Between the first two nothing differs but the order. The trainings are short, so that 24 seeds fit into the budget; all have the same number of updates, and the step of least
-# validation loss is reported. No learning rate was tuned for any arm; it is the one of lesson 05.
+# validation loss is reported. No learning rate was tuned for any arm; it is that of Frankle and Carbin (2019) for LeNet.
 
 # %%
 print(plan)
@@ -66,7 +66,7 @@ print(f"needed: {evidence.seeds_needed(plan.effect, sd=sd)} seeds; planned: {see
 # Half a point was taken as the smallest difference that matters, because that is about what the initial weights are worth in the record of
 # [lesson 13](../notebooks/13_experiment_design.ipynb). The sd is the upper end of an interval from that record, so the plan is cautious.
 #
-# These twelve digits were published before the run, with the program that makes it, in a commit of the course's repository.
+# The plan was committed to the course's repository before the run, together with the program that trains. Its digest, twelve digits of all that stands in it:
 
 # %%
 announced = "c2a7f4b1ed0f"
@@ -134,7 +134,7 @@ print(f"its farther end is {100 * share:.0f} % of what the initial weights are w
 
 # %% [markdown]
 # A difference of half a point or more, to either side, is ruled out at the usual 5 %. That is a result: in this cell a ticket does not need its order. If the order has an effect at all, it is small
-# beside that of the initial weights. A difference of a tenth of a point is *not* ruled out; who cares about that needs another plan:
+# beside that of the initial weights. Smaller differences are *not* ruled out; who cares about a tenth of a point needs another plan:
 
 # %%
 spread = evidence.spread(values)
@@ -142,7 +142,8 @@ print(f"sd planned {plan.sd:g}, found {spread:.2f}")
 print("seeds for a tenth of a point:", evidence.seeds_needed(0.1, sd=spread.sd))
 
 # %% [markdown]
-# The sd came out smaller than planned. So the interval is narrower than the plan had promised; with the plan's sd the same number of seeds would have been needed to be safe.
+# The sd came out smaller than planned, so the interval is narrower than the plan had promised. Nobody knew that before: the plan was made for the larger one, and fewer seeds would
+# have been a bet.
 #
 # ## Limits
 #
@@ -160,7 +161,13 @@ print("seeds for a tenth of a point:", evidence.seeds_needed(0.1, sd=spread.sd))
 found.costs().show()
 
 # %% [markdown]
-# The searches are in the time from the first seed to the last, and not in the line above it. The machine did other work at the same time. Ten times as much would not make this answer any more useful;
-# a tenth would have left it open.
+# The searches are in the time from the first seed to the last, and not in the lines above. The machine did other work at the same time. Would an eighth of the seeds have done?
+
+# %%
+power = evidence.power_of(plan.effect, sd=plan.sd, seeds=3)
+print(f"three seeds, as planned: half a point is seen with probability {power:.2f}")
+
+# %% [markdown]
+# With three seeds the honest answer before the run would have been: do not run it.
 #
 # [docstrings]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lthkit.machine.checks import plain
 from lthkit.machine.tables import Table
 from lthkit.runs.audits import audit_folder
 from lthkit.runs.outcomes import judged_rows
-from lthkit.runs.plans import BEGUN, KEPT, RESULTS, Plan, digest_of, read_plan, seed_file
+from lthkit.runs.plan_folders import PlanFolder
+from lthkit.runs.plans import BEGUN, KEPT, RESULTS, digest_of, read_plan
 from lthkit.runs.results import read_results
 from lthkit.storage import files, owners
 from lthkit.storage.folders import read_config
@@ -108,8 +108,8 @@ def checks(folder: Path | str, *, digest: str | None = None) -> Checks:
         )
         rest = [Check(item, TO_DO, later) for item in list(ITEMS)[1:]]
         return Checks(path.name, (registered, *rest))
-    this = _Run.read(path)
-    found: dict[str, Callable[[_Run], Check]] = {
+    this = PlanFolder.read(path)
+    found: dict[str, Callable[[PlanFolder], Check]] = {
         "power": _power,
         "finished": _finished,
         "seeds": _seeds,
@@ -121,83 +121,7 @@ def checks(folder: Path | str, *, digest: str | None = None) -> Checks:
     return Checks(path.name, (registered, _announced(this, digest), *(look(this) for look in found.values())))
 
 
-# What lies in the folder
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A folder with a plan: the records that are whole, and what is wrong with the others."""
-
-    folder: Path
-    plan: Plan
-    records: Mapping[int, Mapping[str, Any]]
-    damaged: tuple[str, ...]
-    strangers: tuple[str, ...]
-    summary: Mapping[str, Any] | None
-
-    @classmethod
-    def read(cls, folder: Path) -> _Run:
-        plan = read_plan(folder)
-        records, damaged = {}, []
-        for seed in plan.seeds:
-            path = seed_file(folder, seed)
-            if path.exists():
-                try:
-                    records[seed] = files.read_sealed(path)
-                except (files.DamagedFile, owners.RunMismatch, OSError):
-                    damaged.append(path.name)
-        known = {seed_file(folder, seed).name for seed in plan.seeds}
-        strangers = [path.name for path in sorted(folder.glob("seed-*")) if path.name not in known]
-        summary: Mapping[str, Any] | None = None
-        if (folder / "summary.json").exists():
-            try:
-                summary = files.read_sealed(folder / "summary.json")
-            except (files.DamagedFile, owners.RunMismatch):
-                damaged.append("summary.json")
-        return cls(folder, plan, records, tuple(damaged), tuple(strangers), summary)
-
-    @property
-    def missing(self) -> list[int]:
-        return [seed for seed in self.plan.seeds if seed not in self.records]
-
-    @property
-    def rows(self) -> list[Row]:
-        return [
-            row
-            for arm in self.plan.arms
-            for seed in self.records
-            for row in self.of(seed)
-            if row.get("arm") == arm
-        ]
-
-    def of(self, seed: int) -> list[Row]:
-        """The rows of a seed's record, whatever is in it."""
-        rows = self.records[seed].get("rows")
-        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-    @property
-    def wrong_rows(self) -> str:
-        """What is wrong with the arms of a seed that has ended, or nothing."""
-        for seed in self.records:
-            own = [row.get("arm") for row in self.of(seed)]
-            lacking = [arm for arm in self.plan.arms if own.count(arm) != 1]
-            if (
-                lacking
-                or len(own) != len(self.plan.arms)
-                or any(row.get("seed") != seed for row in self.of(seed))
-            ):
-                arm = (
-                    lacking[0]
-                    if lacking
-                    else next((name for name in own if name not in self.plan.arms), own[0])
-                )
-                count = own.count(arm) if lacking else "another"
-                return f"Seed {seed} has {count} training of {arm!r}; expected one of each arm of the plan."
-        return ""
-
-    @property
-    def whole(self) -> bool:
-        return not (self.missing or self.damaged or self.wrong_rows) and self.summary is not None
+# The first item: without it there is nothing to look at
 
 
 def _registered(folder: Path) -> Check:
@@ -250,7 +174,7 @@ def _registered(folder: Path) -> Check:
 # The items
 
 
-def _announced(this: _Run, digest: str | None) -> Check:
+def _announced(this: PlanFolder, digest: str | None) -> Check:
     own = this.plan.digest
     if digest is None or not str(digest).strip():
         return Check(
@@ -267,7 +191,7 @@ def _announced(this: _Run, digest: str | None) -> Check:
     return Check("announced", PASSED, f"{own}, as given away.")
 
 
-def _power(this: _Run) -> Check:
+def _power(this: PlanFolder) -> Check:
     plan = this.plan
     says = f"{plan.effect:g} {plan.unit} at sd {plan.sd:g} are seen by {len(plan.seeds)} seeds with probability {plan.power:.2f}"
     if plan.power < ENOUGH:
@@ -279,7 +203,7 @@ def _power(this: _Run) -> Check:
     return Check("power", PASSED, f"{says}.")
 
 
-def _finished(this: _Run) -> Check:
+def _finished(this: PlanFolder) -> Check:
     item, count = "finished", len(this.plan.seeds)
     if this.damaged:
         return Check(
@@ -324,7 +248,7 @@ def _plain_rows(rows: Sequence[Row]) -> list[str]:
     )
 
 
-def _seeds(this: _Run) -> Check:
+def _seeds(this: PlanFolder) -> Check:
     item = "seeds"
     if this.wrong_rows:
         return Check(item, FAILED, this.wrong_rows)
@@ -334,7 +258,7 @@ def _seeds(this: _Run) -> Check:
             FAILED,
             f"{this.strangers[0]} is not of a planned seed. A seed that was added later is another experiment.",
         )
-    seen: dict[tuple[Any, ...], int] = {}
+    seen: dict[tuple[tuple[str, ...], ...], int] = {}
     for seed in this.records:
         own = tuple(_numbers(row) for row in this.of(seed))
         if own in seen:
@@ -351,11 +275,11 @@ def _seeds(this: _Run) -> Check:
     )
 
 
-def _numbers(row: Row) -> tuple[Any, ...]:
-    return tuple(row[key] for key in _NUMBERS if key in row)
+def _numbers(row: Row) -> tuple[str, ...]:
+    return tuple(repr(row[key]) for key in _NUMBERS if key in row)
 
 
-def _controls(this: _Run) -> Check:
+def _controls(this: PlanFolder) -> Check:
     item, names = "controls", ", ".join(this.plan.controls)
     if not this.records:
         return Check(item, TO_DO, f"Planned: {names}. No seed has ended yet.")
@@ -379,7 +303,7 @@ def _controls(this: _Run) -> Check:
     )
 
 
-def _intervals(this: _Run) -> Check:
+def _intervals(this: PlanFolder) -> Check:
     item, path = "intervals", this.folder / RESULTS
     if not this.whole:
         return Check(item, TO_DO, "Comes when the run has ended.")
@@ -400,7 +324,7 @@ def _intervals(this: _Run) -> Check:
     return Check(item, PASSED, f"{said}. Recomputed from the records.")
 
 
-def _test(this: _Run) -> Check:
+def _test(this: PlanFolder) -> Check:
     item = "test"
     if not this.records:
         return Check(item, TO_DO, "Nothing is trained yet.")
@@ -448,18 +372,16 @@ def _own_loops(kept: Path) -> list[str]:
     return found
 
 
-def _audit(this: _Run) -> Check:
+def _audit(this: PlanFolder) -> Check:
     item = "audit"
     if not this.whole:
         return Check(item, TO_DO, "Comes when the run has ended.")
-    summary = this.summary or {}
-    gone = [name for name in summary.get("kept", ()) if not (this.folder / KEPT / str(name)).is_dir()]
-    if gone and "audit" not in summary:
+    if this.lost:
         return Check(
             item,
             FAILED,
-            f"{len(gone)} of {len(summary['kept'])} trainings are gone from {KEPT}/, {gone[0]} among them. Put them back; a copy without "
-            "weights is made by hand_in(folder, target), which audits them first.",
+            f"{this.lost} of the trainings are gone from {KEPT}/. Put them back; a copy without weights is made by "
+            "hand_in(folder, target), which audits them first.",
         )
     audit = audit_folder(this.folder)
     if audit.failed:

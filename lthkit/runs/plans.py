@@ -283,7 +283,9 @@ def carry_out(folder: Path | str, one_seed: OneSeed, *, device: torch.device | s
             if not path.exists():
                 begun = now()
                 rows = _rows(plan, seed, one_seed(seed))
-                record = {"seed": seed, "plan": plan.digest, "begun": begun, "ended": now(), "rows": rows}
+                kept = len(_kept_in(folder))
+                when = {"begun": begun, "ended": now()}
+                record = {"seed": seed, "plan": plan.digest, **when, "kept": kept, "rows": rows}
                 files.write_sealed(path, record)
             return list(files.read_sealed(path)["rows"])
 
@@ -291,11 +293,13 @@ def carry_out(folder: Path | str, one_seed: OneSeed, *, device: torch.device | s
             found = each(rows_of, [(seed,) for seed in plan.seeds], device=device)
         rows = [row for arm in plan.arms for own in found for row in own if row["arm"] == arm]
         if not (folder / "summary.json").exists():
-            kept = sorted(path.name for path in (folder / KEPT).glob("*") if path.is_dir())
-            write_results(
-                folder, {"name": KIND, "environment": environment(), "kept": kept}, {"table.csv": rows}
-            )
+            summary = {"name": KIND, "environment": environment(), "kept": _kept_in(folder)}
+            write_results(folder, summary, {"table.csv": rows})
     return rows
+
+
+def _kept_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / KEPT).glob("*") if path.is_dir())
 
 
 def _begin(folder: Path, plan: Plan, one_seed: OneSeed) -> None:
@@ -304,7 +308,7 @@ def _begin(folder: Path, plan: Plan, one_seed: OneSeed) -> None:
     if path.exists() and any(seed_file(folder, seed).exists() for seed in plan.seeds):
         if files.read_sealed(path)["code"] != code:
             raise ValueError(
-                f"{folder} was begun with another one_seed: its code has changed, or a number that it uses. Seeds that were "
+                f"{folder} was begun with another one_seed: its code has changed, or a number that it uses, or a list that it writes to. Seeds that were "
                 "trained differently do not go together: register a new plan in a new folder, and keep this one."
             )
         return
