@@ -119,6 +119,7 @@ QUESTIONS: tuple[OpenQuestion, ...] = (
             "All arms are trained with SGD in the end; only the search differs.",
             "The learning rate of SGD is chosen on the validation split, on seeds that are not used again, before the plan.",
             "The new weights get the mask that was found with Adam; with the other mask they control the other arm.",
+            "A rewind point has the state of its optimizer; that of Adam does not fit SGD. momentum='fresh' begins without it.",
         ),
         null="That the optimizer of the search costs less than your margin: the mask is not about the optimizer.",
         read=(_MORCOS, _FRANKLE),
