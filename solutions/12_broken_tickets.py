@@ -1242,6 +1242,7 @@ quiz("12.Q5", "c")
 # **What this lesson does not tell you.** How common each of these bugs is: we took those that we could find and cite. Whether a result that
 # rested on one of them would change: for most nobody has tried. And the exhibits have one seed each; they show symptoms, not effects.
 #
-# **Next:** how many seeds a claim needs, and what a comparison has to have in common, before you plan an experiment of your own.
+# **Next:** how many seeds a claim needs, and what a comparison has to have in common, before you plan an experiment of your own:
+# [lesson 13](../notebooks/13_experiment_design.ipynb).
 #
 # [docstrings]

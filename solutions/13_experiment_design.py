@@ -261,7 +261,8 @@ table
 # ### Exercise 13.2: seeds for a difference · easy · two lines · 8 minutes
 #
 # Write the formula. `effect` is the difference that is worth seeing; it is not 0, and it may be below 0. `sd` is the standard deviation of the paired
-# differences, in the same unit. Use the factor 2.8. Round up to a whole number, and return at least 2: with one seed there is no interval.
+# differences, in the same unit. Use the factor 2.8. Round up to a whole number (one that is whole already stays), and return at least 2: with one seed
+# there is no interval.
 #
 # Expected: `seeds_for(0.5, 0.6)` is `12`.
 

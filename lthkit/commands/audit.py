@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lthkit.commands.console import say
+from lthkit.commands import planned
+from lthkit.commands.console import say, whole_numbers
 
 EXAMPLES = """\
 examples:
@@ -13,6 +14,8 @@ examples:
       a search that a lesson left; other seeds and controls beside it count
   lthkit audit runs/winning-ticket-40265d --replay
       a run of `lthkit run`; a part of it is trained again and compared
+  lthkit audit runs/imp-lenet-5-birds-40265d --data birds --size 28
+      a run on your own pictures, from their folder
   lthkit audit winning-ticket
       a recorded run, which comes with the course
   lthkit audit my/runs/capstone --checks --digest 0123456789ab
@@ -56,6 +59,12 @@ def add(commands: Any) -> None:
         "--digest", metavar="DIGITS", default=None, help="with --checks: twelve digits, given away before"
     )
     parser.add_argument("--replay", action="store_true", help="train the first steps again, and compare")
+    parser.add_argument(
+        "--data", default=None, metavar="FOLDER", help="for a run: its data, if they are a folder of yours"
+    )
+    parser.add_argument(
+        "--size", type=whole_numbers, default=None, metavar="N", help="the --size that the run was made with"
+    )
     for name, text in FILES:
         action = "append" if name in SEVERAL else "store"
         parser.add_argument(f"--{name}", metavar="FILE", action=action, default=None, help=text)
@@ -80,7 +89,7 @@ def _audit(arguments: argparse.Namespace) -> int:
             raise ValueError(
                 "--checks looks at one run folder, and --digest belongs to it: lthkit audit FOLDER --checks --digest 0123456789ab"
             )
-        return _checks(arguments.run, arguments.digest)
+        return planned.checked(arguments.run, arguments.digest)
     if arguments.run is not None:
         if states or claims:
             given = next(iter([*states, *claims])).replace("_", "-")
@@ -88,7 +97,12 @@ def _audit(arguments: argparse.Namespace) -> int:
                 f"--{given} was given beside the run {arguments.run!r}; expected one or the other: a run has its own masks, "
                 "states and claims."
             )
-        found = audit(arguments.run, replay=arguments.replay)
+        found = audit(arguments.run, data=_data(arguments), replay=arguments.replay)
+    elif arguments.data is not None or arguments.size is not None:
+        name = "data" if arguments.data is not None else "size"
+        raise ValueError(
+            f"--{name} was given without a run; expected it beside a run folder: lthkit audit RUN --{name} ..."
+        )
     elif not states:
         raise ValueError(
             "nothing to audit was given; expected a run folder, such as lthkit audit runs/kept/imp-ca08b4b182ef, or files: "
@@ -100,13 +114,17 @@ def _audit(arguments: argparse.Namespace) -> int:
     return 1 if found.failed else 0
 
 
-def _checks(run: str, digest: str | None) -> int:
-    from lthkit.runs.audits import find_run
-    from lthkit.runs.plan_checks import checks
+def _data(arguments: argparse.Namespace) -> Any:
+    """The data that were given for a run, or None."""
+    from lthkit.commands.runs import data_name
+    from lthkit.data.named import load_data
 
-    found = checks(find_run(run), digest=digest)
-    say(found.table)
-    return 1 if found.failed else 0
+    size = arguments.size
+    if arguments.data is None:
+        if size is not None:
+            raise ValueError("--size was given without --data; expected both, as the run was made.")
+        return None
+    return load_data(data_name(arguments.data), size=size[0] if size and len(size) == 1 else size)
 
 
 def _read(states: dict[str, Any]) -> dict[str, Any]:

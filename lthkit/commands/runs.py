@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lthkit.commands import planned
 from lthkit.commands.console import folder, say, whole_numbers, words
 
 COMMON = """\
@@ -185,7 +186,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
     model_by_name(arguments.model)
     names = ("steps", "lr", "batch_size", "patience", "precision")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    data = _data_name(arguments.data)
+    data = data_name(arguments.data)
     experiment = Experiment(
         name=f"{arguments.method}-{arguments.model}-{_slug(data)}",
         model=arguments.model,
@@ -203,7 +204,7 @@ def _run_free(arguments: argparse.Namespace) -> int:
     return _run(experiment, data, arguments)
 
 
-def _data_name(text: str) -> str:
+def data_name(text: str) -> str:
     """What `load_data` takes for what was given: a name, or "folder:" and a path."""
     from lthkit.data.named import DATA_NAMES, FOLDER
 
@@ -244,7 +245,7 @@ def _tell_of_folder(data: Any) -> None:
     )
 
 
-def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
+def _run(experiment: Any, name: str, arguments: argparse.Namespace) -> int:
     from lthkit.data.named import FOLDER, load_data
     from lthkit.evidence import judged
     from lthkit.machine.devices import resolve_device
@@ -255,8 +256,8 @@ def _run(experiment: Any, data_name: str, arguments: argparse.Namespace) -> int:
 
     device = resolve_device(arguments.device)
     size = getattr(arguments, "size", None)
-    data = load_data(data_name, size=size[0] if size and len(size) == 1 else size).to(device)
-    if data_name.startswith(FOLDER):
+    data = load_data(name, size=size[0] if size and len(size) == 1 else size).to(device)
+    if name.startswith(FOLDER):
         _tell_of_folder(data)
         experiment = _fitted(experiment, data, arguments)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
@@ -340,7 +341,8 @@ def _show(arguments: argparse.Namespace) -> int:
         None,
     )
     if folder is not None:
-        _report(folder)
+        if not planned.shown(folder):
+            _report(folder)
         return 0
     try:
         folder = recorded(arguments.run)
@@ -348,6 +350,8 @@ def _show(arguments: argparse.Namespace) -> int:
         raise FileNotFoundError(
             f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
         ) from None
+    if planned.shown(folder):
+        return 0
     _describe(folder)
     say(f"a recorded run, which comes with the course; figure {folder / 'trade_off.png'}")
     return 0

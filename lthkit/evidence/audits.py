@@ -13,6 +13,7 @@ from lthkit.evidence.findings import Audit, Finding, cannot_tell, complete, fail
 from lthkit.evidence.states import State, fitted, read_masks, read_state
 from lthkit.machine.checks import check_whole, is_number
 from lthkit.pruning.masks import Mask
+from lthkit.training.tasks import Task
 
 NEEDS = {
     "zeros": "a mask and the trained state (mask, after)",
@@ -25,7 +26,8 @@ NEEDS = {
     "rewound": "the state that was meant (before) and a copy of the state that training began from (start)",
     "moved": "a mask, the state at the start (start or before) and the trained state (after)",
     "optimizer": "a mask, the optimizer (optimizer) and the network",
-    "measured": "the network, the trained state, data= and the accuracy that was said (validation_accuracy=)",
+    "measured": "the network, the trained state, data= and the accuracy that was said (validation_accuracy=), or task= and "
+    "validation_metric=",
     "test": "how often the test split was read (test_reads=), or a run folder",
     "seeds": "the initial state of each seed (seeds={0: ..., 1: ...}), or a run folder",
     "controls": "the controls' masks and starts (controls={'shuffled': {'mask': ..., 'start': ...}}), or a run folder",
@@ -51,6 +53,8 @@ def audit_states(
     test_reads: Any = None,
     data: Dataset | None = None,
     validation_accuracy: float | None = None,
+    task: Task | None = None,
+    validation_metric: float | None = None,
     subject: str = "the states given",
 ) -> Audit:
     """Look at masks and weights that any program made, and answer each item: holds, fails, or cannot be told.
@@ -73,6 +77,7 @@ def audit_states(
         seeds: seed -> initial state; or the seeds alone.
         test_reads: how often the test split was read, for one training or by name.
         data, validation_accuracy: the accuracy that was said of `after`, as a fraction, to be measured again.
+        data, task, validation_metric: the same for another task, of which the first metric was said, in its own unit.
 
     Raises:
         TypeError, ValueError: what was given is not of its kind, or not of one network. Nothing is guessed.
@@ -91,13 +96,9 @@ def audit_states(
         *_ranked(this.masks, trained, scores, scope, this.before),
         *_recorded(this, optimizer, controls, seeds, test_reads),
     ]
-    if (
-        this.model is not None
-        and this.after is not None
-        and data is not None
-        and validation_accuracy is not None
-    ):
-        findings.append(record_checks.measured(this.model, this.after, data, validation_accuracy))
+    said = record_checks.said_metric(task, validation_accuracy, validation_metric)
+    if this.model is not None and this.after is not None and data is not None and said is not None:
+        findings.append(record_checks.measured(this.model, this.after, data, said, task or Task()))
     return complete(subject, findings, NEEDS)
 
 

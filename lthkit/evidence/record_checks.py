@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,10 +19,13 @@ from lthkit.machine.checks import did_you_mean, is_number
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.weights import copied
 from lthkit.training.evaluation import evaluate
+from lthkit.training.metrics import ACCURACY
+from lthkit.training.tasks import Task, check_task
 
 CONTROLS = ("re-initialised", "shuffled")
 ALIKE = 0.3  # correlation of two draws of initial weights that is no accident, if they are many
 MANY = 10  # places that differ by chance, from which on a count of them tells something
+RELATIVE = 1e-3  # of a metric that is no fraction: what was said is rounded
 FEWEST = 3  # seeds; a claim rests on `CLAIM`
 CLAIM = 5
 
@@ -33,12 +37,13 @@ def optimizer(mask: Mask, given: Any, model: nn.Module | None) -> Finding:
         return cannot_tell(
             "optimizer", "Needs the network too: the state of torch's optimizers names parameters by number."
         )
-    kinds = {kind for kind, _ in state}
-    if not kinds:
+    if not state:
         return cannot_tell("optimizer", "The optimizer has no state yet, or is of a kind that has none.")
     alive: dict[str, int] = {}
-    for (_, name), tensor in state.items():
+    looked: set[str] = set()
+    for (kind, name), tensor in state.items():
         if name in mask and tensor.shape == mask[name].shape:
+            looked.add(kind)
             count = int((tensor.cpu()[~mask[name].cpu()] != 0).sum())
             alive[name] = max(alive.get(name, 0), count)
     if total := sum(alive.values()):
@@ -49,7 +54,7 @@ def optimizer(mask: Mask, given: Any, model: nn.Module | None) -> Finding:
         )
     if lacking := [name for name in mask if name not in alive]:
         return cannot_tell("optimizer", f"The optimizer has no state of its shape for {', '.join(lacking)}.")
-    return holds("optimizer", f"{', '.join(sorted(kinds))} of all removed weights are 0.")
+    return holds("optimizer", f"{', '.join(sorted(looked))} of all removed weights are 0.")
 
 
 def _moments(given: Any, model: nn.Module | None) -> dict[tuple[str, str], Tensor] | None:
@@ -94,11 +99,43 @@ def _of_torch(state: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], T
     }
 
 
-def measured(model: nn.Module, after: State, data: Dataset, said: float) -> Finding:
-    """The validation accuracy that was said is that of the trained state, in evaluation mode, to the image."""
-    if not is_number(said) or not 0 <= said <= 1:
+def said_metric(task: Task | None, accuracy: float | None, metric: float | None) -> float | None:
+    """What was said of the validation split, by whichever name. TypeError if it is not that of the task."""
+    if task is not None:
+        check_task(task)
+    usual = task is None or task.quantity == ACCURACY
+    if accuracy is not None and (metric is not None or not usual):
+        what = (
+            "beside validation_metric"
+            if metric is not None
+            else f"and the first metric of the task is {task.quantity.name}"
+            if task
+            else ""
+        )
+        raise TypeError(
+            f"validation_accuracy={accuracy!r} was given, {what}; expected validation_metric alone."
+        )
+    if metric is not None and task is None:
+        raise TypeError(
+            f"validation_metric={metric!r} was given without a task; expected task=, that it is of."
+        )
+    return metric if accuracy is None else accuracy
+
+
+def measured(
+    model: nn.Module,
+    after: State,
+    data: Dataset,
+    said: float,
+    task: Task = Task(),  # noqa: B008  (frozen)
+) -> Finding:
+    """The validation metric that was said is that of the trained state, in evaluation mode; an accuracy to the row."""
+    quantity = task.quantity
+    if not is_number(said) or (quantity.unit == "%" and not 0 <= said <= 1):
+        name = "validation_accuracy" if task.default else "validation_metric"
         raise ValueError(
-            f"validation_accuracy={said!r} was given; expected a fraction from 0 to 1, such as 0.852 for 85.2 %."
+            f"{name}={said!r} was given; expected "
+            + ("a fraction from 0 to 1, such as 0.852 for 85.2 %." if quantity.unit == "%" else "a number.")
         )
     twin = copied(model).to(data.device)
     try:
@@ -109,24 +146,38 @@ def measured(model: nn.Module, after: State, data: Dataset, said: float) -> Find
         return fails(
             "measured", f"The network does not take this state ({' '.join(str(error).split())[:200]})."
         )
-    found = evaluate(twin, data).accuracy
-    n = len(data.validation)
-    if abs(found - said) * n < 0.51:
-        return holds("measured", f"{100 * found:.2f} % of {n:,} validation images, as was said.")
-    twin.train()
-    with torch.no_grad():
-        images, labels = data.inputs(data.validation), data.validation.labels
-        in_training = [
-            int((twin(x).argmax(1) == y).sum())
-            for x, y in zip(images.split(1000), labels.split(1000), strict=True)
-        ]
-    hint = ""
-    if abs(sum(in_training) / n - said) < abs(found - said) / 10:
-        hint = " In training mode it gives about the number that was said: batch norm then takes the statistics of each batch."
+    found = evaluate(twin, data, task=task).metric
+    counted = quantity.unit == "%" and task.names[:1] == [quantity.name]
+    n = data.validation.targets.numel() if counted else 0
+    whose = f"{len(data.validation):,} validation {data.noun}"
+    if abs(found - said) * n < 0.51 if counted else math.isclose(found, said, rel_tol=RELATIVE):
+        if task.default:
+            return holds("measured", f"{100 * found:.2f} % of {whose}, as was said.")
+        return holds("measured", f"{quantity.name} {quantity.told(found)} on {whose}, as was said.")
+    hint = _in_training_mode(twin, data, found, said) if task.default and data.train.labelled else ""
+    if task.default:
+        return fails(
+            "measured",
+            f"{100 * said:.2f} % were said, and this state gives {100 * found:.2f} % of {whose}.{hint}",
+        )
     return fails(
         "measured",
-        f"{100 * said:.2f} % were said, and this state gives {100 * found:.2f} % of {n:,} validation images.{hint}",
+        f"{quantity.name} {quantity.told(said)} was said, and this state gives {quantity.told(found)} on {whose}.",
     )
+
+
+def _in_training_mode(model: nn.Module, data: Dataset, found: float, said: float) -> str:
+    """What is said if the accuracy that was said is about that of the network in training mode, else ""."""
+    model.train()
+    with torch.no_grad():
+        inputs, labels = data.inputs(data.validation), data.validation.labels
+        right = [
+            int((model(x).argmax(1) == y).sum())
+            for x, y in zip(inputs.split(1000), labels.split(1000), strict=True)
+        ]
+    if abs(sum(right) / len(labels) - said) < abs(found - said) / 10:
+        return " In training mode it gives about the number that was said: batch norm then takes the statistics of each batch."
+    return ""
 
 
 def _loadable(model: nn.Module, state: State) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from lthkit.evidence.findings import (
 from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.machine.seeds import derived_seed
 from lthkit.runs.plans import KEPT, KIND
-from lthkit.runs.remade import Network, initial_state, remake
+from lthkit.runs.remade import Given, Network, initial_state, remake
 from lthkit.runs.results import recorded
-from lthkit.runs.search_audits import CONTROLS, SEEDS, Searched, audit_search, read_search
+from lthkit.runs.search_audits import CONTROLS, SEEDS, audit_search
+from lthkit.runs.searched import Searched, read_search
 from lthkit.runs.table_audits import audit_experiment
 from lthkit.runs.training_audits import Trained, audit_training, read_training
 from lthkit.storage import files
@@ -35,15 +37,18 @@ from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch, canonical
 from lthkit.storage.records import runs_folder
 from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.recipes import Recipe
+from lthkit.training.tasks import Task
 
 _TRAINING = {"start", "mask", "recipe", "keep"}  # what the configuration of a single training has
 MANY = 10  # seeds from 0 that are tried when a start is looked for
+ALIKE = ("network", "data", "device", "task", "recipe")  # what a control shares with its ticket
 OWN = ("seed", "order", "start")  # what differs between the seeds of one search
 
 _OF_A_RUN = {
     "density": "a run that prunes, or what was said: lth.audit(mask=..., density=...)",
     "optimizer": "a checkpoint with optimizer state",
-    "measured": "the network and the data of the run (network=, data=)",
+    "measured": "a trained state with what was measured of it, which are not kept here",
     "moved": "the states before and after the training: lth.audit(model, mask, before, after)",
     "rewound": "the state that training began from: lth.audit(model, mask, before, after, start=...)",
     "zeros": "the trained weights, which are not kept here",
@@ -67,6 +72,8 @@ def audit(
     *,
     network: Network | None = None,
     data: Dataset | None = None,
+    task: Task | None = None,
+    recipe: Recipe | None = None,
     replay: bool = False,
     **claims: Any,
 ) -> Audit:
@@ -80,25 +87,28 @@ def audit(
             takes everything else by keyword (start, trained, scores, scope, density, kept, optimizer, controls, seeds,
             test_reads, validation_accuracy).
         network, data: of a run, where they are not lthkit's own; the function that makes the network (it is called with
-            seed=) tells more than a network. For states, `data` with `validation_accuracy`.
+            seed=) tells more than a network. For states, `data` with `validation_accuracy`, or with `task` and
+            `validation_metric`.
+        task, recipe: of a run, where they have functions of your own: a loss, a metric, an optimizer, a schedule. All else is
+            made again from their names.
         replay: for a run: its first steps are trained again from the rewind point, and compared with the record.
 
     Raises:
         FileNotFoundError: no such folder. ValueError, TypeError: no run folder, or what does not belong together.
     """
     if not isinstance(what, str | Path):
-        if network is not None or replay:
+        if network is not None or recipe is not None or replay:
+            name = "network" if network is not None else "replay" if replay else "recipe"
             raise TypeError(
-                f"{'network' if network is not None else 'replay'} is for a run folder; for states, give the network first: "
-                "lth.audit(model, mask, before, after)."
+                f"{name} is for a run folder; for states, give the network first: lth.audit(model, mask, before, after)."
             )
-        return audit_states(what, mask, before, after, data=data, **claims)
+        return audit_states(what, mask, before, after, data=data, task=task, **claims)
     if claims or any(value is not None for value in (mask, before, after)):
         raise TypeError(
-            f"{what!r} is taken for a run folder, which has its own masks and states; expected network=, data= and replay= "
-            "beside it. States are audited without a folder: lth.audit(model, mask, before, after)."
+            f"{what!r} is taken for a run folder, which has its own masks and states; expected network=, data=, task=, "
+            "recipe= and replay= beside it. States are audited without a folder: lth.audit(model, mask, before, after)."
         )
-    return audit_folder(find_run(what), network=network, data=data, replay=replay)
+    return audit_folder(find_run(what), Given(network, data, task, recipe), replay=replay)
 
 
 def find_run(name: str | Path) -> Path:
@@ -123,19 +133,14 @@ def find_run(name: str | Path) -> Path:
         ) from None
 
 
-def audit_folder(
-    folder: Path, *, network: Network | None = None, data: Dataset | None = None, replay: bool = False
-) -> Audit:
+def audit_folder(folder: Path, given: Given, *, replay: bool = False) -> Audit:
     """The audit of one run folder, or of a folder with several of them."""
-    given: dict[str, Any] = {"network": network, "data": data}
     if (folder / "config.json").exists():
         try:
             config = read_config(folder)
         except (files.DamagedFile, RunMismatch) as error:
             return complete(folder.name, [fails("record", " ".join(str(error).split()))], _OF_A_RUN)
-        return complete(
-            f"{folder.name}", _findings(folder, config, replay=replay, **given).values(), _OF_A_RUN
-        )
+        return complete(f"{folder.name}", _findings(folder, config, given, replay=replay).values(), _OF_A_RUN)
     inside = sorted(
         path.parent for path in [*folder.glob("*/config.json"), *folder.glob("kept/*/config.json")]
     )
@@ -144,15 +149,15 @@ def audit_folder(
             f"{folder} is no run folder of lthkit: it has no config.json, and no folder in it has one. For what another program "
             "left, read its tensors and call lth.audit(model, mask, before, after), or `lthkit audit --after FILE`."
         )
-    return _of_several(folder, inside, replay=replay, **given)
+    return _of_several(folder, inside, given, replay=replay)
 
 
-def _of_several(folder: Path, inside: Sequence[Path], *, replay: bool, **given: Any) -> Audit:
+def _of_several(folder: Path, inside: Sequence[Path], given: Given, *, replay: bool) -> Audit:
     """All runs in a folder together. Single trainings count as what they may be controls of, if there is a search."""
     runs = list(dict.fromkeys(inside))
     searches = [path for path in runs if not _is_training(path)]
     chosen = searches or runs
-    parts = {path.name: audit_folder(path, replay=replay, **given) for path in chosen}
+    parts = {path.name: audit_folder(path, given, replay=replay) for path in chosen}
     merged = [together(item, {name: own[item] for name, own in parts.items()}) for item in NEEDS]
     left = len(runs) - len(chosen)
     notes = [f"{left} single trainings beside them were looked at as controls only."] if left else []
@@ -166,25 +171,17 @@ def _is_training(folder: Path) -> bool:
         return False
 
 
-def _findings(
-    folder: Path,
-    config: Mapping[str, Any],
-    *,
-    network: Network | None,
-    data: Dataset | None,
-    replay: bool,
-) -> dict[str, Finding]:
-    given: dict[str, Any] = {"network": network, "data": data}
+def _findings(folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool) -> dict[str, Finding]:
     if config.get("kind") == KIND:
-        return _of_plan(folder, config, replay=replay, **given)
+        return _of_plan(folder, config, given, replay=replay)
     if isinstance(config.get("seeds"), list):
-        return audit_experiment(folder, config, replay=replay, **given)
+        return audit_experiment(folder, config, given, replay=replay)
     if "rewind_step" in config and ("fraction" in config or "densities" in config):
         search = read_search(folder, config)
-        found = audit_search(search, replay=replay, **given)
-        return found | _beside(search, network, data)
+        found = audit_search(search, given=given, replay=replay)
+        return found | _beside(search, given)
     if _TRAINING <= config.keys():
-        return audit_training(folder, config, **given)
+        return audit_training(folder, config, given)
     problems = [p for p in sorted(folder.glob("*.npz")) if _damaged(p)]
     if problems:
         return {"record": fails("record", f"{problems[0].name} is damaged.")}
@@ -196,17 +193,14 @@ def _findings(
     }
 
 
-def _of_plan(folder: Path, config: Mapping[str, Any], *, replay: bool, **given: Any) -> dict[str, Finding]:
+def _of_plan(folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool) -> dict[str, Finding]:
     """A planned experiment: its table, and the trainings that it kept, or what was found of them before they were left out."""
-    table = audit_experiment(folder, config)
+    table = audit_experiment(folder, config, given)
     arms = ", ".join(map(str, config["controls"]))
     table["controls"] = cannot_tell(
         "controls", f"Planned: {arms}. Needs the trainings, or their starts, which are not kept here."
     )
-    if any((folder / KEPT).glob("*/config.json")):
-        kept = {one.item: one for one in audit_folder(folder / KEPT, replay=replay, **given).findings}
-    else:
-        kept = _found_before(folder)
+    kept = _found_in(folder / KEPT, given, replay=replay) or _found_before(folder)
     both = {item: [one[item] for one in (table, kept) if item in one] for item in NEEDS}
     found = {
         item: min(own, key=lambda one: (FAILS, HOLDS, OPEN).index(one.verdict))
@@ -220,6 +214,18 @@ def _of_plan(folder: Path, config: Mapping[str, Any], *, replay: bool, **given: 
             if worst.verdict != HOLDS
             else holds("record", f"{table['record'].text} {kept['record'].text}")
         )
+    return found
+
+
+def _found_in(kept: Path, given: Given, *, replay: bool) -> dict[str, Finding]:
+    """The findings of all that a planned experiment trained: of its searches together, and of each training what fails."""
+    if not any(kept.glob("*/config.json")):
+        return {}
+    found = {one.item: one for one in audit_folder(kept, given, replay=replay).findings}
+    for path in sorted(path.parent for path in kept.glob("*/config.json")):
+        if _is_training(path):
+            own = audit_folder(path, given)
+            found |= {item: fails(item, f"{path.name}: {own[item].text}") for item in own.failed}
     return found
 
 
@@ -244,7 +250,7 @@ def _damaged(path: Path) -> bool:
     return False
 
 
-def _beside(search: Searched, network: Network | None, data: Dataset | None) -> dict[str, Finding]:
+def _beside(search: Searched, given: Given) -> dict[str, Finding]:
     """Seeds and controls of a search, from the runs in the folders beside it."""
     searches, trainings = _neighbours(search)
     starts: dict[str, list[int]] = {}
@@ -260,11 +266,11 @@ def _beside(search: Searched, network: Network | None, data: Dataset | None) -> 
         )
     else:
         seeds = seeds_said(len(numbers), known=True)
-    return {"seeds": seeds, "controls": _controls(search, trainings, network, data)}
+    return {"seeds": seeds, "controls": _controls(search, trainings, given)}
 
 
 def _neighbours(search: Searched) -> tuple[list[Mapping[str, Any]], list[Trained]]:
-    """Configurations of the same search with other seeds, and trainings of the same network, data and order."""
+    """Configurations of the same search with other seeds, and trainings of the same network, data, task, recipe and order."""
     searches: list[Mapping[str, Any]] = []
     trainings: list[Trained] = []
     own = {key: value for key, value in search.config.items() if key not in OWN}
@@ -277,16 +283,18 @@ def _neighbours(search: Searched) -> tuple[list[Mapping[str, Any]], list[Trained
             continue
         if canonical({k: v for k, v in config.items() if k not in OWN}) == canonical(own):
             searches.append(config)
-        elif "keep" in config and all(config.get(k) == own.get(k) for k in ("network", "data", "device")):
+        elif (
+            "keep" in config
+            and config["seed"] == search.config["order"]
+            and all(config.get(k) == own.get(k) for k in ALIKE)
+        ):
             found = read_training(path.parent, config)
-            if isinstance(found, Trained) and found.ended and config["seed"] == search.config["order"]:
+            if isinstance(found, Trained) and found.ended:
                 trainings.append(found)
     return searches, trainings
 
 
-def _controls(
-    search: Searched, trainings: Sequence[Trained], network: Network | None, data: Dataset | None
-) -> Finding:
+def _controls(search: Searched, trainings: Sequence[Trained], given: Given) -> Finding:
     """Which of the trainings beside a search are its controls, as far as their starts can be told.
 
     Other weights than the ticket's are new ones only if a seed makes them; the weights of a training that has ended, from
@@ -297,7 +305,7 @@ def _controls(
     shuffled: set[int] = set()
     same: set[int] = set()
     other_start: set[int] = set()
-    fresh = _fresh(search, trainings, network, data)
+    fresh = _fresh(search, trainings, given)
     for training in trainings:
         this = masks.get(str(training.config["mask"]))
         if this is not None:
@@ -341,11 +349,9 @@ def _controls(
     return holds("controls", f"Beside this search: {' and '.join(said)}.")
 
 
-def _fresh(
-    search: Searched, trainings: Sequence[Trained], network: Network | None, data: Dataset | None
-) -> set[str]:
+def _fresh(search: Searched, trainings: Sequence[Trained], given: Given) -> set[str]:
     """Fingerprints of the starts that the network has with other seeds than the search's, at step 0 or at the rewind step."""
-    known = [remake(search.config, given, data) for given in (network, None)] if trainings else []
+    known = [remake(search.config, one) for one in (given, replace(given, network=None))] if trainings else []
     able = next((remade for remade in known if remade.model_fn is not None), None)
     if able is None or not search.rounds:
         return set()

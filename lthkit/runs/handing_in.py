@@ -8,6 +8,7 @@ from pathlib import Path
 from lthkit.runs.audits import audit_folder
 from lthkit.runs.plan_checks import PASSED, checks
 from lthkit.runs.plans import BEGUN, RESULTS, now, read_plan, seed_file
+from lthkit.runs.remade import Given
 from lthkit.storage import files, owners
 
 
@@ -26,7 +27,7 @@ def hand_in(folder: Path | str, target: Path | str) -> Path:
         raise ValueError(f"There is something at {target} already; expected a new folder.")
     summary = files.read_sealed(folder / "summary.json")
     if "audit" not in summary:
-        audit = audit_folder(folder)
+        audit = audit_folder(folder, Given())
         findings = [{"item": one.item, "verdict": one.verdict, "text": one.text} for one in audit.findings]
         summary |= {"audit": findings, "audited_at": now()}
     target.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from lthkit.runs.audits import audit_folder
 from lthkit.runs.outcomes import judged_rows
 from lthkit.runs.plan_folders import PlanFolder
 from lthkit.runs.plans import BEGUN, KEPT, RESULTS, digest_of, read_plan
+from lthkit.runs.remade import Given
 from lthkit.runs.results import read_results
 from lthkit.storage import files, owners
 from lthkit.storage.folders import read_config
@@ -383,7 +384,7 @@ def _audit(this: PlanFolder) -> Check:
             f"{this.lost} of the trainings are gone from {KEPT}/. Put them back; a copy without weights is made by "
             "hand_in(folder, target), which audits them first.",
         )
-    audit = audit_folder(this.folder)
+    audit = audit_folder(this.folder, Given())
     if audit.failed:
         found = audit[audit.failed[0]]
         return Check(item, FAILED, f"{found.item}: {found.text}")

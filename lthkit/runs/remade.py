@@ -1,8 +1,9 @@
-"""What a run folder only names, made again: its network, its data, and the first steps of one of its trainings."""
+"""What a run folder only names, made again: its network, data, task and recipe, and the first steps of one of its trainings."""
 
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,14 +18,20 @@ from lthkit.data.datasets import Dataset
 from lthkit.data.file_formats import DataError
 from lthkit.data.named import load_data
 from lthkit.data.sources import SPECS
+from lthkit.pruning.weights import copied
 from lthkit.storage.identity import Nameless, network_name
+from lthkit.storage.owners import canonical
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.rounds import Round
 from lthkit.training.checkpoints import Checkpoint
+from lthkit.training.choices import Choice
 from lthkit.training.evaluation import evaluate
+from lthkit.training.history import TrainingDiverged
 from lthkit.training.loop import train
+from lthkit.training.optimizers import OPTIMIZERS, SCHEDULES
 from lthkit.training.recipes import Recipe
-from lthkit.training.tallies import Metrics
+from lthkit.training.tallies import Measured, Metrics
+from lthkit.training.tasks import Task, check_task
 
 Network = nn.Module | Callable[..., nn.Module]  # a network, or the function that makes one from seed=
 _MODEL = re.compile(r"(\w+)(\[.*\])?")
@@ -32,21 +39,66 @@ _found: dict[str, Dataset | None] = {}  # data sets by fingerprint, as they were
 
 
 @dataclass(frozen=True)
+class Given:
+    """What belongs to a run and is in no folder, as an audit was given it; None where it was not."""
+
+    network: Network | None = None
+    data: Dataset | None = None
+    task: Task | None = None
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True)
 class Remade:
-    """Network and data of a run, each None where it cannot be had; `why` says what to give then.
+    """Network, data, task and recipe of a run, each None where it cannot be had; `why` says what to give then.
 
     model_fn: makes the network, where it is one of the house's own, or its function was given.
     """
 
     model: nn.Module | None
     data: Dataset | None
-    why: str = ""
+    task: Task | None
+    recipe: Recipe | None
     model_fn: Callable[..., nn.Module] | None = None
 
     @property
     def complete(self) -> bool:
-        """True if both are there."""
-        return self.model is not None and self.data is not None
+        """True if all is there that a measurement takes."""
+        return not self._lacking()
+
+    @property
+    def trainable(self) -> bool:
+        """True if the recipe is there too, so that it can be trained again."""
+        return self.complete and self.recipe is not None
+
+    @property
+    def why(self) -> str:
+        """What a measurement needs."""
+        return _needs(self._lacking())
+
+    @property
+    def why_not_trained(self) -> str:
+        """What a training needs."""
+        recipe = [] if self.recipe is not None else ["the recipe with its functions (recipe=)"]
+        return _needs(self._lacking() + recipe)
+
+    def _lacking(self) -> list[str]:
+        return [
+            word
+            for word, there in (
+                ("the network (network=)", self.model),
+                ("the data (data=)", self.data),
+                ("the task with its functions (task=)", self.task),
+            )
+            if there is None
+        ]
+
+
+def _needs(lacking: list[str]) -> str:
+    if not lacking:
+        return ""
+    *others, last = lacking
+    return f"Needs {' and '.join([', '.join(others), last] if others else [last])} of the run."
 
 
 def made(network: Network | None, seed: int) -> nn.Module | None:
@@ -67,16 +119,17 @@ def made(network: Network | None, seed: int) -> nn.Module | None:
     return found
 
 
-def remake(config: Mapping[str, Any], network: Network | None, data: Dataset | None) -> Remade:
-    """Network and data of a search, given or made again from their names.
+def remake(config: Mapping[str, Any], given: Given) -> Remade:
+    """Network, data, task and recipe of a search or a training, given or made again from their names.
 
     Raises:
         ValueError: what was given is not what the run was made with.
     """
+    network, data = given.network, given.data
     if data is not None and data.fingerprint != config["data"]:
         raise ValueError(
             f"data is {data.name} with the fingerprint {data.fingerprint[:12]}, and the run was made with "
-            f"{config['data'][:12]}; expected the same images and splits."
+            f"{config['data'][:12]}; expected the same {data.noun} and splits."
         )
     data = data or _data_of(config["data"])
     own = house_model(str(config.get("model", ""))) if network is None else network
@@ -88,13 +141,58 @@ def remake(config: Mapping[str, Any], network: Network | None, data: Dataset | N
                 "function."
             )
         model = None  # the house's function of this name makes another network now
-    model_fn = None if model is None or isinstance(own, nn.Module) else own
-    lacking = [
-        word
-        for word, there in (("the network (network=)", model), ("the data (data=)", data))
-        if there is None
-    ]
-    return Remade(model, data, f"Needs {' and '.join(lacking)} of the run." if lacking else "", model_fn)
+    task, recipe = _task_of(config, given.task), _recipe_of(config, given.recipe)
+    if model is None or isinstance(own, nn.Module):
+        return Remade(None if model is None else copied(model), data, task, recipe)
+    return Remade(model, data, task, recipe, own)
+
+
+def _task_of(config: Mapping[str, Any], given: Task | None) -> Task | None:
+    """The task of a run: given, or made again from the names in its configuration. None if it has functions."""
+    said = config.get("task", {})
+    if given is None:
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said.items()
+        }
+        if isinstance(said.get("loss"), Mapping) or any(
+            isinstance(m, Mapping) for m in said.get("metrics", ())
+        ):
+            return None
+        try:
+            given = Task(**values)
+        except (TypeError, ValueError):
+            return None
+        return given if _same(given.config(), said) else None
+    if not _same(check_task(given).config(), said):
+        raise ValueError(
+            f"task is {given.config() or 'the default one'}, and the run was made with {said or 'the default one'}; expected the "
+            "same loss and metrics, functions with the same code."
+        )
+    return given
+
+
+def _recipe_of(config: Mapping[str, Any], given: Recipe | None) -> Recipe | None:
+    """The recipe of a run, with its steps: given, or made again from its configuration. None if it has functions."""
+    said = dict(config["recipe"])
+    if given is None:
+        if said["optimizer"] not in OPTIMIZERS or said["schedule"] not in SCHEDULES:
+            return None
+        return Recipe(**said | {"milestones": tuple(said["milestones"])})
+    if not isinstance(given, Recipe):
+        raise TypeError(f"recipe is a {type(given).__name__}; expected a lthkit.Recipe, that of the run.")
+    given = replace(given, steps=said["steps"])  # those of the search come first
+    if not _same(own := given.config(), said):
+        name = next(n for n in {**own, **said} if not _same(own.get(n), said.get(n)))
+        raise ValueError(
+            f"recipe has {name}={own.get(name)!r}, and the run was made with {said.get(name)!r}; expected the same recipe, "
+            "functions with the same code."
+        )
+    return given
+
+
+def _same(one: Any, other: Any) -> bool:
+    """True if two parts of configurations are the same once they are written."""
+    return canonical({"": one}) == canonical({"": other})
 
 
 def _name(network: nn.Module) -> str:
@@ -130,51 +228,62 @@ def _data_of(fingerprint: str) -> Dataset | None:
     return _found.setdefault(fingerprint, None)
 
 
-def measured_again(this: Round, remade: Remade, recipe: Mapping[str, Any]) -> Metrics:
-    """Validation loss and accuracy of the trained weights of a round, as its last evaluation took them."""
-    assert remade.model is not None and remade.data is not None
-    this.trained.restore(remade.model)
-    return _evaluated(this, remade, recipe)
+def measured_again(
+    state: Checkpoint, remade: Remade, recipe: Mapping[str, Any], choice: Choice | None
+) -> Metrics | Measured:
+    """Loss and metrics of a state on the validation split, as an evaluation in the training took them."""
+    assert remade.model is not None
+    state.restore(remade.model)
+    return _evaluated(remade, recipe, choice)
 
 
-def begun_again(this: Round, remade: Remade, config: Mapping[str, Any]) -> Metrics:
-    """Validation loss and accuracy after the first steps of a round, trained again from the rewind point, up to its first evaluation."""
-    assert remade.model is not None and remade.data is not None
-    recipe = replace(
-        Recipe(**config["recipe"] | {"milestones": tuple(config["recipe"]["milestones"])}),
-        steps=this.result.budget,
-    )
+def begun_again(
+    this: Round, remade: Remade, config: Mapping[str, Any], start: Checkpoint
+) -> tuple[int, Metrics | Measured]:
+    """The step of the first evaluation and what it measures, of a round that lthkit's training begins again from `start`."""
+    assert remade.model is not None and remade.data is not None and remade.task is not None
+    assert remade.recipe is not None
     alike = config["device"] == remade.data.device.type
+    done: list[int] = []
+
+    def enough(steps: int) -> None:
+        done.append(start.step + steps)
+        raise _Enough
+
     try:
         train(
             remade.model,
             remade.data,
             mask=this.mask,
             seed=config["order"],
-            recipe=recipe,
-            start=this.rewind,
+            recipe=replace(remade.recipe, steps=this.result.budget),
+            start=start,
             momentum=config["momentum"],
             folder=Snapshots(None),
-            progress=_enough,
+            progress=enough,
             choice=this.result.choice if alike else None,
+            task=remade.task,
         )
     except _Enough:
-        pass
-    return _evaluated(this, remade, config["recipe"])
+        return done[0], _evaluated(remade, config["recipe"], this.result.choice)
+    except TrainingDiverged:
+        return start.step, Measured(math.nan, {"loss": math.nan})
+    raise AssertionError("a training ends with an evaluation")
 
 
-def _evaluated(this: Round, remade: Remade, recipe: Mapping[str, Any]) -> Metrics:
-    assert remade.model is not None and remade.data is not None
-    channels_last = this.result.choice is not None and this.result.choice.channels_last
-    return evaluate(remade.model, remade.data, precision=recipe["precision"], channels_last=channels_last)
+def _evaluated(remade: Remade, recipe: Mapping[str, Any], choice: Choice | None) -> Metrics | Measured:
+    assert remade.model is not None and remade.data is not None and remade.task is not None
+    return evaluate(
+        remade.model,
+        remade.data,
+        precision=recipe["precision"],
+        channels_last=choice is not None and choice.channels_last,
+        task=remade.task,
+    )
 
 
 class _Enough(Exception):
     """The first evaluation is done."""
-
-
-def _enough(steps: int) -> None:
-    raise _Enough
 
 
 def initial_state(remade: Remade, seed: int) -> Checkpoint | None:

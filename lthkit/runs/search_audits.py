@@ -3,88 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
+import torch
 from torch import Tensor
 
-from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks, rankings
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, together
 from lthkit.evidence.states import State
+from lthkit.pruning.counting import rows_of
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.selection import LayerCollapse, prune, prune_to
-from lthkit.runs.remade import Network, Remade, begun_again, initial_state, measured_again, remake
-from lthkit.storage import files
-from lthkit.storage.owners import RunMismatch
-from lthkit.tickets.rounds import Round, load_round
-from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.tallies import Metrics
+from lthkit.runs import again
+from lthkit.runs.remade import Given, Remade, measured_again, remake
+from lthkit.runs.rewind_audits import rewound
+from lthkit.runs.searched import Searched
+from lthkit.tickets.rounds import Round
 
-EXACT, NEAR = 1e-6, 1e-3  # relative differences of a loss: the same bits and sums, another machine's rounding
 CONTROLS = "controls that were trained with this search's masks, in a folder beside it"
 SEEDS = "the same search with other seeds, in folders beside this one"
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A search as its folder has it: the rounds that can be read, in order, and what is wrong with the files."""
-
-    folder: Path
-    config: Mapping[str, Any]
-    rounds: tuple[Round, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def one_shot(self) -> bool:
-        """True if every mask was cut from the dense network, False if each from the one before."""
-        return "densities" in self.config
-
-
-def read_search(folder: Path, config: Mapping[str, Any]) -> Searched:
-    """Read all rounds; a file that is damaged, or of another run, is a problem and no round."""
-    rounds, problems = [], []
-    numbers = sorted(
-        int(path.stem.removeprefix("round-"))
-        for path in folder.glob("round-*.npz")
-        if path.stem.removeprefix("round-").isdigit()
-    )
-    start: Checkpoint | None = None
-    for r in numbers:
-        try:
-            this = load_round(folder, r, start)
-        except (files.DamagedFile, RunMismatch, OSError) as error:
-            problems.append(" ".join(str(error).split()))
-            continue
-        if this is not None:
-            rounds.append(this)
-            start = this.rewind
-    if numbers != list(range(len(numbers))):
-        problems.append(f"Its rounds are {', '.join(map(str, numbers))}: some are missing.")
-    return Searched(folder, config, tuple(rounds), tuple(problems))
 
 
 def audit_search(
     search: Searched,
     *,
-    network: Network | None = None,
-    data: Dataset | None = None,
+    given: Given = Given(),  # noqa: B008  (frozen)
     replay: bool = False,
     rounds: int | None = None,
 ) -> dict[str, Finding]:
     """Findings by item, but for seeds and controls, of which one search says nothing.
 
     Args:
-        network, data: of the run, where they are not the house's own.
+        given: of the run, what is not the house's own.
         replay: begin one round again, and compare its first evaluation with the recorded one.
         rounds: how many were meant to be there, beside the dense one.
     """
     found = {"record": _record(search, rounds)}
     if not search.rounds:
         return found
-    remade = remake(search.config, network, data)
+    remade = remake(search.config, given)
     masks = [this.mask for this in search.rounds]
     last = search.rounds[-1]
     state = State(last.trained.model)
@@ -93,7 +50,7 @@ def audit_search(
     found["whole"] = checks.whole(last.mask, state, remade.model)
     found["shared"] = checks.shared(last.mask, state, remade.model)
     found |= _cuts(search)
-    found["rewound"] = _rewound(search, remade, replay)
+    found["rewound"] = rewound(search, remade, replay=replay)
     found["moved"] = _worst("moved", _moved(search))
     found["measured"] = _measured(search, remade)
     found["zeros"] = _zeros(search, found["measured"])
@@ -114,6 +71,11 @@ def _record(search: Searched, rounds: int | None) -> Finding:
         return fails("record", search.problems[0])
     if not search.rounds:
         return cannot_tell("record", f"{search.folder.name} has no finished round yet.")
+    if (said := search.config.get("mask")) not in (None, search.rounds[0].mask.fingerprint):
+        return fails(
+            "record",
+            f"Round {search.rounds[0].round} has another mask than {said}, which the configuration names.",
+        )
     under_way = [path.name for path in search.folder.glob("training-*") if path.is_dir()]
     done = len(search.rounds) - 1
     if rounds is not None and done < rounds:
@@ -151,6 +113,7 @@ def _pairs(search: Searched) -> list[tuple[Round, Round]]:
 
 
 def _selected(search: Searched, r: int, before: Round, scores: Mapping[str, Tensor]) -> Mask | None:
+    """What the configured cut makes of the mask before; None if it can make none."""
     config = search.config
     try:
         if search.one_shot:
@@ -162,26 +125,30 @@ def _selected(search: Searched, r: int, before: Round, scores: Mapping[str, Tens
         return None
 
 
+def _own_densities(search: Searched, r: int) -> bool:
+    """True if a cut has a density for each layer."""
+    return search.one_shot and isinstance(search.config["densities"][r - 1], Mapping)
+
+
 def _count(search: Searched, r: int, before: Round, this: Round) -> Finding:
-    config = search.config
-    if search.one_shot:
-        parts = {n: (t.numel(), config["densities"][r - 1]) for n, t in before.mask.items()}
-        wanted = {name: round(density * total) for name, (total, density) in parts.items()}
-        total = round(config["densities"][r - 1] * before.mask.total)
-    else:
-        fraction = config["fraction"]
-        part = fraction[r - 1] if isinstance(fraction, list) else fraction
-        wanted = kept_by_layer(before.mask, part, config["overrides"])
-        total = before.mask.kept - round(part * before.mask.kept)
-    if config["scope"] == "layerwise":
-        total = sum(wanted.values())
-        wrong = [n for n, count in wanted.items() if count != int(this.mask[n].sum())]
-    else:
-        wrong = []
-    if total != this.mask.kept or wrong:
-        where = f" ({wrong[0]} keeps {int(this.mask[wrong[0]].sum()):,})" if wrong else ""
+    alike = {name: torch.zeros(kept.shape) for name, kept in before.mask.to("cpu").items()}
+    wanted = _selected(search, r, before, alike)  # how many go does not depend on the scores
+    if wanted is None:
         return fails(
-            "density", f"{this.mask.kept:,} weights stay{where}, and the configuration makes it {total:,}."
+            "density", f"{this.mask.kept:,} weights stay, and the configured cut cannot be made there."
+        )
+    wrong: list[str] = []
+    if search.config["scope"] != "global" or _own_densities(search, r):  # else their total alone is fixed
+        rows = search.config["scope"] == "row"
+        for name, kept in this.mask.to("cpu").items():
+            counts = [rows_of(m).sum(1) if rows else m.sum() for m in (kept, wanted[name].cpu())]
+            wrong += [] if torch.equal(*counts) else [name]
+    if wanted.kept != this.mask.kept or wrong:
+        each = " in each row" if search.config["scope"] == "row" else ""
+        where = f" ({wrong[0]} keeps {int(this.mask[wrong[0]].sum()):,})" if wrong else ""
+        there = f" of {wrong[0]} {int(wanted[wrong[0]].sum()):,}{each}" if wrong else f" {wanted.kept:,}"
+        return fails(
+            "density", f"{this.mask.kept:,} weights stay{where}, and the configuration makes it{there}."
         )
     return holds("density", f"{this.mask.kept:,} of {this.mask.total:,} weights stay, as configured.")
 
@@ -203,6 +170,17 @@ def _rank(search: Searched, r: int, before: Round, this: Round) -> Finding:
     if wanted == this.mask:
         return holds("ranking", "The mask is what the weights just trained make of it, place for place.")
     scope, state = search.config["scope"], State(before.rewind.model)
+    if scope not in rankings.SCOPES or _own_densities(search, r):
+        if wanted is None:
+            return cannot_tell(
+                "ranking", "Not judged, because the configured cut cannot be made of this mask."
+            )
+        wrong = sum(int((wanted[n].cpu() & ~kept.cpu()).sum()) for n, kept in this.mask.items())
+        extra = sum(int((kept.cpu() & ~wanted[n].cpu()).sum()) for n, kept in this.mask.items())
+        return fails(
+            "ranking",
+            f"By the magnitudes of the weights just trained, {wrong:,} weights should stay that went, and {extra:,} go that stay.",
+        )
     masks = [before.mask, this.mask]
     known: list[Mapping[str, Tensor]] = [weights]
     found = rankings.ranking(masks, known, scope=scope, weights=True, before=state)
@@ -214,48 +192,6 @@ def _rank(search: Searched, r: int, before: Round, this: Round) -> Finding:
                 f"{found.text} It is the ranking of the dense network's weights: the loop is not iterative.",
             )
     return found
-
-
-def _rewound(search: Searched, remade: Remade, replay: bool) -> Finding:
-    config, first = search.config, search.rounds[0]
-    rewind, k = first.rewind, config["rewind_step"]
-    if rewind.step != k:
-        return fails("rewound", f"rewind.npz is of step {rewind.step}, and the configuration says step {k}.")
-    if k == 0:
-        if Checkpoint(0, rewind.model).fingerprint != config["start"]:
-            return fails("rewound", "rewind.npz is not the initial state that the configuration names.")
-        made = initial_state(remade, config["seed"])
-        if made is not None and made.fingerprint != config["start"]:
-            return fails(
-                "rewound", f"The configuration's initial state is not that of seed {config['seed']}."
-            )
-    target = "the initial state" if k == 0 else f"a state of step {k}"
-    later = [this for this in search.rounds if this.round > 0]
-    if not later:
-        return cannot_tell("rewound", f"rewind.npz is {target}, and no round began from it yet.")
-    if not replay or not remade.complete:
-        needs = (
-            "replay=True (--replay), which trains its first steps again" if remade.complete else remade.why
-        )
-        return cannot_tell(
-            "rewound",
-            f"rewind.npz is {target}; that the rounds began from it, their files do not say. "
-            + (f"Needs {needs}." if remade.complete else needs),
-        )
-    this = later[-1]
-    point = this.result.history[0]
-    found = begun_again(this, remade, config)
-    said = (
-        f"The first {point.step - rewind.step} steps of round {this.round}, again from rewind.npz, give the"
-    )
-    near = _alike(found, point.validation_loss, point.validation_accuracy)
-    if not near:
-        return fails(
-            "rewound",
-            f"{said} validation loss {found.loss:.4f}, and the record has {point.validation_loss:.4f}: it began elsewhere, or was "
-            "trained otherwise.",
-        )
-    return holds("rewound", f"{said} recorded validation loss {near}. rewind.npz is {target}.")
 
 
 def _moved(search: Searched) -> Iterable[tuple[str, Finding]]:
@@ -272,32 +208,21 @@ def _moved(search: Searched) -> Iterable[tuple[str, Finding]]:
 def _measured(search: Searched, remade: Remade) -> Finding:
     if not remade.complete:
         return cannot_tell("measured", remade.why)
-    parts = {}
-    for this in search.rounds:
-        point = this.result.history[-1]
-        found = measured_again(this, remade, search.config["recipe"])
-        near = _alike(found, point.validation_loss, point.validation_accuracy)
-        parts[f"round {this.round}"] = (
-            holds(
-                "measured",
-                f"The trained weights give the recorded validation accuracy of the last step {near}.",
-            )
-            if near
-            else fails(
-                "measured",
-                f"The trained weights give {100 * found.accuracy:.2f} % of the validation images (loss {found.loss:.4f}), and "
-                f"the record has {100 * point.validation_accuracy:.2f} % (loss {point.validation_loss:.4f}).",
-            )
+    return together(
+        "measured", {f"round {this.round}": _measured_round(search, remade, this) for this in search.rounds}
+    )
+
+
+def _measured_round(search: Searched, remade: Remade, this: Round) -> Finding:
+    begun = this.rewind.step if this.round > 0 else 0
+    point = again.last_point(this.result, begun + this.result.steps)
+    if point is None:
+        return cannot_tell(
+            "measured",
+            f"Not judged, because {search.own_loop or 'its training'} has recorded no evaluation of the weights of the last step.",
         )
-    return together("measured", parts)
-
-
-def _alike(found: Metrics, loss: float, accuracy: float) -> str:
-    """In which sense a measurement is the recorded one: "again", "but for rounding", or "" if it is not."""
-    apart = abs(found.loss - loss) / max(abs(loss), 1e-12)
-    if apart <= EXACT and found.accuracy == accuracy:
-        return "again"
-    return "but for rounding" if apart <= NEAR and abs(found.accuracy - accuracy) < 0.005 else ""
+    found = measured_again(this.trained, remade, search.config["recipe"], this.result.choice)
+    return again.compared(search.config, found, point, own_loop=bool(search.own_loop))
 
 
 def _zeros(search: Searched, measured: Finding) -> Finding:
@@ -323,12 +248,17 @@ def _zeros(search: Searched, measured: Finding) -> Finding:
 
 def _reported(this: Round) -> Finding:
     result = this.result
+    if not result.history:
+        return cannot_tell(
+            "test", "Not judged, because no evaluation was recorded: at which step, and why there?"
+        )
     best = min(result.history, key=lambda point: point.validation_loss)
-    recorded = (result.best_step, result.validation_loss, result.validation_accuracy)
-    if recorded != (best.step, best.validation_loss, best.validation_accuracy):
+    recorded = (result.best_step, result.validation_loss, result.validation_metric)
+    name = result.quantity.name
+    if recorded != (best.step, best.validation_loss, best.validation_metric):
         return fails(
             "test",
-            f"The test accuracy is reported at step {result.best_step}, and the least validation loss is at step {best.step}: the "
+            f"The test {name} is reported at step {result.best_step}, and the least validation loss is at step {best.step}: the "
             "step was chosen in another way.",
         )
-    return holds("test", "One test accuracy a training, at the step of least validation loss.")
+    return holds("test", f"One test {name} a training, at the step of least validation loss.")

@@ -8,31 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from lthkit import evidence
-from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, together
 from lthkit.evidence.record_checks import seeds_said
 from lthkit.models import MODELS, output_layer
 from lthkit.pruning.masks import Mask
-from lthkit.runs.remade import Network
-from lthkit.runs.results import read_results
-from lthkit.runs.search_audits import Searched, audit_search, kept_by_layer, read_search
+from lthkit.runs.remade import Given
+from lthkit.runs.results import read_results, row_of
+from lthkit.runs.search_audits import audit_search, kept_by_layer
+from lthkit.runs.searched import Searched, read_search
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch
 from lthkit.storage.records import Row
 
 TICKET = ("dense", "ticket")
-MEASURED = ("test_accuracy", "validation_loss", "validation_accuracy", "best_step", "steps")
+TEST = (
+    "test_metric",
+    "test_accuracy",
+)  # of another task than the default, which may have the other too; of the default
 
 
 def audit_experiment(
-    folder: Path,
-    config: Mapping[str, Any],
-    *,
-    network: Network | None = None,
-    data: Dataset | None = None,
-    replay: bool = False,
+    folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool = False
 ) -> dict[str, Finding]:
     """Findings by item of a run whose configuration names seeds: its searches seed by seed, then table, seeds, controls."""
     rows, problem = _rows(folder)
@@ -40,8 +38,7 @@ def audit_experiment(
     parts = {
         f"seed {seed}": audit_search(
             search,
-            network=network,
-            data=data,
+            given=given,
             replay=replay and seed == min(searches),
             rounds=config.get("rounds"),
         )
@@ -57,9 +54,7 @@ def audit_experiment(
     if not searches:
         found |= _of_masks_alone(folder, config, rows)
     if "test" not in found and rows:
-        found["test"] = holds(
-            "test", f"One test accuracy for each of {len(rows)} trainings, as the table has them."
-        )
+        found["test"] = _tested(rows)
     found["record"] = _record(folder, config, searches, rows, problem, found.get("record"))
     found["seeds"] = _seeds(config, rows, searches)
     found["controls"] = _controls(config, rows)
@@ -78,6 +73,20 @@ def _rows(folder: Path) -> tuple[list[Row], str]:
         return read_results(folder, "table.csv", summary), ""
     except (files.DamagedFile, RunMismatch, FileNotFoundError) as error:
         return [], str(error)
+
+
+def _tested(rows: Sequence[Row]) -> Finding:
+    """One reading of the test split for each training, as far as a table shows it."""
+    if not (column := next((name for name in TEST if name in rows[0]), "")):
+        return cannot_tell("test", "The table has no test accuracy, nor another metric of the test split.")
+    trainings = [tuple(row.get(name) for name in ("arm", "seed", "round", "density")) for row in rows]
+    if twice := [one for one in trainings if "arm" in rows[0] and trainings.count(one) > 1]:
+        arm, seed, level, _ = twice[0]
+        return fails(
+            "test", f"The table has two results for {arm}, seed {seed}, round {level}; expected one."
+        )
+    name = "accuracy" if column == "test_accuracy" else rows[0].get("metric", "metric")
+    return holds("test", f"One test {name} for each of {len(rows)} trainings, as the table has them.")
 
 
 def _searches(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
@@ -115,16 +124,25 @@ def _record(
                     "record",
                     f"The table has {len(own)} rows for {arm}, seed {seed}, round {this.round}; expected one.",
                 )
-            if wrong := [k for k in MEASURED if k in own[0] and own[0][k] != getattr(this.result, k)]:
+            wanted = row_of(arm, seed, this.round, this.density, this.result)
+            if wrong := [name for name, value in wanted.items() if _other(own[0], name, value)]:
                 return fails(
                     "record",
-                    f"The table has {wrong[0]} = {own[0][wrong[0]]} for {arm}, seed {seed}, round {this.round}, and the round's "
-                    f"file {getattr(this.result, wrong[0])}.",
+                    f"The table has {wrong[0]} = {own[0].get(wrong[0])} for {arm}, seed {seed}, round {this.round}, and the round's "
+                    f"file {wanted[wrong[0]]}.",
                 )
     kept = "" if searches else " Of the rounds themselves, the files are not kept here."
     return holds(
         "record", f"{len(rows)} rows, of which the table has the checksum that the summary vouches for.{kept}"
     )
+
+
+def _other(row: Row, name: str, value: Any) -> bool:
+    """True if a table has another value than the round's file. A column that it lacks is none, but for the metric's."""
+    if name not in row:
+        return name in TEST
+    written = "" if row[name] is None else row[name]
+    return name != "seconds" and written != value and str(written) != str(value)
 
 
 def _seeds(config: Mapping[str, Any], rows: Sequence[Row], searches: Mapping[int, Searched]) -> Finding:
@@ -161,12 +179,13 @@ def _seeds(config: Mapping[str, Any], rows: Sequence[Row], searches: Mapping[int
 
 def _same_numbers(rows: Sequence[Row], seeds: Sequence[int]) -> str:
     """What is wrong if two seeds have the same numbers in all of the table."""
-    if not rows or "test_accuracy" not in rows[0]:
+    column = next((name for name in TEST if rows and name in rows[0]), None)
+    if column is None:
         return ""
     numbers: dict[tuple[Any, ...], int] = {}
     for seed in seeds:
         own = tuple(
-            (row["arm"], row["round"], row["test_accuracy"], row.get("validation_loss"))
+            (row["arm"], row["round"], row[column], row.get("validation_loss"))
             for row in rows
             if row["seed"] == seed
         )
@@ -215,9 +234,7 @@ def _no_control(rows: Sequence[Row], arm: str, level: int) -> str:
     for seed, row in own.items():
         if row["density"] != ticket[seed]["density"]:
             return f"it keeps {100 * row['density']:.2f} % of the weights, and the ticket {100 * ticket[seed]['density']:.2f} %."
-    compared = [
-        key for key in ("test_accuracy", "validation_loss", "best_step") if key in next(iter(own.values()))
-    ]
+    compared = [key for key in (*TEST, "validation_loss", "best_step") if key in next(iter(own.values()))]
     if all(row[key] == ticket[seed][key] for seed, row in own.items() for key in compared):
         return "it has the ticket's numbers, digit for digit: it is the ticket."
     return ""

@@ -9,16 +9,17 @@ from typing import Any
 
 from torch import Tensor
 
-from lthkit.data.datasets import Dataset
 from lthkit.evidence import checks, record_checks
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds
 from lthkit.evidence.states import State
 from lthkit.pruning.masks import Mask
-from lthkit.runs.remade import Network, made
+from lthkit.runs.again import compared
+from lthkit.runs.remade import Given, measured_again, remake
 from lthkit.storage import files
 from lthkit.storage.owners import RunMismatch
 from lthkit.training.checkpoints import Checkpoint, unpack
-from lthkit.training.results import Point
+from lthkit.training.choices import Choice
+from lthkit.training.results import MetricPoint, Point, point_again
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Trained:
     config: Mapping[str, Any]
     last: Checkpoint
     best: Checkpoint
-    points: tuple[Point, ...]
+    points: tuple[Point | MetricPoint, ...]
     ended: bool
     mask: Mask | None
+    choice: Choice | None = None
 
 
 def read_training(folder: Path, config: Mapping[str, Any]) -> Trained | str:
@@ -41,11 +43,13 @@ def read_training(folder: Path, config: Mapping[str, Any]) -> Trained | str:
     try:
         arrays, meta = files.load_arrays(paths[-1])
         states = unpack(arrays, meta)
-        points = tuple(Point(*point) for point in meta["points"])
+        points = tuple(point_again(point) for point in meta["points"])
         last, best = states["last"], states["best"]
     except (files.DamagedFile, RunMismatch, KeyError, TypeError) as error:
         return " ".join(str(error).split())
-    return Trained(config, last, best, points, meta["test"] is not None, _mask_of(last.model, config["mask"]))
+    choice = Choice(**meta["choice"]) if meta.get("choice") else None
+    mask = _mask_of(last.model, config["mask"])
+    return Trained(config, last, best, points, meta["test"] is not None, mask, choice)
 
 
 def _mask_of(state: Mapping[str, Tensor], fingerprint: str | None) -> Mask | None:
@@ -62,11 +66,10 @@ def _mask_of(state: Mapping[str, Tensor], fingerprint: str | None) -> Mask | Non
     return None
 
 
-def audit_training(
-    folder: Path, config: Mapping[str, Any], *, network: Network | None = None, data: Dataset | None = None
-) -> dict[str, Finding]:
+def audit_training(folder: Path, config: Mapping[str, Any], given: Given) -> dict[str, Finding]:
     """Findings by item of one training."""
-    this, model = read_training(folder, config), made(network, 0)
+    this, remade = read_training(folder, config), remake(config, given)
+    model = remade.model
     if isinstance(this, str):
         damaged = any(folder.glob("snapshot-*.npz"))
         return {"record": (fails if damaged else cannot_tell)("record", this)}
@@ -81,17 +84,21 @@ def audit_training(
     if best is not None and this.ended:
         chosen = this.best.step == best.step
         found["test"] = (
-            holds("test", "One test accuracy, at the step of least validation loss.")
+            holds(
+                "test",
+                f"One test {next(iter(best.validation_metrics))}, at the step of least validation loss.",
+            )
             if chosen
             else fails(
                 "test",
                 f"The weights kept as best are of step {this.best.step}, and the least validation loss is at {best.step}.",
             )
         )
-    if model is not None and data is not None and this.points:
-        found["measured"] = record_checks.measured(
-            model, State(this.last.model), data, this.points[-1].validation_accuracy
-        )
+    if not remade.complete:
+        found["measured"] = cannot_tell("measured", remade.why)
+    elif this.points:
+        again = measured_again(this.last, remade, config["recipe"], this.choice)
+        found["measured"] = compared(config, again, this.points[-1])
     if config["mask"] is None:
         return found
     if this.mask is None:

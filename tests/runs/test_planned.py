@@ -369,6 +369,11 @@ def round_damaged(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def control_damaged(folder: Path) -> None:
+    for path in next((folder / "kept").glob("training-*")).glob("snapshot-*.npz"):
+        path.write_bytes(path.read_bytes()[:-100])
+
+
 def code_unknown(folder: Path) -> None:
     (folder / "begun.json").unlink()
 
@@ -402,6 +407,7 @@ def registration_deleted(folder: Path) -> None:
         (weights_and_summary_deleted, "audit", "of the trainings are gone"),
         (one_training_deleted, "audit", "1 of the trainings are gone"),
         (round_damaged, "audit", "record: "),
+        (control_damaged, "audit", "record: training-"),
         (code_unknown, "test", "begun.json is missing"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
@@ -536,7 +542,9 @@ def test_the_command_prints_the_list(run: Path, capsys: pytest.CaptureFixture[st
     assert main(["audit", str(run), "--checks", "--digest", plan().digest]) == 0
     assert "9 passed, 0 to do, 0 failed" in capsys.readouterr().out
     assert main(["audit", str(run)]) == 0 and "Audit of run" in capsys.readouterr().out
+    assert main(["show", str(run)]) == 0 and "ticket - shuffled" in capsys.readouterr().out
     seed_deleted(run)
+    assert main(["show", str(run)]) == 0 and "1 failed" in capsys.readouterr().out
     assert main(["audit", str(run), "--checks"]) == 1
     capsys.readouterr()
     for given in (

@@ -19,7 +19,7 @@ from lthkit.data.datasets import Dataset
 from lthkit.evidence.findings import ITEMS, Audit
 from lthkit.evidence.state_files import read_file
 from lthkit.runs import experiments
-from lthkit.runs.remade import remake
+from lthkit.runs.remade import Given, remake
 from lthkit.storage import files
 from lthkit.storage.records import write_table
 from lthkit.tickets.rounds import load_round, save_round
@@ -432,8 +432,8 @@ def test_a_network_of_the_house_is_made_again_by_its_name(tmp_path: Path) -> Non
     from lthkit.storage.folders import read_config
 
     config = read_config(tmp_path / "a")
-    made = remake(config, None, None)
+    made = remake(config, Given())
     assert made.complete and made.data is not None and made.data.fingerprint == data.fingerprint
-    assert remake(config | {"network": "Network-000000"}, None, None).model is None
-    assert remake(config | {"model": "os.system"}, None, None).model is None
-    assert remake(config | {"model": "lenet_300_100[__import__('os')]"}, None, None).model is None
+    assert remake(config | {"network": "Network-000000"}, Given()).model is None
+    assert remake(config | {"model": "os.system"}, Given()).model is None
+    assert remake(config | {"model": "lenet_300_100[__import__('os')]"}, Given()).model is None

@@ -217,6 +217,8 @@ def _planned(effect: float, sd: float, *, mistake: str) -> float:
         return max(2, math.floor(n))
     if mistake == "nearest":
         return max(2, round(n))
+    if mistake == "whole":
+        return max(2, math.floor(n) + 1)
     if mistake == "one more":
         return max(2, math.ceil(n) + 1)
     if mistake == "up, then squared":
@@ -648,6 +650,8 @@ EXERCISES = (
             Case((1.5, 2.0), "A standard deviation above 1."),
             Case((0.5, 0.28), "The formula gives 2.46."),
             Case((0.3, 1.1), "The standard deviation is nearly four times the effect."),
+            Case((1.47, 2.1), "The formula gives 16, a whole number, which stays as it is."),
+            Case((-1.47, 1.05), "The formula gives 4, a whole number; the effect is below 0."),
         ),
         hints=(
             "The mean of n differences has the standard error sd / sqrt(n). The effect should be 2.8 of these.",
@@ -673,6 +677,8 @@ EXERCISES = (
                 "nearest": "You round to the nearest whole number; below one half the seeds are then too few. Round up.",
                 "up, then squared": "You round up before you square; square first.",
                 "one more": "You add one seed after you have rounded up.",
+                "whole": "You round down and add one, which is a seed too many where the formula gives a whole number; "
+                "rounding up leaves that as it is.",
                 "not rounded": "You do not round; seeds are whole, so round up.",
                 "no least": "A large effect gives 1 in your function; with one seed there is no interval. At least 2.",
                 "at least 3": "Your least number is 3; the text asks for 2.",
