@@ -134,7 +134,8 @@ else:
 # %% [markdown]
 # ## Automatic checks
 #
-# Run this cell as often as you like; it looks at the folder and changes nothing. *Passed* and *failed* are facts. Whether the controls are the right ones, no
+# Run this cell as often as you like; it looks at the folder and changes nothing. Once the run has ended it audits every training, which may take half a minute. *Passed* and
+# *failed* are facts. Whether the controls are the right ones, no
 # program knows.
 
 # %%
