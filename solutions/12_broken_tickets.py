@@ -1146,20 +1146,20 @@ recipe = lth.Recipe(steps=steps, evaluate_every=20)
 chains = {}
 for seed in (0, 1, 2):
     folder = place / f"imp-{seed}"
-    found = lth.imp(
+    search = lth.imp(
         lenet, data, rounds=2, fraction=0.5, seed=seed, recipe=recipe, folder=folder
     )
-    chains[seed] = list(found)
+    chains[seed] = list(search)
 
 # %%
 first = chains[0][1]
 shuffle, fresh = first.mask.shuffled(seed=1), lth.fresh_start(lenet, seed=0)
-for name, mask_, weights in (
+for name, mask_, begin in (
     ("shuffled", shuffle, first.rewind),
     ("re-initialised", first.mask, fresh),
 ):
-    own = {"mask": mask_, "weights_from": weights, "folder": place / name}
-    lth.retrain(lenet, data, seed=0, recipe=recipe, **own)
+    given = {"seed": 0, "recipe": recipe, "folder": place / name}
+    lth.retrain(lenet, data, mask=mask_, weights_from=begin, **given)
 
 # %% [markdown]
 # `replay=True` asks for more than reading: the audit trains the first steps of the last round again, from the saved rewind point, and compares the validation

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from lthkit import evidence
+from lthkit.evidence import student
 
 
 def _t_cdf(x: float, df: int) -> float:
@@ -17,7 +18,7 @@ def _t_cdf(x: float, df: int) -> float:
     return 0.5 + h / 3 * (density[0] + density[-1] + 4 * sum(density[1:-1:2]) + 2 * sum(density[2:-1:2]))
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 10, 31])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 10, 31, 32, 33, 60, 200])
 def test_the_interval_uses_students_t(n):
     """Catches: 1.96 for three seeds, which is less than half of the right width."""
     values = [0.0] * (n - 1) + [1.0]
@@ -25,7 +26,16 @@ def test_the_interval_uses_students_t(n):
     mean, spread = 1 / n, math.sqrt((1 - 1 / n) / (n - 1))
     assert band.mean == pytest.approx(mean) and band.n == n
     quantile = band.half / (spread / math.sqrt(n))
-    assert _t_cdf(quantile, n - 1) == pytest.approx(0.975, abs=2e-4)
+    assert _t_cdf(quantile, n - 1) == pytest.approx(0.975, abs=1e-6 if n > 31 else 2e-4)
+
+
+def test_the_quantiles_are_students_to_all_digits_that_are_used():
+    """Catches: a wrong number in the table, and another rule than Student's t behind its end."""
+    for n in (*range(2, 45), 60, 100, 1000):
+        half = evidence.interval([float(i) for i in range(n)]).half
+        used = half * math.sqrt(n) / math.sqrt(n * (n + 1) / 12)
+        exact = student.quantile(0.975, n - 1)
+        assert used == pytest.approx(round(exact, 3) if n <= 31 else exact, rel=1e-12), n
 
 
 def test_many_seeds_come_near_the_normal_quantile():
