@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,20 @@ def _verdict(plan: Plan, rows: Sequence[Row], one: Predicted, rule: Registered) 
     if ours.keys() != other.keys():
         raise ValueError(f"{one.arm} and {one.other} do not have the same seeds, so they are not paired.")
     return rule.verdict({seed: ours[seed] - other[seed] for seed in ours})
+
+
+def same_results(there: Any, found: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the results are those of the records; another version of lthkit may round the ends of an interval otherwise."""
+    if not isinstance(there, Mapping) or there.keys() != found.keys():
+        return False
+    for name, new in found.items():
+        old, near = there[name], 1e-3 * (new["high"] - new["low"]) + 1e-9
+        if not isinstance(old, Mapping) or old.keys() != new.keys():
+            return False
+        for key, value in new.items():
+            if not (abs(old[key] - value) <= near if isinstance(value, float) else old[key] == value):
+                return False
+    return True
 
 
 def _scale(plan: Plan) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lthkit.machine.checks import plain
 from lthkit.machine.tables import Table
 from lthkit.runs.audits import audit_folder
-from lthkit.runs.outcomes import judged_rows
+from lthkit.runs.outcomes import judged_rows, same_results
 from lthkit.runs.plan_folders import PlanFolder
 from lthkit.runs.plans import BEGUN, KEPT, RESULTS, digest_of, read_plan
 from lthkit.runs.remade import Given
@@ -319,7 +319,7 @@ def _intervals(this: PlanFolder) -> Check:
         found = judged_rows(this.plan, this.rows).record()
     except (ValueError, KeyError, TypeError) as error:
         return Check(item, FAILED, " ".join(str(error).split()))
-    if there != found:
+    if not same_results(there, found):
         return Check(item, FAILED, f"{RESULTS} does not have the numbers that the records give.")
     said = "; ".join(f"{name}: {one['outcome']}" for name, one in found.items())
     return Check(item, PASSED, f"{said}. Recomputed from the records.")
