@@ -261,7 +261,7 @@ museum.visit(3, museum.exhibit(3).mended)
 #
 # Write the first item of the checklist. For each name in `mask`, count the removed weights that are **not exactly 0** in
 # `state`, however small they are. Return a dict from name to count, with the names that have at least one such weight. NaN is not 0, so it
-# counts.
+# counts. A kept weight may be any number, infinity too.
 #
 # The tensors are of any shape and any type. The state may have more names than the mask. The mask may be empty; then so is the result.
 #
@@ -296,7 +296,7 @@ print(alive_weights_({"w": after}, {"w": mask}))
 #
 # Here $v$ is the velocity, $g$ the gradient, $\mu$ the momentum and $\eta$ the learning rate. After the step, weight **and** velocity are
 # exactly 0 at removed places, whatever was there: a removed weight may not be 0 yet, because the mask is new, and the gradient or the velocity may
-# be NaN or infinity there. Return new tensors and leave the arguments as they are.
+# be NaN or infinity there. A NaN at a kept place stays: it is to be seen. Return new tensors and leave the arguments as they are.
 #
 # The tensors are of any shape, float32 or float64, all of one type.
 #
@@ -736,8 +736,9 @@ museum.visit(12, museum.exhibit(12).mended)
 # Write another item of the checklist. `before` is the state that a training should begin from, `start` the state that it did begin
 # from. Return the names of the tensors that are **not** as in `before`, as a list in the order of `before`.
 #
-# A tensor with a mask counts at its kept places only: at removed places the start may be anything. And a tensor without a mask counts everywhere; biases and
-# buffers belong to the state. Ask for equal numbers, not nearly equal ones: a rewind is a copy.
+# A tensor with a mask counts at its kept places only: at removed places the start may be anything, NaN and infinity too. And a tensor without a mask counts
+# everywhere; biases and buffers belong to the state. Ask for equal numbers, not nearly equal ones: a rewind is a copy. NaN is equal to nothing, not
+# even to itself, so a tensor with a NaN that counts is in the list.
 #
 # Both states have the same names and shapes, perhaps in another order; go by name. The tensors are of any shape and any type, whole numbers too. The mask may be empty.
 #
@@ -873,10 +874,12 @@ museum.visit(14, museum.exhibit(14).mended)
 # - `"shuffled"`: another mask in which each tensor keeps as many weights as in the ticket's, and the ticket's weights;
 # - `"neither"`: anything else.
 #
-# Weights count where `mask`, the mask of the other training, keeps them. A tensor has the ticket's weights if all of these are equal to the bit; if
-# one of them is not, it has other weights. Masks are the same if they agree in every place of every tensor.
+# Weights count where `mask`, the mask of the other training, keeps them; at all other places they may be anything, NaN and infinity too. A tensor has the
+# ticket's weights if all numbers that count are exactly equal; if one of them is not, it has other weights. Masks are the same if they agree in every place
+# of every tensor.
 #
-# All four dicts have the same names; the tensors are of any shape and any type, and every tensor of a mask keeps at least one weight.
+# All four dicts have the same names, perhaps in another order; go by name. The tensors are of any shape and any type, whole numbers too, and every tensor of
+# a mask keeps at least one weight. No weight that counts is NaN.
 #
 # Expected: with masks `[True, True, False]` and `[False, True, True]` and equal weights it is `"shuffled"`.
 
@@ -978,8 +981,8 @@ quiz("12.Q6", "b")
 # A training was measured several times; each time there is a validation loss and a test accuracy. By how much is the **best** of all test
 # accuracies above the one at the **least validation loss**? Return the difference, a fraction, without rounding.
 #
-# A loss can be NaN, where the training had gone wrong for a moment; such a measurement cannot be *chosen* by its loss, but whoever takes the best of all test accuracies takes it from all of them. Of equal
-# losses the first counts. There is at least one measurement, and at least one loss is a number.
+# A loss can be NaN, where the training had gone wrong for a moment; such a measurement cannot be *chosen* by its loss, but whoever takes the best of all test
+# accuracies takes it from all of them. A loss can be large, and infinite too; that is a number. Of equal losses the first counts. There is at least one measurement, and at least one loss is a number.
 #
 # Expected: `flattery([0.9, 0.5, 0.7], [0.60, 0.70, 0.74])` is `0.04`.
 
