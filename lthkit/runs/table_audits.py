@@ -23,10 +23,7 @@ from lthkit.storage.owners import RunMismatch
 from lthkit.storage.records import Row
 
 TICKET = ("dense", "ticket")
-TEST = (
-    "test_metric",
-    "test_accuracy",
-)  # a task's first metric stands in the first, the default one's in the second
+TEST = ("test_metric", "test_accuracy")  # the first metric of a task, and of the default one
 
 
 def audit_experiment(
