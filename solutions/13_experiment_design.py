@@ -494,9 +494,9 @@ quiz("13.Q3", "d")
 # happen to *some* arm of the six? (If the six are independent; they share a baseline, so it is somewhat less.)
 
 # %%
-for what, alone in (("different", 0.05), ("better", 0.05 / 2)):
-    some = 100 * (1 - (1 - alone) ** 6)
-    print(f"some arm of six looks {what}: {some:.0f} % of the experiments")
+for what, chance in (("different", 0.05), ("better", 0.05 / 2)):
+    misled = 100 * (1 - (1 - chance) ** 6)
+    print(f"some arm of six looks {what}: {misled:.0f} % of the experiments")
 
 # %% [markdown]
 # [Holm (1979)](https://www.jstor.org/stable/4615733) has a rule that keeps the error of the whole family at 5 %. It needs the **p-value** of each comparison: how often seeds

@@ -63,8 +63,7 @@ def draw_seeds(
             ax.plot(values, [0.0] * len(values), "|", color="#777777", markersize=11, markeredgewidth=1.3)
             half = [band.half] if band.shown else None
             ax.errorbar([band.mean], [0.9], xerr=half, fmt=RIGHT.marker, color=INK, capsize=4, markersize=6)
-            if band.shown:
-                _goes_on(ax, band, reach)
+            _goes_on(ax, band, reach)
             ax.set_ylim(-0.8, 1.7)
             ax.set_title(what, loc="left", fontsize=9, pad=3)
         ax = axes[2]
@@ -86,16 +85,20 @@ def draw_seeds(
             ax.tick_params(labelsize=8)
             ax.set_xlim(-reach, reach)
         lines = _facts(found)
-        figure.text(0.015, 0.965, f"{label}, {seeds} {_seeds(seeds)}: {lines[0]}", fontsize=10.5, va="top")
-        if stamp:
-            figure.text(0.015, 0.9, wrapped(stamp, 140), fontsize=7.5, color=QUIET, va="top")
-        side = "\n\n".join(wrapped(line, 32) for line in lines)
-        figure.text(0.69, 0.74, side, fontsize=9, va="top")
+        _written(figure, f"{label}, {seeds} {_seeds(seeds)}: {lines[0]}", stamp, lines)
     return (
         f"{label}, in {unit}. All {found.whole.n} recorded seeds: {found.whole.said('+.2f')}. "
         f"Drawn experiments with {seeds} {_seeds(seeds)}, {draws:,} of them: {'; '.join(lines)}. "
         f"Experiment {experiment}: {one.said('+.2f')}."
     )
+
+
+def _written(figure: Figure, title: str, stamp: str, lines: Sequence[str]) -> None:
+    """The title, the small print, and the facts beside the panels."""
+    figure.text(0.015, 0.965, title, fontsize=10.5, va="top")
+    if stamp:
+        figure.text(0.015, 0.9, wrapped(stamp, 140), fontsize=7.5, color=QUIET, va="top")
+    figure.text(0.69, 0.74, "\n\n".join(wrapped(line, 32) for line in lines), fontsize=9, va="top")
 
 
 def _drawn_title(experiment: int, one: evidence.Interval) -> str:
@@ -106,7 +109,7 @@ def _drawn_title(experiment: int, one: evidence.Interval) -> str:
 def _goes_on(ax: Axes, band: evidence.Interval, reach: float) -> None:
     """An arrow at each edge of the picture beyond which the interval goes on."""
     for at, marker, beyond in ((-reach, "<", band.low < -reach), (reach, ">", band.high > reach)):
-        if beyond:
+        if band.shown and beyond:
             ax.plot([at], [0.9], marker, color=INK, markersize=8, clip_on=False, zorder=5)
 
 
