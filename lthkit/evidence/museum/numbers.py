@@ -238,7 +238,7 @@ def _not_seeded(function: Callable[..., Any], drawn: list[Any]) -> str:
     """What is wrong with a seed beyond the weights: one for all, or a generator that it does not reach."""
     if any(torch.equal(one["1.weight"], other["1.weight"]) for one, other in combinations(drawn, 2)):
         return "Seeds 0, 1 and 2 draw the same weights, so the re-initialised arm is the ticket: the number has to count."
-    generators = {"Python's random": random.random, "numpy": np.random.random}
+    generators: dict[str, Callable[[], float]] = {"Python's random": random.random, "numpy": np.random.random}
     for name, draw in generators.items():
         found = []
         for seed in (5, 5, 6):
