@@ -21,7 +21,7 @@ QUICK = 6  # steps a training, where only the audit looks
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A bug of public code, rebuilt small.
+    """A bug of public code, or of our own, rebuilt small.
 
     broken, mended: the function in both states, with one name. attempt: tries one of them. needs: what evidence finds it.
     question: what to ask where no item of the audit does; "" if one does. spared: items that a good mending may leave.

@@ -130,7 +130,7 @@ def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
 
 
 def reported(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    """The test accuracy of a training; a history has pairs (validation loss, test accuracy)."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:
@@ -139,7 +139,7 @@ def reported(history):  # type: ignore[no-untyped-def]
 
 
 def reported_mended(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    """The test accuracy of a training; a history has pairs (validation loss, test accuracy)."""
     lowest, found = float("inf"), 0.0
     for validation_loss, test_accuracy in history:
         if validation_loss < lowest:
@@ -238,7 +238,7 @@ def _not_seeded(function: Callable[..., Any], drawn: list[Any]) -> str:
     """What is wrong with a seed beyond the weights: one for all, or a generator that it does not reach."""
     if any(torch.equal(one["1.weight"], other["1.weight"]) for one, other in combinations(drawn, 2)):
         return "Seeds 0, 1 and 2 draw the same weights, so the re-initialised arm is the ticket: the number has to count."
-    generators = {"Python's random": random.random, "numpy": np.random.random}
+    generators: dict[str, Callable[[], float]] = {"Python's random": random.random, "numpy": np.random.random}
     for name, draw in generators.items():
         found = []
         for seed in (5, 5, 6):
@@ -302,12 +302,13 @@ def try_save_ticket(function: Callable[..., Any], bench: Bench) -> Trial:
 
 def _not_in_file(content: bytes, bench: Bench, mask: Mask, dense: int) -> str:
     """What a file of a ticket lacks, or has too much of: kept values, biases, and which places are kept."""
-    stored = {value for array in _arrays(content) for value in array.tolist()}
+    arrays = _arrays(content)
+    stored = {value for array in arrays or () for value in array.tolist()}
     size = 0
     for name, tensor in bench.dense.items():
         values = tensor[mask[name]] if name in mask else tensor.flatten()
         size += 4 * len(values)
-        if stored and not stored.issuperset(values.tolist()):
+        if arrays is not None and not stored.issuperset(values.tolist()):
             what = "kept values" if name in mask else "values"
             return f"The file lacks {what} of {name}, or has them with fewer digits; nobody can make the ticket from it."
     share = mask.density
@@ -319,8 +320,8 @@ def _not_in_file(content: bytes, bench: Bench, mask: Mask, dense: int) -> str:
     return ""
 
 
-def _arrays(content: bytes) -> Iterator[Any]:
-    """The numbers with a point in a file of torch or of numpy, by array; nothing of a file in another format."""
+def _arrays(content: bytes) -> list[Any] | None:
+    """The numbers with a point in a file of torch or of numpy, by array; None of a file in another format."""
     try:
         found = torch.load(io.BytesIO(content), weights_only=True)
     except Exception:  # another format, or objects of a class
@@ -328,8 +329,8 @@ def _arrays(content: bytes) -> Iterator[Any]:
             with np.load(io.BytesIO(content)) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
         except Exception:
-            return
-    yield from _numbers(found)
+            return None
+    return list(_numbers(found))
 
 
 def _numbers(value: Any) -> Iterator[Any]:
@@ -343,3 +344,5 @@ def _numbers(value: Any) -> Iterator[Any]:
         yield (inner if value.layout == torch.strided else inner.values()).detach().flatten().double().numpy()
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
         yield value.ravel()
+    elif isinstance(value, bytes) and len(value) % 4 == 0:
+        yield np.frombuffer(value, np.float32)
