@@ -45,7 +45,7 @@ print(question or "To do: write the question.")
 
 # %%
 # predictions = (Predicted("ticket", "shuffled", "above", 0.0),)
-predictions = ()
+predictions: tuple[Predicted, ...] = ()
 for one in predictions:
     print(f"{one.name}: {one.claim} {one.bound:g}")
 if not predictions:
