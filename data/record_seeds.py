@@ -12,7 +12,6 @@ patience. `REGISTERED` was written before the run, after a look at five pilot se
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def config(data: Dataset) -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "device": "cpu",
         "seeds": list(SEEDS),
-        "recipe": asdict(RECIPE),
+        "recipe": RECIPE.config(),
         "rounds": ROUNDS,
         "fraction": FRACTION,
         "output_fraction": OUTPUT_FRACTION,
