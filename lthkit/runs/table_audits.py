@@ -23,10 +23,7 @@ from lthkit.storage.owners import RunMismatch
 from lthkit.storage.records import Row
 
 TICKET = ("dense", "ticket")
-TEST = (
-    "test_metric",
-    "test_accuracy",
-)  # of another task than the default, which may have the other too; of the default
+TEST = ("test_metric", "test_accuracy")  # the first metric of a task, and of the default one
 
 
 def audit_experiment(
