@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -316,4 +317,13 @@ def start_capstone(course: Path, folder: Path | None = None, *, fresh: bool = Fa
     while target.exists():
         n += 1
         target = place / f"{NAME}-{n}.ipynb"
-    return Begun(files.write_bytes(target, source.read_bytes()), new=True)
+    text = source.read_text(encoding="utf-8").replace("](../", f"]({_way(place, course)}/")
+    return Begun(files.write_text(target, text), new=True)
+
+
+def _way(place: Path, course: Path) -> str:
+    """How the links of a notebook in `place` lead to the course."""
+    try:
+        return Path(os.path.relpath(course.resolve(), place.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return course.resolve().as_posix()

@@ -23,7 +23,7 @@ SECTIONS = [
     "Question", "What is known", "Prediction", "Design", "Run", "Automatic checks", "Results", "Verdict",
     "What a null result says", "Limits", "Costs",
 ]  # fmt: skip
-NOTEBOOK = '{"cells": [{"cell_type": "markdown", "source": ["# Capstone"]}]}'
+NOTEBOOK = '{"cells": [{"cell_type": "markdown", "source": ["[05](../notebooks/05.ipynb)"]}]}'
 
 # The questions
 
@@ -74,7 +74,8 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_copy_is_made_and_never_overwritten(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own, other = course / "my" / "capstone.ipynb", course / "my" / "thesis" / "capstone.ipynb"
     assert main(["start", "capstone"]) == 0 and own.read_text(encoding="utf-8") == NOTEBOOK
-    assert main(["start", "capstone", "my/thesis"]) == 0 and other.is_file()
+    assert main(["start", "capstone", "my/thesis"]) == 0
+    assert "](../../notebooks/05.ipynb)" in other.read_text(encoding="utf-8"), "its links lead to the course"
     own.write_text("my work")
     (course / "notebooks" / "capstone_template.ipynb").write_text("a new version")
     capsys.readouterr()
