@@ -936,7 +936,7 @@ table
 
 # %%
 def reported(history):
-    """The test accuracy of a training; a history has pairs (validation loss, test accuracy)."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:

@@ -446,10 +446,8 @@ def _arm(ticket_mask: Tensors, ticket_start: Tensors, mask: Tensors, start: Tens
             return torch.allclose(one, other, rtol=1e-3, atol=1e-3)
         if mistake == "allclose":
             return torch.allclose(one.double(), other.double())
-        if mistake == "single":
-            return torch.equal(one.float(), other.float())
-        if mistake == "double":
-            return torch.equal(one.double(), other.double())
+        if mistake in ("single", "double"):
+            one, other = (t.to(torch.float32 if mistake == "single" else torch.float64) for t in (one, other))
         if mistake == "single numbers":
             return bool((one == other).any())
         return torch.equal(one, other)

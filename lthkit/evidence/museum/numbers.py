@@ -130,7 +130,7 @@ def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
 
 
 def reported(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has pairs (validation loss, test accuracy)."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:
@@ -139,7 +139,7 @@ def reported(history):  # type: ignore[no-untyped-def]
 
 
 def reported_mended(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has pairs (validation loss, test accuracy)."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     lowest, found = float("inf"), 0.0
     for validation_loss, test_accuracy in history:
         if validation_loss < lowest:
