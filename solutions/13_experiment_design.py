@@ -1153,6 +1153,7 @@ lth.Table(
 # ([Bouthillier et al. 2021](https://arxiv.org/abs/2103.03098) measure such sources, abstract). All intervals here are t-intervals; they assume that the differences are about normal, which forty seeds can check only roughly. And no plan tells you whether a question was worth
 # asking.
 #
-# **Next:** an experiment of your own. [Lesson 05](../notebooks/05_winning_tickets.ipynb) and [lesson 10](../notebooks/10_hybrid.ipynb) have cells that are cheap enough to begin with.
+# **Next:** an experiment of your own. `lthkit start capstone` in a terminal gives you a notebook for it, with eight questions to choose from; [the example](../notebooks/capstone_example.ipynb)
+# is one from beginning to end. [Lesson 05](../notebooks/05_winning_tickets.ipynb) and [lesson 10](../notebooks/10_hybrid.ipynb) have cells that are cheap enough to begin with.
 #
 # [docstrings]

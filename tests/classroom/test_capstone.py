@@ -123,7 +123,7 @@ def codes(source: Path, **filled: str) -> list[str]:
     """The code cells of a source, with these lines in place of their own."""
     found = [cell.text for cell in parse(source, read_source(source)) if cell.is_code]
     for line, other in filled.items():
-        wanted = re.compile(rf"^{line} = .*$", re.MULTILINE)
+        wanted = re.compile(rf"^{line}(: [^=]+)? = .*$", re.MULTILINE)
         assert sum(len(wanted.findall(code)) for code in found) == 1, line
         found = [wanted.sub(lambda _, other=other, line=line: f"{line} = {other}", code) for code in found]
     return found
