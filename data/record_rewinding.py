@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -82,7 +82,7 @@ def config(data: lth.Dataset, seeds: list[int]) -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "device": "cpu",
         "seeds": seeds,
-        "recipe": asdict(RECIPE),
+        "recipe": RECIPE.config(),
         "rounds": ROUNDS,
         "fraction": FRACTION,
         "scope": "global",

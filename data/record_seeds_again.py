@@ -11,7 +11,6 @@ are new.
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def config(data: Dataset) -> dict[str, Any]:
         "data_fingerprint": data.fingerprint,
         "device": "cpu",
         "seeds": list(SEEDS),
-        "recipe": asdict(RECIPE),
+        "recipe": RECIPE.config(),
         "registered": [REGISTERED.record()],
     }
 

@@ -8,7 +8,6 @@ shortened; SNIP scores one batch of 100 images, and the scored initialisation is
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -61,7 +60,7 @@ def main() -> None:
         "densities": list(DENSITIES),
         "images": 100,
         "train_from": "scored",
-        "recipe": asdict(RECIPE),
+        "recipe": RECIPE.config(),
         "data": data.name,
         "data_fingerprint": data.fingerprint,
         "device": str(data.device),
