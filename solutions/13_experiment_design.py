@@ -418,8 +418,8 @@ quiz("13.Q2", "a")
 #
 # The differences are in the order in which the seeds came in; at least one seed has come in. After `first` seeds (2 or more) somebody looks at the interval of
 # all seeds so far, and then again after each new seed. Return the number of seeds at the first look where the interval excludes 0, or `None` if that
-# never happens. There may be fewer seeds than `first`; then there is no look. All differences may be equal, or all 0; their interval is then a single number. `evidence.interval(values).says` is `"excludes 0"` or
-# `"contains 0: no claim"`.
+# never happens. There may be fewer seeds than `first`; then there is no look. All differences may be equal, or all 0; then they have no spread, and there is no claim. `evidence.interval(values).says` is `"excludes 0"`
+# where there is a claim, and only there.
 #
 # Expected: `first_stop([0.5, 0.1, 0.4, 0.6, 0.5, 0.7], 3)` is `4`.
 
@@ -1153,7 +1153,7 @@ lth.Table(
 # ([Bouthillier et al. 2021](https://arxiv.org/abs/2103.03098) measure such sources, abstract). All intervals here are t-intervals; they assume that the differences are about normal, which forty seeds can check only roughly. And no plan tells you whether a question was worth
 # asking.
 #
-# **Next:** an experiment of your own. `lthkit start capstone` in a terminal gives you a notebook for it, with eight questions to choose from; [the example](../notebooks/capstone_example.ipynb)
+# **Next:** an experiment of your own. `lthkit start capstone` in a terminal gives you a notebook for it, with eight questions to choose from; `capstone_example.ipynb`, beside the lessons,
 # is one from beginning to end. [Lesson 05](../notebooks/05_winning_tickets.ipynb) and [lesson 10](../notebooks/10_hybrid.ipynb) have cells that are cheap enough to begin with.
 #
 # [docstrings]

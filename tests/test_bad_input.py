@@ -652,7 +652,7 @@ ROWS = [
     command("--out in a file", "run imp --tier smoke --out f", "f", "Choose another folder",
         before=lambda b: b.file(b"", "f")),
     command("show nothing", "show winning-tikcet", "'winning-tikcet'", "lthkit show", "winning-ticket"),
-    command("show half a run", "show bad", "bad", "not finished", before=lambda b: b.file(b"{}", "bad/config.json")),
+    command("show half a run", "show bad", "bad", "no checksum", before=lambda b: b.file(b"{}", "bad/config.json")),
     command("show bytes", "show bad", "bad", "config.json", before=lambda b: bytes_for_a_config(b)),
     command("start outside the course", "start 00", "not inside the course", "download"),
     command("build --root", "build --root nowhere", "nowhere", "the folder of the course"),

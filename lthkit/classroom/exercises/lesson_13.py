@@ -248,14 +248,14 @@ def _stop_by_hand(differences: Sequence[float], first: int) -> int | None:
     for n in range(first, len(differences) + 1):
         seen = differences[:n]
         half = evidence.interval(seen).half
-        if abs(mean(seen)) > half:
+        if abs(mean(seen)) > half and max(seen) > min(seen):
             return n
     return None
 
 
 def _stop_by_ends(differences: Sequence[float], first: int) -> int | None:
     bands = {n: evidence.interval(list(differences[:n])) for n in range(first, len(differences) + 1)}
-    return next((n for n, band in bands.items() if band.low > 0 or band.high < 0), None)
+    return next((n for n, band in bands.items() if band.excludes_0), None)
 
 
 def _looked(differences: Sequence[float], first: int, *, mistake: str) -> float | None:
@@ -806,7 +806,7 @@ EXERCISES = (
             ),
             Case(
                 ([0.2, 0.2, 0.2], 3),
-                "All differences are equal and above 0: the interval excludes 0.",
+                "All differences are equal and above 0: they have no spread, so there is no claim.",
                 tags=("ties",),
             ),
             Case(
