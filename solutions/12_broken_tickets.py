@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · Broken tickets: a museum
 #
-# **You will** visit seventeen bugs of public code, each from its symptom: a number or a figure that looks like a result. You find the
+# **You will** visit seventeen bugs, sixteen of public code and one of our own, each from its symptom: a number or a figure that looks like a result. You find the
 # line, you mend it, and only then you open the label. On the way you write five items of a checklist; at the end you run
 # the whole checklist on your own runs. **Time:** about 120 minutes; of these the computer works about one.
 #
@@ -163,8 +163,8 @@ quiz("12.Q1", "a")
 # %% [markdown]
 # ### Exhibit 2
 #
-# **The report says:** *pruned to 5 % and fine-tuned, the network is as good as before.* Here the authors were careful: the
-# gradients of removed weights are masked at every step. They also saved the ticket in a small file that has the kept
+# **The report says:** *pruned to 5 % and fine-tuned, the network is as good as before.* The optimizer is SGD with momentum, the same one that trained
+# the dense network. Here the authors were careful: the gradients of removed weights are masked at every step. They also saved the ticket in a small file that has the kept
 # weights only, and read it again.
 
 
@@ -186,8 +186,7 @@ museum.visit(2, finetune)
 # %% [markdown]
 # <details><summary>Where to look</summary>
 #
-# The gradient of a removed weight is 0. What else does `optimizer.step()` add to a weight? The optimizer is the one that trained the
-# dense network; it is SGD with momentum.
+# The gradient of a removed weight is 0. What else does `optimizer.step()` add to a weight, and from when is it?
 #
 # </details>
 #
@@ -261,7 +260,7 @@ museum.visit(3, museum.exhibit(3).mended)
 #
 # Write the first item of the checklist. For each name in `mask`, count the removed weights that are **not exactly 0** in
 # `state`, however small they are. Return a dict from name to count, with the names that have at least one such weight. NaN is not 0, so it
-# counts.
+# counts. A kept weight may be any number, infinity too.
 #
 # The tensors are of any shape and any type. The state may have more names than the mask. The mask may be empty; then so is the result.
 #
@@ -296,7 +295,7 @@ print(alive_weights_({"w": after}, {"w": mask}))
 #
 # Here $v$ is the velocity, $g$ the gradient, $\mu$ the momentum and $\eta$ the learning rate. After the step, weight **and** velocity are
 # exactly 0 at removed places, whatever was there: a removed weight may not be 0 yet, because the mask is new, and the gradient or the velocity may
-# be NaN or infinity there. Return new tensors and leave the arguments as they are.
+# be NaN or infinity there. A NaN at a kept place stays: it is to be seen. Return new tensors and leave the arguments as they are.
 #
 # The tensors are of any shape, float32 or float64, all of one type.
 #
@@ -368,7 +367,8 @@ museum.visit(4, museum.exhibit(4).mended)
 # ### Exhibit 5
 #
 # **The report says:** *in each round half of the weights go; the count is exact.* It is. The score is the distance that a weight has moved since
-# initialisation. But if only weights that stay can go, a mask changes in as many places as weights go.
+# initialisation. Now compare the last two columns. If a weight that has gone stays away, then each place that changes is a weight that goes, and the two
+# numbers are equal.
 
 
 # %%
@@ -480,7 +480,9 @@ museum.visit(7, compress)
 #
 # In NeRV, `prune_ratio` is the fraction that is *kept*, and the README computed with it as if it were removed; a reader asked in July 2022 which
 # value reproduces the paper, 0.4 or 0.6 ([haochen-rye/NeRV, issue 17](https://github.com/haochen-rye/NeRV/issues/17), answered in August). Numenta caught a sparsity that was a
-# density in a review of April 2021 ([nupic.research, pull request 497](https://github.com/numenta/nupic.research/pull/497)). In this course density is what stays, and no function takes the other.
+# density in a review of April 2021 ([nupic.research, pull request 497](https://github.com/numenta/nupic.research/pull/497)). In this course a *density* is always
+# what stays, and a *fraction*, as in `lth.prune`, always what goes. (The mended accuracies lie close together, and may still rise by a point: hardly anything
+# goes, and it is one seed.)
 #
 # </details>
 
@@ -641,8 +643,8 @@ museum.visit(10, museum.exhibit(10).mended)
 # %% [markdown]
 # ### Exhibit 11
 #
-# **The report says:** *for the masks of SNIP it does not matter whether the network is trained from the weights that were scored or from
-# others.* The authors made sure that scoring does not touch the network.
+# **The report says:** *for the masks of SNIP, the weights that were scored are no better a start than others.* The authors made sure that scoring does not touch
+# the network.
 
 
 # %%
@@ -675,7 +677,8 @@ museum.visit(11, snip_mask)
 # <details><summary>The label</summary>
 #
 # **Scores of another network.** The copy gets new random weights before it is scored. So no arm of the experiment trains the weights that were
-# scored, and both arms are re-initialised. Mended: leave the two lines with `xavier_normal_` out.
+# scored, and both arms are re-initialised: whatever their difference is, it is not the one that was asked about. Mended: leave the
+# loop out, three lines from `for layer` to `xavier_normal_`.
 #
 # A reader asked in June 2020; the answer was that this is what the paper does ([mil-ad/snip, issue 3](https://github.com/mil-ad/snip/issues/3)). The paper's own code does have two sets of weights, one before
 # and one after the pruning ([namhoonlee/snip-public, `model.py`](https://github.com/namhoonlee/snip-public/blob/master/snip/model.py)), while its text trains the network that was scored
@@ -736,8 +739,9 @@ museum.visit(12, museum.exhibit(12).mended)
 # Write another item of the checklist. `before` is the state that a training should begin from, `start` the state that it did begin
 # from. Return the names of the tensors that are **not** as in `before`, as a list in the order of `before`.
 #
-# A tensor with a mask counts at its kept places only: at removed places the start may be anything. And a tensor without a mask counts everywhere; biases and
-# buffers belong to the state. Ask for equal numbers, not nearly equal ones: a rewind is a copy.
+# A tensor with a mask counts at its kept places only: at removed places the start may be anything, NaN and infinity too. And a tensor without a mask counts
+# everywhere; biases and buffers belong to the state. Ask for equal numbers, not nearly equal ones: a rewind is a copy. NaN is equal to nothing, not
+# even to itself, so a tensor with a NaN that counts is in the list.
 #
 # Both states have the same names and shapes, perhaps in another order; go by name. The tensors are of any shape and any type, whole numbers too. The mask may be empty.
 #
@@ -873,10 +877,12 @@ museum.visit(14, museum.exhibit(14).mended)
 # - `"shuffled"`: another mask in which each tensor keeps as many weights as in the ticket's, and the ticket's weights;
 # - `"neither"`: anything else.
 #
-# Weights count where `mask`, the mask of the other training, keeps them. A tensor has the ticket's weights if all of these are equal to the bit; if
-# one of them is not, it has other weights. Masks are the same if they agree in every place of every tensor.
+# Weights count where `mask`, the mask of the other training, keeps them; at all other places they may be anything, NaN and infinity too. A tensor has the
+# ticket's weights if all numbers that count are exactly equal; if one of them is not, it has other weights. Masks are the same if they agree in every place
+# of every tensor.
 #
-# All four dicts have the same names; the tensors are of any shape and any type, and every tensor of a mask keeps at least one weight.
+# All four dicts have the same names, perhaps in another order; go by name. The tensors are of any shape and any type, whole numbers too, and every tensor of
+# a mask keeps at least one weight. No weight that counts is NaN.
 #
 # Expected: with masks `[True, True, False]` and `[False, True, True]` and equal weights it is `"shuffled"`.
 
@@ -930,7 +936,7 @@ table
 
 # %%
 def reported(history):
-    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:
@@ -961,16 +967,17 @@ lth.plots.show(
 # loss, and report the test accuracy of that step.
 #
 # In a training script that has been copied into very many projects, asked about in September 2017 ([kuangliu/pytorch-cifar, issue 14](https://github.com/kuangliu/pytorch-cifar/issues/14), closed); in the
-# reimplementation of exhibit 3, whose `best_accuracy` is the best of all epochs on the test set; in the first laboratory of a university course on efficient
-# learning; in the scripts of Early-Bird. Of the repositories on lottery tickets that we read, none held out a validation split.
+# reimplementation of exhibit 3, whose `best_accuracy` is the best of all epochs on the test set
+# ([`main.py`](https://github.com/rahulvigneswaran/Lottery-Ticket-Hypothesis-in-Pytorch/blob/master/main.py)); in the scripts of Early-Bird, whose `best_prec1` is that of the test set
+# ([GATECH-EIC/Early-Bird-Tickets, `main.py`](https://github.com/GATECH-EIC/Early-Bird-Tickets/blob/master/main.py)). Of the repositories on lottery tickets that we read, none held out a validation split.
 #
 # </details>
 
 # %% tags=["solution-only"]
 museum.visit(15, museum.exhibit(15).mended)
 
-# %% question="12.Q6"
-quiz("12.Q6", "b")
+# %% question="12.Q5"
+quiz("12.Q5", "b")
 
 # %% [markdown]
 # ### Exercise 12.5: how much the best flatters · easy · three lines · 6 minutes
@@ -978,8 +985,8 @@ quiz("12.Q6", "b")
 # A training was measured several times; each time there is a validation loss and a test accuracy. By how much is the **best** of all test
 # accuracies above the one at the **least validation loss**? Return the difference, a fraction, without rounding.
 #
-# A loss can be NaN, where the training had gone wrong for a moment; such a measurement cannot be *chosen* by its loss, but whoever takes the best of all test accuracies takes it from all of them. Of equal
-# losses the first counts. There is at least one measurement, and at least one loss is a number.
+# A loss can be NaN, where the training had gone wrong for a moment; such a measurement cannot be *chosen* by its loss, but whoever takes the best of all test
+# accuracies takes it from all of them. A loss can be large, and infinite too; that is a number. Of equal losses the first counts. There is at least one measurement, and at least one loss is a number.
 #
 # Expected: `flattery([0.9, 0.5, 0.7], [0.60, 0.70, 0.74])` is `0.04`.
 
@@ -1170,10 +1177,12 @@ lth.audit(place / "imp-0", replay=True)
 
 # %% [markdown]
 # A run with several seeds, as `lthkit run` makes it, is audited as a whole. Here is the one that was recorded for this course. Of its rounds only the
-# masks of one seed were kept, so much cannot be told:
+# masks of one seed were kept, so much cannot be told. Here are only the items that are open, and what each would need:
 
 # %%
-lth.audit("winning-ticket")
+recorded = lth.audit("winning-ticket")
+rows = [(item, recorded[item].text) for item in recorded.open]
+lth.Table(["cannot be told", "why, or what it needs"], rows, notes=[recorded.summary])
 
 # %% [markdown]
 # And yours: what you have kept from earlier lessons. On the command line the same is `lthkit audit runs`.
@@ -1219,8 +1228,8 @@ print(audited["measured"].verdict, "-", audited["measured"].text)
 # - **What was chosen.** Ten runs and one report look like one run. Ask: *how many did you make?*
 # - **What was measured.** Bytes, operations and seconds are three things (exhibit 17). Ask: *of what, with what, beside what?*
 
-# %% question="12.Q5"
-quiz("12.Q5", "c")
+# %% question="12.Q6"
+quiz("12.Q6", "c")
 
 # %% [markdown]
 # ## Traps
@@ -1234,7 +1243,7 @@ quiz("12.Q5", "c")
 # ## Summary
 #
 # - Most of these bugs are one line long, give no error, and leave the accuracy plausible.
-# - They are found by exact questions, not by accuracies: are removed weights 0, do masks nest, is the start the saved state to the bit, does the mask follow
+# - They are found by exact questions, not by accuracies: are removed weights 0, do masks nest, is the start exactly the saved state, does the mask follow
 #   from its scores, is the count the one that was said, how often was the test split read, is the control what its name says?
 # - Such questions need copies: of the state at the start, of each mask, of the weights that were ranked. Save them.
 # - An audit excludes mistakes. It does not show that a result is right.

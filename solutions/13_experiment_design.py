@@ -105,6 +105,7 @@ evidence.differences(
     {name: evidence.interval(values) for name, values in pairs.items()},
     unit="points of test accuracy",
     title="At 12 % of the weights, where there is a mask",
+    digits=3,
 )
 
 # %% [markdown]
@@ -131,7 +132,8 @@ my_seeds_for_half_a_point = 5  # such as 5
 # ### Exercise 13.1: how often the winner of one seed loses · easy · three lines · 8 minutes
 #
 # You get the paired differences A - B of many seeds. The winner over all seeds is A if their mean is above 0, else B; the mean is never exactly 0.
-# Return the fraction of seeds whose own difference is on the other side. Where a difference is exactly 0, neither arm wins, and it counts half.
+# Return the fraction of seeds whose own difference is on the other side. Where a difference is exactly 0, neither arm wins, and it counts half;
+# a small difference that is not 0 counts like any other.
 #
 # Expected: `wrong_winner_rate([0.4, -0.1, 0.3, 0.2])` is `0.25`. There is at least one seed.
 
@@ -160,7 +162,7 @@ wrong_winner_rate_ = use("13.1", wrong_winner_rate)
 
 # %%
 table = lth.Table(
-    {"difference": "", "mean (points)": "+.2f[]", "a single seed is wrong (%)": ".0f"}
+    {"difference": "", "mean (points)": "+.3f[]", "a single seed is wrong (%)": ".0f"}
 )
 for name, values in pairs.items():
     band = evidence.interval(values)
@@ -186,10 +188,11 @@ lth.plots.show(
 
 # %% [markdown]
 # Now play with it. The sampler draws experiments of a few seeds from the forty, 2,000 of them, and counts. Each time, the same seed may come twice, as if there were very many
-# seeds like these. Besides three of the differences it has *nothing*: the dense network against itself, with the mean of its forty seeds taken away, so that there is no difference for certain.
+# seeds like these. You can choose among four comparisons. Three are differences from above. The fourth is called *nothing*, because there we know that there is no difference: we take the dense network against itself, and
+# subtract the mean of the forty seeds from each of them.
 #
 # Look first at the middle line: one such experiment, as you would have seen it. Then move the number of seeds, and watch the orange part of the lowest picture, where the wrong arm is ahead.
-# (Use the arrow keys or the mouse. Without a running kernel the picture stands still, at three seeds.)
+# An arrow at the edge says that the interval goes on. (Use the arrow keys or the mouse. Without a running kernel the picture stands still, at three seeds.)
 
 # %%
 values = pairs["dense, other order - dense"]
@@ -199,8 +202,8 @@ drawn_from = {name: pairs[name] for name in names} | {"nothing": nothing}
 lth.explore.seed_sampler(drawn_from, seeds=3, stamp=stamp)
 
 # %% [markdown]
-# The same for all numbers of seeds at once. Above: how often the wrong arm is ahead. Below: how often the 95 % interval excludes 0, so that the difference is *seen*. *Nothing* has no wrong
-# arm and stands in the lower part only; there each "excludes 0" is a false alarm.
+# The same for all numbers of seeds at once. Above: how often the wrong arm is ahead. Below: how often the 95 % interval excludes 0, so that the difference is *seen*. In *nothing* no arm is better, so no arm can be the wrong
+# one: it has a line below only. There each interval that excludes 0 is a false alarm.
 
 # %%
 three = {name: drawn_from[name] for name in (*names[:2], "nothing")}
@@ -214,17 +217,19 @@ lth.plots.show(
 # however many seeds there are. That is what "95 %" means.
 
 # %% question="13.Q1"
-quiz("13.Q1", "b")
+quiz("13.Q1", "c")
 
 # %% [markdown]
 # ### What pairing is worth
 #
 # What do the arms of a seed share? Most of them the order of the images; ticket, shuffled mask and both dense networks their initial weights. If that makes two arms a little
 # better or worse *together*, it cancels in the difference, and the paired interval is narrower. How much does it help here? The correlation says how
-# much two arms rise and fall together. The two sds are those of a difference: paired, and as if the seeds had nothing to do with each other.
+# much two arms rise and fall together. The last two columns are the sd of a difference: of the same seed in both arms (paired), and of any seed of one arm with any seed of the other (unpaired).
 
 # %%
 import torch
+
+from lthkit.evidence.student import quantile
 
 table = lth.Table(
     {"difference": "", "correlation": "+.2f", "sd paired": ".2f", "sd unpaired": ".2f"}
@@ -242,11 +247,23 @@ for name, (one, other) in {
     table.add(
         name, correlation, stdev(pairs[name]), sqrt(stdev(x) ** 2 + stdev(y) ** 2)
     )
+error = 1 / sqrt(len(seeds) - 1)
+table.note(f"standard error of a correlation near 0: {error:.2f}")
 table
 
+# %%
+for n in (5, len(seeds)):
+    of_pairs, of_groups = quantile(0.975, n - 1), quantile(0.975, 2 * n - 2)
+    print(f"Student's t, {n} seeds: paired {of_pairs:.3f}, unpaired {of_groups:.3f}")
+    wider = 100 * (of_pairs / of_groups - 1)
+    print(f"    at the same sd the paired interval is {wider:.0f} % wider")
+
 # %% [markdown]
-# Pairing costs nothing, and it helps exactly as much as the arms rise and fall together. Where the correlation is near 0, a shared seed buys next to nothing, and the two
-# columns agree. Do not expect wonders from it: measure it on a pilot run, as here. On a correlation from forty seeds there is an error of about 0.16.
+# Pairing helps where two arms rise and fall together: the higher the correlation, the smaller the paired sd. Where the correlation is near 0, the two sds nearly agree; where it is below 0, the
+# paired sd is even the larger one.
+#
+# And pairing has a price. Five pairs are five numbers, with 4 degrees of freedom; two groups of five have 8. So Student's t is larger, and at the same sd the paired interval is wider. With forty
+# seeds the price is small. Pair anyway where the arms share their seeds: the unpaired interval assumes that they share nothing. How much pairing brings, a pilot run shows, as here; but see in the note how rough a correlation is.
 #
 # ## How many seeds?
 #
@@ -358,7 +375,8 @@ for effect, comparisons in ((1.0, 1), (0.5, 1), (0.5, 3), (0.25, 1)):
 table
 
 # %% [markdown]
-# Half the effect costs about four times as much. Three comparisons share the 5 % among them, so each needs a few seeds more. If the price is too high, you
+# By the formula, half the effect takes four times as many seeds. That is so where there are many. With few seeds Student's t asks for some more, so the first halving costs less than four times as much; look at both
+# steps in the table. Three comparisons share the 5 % among them, so each needs a few seeds more. If the price is too high, you
 # have three honest ways: a larger effect to look for, a cheaper cell, or another question. "Fewer seeds, and we shall see" is none of them.
 #
 # ### The sd is not known either
@@ -385,23 +403,23 @@ table.note("sd with its 95 % interval, and the seeds needed at its two ends")
 table
 
 # %% [markdown]
-# Three seeds know the sd so badly that their plan reaches from a handful of seeds to hundreds. Take the sd from a recorded run of a similar cell if you can, or plan with the upper end
+# Three seeds know the sd so badly that their plan reaches from a handful of seeds to more than a hundred. Take the sd from a recorded run of a similar cell if you can, or plan with the upper end
 # of a pilot run. The seeds of a pilot run are for planning; leave them out of the verdict.
 
 # %% question="13.Q2"
-quiz("13.Q2", "b")
+quiz("13.Q2", "a")
 
 # %% [markdown]
 # ## Looking again and again
 #
 # The interval of five seeds contains 0, just. So we train one more. And one more, until it excludes 0. It feels like care. What does it do?
 #
-# ### Exercise 13.3: where somebody stops who looks each time · medium · four lines · 10 minutes
+# ### Exercise 13.3: looking after each seed, and stopping · medium · four lines · 10 minutes
 #
 # The differences are in the order in which the seeds came in; at least one seed has come in. After `first` seeds (2 or more) somebody looks at the interval of
 # all seeds so far, and then again after each new seed. Return the number of seeds at the first look where the interval excludes 0, or `None` if that
-# never happens. There may be fewer seeds than `first`; then there is no look. All differences may be equal; their interval is then a single number. `evidence.interval(values).says` is `"excludes 0"` or
-# `"contains 0: no claim"`.
+# never happens. There may be fewer seeds than `first`; then there is no look. All differences may be equal, or all 0; then they have no spread, and there is no claim. `evidence.interval(values).says` is `"excludes 0"`
+# where there is a claim, and only there.
 #
 # Expected: `first_stop([0.5, 0.1, 0.4, 0.6, 0.5, 0.7], 3)` is `4`.
 
@@ -467,12 +485,20 @@ lth.plots.show(
 # the looks, as in the lowest line; that is on the safe side, and it costs power. And if you have looked already: say so, and repeat it with *new* seeds whose number is fixed.
 
 # %% question="13.Q3"
-quiz("13.Q3", "b")
+quiz("13.Q3", "d")
 
 # %% [markdown]
 # ## Many arms
 #
-# It is the same trap in another direction. Compare six arms that are all equal with a baseline, each at 5 %, and in up to about one experiment of four some arm "wins".
+# It is the same trap in another direction. Compare six arms that are all equal with a baseline, each at 5 %, and each comparison has its own chance to mislead. How often does it
+# happen to *some* arm of the six? (If the six are independent; they share a baseline, so it is somewhat less.)
+
+# %%
+for what, chance in (("different", 0.05), ("better", 0.05 / 2)):
+    misled = 100 * (1 - (1 - chance) ** 6)
+    print(f"some arm of six looks {what}: {misled:.0f} % of the experiments")
+
+# %% [markdown]
 # [Holm (1979)](https://www.jstor.org/stable/4615733) has a rule that keeps the error of the whole family at 5 %. It needs the **p-value** of each comparison: how often seeds
 # alone would give a mean as far from 0. The interval excludes 0 exactly where p is below 0.05.
 #
@@ -480,7 +506,8 @@ quiz("13.Q3", "b")
 #
 # Holm's rule, for m comparisons: sort the p-values. Compare the smallest with alpha / m, the next with alpha / (m - 1), and so on; the last is compared with
 # alpha itself. A comparison is claimed if its p-value is at most its limit; exactly at its limit is claimed. **Stop at the first one that fails**: it and all larger ones are not
-# claimed. Return the names of the claimed comparisons, smallest p-value first. There is one comparison or more, and no two p-values are equal.
+# claimed. Return the names of the claimed comparisons, smallest p-value first. There is one comparison or more, and no two p-values are equal. A p-value may be as small as 6e-12, which is
+# 0.000000000006.
 #
 # Expected: `holm_claims({"a": 0.01, "b": 0.04, "c": 0.03}, 0.05)` is `["a"]`.
 
@@ -588,7 +615,7 @@ what_it_says_ = use("13.5", what_it_says)
 
 # %%
 table = lth.Table(
-    {"difference": "", "seeds": "d", "95 % interval": "+.2f[]", "says": ""}, keys=2
+    {"difference": "", "seeds": "d", "95 % interval": "+.3f[]", "says": ""}, keys=2
 )
 for count in (5, len(seeds)):
     for name, values in pairs.items():
@@ -597,8 +624,8 @@ for count in (5, len(seeds)):
 table
 
 # %% [markdown]
-# A null result is a result where the interval is narrow. `evidence.against_margin` does the same with the usual test of equivalence: two one-sided tests at 5 %, which is the 90 %
-# interval between the margins ([Schuirmann 1987](https://doi.org/10.1007/BF01068419); as [SAS documents it](https://support.sas.com/documentation/cdl/en/statug/63962/HTML/default/statug_ttest_a0000000128.htm)). Here it judges the
+# A null result is a result where the interval is narrow. `evidence.against_margin` does this with the usual test of equivalence. It asks two questions, each at 5 %: is the difference above the lower margin, and is it below the upper one?
+# Only if both say yes is a difference that matters ruled out. It comes to the same to ask whether the **90 %** interval lies between the margins: it leaves 5 % out at each end ([Schuirmann 1987](https://doi.org/10.1007/BF01068419); as [SAS documents it](https://support.sas.com/documentation/cdl/en/statug/63962/HTML/default/statug_ttest_a0000000128.htm)). Here it judges the
 # shuffled mask against the re-initialised one. How many seeds does it take to *show* that no difference of half a point is there?
 
 # %%
@@ -609,7 +636,7 @@ for count in (3, 5, 10, 20, 40):
 table
 
 # %% question="13.Q4"
-quiz("13.Q4", "c")
+quiz("13.Q4", "b")
 
 # %% [markdown]
 # ## Validation or test
@@ -620,7 +647,7 @@ quiz("13.Q4", "c")
 # ### Exercise 13.6: what choosing on the test split gains · easy · two lines · 6 minutes
 #
 # You get the validation loss and the test accuracy at the same evaluations of one training (one evaluation or more). The honest number is the test
-# accuracy at the evaluation of least validation loss; if several have the same least loss, the first one counts. Return by how much the best test accuracy of all evaluations is higher.
+# accuracy at the evaluation of least validation loss; if several have the same least loss, the first one counts. A loss may be above 1. Return by how much the best test accuracy of all evaluations is higher.
 #
 # Expected: `optimism([0.60, 0.45, 0.50], [0.80, 0.84, 0.86])` is `0.02`.
 
@@ -681,7 +708,7 @@ for arm, level in (dense, ticket):
 table
 
 # %% [markdown]
-# About a third of a point for each arm, from nothing. And what does the rule do to the *comparison*? The lead of the ticket, with the step chosen in three ways:
+# Both arms still gain, from nothing. How much, the table says; the two intervals overlap, so this run does not say which of them gains more. And what does the rule do to the *comparison*? The lead of the ticket, with the step chosen in three ways:
 
 # %%
 by_test = evidence.paired(rows, ticket, dense, "best_test_accuracy").times(100)
@@ -722,26 +749,27 @@ lth.Table(
 # third is what nobody will get again.
 
 # %% question="13.Q5"
-quiz("13.Q5", "b")
+quiz("13.Q5", "c")
 
 # %% [markdown]
 # ## The early stop is a noisy quantity
 #
-# "Our ticket learns faster" is often shown by the step of least validation loss. Here are eight seeds of each arm. The loss jumps from one evaluation to the
-# next, and the mark sits wherever the deepest jump happens to be.
+# "Our ticket learns faster" is often shown by the step of least validation loss. Here are the first eight of the forty seeds, for each arm. The loss jumps from one evaluation to the
+# next, and the ring sits wherever the deepest jump happens to be.
 
 # %%
 few = {
     arm: [r for r in curves if r["arm"] == arm and r["seed"] < 8]
     for arm in ("dense", "ticket")
 }
+eight = stamp.replace(f"{len(seeds)} seeds", f"8 of {len(seeds)} seeds")
 lth.plots.show(
-    lth.plots.stopping(few, stamp=stamp), alt=lth.plots.describe_stopping(few)
+    lth.plots.stopping(few, stamp=eight), alt=lth.plots.describe_stopping(few)
 )
 
 # %% [markdown]
-# Over all forty seeds. The last two columns are about the *runner-up*, the evaluation of second least loss: how much higher its loss is, and how many steps it lies away. Had the
-# least one been a little higher, that would be the early stop.
+# Now all forty seeds. How little decides where the early stop is? Look at the *runner-up*, the evaluation with the second least loss. The last two columns say how much higher its loss is, and how many steps away it lies.
+# If noise had made the least loss higher by that much, the runner-up would be the early stop.
 
 # %%
 from statistics import median
@@ -859,7 +887,7 @@ lth.Table(
 # ## Equal budgets, tuned baselines
 #
 # The last trap needs no bad luck at all. A method is worked on for weeks; its baseline is taken as it stands. Let us build such a result. Our "method" is silly on purpose:
-# **remove half of the weights at random, before training.** We choose its learning rate among five. The baseline is the dense network with SGD at the learning rate 0.01, taken as it stands.
+# **remove half of the weights at random, before training.** We choose its learning rate among several. The baseline is the dense network with SGD at the learning rate 0.01, taken as it stands.
 #
 # Predict, in points of test accuracy:
 #
@@ -871,7 +899,7 @@ my_gain_untuned = 0.5  # such as 0.5
 my_gain_tuned = -0.5
 
 # %% [markdown]
-# We register the second one for everybody, since it is our own claim: an advantage of one point or more, to either side, will be ruled out.
+# We register the second one for everybody, since it is our own claim: with both tuned, the two arms differ by less than one point. So the whole interval should lie between -1 and +1.
 
 # %%
 judged = lth.by_tier(
@@ -884,7 +912,7 @@ print(ours.says)
 print("digest", ours.digest)
 
 # %% [markdown]
-# The learning rate is chosen by **validation** accuracy, on two seeds that are not used again. Then the chosen ones are trained with new seeds. Each arm gets the same number of steps.
+# How many learning rates are tried depends on the tier: five, or two at `smoke`. The learning rate is chosen by **validation** accuracy, on two seeds that are not used again. Then the chosen ones are trained with new seeds. Each arm gets the same number of steps.
 
 # %%
 rates = lth.by_tier(
@@ -982,7 +1010,7 @@ print(ours.verdict(dict(zip(judged, won["half, tuned - dense, tuned"], strict=Tr
 # ([lesson 10](../notebooks/10_hybrid.ipynb)).
 
 # %% question="13.Q6"
-quiz("13.Q6", "b")
+quiz("13.Q6", "d")
 
 # %% [markdown]
 # ## Two papers and their replications
@@ -1008,14 +1036,20 @@ table = lth.Table(
 for name, accuracy in published.items():
     table.add(name, accuracy, accuracy - published["fine-tuning"])
 visible = evidence.smallest_effect(sd=sd, seeds=3)
+large = [
+    name
+    for name, accuracy in published.items()
+    if abs(accuracy - published["fine-tuning"]) >= visible
+]
 table.note(
     f"if their sd were ours ({sd:.2f}), three seeds would see {visible:.1f} points"
 )
+table.note(f"as large as that beside fine-tuning: {', '.join(large)}")
 table
 
 # %% [markdown]
-# Look at the note below the table. The spread of their seeds is not in it, and ours is that of another network; take it as an order of magnitude. Then the differences to fine-tuning and to step 0 are large
-# enough for three seeds, or nearly so, and the 0.01 between the two rewindings is nothing. That the two are "alike" is a null result, and for that a margin and a spread are missing.
+# Look at the note below the table. The spread of their seeds is not in it, and ours is that of another network; take it as an order of magnitude. Then all three differences to fine-tuning are
+# large enough for three seeds, and the 0.01 between the two rewindings is nothing. That the two are "alike" is a null result, and for that a margin and a spread are missing.
 #
 # ### One that failed, and one that needs care
 #
@@ -1101,7 +1135,7 @@ lth.Table(
 # - **"No significant difference", with three seeds.** Ask which difference three seeds could have seen.
 # - **Seeds until it works.** The number of seeds is part of the plan; so are the failed trainings.
 # - **Seven arms, one star.** All comparisons count, also those that were not printed.
-# - **The best epoch on test.** It adds a gain to every arm, and not the same to each.
+# - **The best epoch on test.** It adds a gain to every arm, and nothing says that it is the same for each: it grows with the noise and with the number of looks.
 # - **The step that is reported.** Least loss or best accuracy: both are honest, and the lead of an arm may differ by half. Say which, before the run.
 # - **A number for "faster".** Early-stop steps of single seeds differ by factors. Give the seeds.
 # - **The baseline from an old paper.** As many tries for it as for the method.
@@ -1109,7 +1143,7 @@ lth.Table(
 # ## Summary
 #
 # - The noise floor of a cell is a number. Measure it, and you know what a seed is worth.
-# - Power, seeds and price belong together: half the effect costs four times as much.
+# - Power, seeds and price belong together: half the effect costs up to four times as much, and for many seeds nearly that.
 # - An interval has four things to say, not two. "Contains 0" is the beginning of an answer.
 # - Looking often, comparing often and choosing on test all do the same: they turn luck into results.
 # - Two arms that were the same came out different with forty seeds. A surprise is a question; new seeds, fixed in number, answer it.
@@ -1119,6 +1153,7 @@ lth.Table(
 # ([Bouthillier et al. 2021](https://arxiv.org/abs/2103.03098) measure such sources, abstract). All intervals here are t-intervals; they assume that the differences are about normal, which forty seeds can check only roughly. And no plan tells you whether a question was worth
 # asking.
 #
-# **Next:** [lesson 14](../notebooks/14_beyond.ipynb) goes beyond: untrained networks, masks that move, and what does not hold. Or an experiment of your own: [lesson 05](../notebooks/05_winning_tickets.ipynb) and [lesson 10](../notebooks/10_hybrid.ipynb) have cells that are cheap enough to begin with.
+# **Next:** [lesson 14](../notebooks/14_beyond.ipynb) goes beyond: untrained networks, masks that move, and what does not hold. Or an experiment of your own: `lthkit start capstone` in a
+# terminal gives you a notebook for it, with eight questions to choose from; `capstone_example.ipynb`, beside the lessons, is one from beginning to end.
 #
 # [docstrings]

@@ -12,6 +12,7 @@ from torch import nn
 
 from lthkit.classroom import references
 from lthkit.data.datasets import Dataset, Split
+from lthkit.machine.work import current
 
 torch.set_num_threads(1)  # networks of this size gain nothing from two, and beside other work lose much
 
@@ -31,6 +32,14 @@ def ungraded() -> Iterator[None]:
     """Catches a test that runs an answer to be graded here and not in the worker: `use` is another function afterwards."""
     yield
     assert references.graded is None
+
+
+@pytest.fixture(autouse=True)
+def no_work_is_left() -> Iterator[None]:
+    """Catches work that nobody goes on with, such as a loop with a bar that an error has left: what comes next would be a
+    part of it, and be stopped with it."""
+    yield
+    assert current() is None
 
 
 @pytest.fixture(scope="session")

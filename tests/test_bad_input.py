@@ -410,8 +410,8 @@ ROWS = [
     row("scores of whole numbers", lambda b: lth.prune(b.mask, other_scores(b, torch.ones(10, 20).long()), 0.2),
         ValueError, "'3.weight'", "int64", "scores.float()"),
     row("scores of truth", lambda b: lth.prune(b.mask, b.mask, 0.2), ValueError, "'1.weight'", "bool", "float"),
-    row("scores of numpy", lambda b: lth.prune(b.mask, other_scores(b, np.ones((10, 20))), 0.2), ValueError, "float64",
-        "floating-point tensor"),
+    row("scores of numpy", lambda b: lth.prune(b.mask, other_scores(b, np.ones((10, 20))), 0.2), ValueError,
+        "numpy array of float64", "floating-point torch tensor"),
     row("labels of floats", lambda b: dataset(b, train=Split(b.data.train.images, b.data.train.labels.float())),
         ValueError, "float32", "targets.long()"),
     row("images of floats", lambda b: dataset(b, train=Split(b.data.train.images / 255, b.data.train.labels)),
@@ -652,7 +652,7 @@ ROWS = [
     command("--out in a file", "run imp --tier smoke --out f", "f", "Choose another folder",
         before=lambda b: b.file(b"", "f")),
     command("show nothing", "show winning-tikcet", "'winning-tikcet'", "lthkit show", "winning-ticket"),
-    command("show half a run", "show bad", "bad", "not finished", before=lambda b: b.file(b"{}", "bad/config.json")),
+    command("show half a run", "show bad", "bad", "no checksum", before=lambda b: b.file(b"{}", "bad/config.json")),
     command("show bytes", "show bad", "bad", "config.json", before=lambda b: bytes_for_a_config(b)),
     command("start outside the course", "start 00", "not inside the course", "download"),
     command("build --root", "build --root nowhere", "nowhere", "the folder of the course"),
@@ -749,7 +749,7 @@ def test_a_run_folder_may_have_blanks_and_accents(bench: Bench) -> None:
     first = trained(bench, folder="my runs/é")
     assert trained(bench, folder="my runs/é").history == first.history
     assert main(["show", "my runs/é"]) == 2
-    assert "my runs/é is not finished" in bench.capsys.readouterr().err
+    assert "my runs/é has one training" in bench.capsys.readouterr().err
 
 
 def test_data_and_recorded_runs_are_found_from_any_folder(bench: Bench) -> None:

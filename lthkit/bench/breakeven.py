@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from statistics import median
 from typing import Any
@@ -66,17 +67,18 @@ def break_even(
     first = next(model.parameters())
     rows: list[Row] = []
     with operator_threads(threads), torch.inference_mode():
-        for mask in waiting(masks, lambda mask: f"{100 * mask.density:.3g} % of the weights"):
-            dense = copy.deepcopy(model).eval()
-            mask.apply_(dense)
-            made = {name: make(dense, mask) for name, make in variants.items()}
-            for batch in batches:
-                generator = torch.Generator().manual_seed(seed)
-                x = torch.randn(batch, *shape, generator=generator).to(first)
-                _same_outputs(dense, made, x)
-                for name, forward in made.items():
-                    found = against(forward, dense, x, repetitions=repetitions)
-                    rows.append({"batch": batch, "density": mask.density, "name": name} | found)
+        with closing(waiting(masks, lambda mask: f"{100 * mask.density:.3g} % of the weights")) as levels:
+            for mask in levels:
+                dense = copy.deepcopy(model).eval()
+                mask.apply_(dense)
+                made = {name: make(dense, mask) for name, make in variants.items()}
+                for batch in batches:
+                    generator = torch.Generator().manual_seed(seed)
+                    x = torch.randn(batch, *shape, generator=generator).to(first)
+                    _same_outputs(dense, made, x)
+                    for name, forward in made.items():
+                        found = against(forward, dense, x, repetitions=repetitions)
+                        rows.append({"batch": batch, "density": mask.density, "name": name} | found)
     return rows
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter
@@ -132,10 +133,13 @@ def interleaved(
         for name in names:
             once(name)
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in waiting(range(repetitions), lambda turn: f"timing, turn {turn + 1} of {repetitions}"):
-        start = turn % len(names)  # nobody always follows the same neighbour's warm or cold caches
-        for name in names[start:] + names[:start]:
-            seconds[name].append(once(name))
+    with closing(
+        waiting(range(repetitions), lambda turn: f"timing, turn {turn + 1} of {repetitions}")
+    ) as turns:
+        for turn in turns:
+            start = turn % len(names)  # nobody always follows the same neighbour's warm or cold caches
+            for name in names[start:] + names[:start]:
+                seconds[name].append(once(name))
     first = seconds[names[0]]
     return [
         Timing(name, tuple(mine), tuple(a / b for a, b in zip(first, mine, strict=True)))

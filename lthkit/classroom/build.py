@@ -35,7 +35,7 @@ CELL_TIMEOUT = 900  # seconds
 # An answered quiz, also where the cell is no Python (a magic) and `ast` would see nothing.
 _ANSWERED = re.compile(r"""\bquiz\(\s*["']([^"']*)["']\s*,\s*(?:answer\s*=\s*)?["']""")
 
-_NAME = re.compile(r"(\d\d)_[a-z0-9_]+")
+_NAME = re.compile(r"(\d\d|capstone)_[a-z0-9_]+")
 
 
 def build(
@@ -110,9 +110,10 @@ def check_build(root: Path | str) -> list[str]:
     for source in (root / "solutions").glob("*.py"):
         if not _NAME.fullmatch(source.stem):
             problems.append(
-                f"solutions/{source.name}: a lesson is called NN_slug.py, such as 05_winning_tickets.py."
+                f"solutions/{source.name}: a lesson is called NN_slug.py, such as 05_winning_tickets.py, and a part of the "
+                "capstone capstone_slug.py."
             )
-        elif numbers.count(source.stem[:2]) > 1:
+        elif source.stem[:2].isdigit() and numbers.count(source.stem[:2]) > 1:
             problems.append(f"solutions/{source.name}: another lesson has the number {source.stem[:2]} too.")
     return problems
 
@@ -281,7 +282,7 @@ def _problems(root: Path, source: Path, edition: str, expected: Any) -> list[str
     """What is wrong with one built notebook."""
     path = _file(root, source, edition)
     name = f"{EDITIONS[edition]}/{path.name}"
-    again = f"run `lthkit build {source.stem[:2]}`"
+    again = f"run `lthkit build {source.stem[:2] if source.stem[:2].isdigit() else source.stem}`"
     if not path.is_file():
         return [f"{name} is missing; {again}."]
     notebook = _read(path)

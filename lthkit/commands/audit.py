@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from lthkit.commands import planned
 from lthkit.commands.console import say, whole_numbers
 
 EXAMPLES = """\
@@ -17,6 +18,9 @@ examples:
       a run on your own pictures, from their folder
   lthkit audit winning-ticket
       a recorded run, which comes with the course
+  lthkit audit my/runs/capstone --checks --digest 0123456789ab
+      a planned experiment: registered before the run, seeds, controls,
+      intervals; the digest is the one that was given away before
   lthkit audit --mask mask.pt --before initial.pt --start start.pt \\
                --after trained.pt --density 0.2
       what another program saved; files are read without running them
@@ -46,6 +50,14 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", nargs="?", help="a run folder, its name in runs/, or a recorded run")
+    parser.add_argument(
+        "--checks",
+        action="store_true",
+        help="of a planned experiment, such as a capstone: the list of its checks",
+    )
+    parser.add_argument(
+        "--digest", metavar="DIGITS", default=None, help="with --checks: twelve digits, given away before"
+    )
     parser.add_argument("--replay", action="store_true", help="train the first steps again, and compare")
     parser.add_argument(
         "--data", default=None, metavar="FOLDER", help="for a run: its data, if they are a folder of yours"
@@ -72,6 +84,12 @@ def _audit(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) is not None
     }
     states = {name: getattr(arguments, name) for name, _ in FILES if getattr(arguments, name) is not None}
+    if arguments.checks or arguments.digest is not None:
+        if arguments.run is None or states or claims or arguments.replay or not arguments.checks:
+            raise ValueError(
+                "--checks looks at one run folder, and --digest belongs to it: lthkit audit FOLDER --checks --digest 0123456789ab"
+            )
+        return planned.checked(arguments.run, arguments.digest)
     if arguments.run is not None:
         if states or claims:
             given = next(iter([*states, *claims])).replace("_", "-")

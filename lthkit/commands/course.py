@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lthkit.commands.console import say
+
+if TYPE_CHECKING:
+    from lthkit.classroom.start import Begun
 
 
 def add_student(commands: Any) -> None:
@@ -17,15 +20,16 @@ def add_student(commands: Any) -> None:
 
     start = commands.add_parser(
         "start",
-        help="put your own copy of a lesson into my/",
+        help="put your own copy of a lesson, or of the capstone, into my/",
         description="Copies lessons into my/, where an update of the course leaves them alone. A copy that is there "
-        "is never overwritten.",
+        "is never overwritten. `lthkit start capstone FOLDER` puts the notebook of the capstone into FOLDER, or, without "
+        "one, into my/.",
     )
     start.add_argument(
         "lessons",
         nargs="*",
         metavar="NN",
-        help="lesson numbers; without one, all are listed with how much is passed",
+        help="lesson numbers, or capstone and a folder; without one, all are listed with how much is passed",
     )
     start.add_argument("--fresh", action="store_true", help="start over, beside the copy that is there")
     start.add_argument(
@@ -62,7 +66,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _start(arguments: argparse.Namespace) -> int:
     from lthkit.classroom import passport
-    from lthkit.classroom.start import course_folder, overview, passed, start
+    from lthkit.classroom.capstone import NAME
+    from lthkit.classroom.start import OWN, course_folder, overview, passed, start
 
     course = course_folder()
     if not arguments.lessons:
@@ -74,15 +79,38 @@ def _start(arguments: argparse.Namespace) -> int:
         say("     copy   passed  lesson")
         for stem, title, begun in overview(course):
             say(f"{stem[:2]}   {'begun' if begun else '-':7}{passed(stem[:2], known):8}{title}")
+        if (course / OWN / f"{NAME}.ipynb").exists():
+            say(f"     begun  -       Capstone: {OWN}/{NAME}.ipynb")
         return 0
+    if NAME in arguments.lessons:
+        return _start_capstone(course, arguments)
     for number in arguments.lessons:
-        copy = start(course, number, fresh=arguments.fresh)
-        path = os.path.relpath(copy.path)
-        say(f"{path} {'is ready' if copy.new else 'is there and stays as it is'}: jupyter lab {path}")
-        if not copy.new:
-            say("  (to start over beside it: --fresh)")
-            _older(copy.path, number, update=arguments.update)
+        _told(start(course, number, fresh=arguments.fresh), number, update=arguments.update)
     return 0
+
+
+def _start_capstone(course: Path, arguments: argparse.Namespace) -> int:
+    """`lthkit start capstone [FOLDER]`: alone, so that a folder is not taken for a lesson."""
+    from lthkit.classroom.capstone import NAME, start_capstone
+
+    first, *others = arguments.lessons
+    if first != NAME or len(others) > 1 or NAME in others or "" in others:
+        raise ValueError(
+            f"{' '.join(arguments.lessons)!r} was given; expected {NAME} alone or with one folder, such as: lthkit start {NAME} "
+            "my/capstone"
+        )
+    folder = Path(others[0]) if others else None
+    _told(start_capstone(course, folder, fresh=arguments.fresh), NAME, update=arguments.update)
+    return 0
+
+
+def _told(copy: Begun, number: str, *, update: bool) -> None:
+    """Say where a copy is, and whether it is new."""
+    path = os.path.relpath(copy.path)
+    say(f"{path} {'is ready' if copy.new else 'is there and stays as it is'}: jupyter lab {path}")
+    if not copy.new:
+        say("  (to start over beside it: --fresh)")
+        _older(copy.path, number, update=update)
 
 
 def _older(path: Path, number: str, *, update: bool) -> None:

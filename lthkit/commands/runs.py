@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lthkit.commands import planned
 from lthkit.commands.console import folder, say, whole_numbers, words
 
 COMMON = """\
@@ -340,7 +341,8 @@ def _show(arguments: argparse.Namespace) -> int:
         None,
     )
     if folder is not None:
-        _report(folder)
+        if not planned.shown(folder):
+            _report(folder)
         return 0
     try:
         folder = recorded(arguments.run)
@@ -348,6 +350,8 @@ def _show(arguments: argparse.Namespace) -> int:
         raise FileNotFoundError(
             f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
         ) from None
+    if planned.shown(folder):
+        return 0
     _describe(folder)
     say(f"a recorded run, which comes with the course; figure {folder / 'trade_off.png'}")
     return 0

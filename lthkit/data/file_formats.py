@@ -14,6 +14,7 @@ import pickle
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -288,17 +289,20 @@ def _read_images(paths: list[Path], spec: Spec, formats: set[str]) -> np.ndarray
         raise DataError("Reading an image folder needs Pillow: pip install pillow") from error
     c, h, w = spec.shape
     images = np.empty((len(paths), h, w, c), dtype=np.uint8)
-    for i, path in enumerate(waiting(paths, "reading images, once")):
-        try:
-            with Image.open(path) as image:
-                if image.size != (w, h):
-                    raise DataError(f"{path} is {image.size[0]}x{image.size[1]} pixels; expected {w}x{h}.")
-                formats.add(str(image.format))
-                images[i] = np.asarray(image.convert("L" if c == 1 else "RGB")).reshape(h, w, c)
-        except DataError:
-            raise
-        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError and more
-            raise DataError(
-                f"{path} is damaged or no image ({type(error).__name__}: {error}). Copy it again."
-            ) from error
+    with closing(waiting(paths, "reading images, once")) as read:
+        for i, path in enumerate(read):
+            try:
+                with Image.open(path) as image:
+                    if image.size != (w, h):
+                        raise DataError(
+                            f"{path} is {image.size[0]}x{image.size[1]} pixels; expected {w}x{h}."
+                        )
+                    formats.add(str(image.format))
+                    images[i] = np.asarray(image.convert("L" if c == 1 else "RGB")).reshape(h, w, c)
+            except DataError:
+                raise
+            except Exception as error:  # decoders raise OSError, SyntaxError, ValueError and more
+                raise DataError(
+                    f"{path} is damaged or no image ({type(error).__name__}: {error}). Copy it again."
+                ) from error
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))

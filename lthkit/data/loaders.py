@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -37,17 +38,17 @@ def read_twice(part: str, loader: Loader) -> tuple[Tensor, Tensor]:
         )
     _check_nothing_is_dropped(part, loader)
     with global_generators("cpu"):
-        batches = [
-            _pair(part, n, batch) for n, batch in enumerate(_told(loader, f"reading the {part} loader"))
-        ]
+        with closing(_told(loader, f"reading the {part} loader")) as read:
+            batches = [_pair(part, n, batch) for n, batch in enumerate(read)]
         if not batches:
             raise ValueError(f"the {part} loader gave no batch; expected one or more.")
         again = 0
-        for number, batch in enumerate(_told(loader, f"reading the {part} loader again")):
-            known = batches[number] if number < len(batches) else None
-            if known is None or not all(map(_same, known, _pair(part, number, batch))):
-                raise _changed(part, number)
-            again += 1
+        with closing(_told(loader, f"reading the {part} loader again")) as read:
+            for number, batch in enumerate(read):
+                known = batches[number] if number < len(batches) else None
+                if known is None or not all(map(_same, known, _pair(part, number, batch))):
+                    raise _changed(part, number)
+                again += 1
     if again < len(batches):
         raise _changed(part, again)
     columns = zip(*batches, strict=True)
@@ -57,17 +58,18 @@ def read_twice(part: str, loader: Loader) -> tuple[Tensor, Tensor]:
     return inputs, targets
 
 
-def _told(loader: Loader, doing: str) -> Iterator[Any]:
+def _told(loader: Loader, doing: str) -> Generator[Any]:
     """The batches, with a bar over as many as the loader says it has."""
     try:
         expected = len(loader)  # type: ignore[arg-type]
     except TypeError:
         expected = 0
     batches, none = iter(loader), object()
-    for _ in waiting(range(expected), doing):
-        if (batch := next(batches, none)) is none:
-            return
-        yield batch
+    with closing(waiting(range(expected), doing)) as counted:
+        for _ in counted:
+            if (batch := next(batches, none)) is none:
+                return
+            yield batch
     yield from batches
 
 

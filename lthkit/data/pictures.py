@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ def read_pictures(paths: Sequence[Path], size: tuple[int, int] | None, channels:
     Raises:
         DataError: a file that is damaged, no picture, or several; one whose pixels cannot be 8 bits without a loss.
     """
-    heads = [_head(path) for path in waiting(paths, "looking at pictures")]
+    with closing(waiting(paths, "looking at pictures")) as looked_at:
+        heads = [_head(path) for path in looked_at]
     if size is None:
         height, width = heads[0][0]
         own = all(head == (height, width) for head, _ in heads) and max(height, width) <= OWN_SIZE_UP_TO
@@ -46,9 +47,10 @@ def read_pictures(paths: Sequence[Path], size: tuple[int, int] | None, channels:
     if channels is None:
         channels = 1 if all(grey for _, grey in heads) else 3
     pixels, deepest = np.empty((len(paths), *size, channels), dtype=np.uint8), 0
-    for i, path in enumerate(waiting(paths, "reading pictures")):
-        pixels[i], brightest = _pixels(path, size, channels)
-        deepest = max(deepest, brightest)
+    with closing(waiting(paths, "reading pictures")) as read:
+        for i, path in enumerate(read):
+            pixels[i], brightest = _pixels(path, size, channels)
+            deepest = max(deepest, brightest)
     if 0 < deepest < 1 << 14:
         raise DataError(
             f"The pictures with 16 bits a pixel are nowhere brighter than {deepest:,} of 65,535, so of their greys only "

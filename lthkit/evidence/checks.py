@@ -212,12 +212,13 @@ def moved(mask: Mask, first: State, after: State) -> Finding:
     whole column of the input, or the whole row of the unit, stands still, and these are not counted.
     """
     still: dict[str, int] = {}
-    signs, kept_signs = [0, 0], [0, 0]
+    signs, kept_signs, stood = [0, 0], [0, 0], 0
     whole = []
     for name, kept in mask.items():
         one, other = first.tensors[name].cpu(), after.tensors[name].cpu()
         stays = (one == other) & kept.cpu()
         keeps = kept.cpu()
+        stood += int(stays.sum())
         for i, side in enumerate((one < 0, one > 0)):
             signs[i] += int((stays & side).sum())
             kept_signs[i] += int((keeps & side).sum())
@@ -250,11 +251,21 @@ def moved(mask: Mask, first: State, after: State) -> Finding:
             f"{count:,} of {mask.kept:,} kept weights stand still ({_places(still)}) though other weights of the same unit "
             "and of the same input move.",
         )
-    return holds(
-        "moved",
-        f"{mask.kept - sum(signs):,} of {mask.kept:,} kept weights moved; of the others, {count:,} stand still beside "
-        "weights that move.",
-    )
+    return holds("moved", _moved(mask.kept - stood, mask.kept, count))
+
+
+def _moved(moved: int, kept: int, still: int) -> str:
+    """How many kept weights moved, and of the rest how many have an excuse."""
+    if moved == kept:
+        return f"All {kept:,} kept weights moved."
+    asleep = kept - moved - still
+    parts = [
+        f"{asleep:,} stood still with all others of their unit or their input, which never played a part"
+        if asleep
+        else "",
+        f"{still:,} stood still alone, too few to count as frozen" if still else "",
+    ]
+    return f"{moved:,} of {kept:,} kept weights moved. {'; '.join(filter(None, parts))}."
 
 
 def _unexcused(stays: Tensor, kept: Tensor) -> Tensor:
@@ -286,10 +297,11 @@ def whole(mask: Mask, state: State, model: nn.Module | None) -> Finding:
     others = {name: n for name, n in sizes.items() if name not in named}
     total = mask.total + sum(others.values())
     share = mask.total / total if total else 1.0
-    said = f"The mask speaks about {100 * share:.1f} % of the matrix weights"
+    said = f"{100 * share:.1f} % of the weights in matrices are in tensors that the mask has"
     if share < LITTLE:
         return fails(
-            "whole", f"{said}, and its density is of these only. Not in it: {', '.join(_few(list(others)))}."
+            "whole",
+            f"Only {said}, and its density is of these only. Not in it: {', '.join(_few(list(others)))}.",
         )
     return holds("whole", said + (f"; not in it: {', '.join(_few(list(others)))}." if others else "."))
 

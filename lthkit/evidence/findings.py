@@ -28,7 +28,7 @@ ITEMS: dict[str, Item] = {
         Item("ranking", "the mask keeps the highest scores", WEIGHTS),
         Item("density", "as many weights stay as was said", WEIGHTS),
         Item("empty", "no layer is empty", WEIGHTS),
-        Item("whole", "the mask speaks for the network", WEIGHTS),
+        Item("whole", "the mask covers the network's weights", WEIGHTS),
         Item("shared", "a shared weight has one mask and one value", WEIGHTS),
         Item("rewound", "training began from the state that was meant", WEIGHTS),
         Item("moved", "every kept weight was trained", WEIGHTS),

@@ -8,7 +8,7 @@ If the error does not rise between them, both lie in one valley, and the trainin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -192,21 +192,22 @@ def instability(
             f"orders={orders} was given; expected two or more different seeds: equal ones make equal children."
         )
     ends, results = [], []
-    for order in waiting(orders, lambda order: f"child with data order {order}"):
-        model = model_fn(seed=0).to(data.device)
-        result = train(
-            model,
-            data,
-            mask=mask,
-            seed=order,
-            recipe=recipe,
-            start=start,
-            momentum=momentum,
-            progress=progress,
-            task=task,
-        )
-        ends.append(Checkpoint.of(model, step=start.step + result.steps))
-        results.append(replace(result, kept={}))
+    with closing(waiting(orders, lambda order: f"child with data order {order}")) as children:
+        for order in children:
+            model = model_fn(seed=0).to(data.device)
+            result = train(
+                model,
+                data,
+                mask=mask,
+                seed=order,
+                recipe=recipe,
+                start=start,
+                momentum=momentum,
+                progress=progress,
+                task=task,
+            )
+            ends.append(Checkpoint.of(model, step=start.step + result.steps))
+            results.append(replace(result, kept={}))
     between_two = partial(
         interpolate, alphas=alphas, split=split, statistics=statistics, precision=recipe.precision, task=task
     )

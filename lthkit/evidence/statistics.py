@@ -31,6 +31,7 @@ FINITE = (-sys.float_info.max, sys.float_info.max)  # of a quantity without boun
 
 FEWEST = 4  # seeds from which on the interval of a quantity is shown
 FEWEST_DIFFERENCES = 3
+_EQUAL = 1e-9  # of a difference: what rounding makes of equal ones
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Interval:
         middle = format(self.mean, number)
         if self.n == 1:
             return middle
+        if self.unspread and number != form:
+            return f"{middle} ({self.says})"
         if not self.possible and self.values:
             reach = (format(v, number) for v in (min(self.values), max(self.values)))
             return f"{middle} (seeds {' to '.join(reach)})"
@@ -92,7 +95,20 @@ class Interval:
     @property
     def shown(self) -> bool:
         """Whether figures and texts give the interval; if not, they give the seeds themselves."""
-        return self.enough and self.possible
+        return self.enough and self.possible and not self.unspread
+
+    @property
+    def unspread(self) -> bool:
+        """True for differences that are all the same, and not 0: as of accuracies of a few pictures, which move in coarse steps.
+
+        How far other seeds would lie from these is not known then, so there is no interval, and no claim.
+        """
+        return self.n > 1 and self.within == ANY and self.half <= _EQUAL * abs(self.mean) > 0
+
+    @property
+    def excludes_0(self) -> bool:
+        """Whether there is an interval, and 0 is not in it."""
+        return not self.unspread and (self.low > 0 or self.high < 0)
 
     def said(self, form: str = ".1f") -> str:
         """The mean with its interval or its seeds: "85.2 (84.7 to 85.7)", "93.1 (seeds 80.1, 99.3, 99.9)"."""
@@ -106,10 +122,15 @@ class Interval:
 
     @property
     def says(self) -> str:
-        """What may be concluded of a difference: "excludes 0", "contains 0: no claim" or "one seed: no claim"."""
+        """What may be concluded of a difference: "excludes 0", "contains 0: no claim" or "one seed: no claim".
+
+        Of several equal ones "no spread over 2 seeds: no claim".
+        """
         if self.n == 1:
             return "one seed: no claim"
-        return "excludes 0" if self.low > 0 or self.high < 0 else "contains 0: no claim"
+        if self.unspread:
+            return f"no spread over {self.n} seeds: no claim"
+        return "excludes 0" if self.excludes_0 else "contains 0: no claim"
 
     def times(self, factor: float) -> Interval:
         """The same interval in another unit, such as points (100) for fractions; `factor` is positive."""
@@ -127,6 +148,8 @@ class Interval:
 
 def interval(values: Sequence[float], *, within: tuple[float, float] = ANY) -> Interval:
     """The mean of `values` and its 95 % t-interval. For differences, pass the differences paired by seed.
+
+    Equal differences have no spread to tell an interval from: `says` makes no claim of them (`Interval.unspread`).
 
     `within` is where the quantity can lie, such as `PERCENT` for an accuracy in percent; it decides what is shown of the
     interval (`Interval.shown`), and never what is computed.
@@ -161,7 +184,9 @@ def differences(
     """A table of paired differences by name: mean with sign, 95 % t-interval, n, and what that says."""
     table = Table(["difference", unit, "95 % interval", "n", "says"], title=title, notes=notes)
     for name, band in bands.items():
-        edges = f"[{band.low:+.{digits}f}, {band.high:+.{digits}f}]" if band.n > 1 else None
+        edges = (
+            f"[{band.low:+.{digits}f}, {band.high:+.{digits}f}]" if band.n > 1 and not band.unspread else None
+        )
         table.add(name, f"{band.mean:+.{digits}f}", edges, band.n, band.says)
     return table
 
@@ -251,15 +276,31 @@ def density_of(rows: Sequence[Row], level: int) -> float:
 
 
 def by_seed(rows: Sequence[Row], arm: str, level: int, column: str | None = None) -> dict[int, float]:
-    """One value for each seed; none if the rows have no such arm or round. ValueError for a column that is not there.
+    """One value for each seed; none if the rows have no such arm or round.
 
     column: None is that by which the rows are judged (see `judged`).
+
+    Raises:
+        ValueError: a column that is not there; two rows of one arm, seed and round.
     """
     column = judged(rows).column if column is None else column
     own = [row for row in rows if row["arm"] == arm and row["round"] == level]
     if own and column not in own[0]:
         raise ValueError(f"column={column!r} was given; expected one of {', '.join(own[0])}.")
-    return {row["seed"]: row[column] for row in own}
+    return once((row["seed"], row[column], f"arm {arm!r}, seed {row['seed']}, round {level}") for row in own)
+
+
+def once(found: Iterable[tuple[int, float, str]]) -> dict[int, float]:
+    """Values by seed, of (seed, value, what the row is of). ValueError if two rows are of the same."""
+    values: dict[int, float] = {}
+    for seed, value, what in found:
+        if seed in values:
+            raise ValueError(
+                f"Two rows have {what}; expected one. Were the rows of one run joined twice, or those of two runs? Leave one "
+                "out, or give the arms of each run a name of their own."
+            )
+        values[seed] = value
+    return values
 
 
 def paired(

@@ -11,7 +11,7 @@ import os
 import signal
 import textwrap
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -75,6 +75,7 @@ class Work:
         )
         self._sizes: list[int] = []  # updates of the parts that have ended
         self._unwinds = True  # an error passes through `__exit__`; not so of a generator's
+        self._inside = False  # entered, and not left
         self._open: list[Work] = []
         self._parent: Work | None = None
         self._halted = False
@@ -89,7 +90,7 @@ class Work:
         self._thread = 0
 
     def __enter__(self) -> Self:
-        above = _current.get()
+        above = current()
         self._parent = above if above is not None and above.root.is_of_now else None
         self._entered, self._thread = perf_counter(), threading.get_ident()
         self._next = self._next or self._entered + EVERY
@@ -99,11 +100,14 @@ class Work:
             with _lock:
                 self._parent._open.append(self)
                 self._parent._announced += self.total or 0
+        self._inside = True
         _current.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        _current.set(self._parent)
+        self._inside = False
+        if _current.get() is self:  # not so if a forgotten generator is closed in the midst of other work
+            _current.set(self._parent)
         self._active += perf_counter() - self._entered
         root = self.root
         if self._parent is not None:
@@ -296,8 +300,11 @@ _hidden = 0
 
 
 def current() -> Work | None:
-    """The innermost work of this thread; a thread of a `training.Pool` has that of who filled the pool."""
-    return _current.get()
+    """The innermost work of this thread that goes on; a thread of a `training.Pool` has that of who filled the pool."""
+    work = _current.get()
+    while work is not None and not work._inside:
+        work = work._parent
+    return work
 
 
 def check() -> None:
@@ -318,8 +325,11 @@ def saved_in(folder: Path | None) -> None:
         work.saved_in(folder)
 
 
-def waiting(items: Iterable[T], doing: str | Callable[[T], str] = "") -> Iterator[T]:
+def waiting(items: Iterable[T], doing: str | Callable[[T], str] = "") -> Generator[T]:
     """The items one after the other, with a bar over all of them: `for seed in waiting(seeds, "training"): ...`.
+
+    Where the body may raise, and in a library, close it: `with contextlib.closing(waiting(...)) as items:`. What a traceback
+    still holds is open, and would be taken for work that goes on.
 
     Args:
         doing: what is said meanwhile; a function is asked for each item.

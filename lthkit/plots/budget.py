@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
+from lthkit.evidence.statistics import once
 from lthkit.plots.style import (
     LOOKS,
     PAPER,
@@ -91,7 +92,7 @@ def paired_differences(
 
     `gaps` has, for each label, one paired difference a seed, in `unit`. The strokes of the seeds hang in steps, so that
     equal ones stay visible. A filled marker says that the interval excludes 0, an open one that it contains 0. Two seeds
-    have an interval too wide to be drawn; what it says of 0 still counts.
+    have an interval too wide to be drawn; what it says of 0 still counts. Equal differences have none.
     """
     if not gaps:
         raise ValueError("No comparison was given; expected a label with one difference for each seed.")
@@ -102,7 +103,7 @@ def paired_differences(
         seen: set[str] = set()
         for place, values in zip(range(len(gaps))[::-1], gaps.values(), strict=True):
             band = evidence.interval(values)
-            apart = band.n > 1 and (band.low > 0 or band.high < 0)
+            apart = band.excludes_0
             ax.plot(
                 list(values),
                 [place - 0.16 - 0.26 * i / max(1, len(values) - 1) for i in range(len(values))],
@@ -115,6 +116,7 @@ def paired_differences(
             )
             label = "mean, 95 % interval excludes 0" if apart else "mean, 95 % interval contains 0"
             label = label if band.n > 1 else "one seed: no interval, no claim"
+            label = "no spread: no interval, no claim" if band.unspread else label
             measured(
                 ax,
                 [place],
@@ -149,8 +151,11 @@ def _cell(rows: Sequence[Row], arm: str, budget: int) -> list[Row]:
 
 def _band(rows: Sequence[Row], arm: str, budget: int) -> evidence.Interval:
     by = evidence.judged(rows)
-    values = [by.scale * row[by.column] for row in _cell(rows, arm, budget)]
-    return evidence.interval(values, within=by.within)
+    values = once(
+        (row["seed"], row[by.column], f"arm {arm!r}, seed {row['seed']}, budget {budget}")
+        for row in _cell(rows, arm, budget)
+    )
+    return evidence.interval([by.scale * v for v in values.values()], within=by.within)
 
 
 def _price(rows: Sequence[Row], arm: str, budget: int, column: str) -> float | None:

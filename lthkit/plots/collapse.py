@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit import evidence
+from lthkit.evidence.statistics import once
 from lthkit.plots.style import (
     LOOKS,
     SERIES,
@@ -152,7 +153,11 @@ def _gaps(rows: Sequence[Row], criterion: str, arm: str) -> list[float]:
     """Differences arm - as is in points, one for each seed that has both."""
     by = evidence.judged(rows)
     one, other = (
-        {r["seed"]: r[by.column] for r in rows if (r["criterion"], r["arm"]) == (criterion, a)}
+        once(
+            (r["seed"], r[by.column], f"criterion {criterion!r}, arm {a!r}, seed {r['seed']}")
+            for r in rows
+            if (r["criterion"], r["arm"]) == (criterion, a)
+        )
         for a in (arm, "as is")
     )
     shared = sorted(one.keys() & other.keys())

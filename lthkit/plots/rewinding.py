@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from lthkit import evidence
+from lthkit.evidence.statistics import once
 from lthkit.plots.style import (
     LOOKS,
     SERIES,
@@ -240,15 +241,21 @@ def describe_rewound(rows: Sequence[Row]) -> str:
 def _differences(rows: Sequence[Row], against: str) -> list[tuple[str, list[float]]]:
     """For each other arm its differences to `against`, in points, one a seed that both have."""
     by = evidence.judged(rows)
-    base = {row["seed"]: row[by.column] for row in rows if row["arm"] == against}
-    if not base:
-        known = ", ".join(dict.fromkeys(row["arm"] for row in rows))
-        raise ValueError(f"against={against!r} was given; expected one of the arms: {known}.")
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if row["arm"] != against and row["seed"] in base:
-            found.setdefault(row["arm"], []).append(by.scale * (row[by.column] - base[row["seed"]]))
-    return list(found.items())
+    values = {
+        arm: once(
+            (row["seed"], row[by.column], f"arm {arm!r}, seed {row['seed']}")
+            for row in rows
+            if row["arm"] == arm
+        )
+        for arm in dict.fromkeys(row["arm"] for row in rows)
+    }
+    if not (base := values.pop(against, None)):
+        raise ValueError(f"against={against!r} was given; expected one of the arms: {', '.join(values)}.")
+    gaps = {
+        arm: [by.scale * (value - base[seed]) for seed, value in own.items() if seed in base]
+        for arm, own in values.items()
+    }
+    return [(arm, gap) for arm, gap in gaps.items() if gap]
 
 
 def _mean_path(group: Sequence[Sequence[tuple[float, float]]]) -> list[float]:

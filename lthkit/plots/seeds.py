@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -57,11 +58,12 @@ def draw_seeds(
         figure.subplots_adjust(left=0.02, right=0.66, top=0.78, bottom=0.14, hspace=0.5)
         for ax, values, band, what in (
             (axes[0], found.whole.values, found.whole, f"all {found.whole.n} recorded seeds"),
-            (axes[1], one.values, one, f"experiment {experiment}: {seeds} of them"),
+            (axes[1], one.values, one, _drawn_title(experiment, one)),
         ):
             ax.plot(values, [0.0] * len(values), "|", color="#777777", markersize=11, markeredgewidth=1.3)
             half = [band.half] if band.shown else None
             ax.errorbar([band.mean], [0.9], xerr=half, fmt=RIGHT.marker, color=INK, capsize=4, markersize=6)
+            _goes_on(ax, band, reach)
             ax.set_ylim(-0.8, 1.7)
             ax.set_title(what, loc="left", fontsize=9, pad=3)
         ax = axes[2]
@@ -83,16 +85,32 @@ def draw_seeds(
             ax.tick_params(labelsize=8)
             ax.set_xlim(-reach, reach)
         lines = _facts(found)
-        figure.text(0.015, 0.965, f"{label}, {seeds} {_seeds(seeds)}: {lines[0]}", fontsize=10.5, va="top")
-        if stamp:
-            figure.text(0.015, 0.9, wrapped(stamp, 140), fontsize=7.5, color=QUIET, va="top")
-        side = "\n\n".join(wrapped(line, 32) for line in lines)
-        figure.text(0.69, 0.74, side, fontsize=9, va="top")
+        _written(figure, f"{label}, {seeds} {_seeds(seeds)}: {lines[0]}", stamp, lines)
     return (
         f"{label}, in {unit}. All {found.whole.n} recorded seeds: {found.whole.said('+.2f')}. "
         f"Drawn experiments with {seeds} {_seeds(seeds)}, {draws:,} of them: {'; '.join(lines)}. "
         f"Experiment {experiment}: {one.said('+.2f')}."
     )
+
+
+def _written(figure: Figure, title: str, stamp: str, lines: Sequence[str]) -> None:
+    """The title, the small print, and the facts beside the panels."""
+    figure.text(0.015, 0.965, title, fontsize=10.5, va="top")
+    if stamp:
+        figure.text(0.015, 0.9, wrapped(stamp, 140), fontsize=7.5, color=QUIET, va="top")
+    figure.text(0.69, 0.74, "\n\n".join(wrapped(line, 32) for line in lines), fontsize=9, va="top")
+
+
+def _drawn_title(experiment: int, one: evidence.Interval) -> str:
+    ends = f", interval {one.low:+.2f} to {one.high:+.2f}" if one.shown else ""
+    return f"experiment {experiment}: {one.n} of them{ends}"
+
+
+def _goes_on(ax: Axes, band: evidence.Interval, reach: float) -> None:
+    """An arrow at each edge of the picture beyond which the interval goes on."""
+    for at, marker, beyond in ((-reach, "<", band.low < -reach), (reach, ">", band.high > reach)):
+        if band.shown and beyond:
+            ax.plot([at], [0.9], marker, color=INK, markersize=8, clip_on=False, zorder=5)
 
 
 def _seeds(count: int) -> str:
@@ -129,7 +147,7 @@ def chances(
     drawn = _drawn(differences, counts)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
         for (name, found), look in zip(drawn.items(), SERIES, strict=False):
             style = {"color": look.color, "marker": look.marker, "linestyle": look.dash, "markersize": 5}
             if found[0].winner:
@@ -145,7 +163,8 @@ def chances(
         upper.set_ylabel("wrong arm ahead (%)")
         lower.set_ylabel("interval excludes 0 (%)")
         lower.set_xlabel("seeds in an experiment, logarithmic")
-        upper.set_ylim(0, 52)
+        highest = max((100 * (s.wrong or 0.0) for found in drawn.values() for s in found), default=0.0)
+        upper.set_ylim(0, max(5.0, 1.15 * highest))
         lower.set_ylim(0, 103)
         lower.set_xscale("log")
         lower.xaxis.set_major_locator(FixedLocator(list(counts)))
@@ -217,33 +236,34 @@ def describe_looks(alarms: Mapping[str, tuple[Sequence[int], Sequence[float]]]) 
 
 
 def stopping(curves: Mapping[str, Sequence[Row]], *, stamp: str = "") -> Figure:
-    """Validation loss of single trainings over the steps, one thin line a seed; a mark at the least value of each.
+    """Validation loss of single trainings over the steps, one panel an arm and one thin line a seed; a ring at its least value.
 
     Columns of the rows: seed, step, validation_loss.
     """
     if not curves or len(curves) > len(SERIES):
         raise ValueError(f"{len(curves)} arms were given; expected 1 to {len(SERIES)}.")
     with matplotlib.rc_context(STYLE):
-        figure, ax = new_figure()
+        figure = Figure(figsize=(WIDTH, 1.4 + 2.0 * len(curves)), layout="constrained")
+        panels = figure.subplots(len(curves), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         least, last = [], 0
-        for (name, rows), other in zip(curves.items(), SERIES, strict=False):
-            look = LOOKS.get(name, other)
-            for i, (steps, losses) in enumerate(_by_seed(rows).values()):
+        for ax, (name, rows), other in zip(panels, curves.items(), SERIES, strict=False):
+            color, found = LOOKS.get(name, other).color, _by_seed(rows)
+            for steps, losses in found.values():
                 best = losses.index(min(losses))
-                label = name if i == 0 else "_"
-                ax.plot(steps, losses, color=look.color, linewidth=0.8, linestyle=look.dash)
+                ax.plot(steps, losses, color=color, linewidth=0.7)
                 ax.plot(
-                    steps[best], losses[best], look.marker or "x", color=look.color, markersize=6, label=label
+                    steps[best], losses[best], "o", color=INK, markerfacecolor="none", markersize=7, zorder=4
                 )
                 least += [min(losses)]
                 last = max(last, steps[-1])
+            ax.set_title(f"{name}, {len(found)} {_seeds(len(found))}", loc="left")
+            ax.set_ylabel("validation loss")
         room = max(least) - min(least) or 0.01
-        ax.set_ylim(min(least) - 0.5 * room, max(least) + 3 * room)
-        ax.set_xlim(0, last)
-        ax.set_xlabel("step")
-        ax.set_ylabel("validation loss")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        finish(figure, ax, "Where the validation loss is least, seed by seed", stamp, lines=False)
+        panels[0].set_ylim(min(least) - 0.5 * room, max(least) + 3 * room)
+        panels[0].set_xlim(0, last)
+        panels[-1].set_xlabel("step; a ring at the least loss of each seed")
+        panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        headed(figure, "Where the validation loss is least, seed by seed", stamp)
     return figure
 
 

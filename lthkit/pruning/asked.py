@@ -45,9 +45,16 @@ def asked_for(score: Callable[..., Any], offered: Iterable[str] = ALL) -> tuple[
             f"{_title(score)} needs {', '.join(lacking)}, which it is not given here; expected a function that is called as "
             f"score(model), and by keyword with what its signature names of {', '.join(offered) or 'nothing'}."
             + (" Nothing has been trained yet, so no optimizer has a state." if untrained else "")
-            + f" Give it by functools.partial({_title(score)}, {lacking[0]}=...), or give the argument a default."
+            + f" Give it by functools.partial({_title(score)}, {_examples(lacking)}), or give the argument a default."
         )
     return asked
+
+
+_EXAMPLES = {"shape": "data.shape", "batches": "data.draw(100, seed=0)", "seed": "0"}
+
+
+def _examples(lacking: Iterable[str]) -> str:
+    return ", ".join(f"{name}={_EXAMPLES.get(name, '...')}" for name in lacking)
 
 
 def _given(score: Any) -> set[str]:
@@ -62,4 +69,5 @@ def _given(score: Any) -> set[str]:
 def _title(score: Any) -> str:
     while isinstance(score, partial):
         score = score.func
-    return str(getattr(score, "__name__", type(score).__name__))
+    name = str(getattr(score, "__name__", type(score).__name__))
+    return f"lthkit.{name}" if getattr(score, "__module__", "") == "lthkit.pruning.scores" else name

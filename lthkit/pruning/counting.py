@@ -169,10 +169,14 @@ def check_scores(mask: Mask, scores: Mapping[str, Tensor], *, among: str = "kept
                 f"scores has no entry for {name!r}; it has {list(scores)}. Expected one for each tensor of the mask, "
                 "so scores of the same network."
             )
-        if not isinstance(scores[name], Tensor) or not scores[name].is_floating_point():
-            kind = getattr(scores[name], "dtype", type(scores[name]).__name__)
+        if not isinstance(scores[name], Tensor):
             raise ValueError(
-                f"scores[{name!r}] is of {kind}; expected a floating-point tensor, such as `scores.float()`."
+                f"scores[{name!r}] is a {_kind(scores[name])}; expected a floating-point torch tensor, such as "
+                "torch.as_tensor(scores)."
+            )
+        if not scores[name].is_floating_point():
+            raise ValueError(
+                f"scores[{name!r}] is of {scores[name].dtype}; expected a floating-point tensor, such as `scores.float()`."
             )
         if scores[name].shape != mask[name].shape:
             raise ValueError(
@@ -188,6 +192,10 @@ def check_scores(mask: Mask, scores: Mapping[str, Tensor], *, among: str = "kept
                 f"scores[{name!r}] has {bad} NaN or infinite values among the {among} weights; expected finite numbers. Look "
                 "at the weights: has the training diverged?"
             )
+
+
+def _kind(value: object) -> str:
+    return f"numpy array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _finite(values: Tensor) -> Tensor:

@@ -16,7 +16,9 @@ The state is a dict of tensors, `kind/parameter name` -> [shape of the parameter
 `square/fc1.weight`, of SGD `momentum/fc1.weight`; of a torch optimizer by torch's names, `exp_avg/fc1.weight` say; and
 `updates`, how many there were. It is 0 at removed weights. There is none before a training, so `prune_at_init` refuses such
 a score. What a score remembers by itself from one cut to the next is in no run folder: a search that goes on without it
-is refused.
+is refused. A score whose memory is to outlive a stop computes it again at each cut, from the rounds that are saved:
+`lth.tickets.load_round(folder, r)` has mask, rewind point and trained weights of round r. And a score that draws numbers
+seeds them, by `lth.derived_seed(seed, f"cut {round}")` say: the same cut made again must be the same one.
 
 There is a score for what `prunable(model, exclude, include=include)` names. What is excluded gets none, need not have a
 gradient, and changes no other weight's score. A search or a mask says by itself what is scored (see `for_mask`).
@@ -364,6 +366,7 @@ def for_mask(
     own = score.func if isinstance(score, partial) else score
     named = score.keywords if isinstance(score, partial) else {}
     if own in (magnitude, random, snip, grasp, synflow, wanda):
+        asked_for(score)
         if named.keys() & {"exclude", "include"}:
             return score
 

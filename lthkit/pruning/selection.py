@@ -7,6 +7,7 @@ are counted out is in `counting`. Layers get densities of their own from `densit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from numbers import Integral
 
 from torch import Tensor, nn
@@ -175,11 +176,16 @@ def prune_iteratively(
             f"density={own[above[0]]} was given{f' for {above[0]}' if each else ''}, but the mask to begin with is already "
             f"down to {begin[above[0]]:.4f}; expected less."
         )
-    for r in waiting(range(1, rounds + 1), lambda r: f"scoring, round {r} of {rounds}"):
-        mask.apply_(masked)
-        levels = {n: begin[n] * (own[n] / begin[n]) ** (r / rounds) if r < rounds else own[n] for n in own}
-        level = levels if each else levels[next(iter(own))]
-        mask = prune_to(mask, for_mask(score, mask, round=r)(masked), level, scope=scope, min_kept=min_kept)
+    with closing(waiting(range(1, rounds + 1), lambda r: f"scoring, round {r} of {rounds}")) as counted:
+        for r in counted:
+            mask.apply_(masked)
+            levels = {
+                n: begin[n] * (own[n] / begin[n]) ** (r / rounds) if r < rounds else own[n] for n in own
+            }
+            level = levels if each else levels[next(iter(own))]
+            mask = prune_to(
+                mask, for_mask(score, mask, round=r)(masked), level, scope=scope, min_kept=min_kept
+            )
     return mask
 
 

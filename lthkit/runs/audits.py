@@ -11,9 +11,21 @@ import torch
 
 from lthkit.data.datasets import Dataset
 from lthkit.evidence.audits import NEEDS, audit_states
-from lthkit.evidence.findings import Audit, Finding, cannot_tell, complete, fails, holds, together
+from lthkit.evidence.findings import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    Audit,
+    Finding,
+    cannot_tell,
+    complete,
+    fails,
+    holds,
+    together,
+)
 from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.machine.seeds import derived_seed
+from lthkit.runs.plans import KEPT, KIND
 from lthkit.runs.remade import Given, Network, initial_state, remake
 from lthkit.runs.results import recorded
 from lthkit.runs.search_audits import CONTROLS, SEEDS, audit_search
@@ -160,6 +172,8 @@ def _is_training(folder: Path) -> bool:
 
 
 def _findings(folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool) -> dict[str, Finding]:
+    if config.get("kind") == KIND:
+        return _of_plan(folder, config, given, replay=replay)
     if isinstance(config.get("seeds"), list):
         return audit_experiment(folder, config, given, replay=replay)
     if "rewind_step" in config and ("fraction" in config or "densities" in config):
@@ -177,6 +191,55 @@ def _findings(folder: Path, config: Mapping[str, Any], given: Given, *, replay: 
             "Its files are whole, and of a kind that this audit does not read. Needs masks and states: lth.audit(model, mask, before, after).",
         )
     }
+
+
+def _of_plan(folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool) -> dict[str, Finding]:
+    """A planned experiment: its table, and the trainings that it kept, or what was found of them before they were left out."""
+    table = audit_experiment(folder, config, given)
+    arms = ", ".join(map(str, config["controls"]))
+    table["controls"] = cannot_tell(
+        "controls", f"Planned: {arms}. Needs the trainings, or their starts, which are not kept here."
+    )
+    kept = _found_in(folder / KEPT, given, replay=replay) or _found_before(folder)
+    both = {item: [one[item] for one in (table, kept) if item in one] for item in NEEDS}
+    found = {
+        item: min(own, key=lambda one: (FAILS, HOLDS, OPEN).index(one.verdict))
+        for item, own in both.items()
+        if own
+    }
+    if "record" in kept:
+        worst = max(both["record"], key=lambda one: (HOLDS, OPEN, FAILS).index(one.verdict))
+        found["record"] = (
+            worst
+            if worst.verdict != HOLDS
+            else holds("record", f"{table['record'].text} {kept['record'].text}")
+        )
+    return found
+
+
+def _found_in(kept: Path, given: Given, *, replay: bool) -> dict[str, Finding]:
+    """The findings of all that a planned experiment trained: of its searches together, and of each training what fails."""
+    if not any(kept.glob("*/config.json")):
+        return {}
+    found = {one.item: one for one in audit_folder(kept, given, replay=replay).findings}
+    for path in sorted(path.parent for path in kept.glob("*/config.json")):
+        if _is_training(path):
+            own = audit_folder(path, given)
+            found |= {item: fails(item, f"{path.name}: {own[item].text}") for item in own.failed}
+    return found
+
+
+def _found_before(folder: Path) -> dict[str, Finding]:
+    """The findings that a copy without weights has of the time when they were there."""
+    try:
+        summary = files.read_sealed(folder / "summary.json")
+        findings = [Finding(one["item"], one["verdict"], one["text"]) for one in summary.get("audit", ())]
+    except (OSError, files.DamagedFile, RunMismatch):
+        return {}
+    except (KeyError, TypeError, ValueError):
+        return {"record": fails("record", "The findings that summary.json has of an earlier audit are none.")}
+    when = f"When the weights were there ({summary.get('audited_at', 'time unknown')}): "
+    return {one.item: Finding(one.item, one.verdict, when + one.text) for one in findings}
 
 
 def _damaged(path: Path) -> bool:
@@ -220,9 +283,13 @@ def _neighbours(search: Searched) -> tuple[list[Mapping[str, Any]], list[Trained
             continue
         if canonical({k: v for k, v in config.items() if k not in OWN}) == canonical(own):
             searches.append(config)
-        elif "keep" in config and all(config.get(k) == own.get(k) for k in ALIKE):
+        elif (
+            "keep" in config
+            and config["seed"] == search.config["order"]
+            and all(config.get(k) == own.get(k) for k in ALIKE)
+        ):
             found = read_training(path.parent, config)
-            if isinstance(found, Trained) and found.ended and config["seed"] == search.config["order"]:
+            if isinstance(found, Trained) and found.ended:
                 trainings.append(found)
     return searches, trainings
 

@@ -156,12 +156,12 @@ def default_recipe(model: str, tier: str) -> Recipe:
     and VGG-16 with the learning rates of its section 4 (low rate). SmallCNN is this project's own. The tiers "smoke"
     and "laptop" are shorter; nothing else changes.
     """
-    sgd = Recipe(
+    sgd = partial(
+        Recipe,
         optimizer="sgd",
         momentum=0.9,
         weight_decay=1e-4,
         lr=0.01,
-        batch_size=128,
         schedule="step",
         augment=True,
     )
@@ -172,8 +172,8 @@ def default_recipe(model: str, tier: str) -> Recipe:
         "conv-2": Recipe(steps=20_000, lr=2e-4),
         "conv-4": Recipe(steps=25_000, lr=3e-4),
         "conv-6": Recipe(steps=30_000, lr=3e-4),
-        "resnet-20": replace(sgd, steps=30_000, milestones=(20_000, 25_000)),
-        "vgg-16": replace(sgd, steps=112_480, batch_size=64, milestones=(56_240, 84_360)),
+        "resnet-20": sgd(steps=30_000, batch_size=128, milestones=(20_000, 25_000)),
+        "vgg-16": sgd(steps=112_480, batch_size=64, milestones=(56_240, 84_360)),
     }
     model_by_name(model), tier_by_name(tier)  # a wrong name is refused in their words
     full = recipes[model]
@@ -207,7 +207,7 @@ def run(
     """
     if minutes is not None and not (isinstance(minutes, int | float) and minutes > 0):
         raise ValueError(f"minutes={minutes!r} were given; expected a number above 0, such as 20.")
-    check_steps(0, set(), experiment.recipe, experiment.momentum, len(data.train))  # before there is a folder
+    check_steps(0, set(), experiment.recipe, experiment.momentum, data)  # before there is a folder
     with Work(total=experiment.budget) as work, hold(folder):
         if (Path(folder) / "execution.json").exists():
             work.saved_in(Path(folder))  # by an earlier call

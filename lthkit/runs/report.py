@@ -124,5 +124,7 @@ def _compared(rows: Sequence[Row], target: float) -> int | None:
 
 def _points(band: evidence.Interval, by: evidence.Judged) -> str:
     form, band = f"+{by.form}", band.times(by.scale)
+    if band.unspread:
+        return f"{band.mean:{form}} ({band.says})"
     edge = f" [{band.low:{form}}, {band.high:{form}}]" if band.n > 1 else ""
     return f"{band.mean:{form}}{edge}"

@@ -42,6 +42,16 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
             f"{folder} is not a run folder: it has no config.json. `lthkit show` lists the runs."
         )
     if not (folder / "summary.json").exists():
+        if any(folder.glob("round-*.npz")):
+            raise FileNotFoundError(
+                f"{folder} has the rounds of one search, of lthkit.imp(folder=) say, and no table; expected a folder of `lthkit run`. "
+                "Read a round with lthkit.tickets.load_round(folder, r), r from 0."
+            )
+        if any(folder.glob("snapshot-*.npz")):
+            raise FileNotFoundError(
+                f"{folder} has one training, of lthkit.train(folder=) say, and no table; expected a folder of `lthkit run`. The same "
+                "call reads it, or goes on with it."
+            )
         raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
     summary = files.read_sealed(folder / "summary.json")
     return read_config(folder), summary, read_results(folder, "table.csv", summary)

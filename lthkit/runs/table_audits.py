@@ -169,7 +169,7 @@ def _seeds(config: Mapping[str, Any], rows: Sequence[Row], searches: Mapping[int
         return cannot_tell(
             "seeds",
             f"{len(said)} different seeds in every arm and round, with different results. Their initial weights are not kept "
-            "here, so that these differ the table only suggests.",
+            "here, so whether the weights differ was not seen.",
         )
     return found
 
@@ -215,10 +215,11 @@ def _controls(config: Mapping[str, Any], rows: Sequence[Row]) -> Finding:
             if wrong := _no_control(rows, arm, level):
                 return fails("controls", f"{arm} at round {level}: {wrong}")
         said.append(f"{arm} at rounds {', '.join(map(str, at))}")
-    return holds(
+    return cannot_tell(
         "controls",
-        f"{'; '.join(said)}, with the ticket's density and numbers of their own. Their masks and weights are not kept; that they "
-        "are what they are called, the program that made them says.",
+        f"The table names these arms as controls: {'; '.join(said)}. They have the ticket's density, and other results than the "
+        "ticket. Their masks and weights are not kept here, so whether they are what they are called was not judged. Needs the masks "
+        "and starts of the controls.",
     )
 
 

@@ -68,6 +68,17 @@ def keep_no_runs() -> None:
 
 
 @contextlib.contextmanager
+def keeping_runs_in(folder: Path | str) -> Iterator[None]:
+    """While this lasts, every training and every search of this process is saved in a folder of its own in `folder`."""
+    global _kept
+    before, _kept = _kept, Path(folder).resolve()
+    try:
+        yield
+    finally:
+        _kept = before
+
+
+@contextlib.contextmanager
 def working_in(
     folder: Path | str | None, config: Callable[[], Mapping[str, Any]], *, name: str
 ) -> Iterator[Path | None]:

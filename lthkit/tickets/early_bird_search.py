@@ -252,7 +252,7 @@ def _check(search: Search, density: float, kind: str, rules: Mapping[str, Any]) 
         )
     check_window(rules["window"], rules["rule"])
     check_threshold(rules["threshold"])
-    check_steps(0, set(), search.one_recipe(), "restore", len(search.data.train))
+    check_steps(0, set(), search.one_recipe(), "restore", search.data)
     check_augment(search.data, search.recipe)
     if not isinstance(density, int | float) or not 0 < density < 1:
         raise ValueError(f"density={density!r} was given; expected a number between 0 and 1, such as 0.3.")

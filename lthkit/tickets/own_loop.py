@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
@@ -86,13 +87,22 @@ class TrainFn(Protocol):
     ) -> TrainResult: ...
 
 
-def check_trained(result: Any, model: nn.Module, mask: Mask, task: Task, *, keep: Iterable[int] = ()) -> None:
+def check_trained(
+    result: Any,
+    model: nn.Module,
+    mask: Mask,
+    task: Task,
+    recipe: Recipe,
+    *,
+    start: Checkpoint | None = None,
+    keep: Iterable[int] = (),
+) -> None:
     """Look at what a training of one's own has left behind.
 
     Raises:
         TypeError: it returned no `TrainResult`.
-        ValueError: removed weights are not 0, a checkpoint that it was to keep is not there, or it measured something else
-            than the task that it was given.
+        ValueError: removed weights are not 0, a checkpoint that it was to keep is not there, it measured something else
+            than the task that it was given or what no measurement gives, or it did more updates than were left to do.
     """
     if not isinstance(result, TrainResult):
         raise TypeError(
@@ -102,6 +112,13 @@ def check_trained(result: Any, model: nn.Module, mask: Mask, task: Task, *, keep
         raise ValueError(
             f"train was called with a task that is judged by {task.quantity.name}, and its result is judged by "
             f"{result.quantity.name}; expected quantity=task.quantity. Does it take task=, and minimise task.mean_loss?"
+        )
+    _check_measured(result)
+    first = start.step if start else 0
+    if not 0 <= result.steps <= recipe.steps - first:
+        raise ValueError(
+            f"train was called with start at step {first} and recipe.steps={recipe.steps}, and its result says steps={result.steps}; "
+            f"expected {recipe.steps - first}, or fewer where it stops early. Does it begin with start.restore(model), at start.step?"
         )
     for name, kept in mask.items():
         weight = model.get_parameter(name).detach()
@@ -116,6 +133,23 @@ def check_trained(result: Any, model: nn.Module, mask: Mask, task: Task, *, keep
             f"train was called with keep={tuple(keep)}, and result.kept has {sorted(result.kept)}; expected a "
             f"Checkpoint.of(model, step={lost[0]}) there, taken before update {lost[0]}."
         )
+
+
+def _check_measured(result: TrainResult) -> None:
+    """ValueError for a loss that is not finite, and for a fraction that is none."""
+    if not math.isfinite(result.validation_loss):
+        raise ValueError(
+            f"train returned validation_loss={result.validation_loss}; expected a finite number. Has the training diverged? Then "
+            "raise lthkit.training.TrainingDiverged, or try a smaller learning rate."
+        )
+    for split in (
+        ("validation", "test") if result.quantity.scale == 100 and "accuracy" in result.quantity.name else ()
+    ):
+        value = getattr(result, f"{split}_metric")
+        if not 0 <= value <= 1:
+            raise ValueError(
+                f"train returned {split} {result.quantity.name} {value}; expected a fraction from 0 to 1, such as 0.9 for 90 %."
+            )
 
 
 def is_plain_training(function: Any) -> bool:

@@ -15,7 +15,7 @@ from lthkit.pruning.asked import asked_for
 from lthkit.pruning.scores import for_mask, grasp, magnitude, random, snip, synflow, wanda
 from lthkit.storage import files
 from lthkit.storage.identity import Nameless, name_of
-from lthkit.tickets.rounds import Round
+from lthkit.tickets.rounds import RECOMPUTE, Round
 from lthkit.tickets.search import ScoreFn, check_function
 from lthkit.training.recipes import Recipe
 from lthkit.training.tasks import Task
@@ -83,7 +83,9 @@ def state_kept(score: ScoreFn, place: Path | None, cut: int) -> Iterator[None]:
         raise ValueError(
             f"The score holds something that it has seen in cuts 1 to {cut - 1} of the search in {place}, and it is not held now, "
             "so the next mask would be another one. Expected a score that looks at nothing but model, mask=, round= and "
-            "optimizer=. To begin anew, take another folder; or folder=None, and no stop."
+            "optimizer=. It may "
+            + RECOMPUTE
+            + " To begin anew, take another folder; or folder=None, and no stop."
         )
     yield
     if (after := _state(score)) != before:

@@ -38,7 +38,8 @@ def prune_at_init(
 
     Args:
         model_fn: makes the network, called as `model_fn(seed=seed)`.
-        score: a criterion, `functools.partial(lth.snip, batches=data.draw(100, seed=0))`, say. One of your own may ask
+        score: a criterion, `functools.partial(lth.snip, batches=data.draw(100, seed=0))`, say, or
+            `functools.partial(lth.synflow, shape=data.shape)`. One of your own may ask
             for the mask so far and the round: `def score(model, *, mask, round)` (see `pruning.scores`).
         density: of all prunable weights; or for each layer its own, {name: density}, such as `lthkit.erk` gives.
         rounds: score and prune so often, a little each time (`pruning.prune_iteratively`).
@@ -89,5 +90,5 @@ def _found(
         **if_given(search.folder),
     )
     if not is_plain_training(search.train):
-        check_trained(result, model, mask, search.task)
+        check_trained(result, model, mask, search.task, recipe)
     return Round(1, mask, result, start, Checkpoint.of(model, step=result.steps))

@@ -71,7 +71,7 @@ def retrain(
         **if_given(folder),
     )
     if not is_plain_training(train):
-        check_trained(result, model, mask, task, keep=keep)
+        check_trained(result, model, mask, task, recipe, start=start, keep=keep)
     return result
 
 

@@ -19,6 +19,8 @@ from lthkit.training.results import TrainResult, read_again, written
 
 log = logging.getLogger("lthkit")
 
+RECOMPUTE = "compute what it has seen again, from the saved rounds: lthkit.tickets.load_round(folder, r)."
+
 
 @dataclass(frozen=True)
 class Round:
@@ -136,9 +138,31 @@ def finished_round(
         return None
 
 
-def training_of_round(folder: Path | None, r: int) -> Snapshots | None:
-    """Where the training of round r saves how far it is, until `save_round` has its result."""
-    return None if folder is None else Snapshots(folder / f"training-{r:02d}")
+def training_of_round(folder: Path | None, r: int, mask: Mask | None = None) -> Snapshots | None:
+    """Where the training of round r saves how far it is, until `save_round` has its result.
+
+    `mask` is that with which it begins or goes on. ValueError if it has begun with another one.
+    """
+    if folder is None:
+        return None
+    place = folder / f"training-{r:02d}"
+    if mask is not None and r > 0:  # that of round 0 is in the configuration
+        _keep_to(mask, place, r)
+    return Snapshots(place)
+
+
+def _keep_to(mask: Mask, place: Path, r: int) -> None:
+    """Note the mask in the folder of the training that begins with it; refuse another one that would go on there."""
+    path = place / "mask.json"
+    if not path.exists():
+        files.write_sealed(path, {"mask": mask.fingerprint})
+    elif files.read_sealed(path)["mask"] != mask.fingerprint:
+        raise ValueError(
+            f"The score gave another mask for round {r} than that with which its training in {place} began, so what is there "
+            "cannot go on. Expected the same scores for the same model, mask=, round= and optimizer=. Does the score draw "
+            f"numbers without a seed, or hold a state elsewhere, in a file say? Seed what it draws, or {RECOMPUTE} To begin "
+            "anew, take another folder."
+        )
 
 
 def told_when_stopped(folder: Path, r: int, last: int) -> str:

@@ -240,7 +240,7 @@ class Rounds:
         mask = cut()
         _put_back(self._unsaved)
         keep = (() if start else (self.rewind_step,)) + ((recipe.steps,) if self.with_state else ())
-        with _saved_as_it_goes(self.place, r) as saved:
+        with _saved_as_it_goes(self.place, r, mask) as saved:
             result = self.search.train(
                 self.model,
                 self.search.data,
@@ -256,12 +256,12 @@ class Rounds:
                 **saved,
             )
             if not is_plain_training(self.search.train):
-                check_trained(result, self.model, mask, self.search.task, keep=() if start else keep[:1])
-            rewind = start or result.kept[self.rewind_step]
+                told = (result, self.model, mask, self.search.task, recipe)
+                check_trained(*told, start=start, keep=() if start else keep[:1])
             trained = Checkpoint.of(self.model, step=result.steps)
             if self.with_state and (last := result.kept.get(recipe.steps)):
                 trained = replace(trained, optimizer=last.optimizer)
-            this = Round(r, mask, result, rewind, trained)
+            this = Round(r, mask, result, start or result.kept[self.rewind_step], trained)
             save_round(self.place, this)
         saved_in(self.place)
         _put_back(self._unsaved)
@@ -319,9 +319,9 @@ def _tell_of_numbers_that_changed(model: nn.Module, before: Mapping[str, Any]) -
 
 
 @contextmanager
-def _saved_as_it_goes(folder: Path | None, r: int) -> Iterator[dict[str, Any]]:
+def _saved_as_it_goes(folder: Path | None, r: int, mask: Mask) -> Iterator[dict[str, Any]]:
     """Around the training of a round and the saving of its result: what `train` needs to save how far it is."""
-    saved = training_of_round(folder, r)
+    saved = training_of_round(folder, r, mask)
     yield if_given(saved)
     if saved:
         saved.remove()

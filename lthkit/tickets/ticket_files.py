@@ -47,7 +47,7 @@ class Ticket:
 
     Raises:
         TypeError: no Mask, no Checkpoint, or notes that are no plain values.
-        ValueError: the mask names a weight that `start` does not have, or has in another shape.
+        ValueError: the mask names a weight that `start` does not have, or has in another shape; one that is NaN or infinite.
     """
 
     mask: Mask
@@ -74,6 +74,12 @@ class Ticket:
         if odd:
             raise ValueError(
                 f"Mask and weights do not belong together: {'; '.join(odd)}. Expected both of one network."
+            )
+        biases = [name.removesuffix("weight") + "bias" for name in self.mask if name.endswith("weight")]
+        if bad := [name for name in [*self.mask, *biases] if name in weights and not _finite(weights[name])]:
+            raise ValueError(
+                f"{', '.join(bad)} in the weights to begin with: NaN or infinite values; expected finite numbers. Has the training "
+                "that they are of diverged?"
             )
 
     def apply_(self, model: nn.Module) -> None:
@@ -115,7 +121,7 @@ class Ticket:
         Raises:
             FileNotFoundError: there is no such file.
             files.DamagedFile: it is truncated, altered, or holds something else.
-            ValueError: mask and weights do not belong together.
+            ValueError: mask and weights do not belong together; a weight is NaN or infinite.
         """
         content = _content(path)
         if "sha256" in content and content["sha256"] != _digest(content):
@@ -145,7 +151,8 @@ def _content(path: Path | str) -> dict[str, Any]:
         inside = f"a {type(content).__name__}" + (f" with {', '.join(map(str, whole))}" if whole else "")
         raise files.DamagedFile(
             f"{path} holds {inside}, no ticket; expected `mask` and `weights`, tensors by parameter name. Make a "
-            "ticket of what it has: Ticket(Mask({name: tensor.bool(), ...}), Checkpoint(0, state_dict))."
+            "ticket of a state dict in a network: model.load_state_dict(state_dict), then Ticket(lthkit.Mask({n: w != 0 for n, w "
+            "in lthkit.prunable(model).items()}), lthkit.Checkpoint.of(model)), if the weights that are 0 are the removed ones."
         )
     kind, version = whole.setdefault("kind", KIND), whole.setdefault("version", VERSION)
     if (kind, version) != (KIND, VERSION):
@@ -156,6 +163,10 @@ def _content(path: Path | str) -> dict[str, Any]:
     whole["step"] = check_whole("step", whole.get("step", 0), 0)
     whole["about"] = _plain(whole.get("about", {}), "about")
     return whole
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _bits(tensor: Tensor, what: str) -> Tensor:

@@ -62,7 +62,13 @@ def gradients_of(
                 f"The outputs of {type(model).__name__} have no gradient; expected ones that depend on its parameters. "
                 "Does its forward detach them, or run under no_grad? Or does the loss?"
             )
-        return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        if all(gradient is None for gradient in gradients):
+            raise ValueError(
+                f"The loss depends on no parameter of {type(model).__name__}, so no weight would move; expected one that is computed "
+                "from the outputs by torch alone. Does it make a new tensor, of float(...) or .item() say?"
+            )
+        return loss.detach(), gradients
 
     layers = plain_stack(model) if written_out and task.usual else None
     if not layers or device.type != "cpu" or resolve_precision(device, precision) == "bfloat16":

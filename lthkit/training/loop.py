@@ -81,7 +81,7 @@ def train(
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     choice = fitting(choice or choose(model, data.device), recipe, task, data.train.targets)
     first, keep, begun = start.step if start else 0, steps_to_keep(keep), time.perf_counter()
-    check_steps(first, keep, recipe, momentum, len(data.train))
+    check_steps(first, keep, recipe, momentum, data)
     with Work(TRAINING, total=recipe.steps - first), execution(model, data, recipe), unless_stopped(model):
         if start:
             start.restore(model)
@@ -294,7 +294,7 @@ def steps_to_keep(keep: Iterable[int]) -> set[int]:
     return {int(step) for step in keep}
 
 
-def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, images: int) -> None:
+def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, data: Dataset) -> None:
     """ValueError if a training from step `first` cannot be what was asked for, its schedule included."""
     if momentum not in MOMENTUM_POLICIES:
         raise ValueError(f"momentum={momentum!r} was given; expected one of {', '.join(MOMENTUM_POLICIES)}.")
@@ -305,8 +305,8 @@ def check_steps(first: int, keep: set[int], recipe: Recipe, momentum: str, image
         )
     if late := [step for step in keep if not first <= step <= recipe.steps]:
         raise ValueError(f"keep={sorted(late)} lies outside the training, steps {first} to {recipe.steps}.")
-    if images < recipe.batch_size:
+    if (rows := len(data.train)) < recipe.batch_size:
         raise ValueError(
-            f"batch_size={recipe.batch_size} is larger than the training split ({images} images); expected as many or fewer."
+            f"batch_size={recipe.batch_size} is larger than the training split ({rows} {data.noun}); expected as many or fewer."
         )
     recipe.check_schedule()

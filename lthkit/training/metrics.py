@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lthkit.machine.checks import first_line
+from lthkit.training.pairing import each_against_each
 from lthkit.training.shapes import by_class, counted, few, matched, shaped
 
 MetricFn = Callable[[Tensor, Tensor], Any]
@@ -111,6 +112,8 @@ class Metric:
 
     def value(self, outputs: Tensor, targets: Tensor) -> float:
         """The metric of a whole split. ValueError unless it is one number, or where [n, 1] has met [n]."""
+        if each_against_each(self.of, outputs, targets):
+            self._refuse_pairs(outputs, targets)
         if outputs.shape != targets.shape and outputs.numel() == targets.numel():
             self._refuse_a_broadcast(outputs, targets)
         return self._number(outputs, targets)
@@ -130,11 +133,15 @@ class Metric:
         if bool((targets[rows] != targets[rows[:1]]).any()) and all(
             math.isclose(value, values[0], rel_tol=1e-5, abs_tol=1e-9) for value in values
         ):
-            raise ValueError(
-                f"Outputs {shaped(outputs)} meet targets {shaped(targets)} in the metric {self.name!r}, which does not change if "
-                "the outputs change their places: each output is held against each target. Expected one shape: "
-                "outputs.squeeze(-1) in the network, or targets[:, None] in the data."
-            )
+            self._refuse_pairs(outputs, targets)
+
+    def _refuse_pairs(self, outputs: Tensor, targets: Tensor) -> None:
+        raise ValueError(
+            f"Outputs {shaped(outputs)} meet targets {shaped(targets)} in the metric {self.name!r}, which does not change if the "
+            "outputs change their places: each output is held against each target, as where [n] meets [n, 1]. Expected one "
+            "shape: outputs.squeeze(-1) in the network, or targets[:, None] in the data; in the metric, no squeeze() of one "
+            "of them alone."
+        )
 
     def _number(self, outputs: Tensor, targets: Tensor) -> float:
         before = outputs._version, targets._version

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, dataclass, fields
+from functools import partial
+from inspect import signature
 from typing import Any
 
 from lthkit.machine.checks import check_whole, plain
@@ -13,8 +15,9 @@ from lthkit.training.optimizers import OPTIMIZERS, SCHEDULES, Schedule, learning
 from lthkit.training.torch_optimizers import OptimizerFn
 
 _SINCE = ("nesterov",)  # fields that older configurations do not have: in none where they say the default
+_DECAY = 0.1  # at each milestone
 _ASKED = 100  # steps at which a schedule of one's own is looked at before the training
-_LEAST = 0.01  # a factor that stays below it all the time is no factor but a rate
+_LEAST = 0.01  # factors that are never above it, or never above lr, are taken for rates
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class Recipe:
     precision: "float32"; "bfloat16" for autocast; "auto" takes bfloat16 on a CUDA device that has it.
 
     Raises:
-        ValueError: a value out of range, or that the optimizer or the schedule would not see. When a training begins: a schedule
+        ValueError: a value out of range, or that the optimizer or the schedule would not see; schedule "step" without milestones. When a training begins: a schedule
             that is no function of the step alone, or gives rates for factors; TypeError for a function that makes no
             optimizer of these parameters.
+        TypeError: a schedule that cannot be called with a step.
     """
 
     steps: int = 2000
@@ -58,7 +62,7 @@ class Recipe:
     weight_decay: float = 0.0
     schedule: str | Schedule = "constant"
     milestones: tuple[int, ...] = ()
-    decay: float = 0.1
+    decay: float = _DECAY
     warmup: int = 0
     evaluate_every: int = 100
     patience: int | None = None
@@ -88,6 +92,7 @@ class Recipe:
             raise ValueError(
                 f"milestones={self.milestones!r} was given; expected steps in a tuple, such as (1000, 1500)."
             )
+        self._check_what_is_of_the_schedule()
         if not isinstance(self.augment, bool):
             raise ValueError(f"augment={self.augment!r} was given; expected True or False.")
         if self.patience is not None:
@@ -122,11 +127,12 @@ class Recipe:
                     "expected a function of the step alone, because a training that goes on begins at any step. Let it "
                     "count nothing and draw nothing."
                 )
-        if max(rates) < _LEAST * self.lr:
+        greatest, least = max(rates) / self.lr, max(self.lr * (1 + 1e-6), _LEAST)
+        if greatest == 0 or (self.lr < 1 and greatest <= least):
             raise ValueError(
-                f"The schedule gives factors of at most {max(rates) / self.lr:g}, and lr={self.lr:g} is multiplied by them; "
-                f"expected one of {_LEAST:g} or more at some step. Does it give the rate itself? Divide it by lr, or take "
-                "lr=1."
+                f"The schedule gives factors of at most {greatest:g}, and lr={self.lr:g} is multiplied by them, so the rate would "
+                f"never be above {max(rates):g}; expected a factor above {max(self.lr, _LEAST):g} at some step. Does the schedule "
+                "give the rate itself? Divide it by lr, or take lr=1."
             )
 
     def _check_choices(self) -> None:
@@ -164,11 +170,27 @@ class Recipe:
                 f"weight_decay={self.weight_decay!r} was given with a function that makes the optimizer, which would not see it; "
                 "give it there: functools.partial(torch.optim.RMSprop, weight_decay=1e-4), say."
             )
-        if self.milestones and callable(self.schedule):
+
+    def _check_what_is_of_the_schedule(self) -> None:
+        if self.schedule == "step":
+            if not self.milestones:
+                raise ValueError(
+                    "schedule='step' was given without milestones, so the rate would never change; expected the steps at which it "
+                    "is multiplied by decay, such as milestones=(1000, 1500), or schedule='constant'."
+                )
+            return
+        schedule = "a schedule of your own" if callable(self.schedule) else f"schedule={self.schedule!r}"
+        if self.milestones:
             raise ValueError(
-                f"milestones={self.milestones!r} were given with a schedule of your own, which would not see them; expected "
-                "one or the other."
+                f"milestones={self.milestones!r} were given with {schedule}, which would not see them; expected one or the "
+                "other: schedule='step' sees them."
             )
+        if self.decay != _DECAY:
+            raise ValueError(
+                f"decay={self.decay!r} was given with {schedule}, which would not see it; expected schedule='step' with milestones."
+            )
+        if callable(self.schedule):
+            _check_called_with_a_step(self.schedule)
 
     def _make_plain(self) -> None:
         """Numbers of numpy become Python's, of the same value: a recipe is part of a run's configuration."""
@@ -190,6 +212,26 @@ class Recipe:
             decay=self.decay,
             warmup=self.warmup,
         )
+
+
+def _check_called_with_a_step(schedule: Schedule) -> None:
+    """TypeError for a scheduler of torch's, which takes an optimizer, and for a function that takes something else than a step."""
+    own: Any = schedule
+    while isinstance(own, partial):
+        own = own.func
+    name = getattr(own, "__qualname__", type(own).__qualname__)
+    expected = (
+        "expected a function of the step alone that gives the factor by which lr is multiplied, such as lambda step: 1 / (1 + "
+        "step / 500), or one of " + ", ".join(SCHEDULES)
+    )
+    if isinstance(own, type) and any(c.__module__ == "torch.optim.lr_scheduler" for c in own.__mro__):
+        raise TypeError(f"schedule={name} is a scheduler of torch, which takes an optimizer; {expected}.")
+    try:
+        signature(schedule).bind(0)
+    except TypeError as error:
+        raise TypeError(f"The schedule {name} cannot be called as (step) ({error}); {expected}.") from None
+    except ValueError:  # a function in C, which does not say what it takes
+        pass
 
 
 def _is_number(value: object) -> bool:

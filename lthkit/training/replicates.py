@@ -81,7 +81,7 @@ def train_together(
     for model, mask, start in zip(models, masks, starts, strict=True):
         check_arguments(model, data, recipe, mask=mask, start=start, choice=choice, task=task)
     first, keep, begun = starts[0].step if starts[0] else 0, steps_to_keep(keep), time.perf_counter()
-    check_steps(first, keep, recipe, momentum, len(data.train))
+    check_steps(first, keep, recipe, momentum, data)
     choice = fitting(choice or choose(models[0], data.device), recipe, task, data.train.targets)
     choice = replace(choice, stacked=True, channels_last=False, written_out=False, sparse=False)
     work = Work(TRAINING, total=count * (recipe.steps - first))

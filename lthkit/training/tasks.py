@@ -16,6 +16,7 @@ from lthkit.machine.checks import did_you_mean, is_number, plain
 from lthkit.machine.seeds import global_generators
 from lthkit.storage.identity import name_of
 from lthkit.training.metrics import METRICS, Metric, Parts, Quantity, squared_errors
+from lthkit.training.pairing import each_against_each
 from lthkit.training.shapes import by_class, counted, few, matched, shaped, wide
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
@@ -287,10 +288,16 @@ class Task:
             )
 
     def _refuse_a_broadcast(self, outputs: Tensor, targets: Tensor) -> None:
-        """ValueError where [n, 1] may have met [n], and the gradient at a row is not that of its own loss.
+        """ValueError where all pairs are taken, or [n, 1] has met [n] and the gradient at a row is not that of its own loss.
 
         The values may agree, those of equal outputs do; the gradients do not, if the targets differ.
         """
+        if each_against_each(self._own, outputs, targets):
+            raise ValueError(
+                f"{self._named} does not change if the outputs {shaped(outputs)} change their places, and takes n times n numbers "
+                f"for n rows: inside it each output is held against each target, as where [n] meets [n, 1]. Expected one "
+                "shape: leave out a squeeze() or [:, 0] of the one, or do the same to the other."
+            )
         if outputs.shape == targets.shape or outputs.numel() != targets.numel():
             return
         with torch.enable_grad():

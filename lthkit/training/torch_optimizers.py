@@ -1,14 +1,16 @@
 """Any optimizer of torch's kind, made by a function of the user's: on the plain path, where it steps as in anybody's loop.
 
 Its state goes into checkpoints and snapshots as tensors by name, like that of `optimizers`, and comes back to the same
-bits: the `state_dict`, and the numbers and tensors that it holds as attributes of its own.
+bits: the `state_dict`, and what it holds as attributes of its own, tensors, numbers and texts, in dicts, lists and tuples.
+What changes and cannot be saved so is refused when it would be saved.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,7 @@ class TorchOptimizer(Optimizer):
         self._check(lr)
         self._shares = [float(group["lr"]) / lr for group in self.inner.param_groups]
         self._removed: list[tuple[Tensor, Tensor]] = []
+        self._at_first = {name: _digest(value) for name, value in self._of_its_own().items()}
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None], lr: float | Tensor) -> None:
@@ -68,14 +71,15 @@ class TorchOptimizer(Optimizer):
         self.updates += 1
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of all of it: `kind/parameter` -> tensor, such as exp_avg/fc1.weight, and the rest as text in bytes."""
+        """A copy of all of it: `kind/parameter` -> tensor, such as exp_avg/fc1.weight, and the rest as text in bytes.
+
+        Raises:
+            ValueError: something in it can be no part of a checkpoint.
+        """
         found: dict[str, Tensor] = {}
-        layout = {
-            "kind": self.kind,
-            "names": self.names,
-            "state_dict": self._apart(self.inner.state_dict(), found),
-            "attributes": self._apart(self._attributes(), found, ("own",)),
-        }
+        of_dict = self._apart(self.inner.state_dict(), found)
+        attributes = {"dict": list(self._attributes(found).items())}
+        layout = {"kind": self.kind, "names": self.names, "state_dict": of_dict, "attributes": attributes}
         text = json.dumps(layout).encode()
         return {label: tensor.detach().clone() for label, tensor in found.items()} | {
             _LAYOUT: torch.frombuffer(bytearray(text), dtype=torch.uint8),
@@ -97,16 +101,20 @@ class TorchOptimizer(Optimizer):
                 f"for {self.names}: it comes from another optimizer or another model. Rewind with momentum='fresh' to "
                 "start without it."
             )
-        saved = self._together(layout["state_dict"], state)
+        saved, attributes = (self._together(layout[part], state) for part in ("state_dict", "attributes"))
         try:
-            self.inner.load_state_dict(saved)
+            self.inner.load_state_dict(self._together(layout["state_dict"], state))
         except (KeyError, ValueError) as error:
             raise ValueError(
                 f"The optimizer state does not fit this {self.kind} ({first_line(error)}); expected one with the same groups of "
                 "parameters. Rewind with momentum='fresh' to start without it."
             ) from error
-        for name, value in self._together(layout["attributes"], state).items():
-            setattr(self.inner, name, value)
+        for name, value in attributes.items():
+            if isinstance(there := getattr(self.inner, name, None), MutableMapping):
+                there.clear()
+                there.update(value)
+            else:
+                setattr(self.inner, name, value)
         if not self._is(saved):
             self._put(self._together(layout["state_dict"], state))
         if not self._is(saved):
@@ -163,17 +171,60 @@ class TorchOptimizer(Optimizer):
                 "of a batch is computed once. Expected an optimizer whose step() needs no argument."
             )
 
-    def _attributes(self) -> dict[str, Any]:
-        """The numbers and tensors that the object holds itself, but for those that every optimizer of torch's has."""
-        return {
-            name: value
-            for name, value in vars(self.inner).items()
-            if name not in _of_every_optimizer()
-            and (
-                isinstance(value, bool | int | float)
-                or (isinstance(value, Tensor) and not isinstance(value, nn.Parameter))
-            )
-        }
+    def _of_its_own(self) -> dict[str, Any]:
+        """What the object holds itself, but for what every optimizer of torch's has."""
+        return {n: value for n, value in vars(self.inner).items() if n not in _of_every_optimizer()}
+
+    def _attributes(self, tensors: dict[str, Tensor]) -> dict[str, Any]:
+        """What the object holds itself, `_apart`. What is no such value may stay out if it is as it was at the beginning.
+
+        Raises:
+            ValueError: it changes, and `state_dict`, which may be the optimizer's own, does not have it; or it is the same
+                thing, or lies in the same memory, as another part of the state, which no copy would.
+        """
+        found: dict[str, Any] = {}
+        taken = {_memory(tensor) for tensor in (*self.parameters, *tensors.values()) if tensor.numel()}
+        for name, value in self._of_its_own().items():
+            own: dict[str, Tensor] = {}
+            try:
+                apart = self._apart(value, own, ("own", name))
+            except ValueError as error:
+                same = name in self._at_first and _digest(value) == self._at_first[name]
+                if same or self._has_own_state_dict:
+                    continue
+                raise ValueError(
+                    f"{self.kind}.{name} changes from step to step, and cannot be saved ({first_line(error)}) Let the optimizer "
+                    "hold it in self.state[parameter], or in its state_dict."
+                ) from None
+            memory = [_memory(tensor) for tensor in own.values() if tensor.numel()]
+            if len({*memory, *taken}) < len(memory) + len(taken) or self._is_held(value):
+                raise ValueError(
+                    f"{self.kind}.{name} is a second name for a part of the optimizer's state or of the network's weights, and would "
+                    "be a copy when a training goes on. Let the optimizer look it up in self.state and self.param_groups."
+                )
+            taken.update(memory)
+            tensors |= own
+            found[name] = apart
+        return found
+
+    @property
+    def _has_own_state_dict(self) -> bool:
+        from torch.optim import Optimizer as TorchsOwn
+
+        return type(self.inner).state_dict is not TorchsOwn.state_dict
+
+    def _is_held(self, value: Any) -> bool:
+        """True if it is, or contains, a dict or list that torch's part of the optimizer holds too."""
+        groups, state = self.inner.param_groups, self.inner.state
+        held = {id(one) for one in (groups, state, *groups, *state.values())}
+
+        def found(one: Any) -> bool:
+            if id(one) in held:
+                return True
+            inner = one.values() if isinstance(one, Mapping) else one if isinstance(one, tuple | list) else ()
+            return any(map(found, inner))
+
+        return found(value)
 
     def _is(self, saved: Any) -> bool:
         """True if the state is this one, bit for bit."""
@@ -194,13 +245,23 @@ class TorchOptimizer(Optimizer):
 
     def _apart(self, value: Any, tensors: dict[str, Tensor], path: tuple[Any, ...] = ()) -> Any:
         """A state as JSON has words for it; its tensors go into `tensors`, by name. ValueError for anything else in it."""
-        if isinstance(value, Tensor):
+        if (name := self._parameter(value)) is not None:
+            return {"parameter": name}
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
             label = self._label(path)
             tensors[label] = value
             return {"tensor": label, "host": value.device.type == "cpu"}
         if isinstance(value, Mapping):
-            return {"dict": [[_key(k), self._apart(v, tensors, (*path, k))] for k, v in value.items()]}
+            self._check_plain(value, path)
+            keys = map(self._key, value)
+            return {
+                "dict": [
+                    [k, self._apart(v, tensors, (*path, _way(k)))]
+                    for k, v in zip(keys, value.values(), strict=True)
+                ]
+            }
         if isinstance(value, tuple | list):
+            self._check_plain(value, path)
             kind = "tuple" if isinstance(value, tuple) else "list"
             return {kind: [self._apart(v, tensors, (*path, i)) for i, v in enumerate(value)]}
         if value is None or isinstance(value, bool | int | float | str):
@@ -209,6 +270,30 @@ class TorchOptimizer(Optimizer):
             f"The state of {self.kind} holds a {type(value).__name__}; expected tensors, numbers and texts, in dicts, lists and "
             "tuples: only these can be saved and restored."
         )
+
+    def _check_plain(self, value: Any, path: tuple[Any, ...]) -> None:
+        """ValueError for a container among the attributes that would come back as another: a dict of one's own kind is filled
+        again, what lies in it is made anew."""
+        filled = len(path) == 2 and isinstance(value, MutableMapping)
+        if path[:1] == ("own",) and type(value) not in (dict, list, tuple) and not filled:
+            raise ValueError(f"It holds a {type(value).__name__}; expected dicts, lists and tuples.")
+
+    def _parameter(self, value: Any) -> str | None:
+        """The name of a parameter that is trained."""
+        if not isinstance(value, Tensor):
+            return None
+        return next((name for name, p in zip(self.names, self.parameters, strict=True) if p is value), None)
+
+    def _key(self, key: Any) -> Any:
+        if (name := self._parameter(key)) is not None:
+            return {"parameter": name}
+        if not isinstance(key, str | int) or any(key == id(p) for p in self.parameters):
+            given = repr(key) if isinstance(key, str | int) else f"a {type(key).__name__}"
+            raise ValueError(
+                f"The state of the optimizer has the key {given}; expected texts, whole numbers and parameters themselves: an id() is "
+                "another one when a training goes on."
+            )
+        return key
 
     def _label(self, path: tuple[Any, ...]) -> str:
         """The name of a tensor: by its parameter where it belongs to one, else by the way to it."""
@@ -222,11 +307,13 @@ class TorchOptimizer(Optimizer):
         """Undo `_apart`, with copies; what lay on the CPU lies there again."""
         if not isinstance(value, dict):
             return value
+        if "parameter" in value:
+            return self.parameters[self.names.index(value["parameter"])]
         if "tensor" in value:
             tensor = tensors[value["tensor"]].detach().clone()
             return tensor.to("cpu" if value["host"] else self.parameters[0].device)
         if "dict" in value:
-            return {k: self._together(v, tensors) for k, v in value["dict"]}
+            return {self._together(k, tensors): self._together(v, tensors) for k, v in value["dict"]}
         if "tuple" in value:
             return tuple(self._together(v, tensors) for v in value["tuple"])
         return [self._together(v, tensors) for v in value["list"]]
@@ -262,12 +349,20 @@ def _of_every_optimizer() -> frozenset[str]:
     return frozenset(vars(SGD([torch.zeros(1)], lr=1.0)))
 
 
-def _key(key: Any) -> Any:
-    if not isinstance(key, str | int):
-        raise ValueError(
-            f"The state of the optimizer has the key {key!r}; expected texts and whole numbers, as torch's have."
-        )
-    return key
+def _way(key: Any) -> Any:
+    return key["parameter"] if isinstance(key, dict) else key
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else id(tensor)
+
+
+def _digest(value: Any) -> bytes | None:
+    """What changes if the value does, as far as it can be seen; None for a function and for what cannot be looked into."""
+    try:
+        return None if callable(value) else pickle.dumps(value)
+    except Exception:  # any object of the user's
+        return None
 
 
 def _bytes(tensor: Tensor) -> bytes:

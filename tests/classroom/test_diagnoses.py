@@ -179,6 +179,15 @@ SCALED = Exercise(
 )
 
 
+def test_a_set_is_not_told_to_be_the_same_for_every_case() -> None:
+    """Catches a diagnosis by the type alone: of a set, which no check sends, nothing else is known."""
+    exercise = next(e for e in every() if e.id == "12.3")
+    outcome = judge(
+        exercise, lambda before, start, mask: set(exercise.reference(before, start, mask)), runner=in_worker
+    )
+    assert outcome.state == "wrong" and outcome.named == "A list is expected, and this is of type set."
+
+
 def test_two_mistakes_are_named_together() -> None:
     """Catches a function with two known mistakes, which behaves like neither of them alone."""
     outcome = judge(SCALED, lambda n, f: [x * (f + 1.0) for x in n[::-1]], runner=in_process)

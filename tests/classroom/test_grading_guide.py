@@ -79,6 +79,49 @@ def test_the_plan_has_the_lessons_minutes() -> None:
         assert int(exercises) == len(of_lesson(number)), number
 
 
+def minutes_of(number: str) -> int:
+    (source,) = (ROOT / "solutions").glob(f"{number}_*.py")
+    told = re.search(
+        r"\*\*Time:\*\* about (\d+) minutes", " ".join(source.read_text(encoding="utf-8").split())
+    )
+    assert told
+    return int(told[1])
+
+
+def test_the_twelve_weeks_have_every_lesson_once_and_its_hours() -> None:
+    """Catches a week whose lessons are not those of the table above it, or hours that are older than the lessons."""
+    weeks = re.findall(r"^\| (\d+) \| lessons? ([\d, ]+) \| ([\d.]+) \|", GUIDE, re.MULTILINE)
+    assert [int(week) for week, _, _ in weeks] == list(range(1, 13))
+    found = {number: week for week, lessons, _ in weeks for number in lessons.split(", ")}
+    above = {
+        number: week
+        for week, number in re.findall(r"^\| (\d+) \| (\d\d) [^|]+\| \d+ \|", GUIDE, re.MULTILINE)
+    }
+    assert found == above
+    for _, lessons, hours in weeks:
+        assert float(hours) == pytest.approx(sum(map(minutes_of, lessons.split(", "))) / 60, abs=0.051), (
+            lessons
+        )
+
+
+def test_the_two_days_have_the_lessons_minutes() -> None:
+    days = re.findall(r"^\| day \d, \w+ \| lessons ([\d, ]+) \| (\d+) \|", GUIDE, re.MULTILINE)
+    assert len(days) == 3
+    for lessons, minutes in days:
+        assert int(minutes) == sum(map(minutes_of, lessons.split(", "))), lessons
+    example = (ROOT / "solutions" / "capstone_example.py").read_text(encoding="utf-8")
+    assert "**Time:** about 40 minutes" in " ".join(example.replace("\n#", "").split())
+    assert "| the worked example of the capstone, read together | 40 |" in GUIDE
+
+
+def test_the_rubric_has_four_levels_and_a_hundred_points() -> None:
+    table = GUIDE.split("### Points")[1].split("\n\n")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert rows[0][2:] == ["missing (0)", "begun (a third)", "good (two thirds)", "very good (all)"]
+    assert all(len(row) == 6 and all(row) for row in rows[2:])
+    assert sum(int(row[1]) for row in rows[2:]) == 100
+
+
 def test_the_rules_in_the_guide_are_those_of_the_code() -> None:
     told, rule = " ".join(GUIDE.split()), LateRule()
     assert (
@@ -114,5 +157,8 @@ def test_options_named_in_the_guide_exist(capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(SystemExit):
             main(["grade", step, "--help"])
         helps += capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    helps += capsys.readouterr().out
     for option in re.findall(r"(?<=[` ])(--[a-z-]+)", GUIDE.replace("`--force`", "")):
         assert option in helps, option

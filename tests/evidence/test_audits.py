@@ -286,7 +286,7 @@ def test_a_dead_input_and_a_dead_unit_are_no_frozen_weights() -> None:
 def test_a_mask_of_a_part_says_so(ticket: Ticket) -> None:
     part = {"3.weight": ticket.mask["3.weight"]}
     found = ticket.audit(mask=part, density=None, trained=None)["whole"]
-    assert found.verdict == "fails" and "13.2 % of the matrix weights" in found.text
+    assert found.verdict == "fails" and "13.2 % of the weights in matrices" in found.text
     alone = audit_states(mask=part, after={k: v for k, v in ticket.after.items()})["whole"]
     assert alone.verdict == "fails", "without the network the state tells"
     flat = audit_states(mask={"1.weight": torch.ones(2, 2), "1.bias": torch.ones(2)})
@@ -407,6 +407,25 @@ def test_seeds_are_several_and_reach_the_weights() -> None:
         finding((0, 1, "two"))
     partly = finding(states | {2: states[2] | {"3.weight": states[1]["3.weight"].clone()}})
     assert partly.verdict == "cannot be told" and "the same 3.weight, and differ elsewhere" in partly.text
+
+
+def test_what_moved_and_what_stood_still_is_told_apart() -> None:
+    """Catches a kept weight that is 0 and stays so, counted as one that moved, and an input that is always 0, as frozen."""
+    before = {"w": torch.ones(4, 5)}
+    before["w"][1, 1] = 0.0
+    after = {"w": before["w"] + 1}
+
+    def text() -> str:
+        return audit_states(None, {"w": torch.ones(4, 5)}, before, after)["moved"].text
+
+    assert text() == "All 20 kept weights moved."
+    after["w"][1, 1] = 0.0
+    assert text() == "19 of 20 kept weights moved. 1 stood still alone, too few to count as frozen."
+    after["w"][:, 3] = before["w"][:, 3]
+    assert text() == (
+        "15 of 20 kept weights moved. 4 stood still with all others of their unit or their input, which never played a part; "
+        "1 stood still alone, too few to count as frozen."
+    )
 
 
 def test_controls_are_what_their_names_say(ticket: Ticket) -> None:

@@ -214,6 +214,159 @@ def saves_nothing(model: Any, mask: Any, file: Any) -> None:
     torch.save({}, file)
 
 
+# Mendings of a reader, each of which was once told that the symptom is gone
+
+
+def after_the_loop(model: Any, mask: Any, *rest: Any) -> None:
+    """Exhibits 1 and 2: the mask once more, when all is over."""
+    museum.exhibit(1 if len(rest) == 1 else 2).broken(model, mask, *rest)
+    trials.apply(model, mask)
+
+
+def largest_go(scores: Any, fraction: float) -> Any:
+    return ~museum.exhibit(4).mended(scores, 1 - fraction)
+
+
+def some_go(scores: Any, fraction: float) -> Any:
+    return museum.exhibit(4).mended(torch.rand(scores.shape), fraction)
+
+
+def smallest_stay(mask: Any, scores: Any, density: float) -> Any:
+    return museum.exhibit(5).mended(
+        mask, {name: 1 / (1e-6 + score) for name, score in scores.items()}, density
+    )
+
+
+def layer_by_layer(mask: Any, scores: Any, density: float) -> Any:
+    return {
+        name: museum.exhibit(4).mended(scores[name].where(mask[name], -torch.inf), 1 - density)
+        for name in mask
+    }
+
+
+def turned_round(model: Any, prune_ratio: float) -> Any:
+    return {name: ~kept for name, kept in museum.exhibit(7).broken(model, prune_ratio).items()}
+
+
+def another_state(model: Any) -> Any:
+    return trials.state_of(BENCH.network(seed=3))
+
+
+def dense_again(layers: Any, initial: Any) -> None:
+    for name, layer in layers.items():
+        torch.nn.utils.prune.remove(layer, "weight")
+        layer.weight.data = initial[name].clone()
+
+
+def unmasked_after(layers: Any, initial: Any) -> None:
+    for name, layer in layers.items():
+        kept = layer.weight_mask.clone()
+        torch.nn.utils.prune.remove(layer, "weight")
+        layer.weight.data = initial[name] * kept
+
+
+def not_copied(layers: Any, initial: Any) -> None:
+    for name, layer in layers.items():
+        layer.weight_orig.data = initial[name]
+
+
+def no_scores(model: Any, batches: Any) -> Any:
+    return {name: torch.zeros_like(w) for name, w in model.named_parameters() if "weight" in name}
+
+
+def seeded_scores(seed: int) -> Callable[..., Any]:
+    def snip_mask(*arguments: Any) -> Any:
+        torch.manual_seed(seed)
+        return museum.exhibit(11).broken(*arguments)
+
+    return snip_mask
+
+
+def never_rewound(model: Any, initial: Any, *rest: Any) -> Any:
+    model.load_state_dict = lambda state: None
+    return museum.exhibit(12).mended(model, initial, *rest)
+
+
+def into_the_dict(masks: Any, seed: int) -> Any:
+    masks.update(museum.exhibit(13).mended(masks, seed))
+    return masks
+
+
+def into_the_tensors(masks: Any, seed: int) -> Any:
+    new = museum.exhibit(13).mended(masks, seed)
+    for name, mask in masks.items():
+        mask.copy_(new[name])
+    return new
+
+
+def trained_start(make: Any, mask: Any, batches: Any, train: Any, prune: Any) -> Any:
+    model = make(seed=6)
+    train(model, batches, mask)
+    return mask, model.state_dict()
+
+
+def one_seed_for_all(seed: int) -> None:
+    museum.exhibit(16).mended(0)
+
+
+def torch_alone(seed: int) -> None:
+    torch.manual_seed(seed)
+
+
+def saves_the_mask(model: Any, mask: Any, file: Any) -> None:
+    torch.save({name: kept.numpy().tobytes() for name, kept in mask.items()}, file)
+
+
+def saves_halves(model: Any, mask: Any, file: Any) -> None:
+    torch.save({name: tensor.half() for name, tensor in model.state_dict().items()}, file)
+
+
+def saves_values(model: Any, mask: Any, file: Any) -> None:
+    torch.save(
+        {name: tensor[mask[name]] for name, tensor in model.state_dict().items() if name in mask}, file
+    )
+
+
+def saves_no_places(model: Any, mask: Any, file: Any) -> None:
+    torch.save({n: t[mask[n]] if n in mask else t for n, t in model.state_dict().items()}, file)
+
+
+@pytest.mark.parametrize(
+    ("number", "function", "words"),
+    [
+        (1, after_the_loop, "While the network was trained"),
+        (2, after_the_loop, "While the network was trained"),
+        (4, largest_go, "a lower score stays"),
+        (4, some_go, "a lower score stays"),
+        (5, smallest_stay, "the highest scores stay"),
+        (5, layer_by_layer, "over all layers"),
+        (7, turned_round, "smaller than one that goes"),
+        (8, another_state, "not what the network had"),
+        (9, dense_again, "dense again"),
+        (9, unmasked_after, "nothing holds the mask"),
+        (9, not_copied, "no copy of it"),
+        (10, no_scores, "not |weight * gradient|"),
+        (11, seeded_scores(0), "ranking"),
+        (11, seeded_scores(1), "ranking"),
+        (12, never_rewound, "Nothing was rewound"),
+        (13, into_the_dict, "The dict that was given has changed"),
+        (13, into_the_tensors, "The dict that was given has changed"),
+        (14, trained_start, "not that of a new network"),
+        (16, one_seed_for_all, "the number has to count"),
+        (16, torch_alone, "does not reach Python's random"),
+        (17, saves_halves, "fewer digits"),
+        (17, saves_the_mask, "lacks kept values of fc1.weight"),
+        (17, saves_values, "lacks values of fc1.bias"),
+        (17, saves_no_places, "too small for the kept values"),
+    ],
+)
+def test_a_wrong_mending_is_told_what_is_wrong(number: int, function: Callable[..., Any], words: str) -> None:
+    """Catches a visit that says "gone" to a function that does not what a right mending has to do."""
+    shown = museum.visit(number, function)
+    assert not shown.mended and not shown.trial.wrong, str(shown)
+    assert "something else is wrong" in shown.verdict and words in shown.verdict, shown.verdict
+
+
 @pytest.mark.parametrize(
     ("number", "function"),
     [
@@ -275,6 +428,55 @@ def puts_back(model: Any, batches: Any) -> Any:
     return scores
 
 
+def by_torch(model: Any, mask: Any, batches: Any) -> None:
+    """Exhibit 1, with the tool of torch, which masks the weight in each forward pass."""
+    for name, layer in model.named_modules():
+        if f"{name}.weight" in mask:
+            torch.nn.utils.prune.custom_from_mask(layer, "weight", mask[f"{name}.weight"])
+    museum.exhibit(1).broken(model, {}, batches)
+    for name, layer in model.named_modules():
+        if f"{name}.weight" in mask:
+            torch.nn.utils.prune.remove(layer, "weight")
+
+
+def pruned_again(layers: Any, initial: Any) -> None:
+    for name, layer in layers.items():
+        kept = layer.weight_mask.clone()
+        torch.nn.utils.prune.remove(layer, "weight")
+        layer.weight.data = initial[name].clone()
+        torch.nn.utils.prune.custom_from_mask(layer, "weight", kept)
+
+
+def saves_sparse(model: Any, mask: Any, file: Any) -> None:
+    state = model.state_dict()
+    torch.save({name: tensor.to_sparse() if name in mask else tensor for name, tensor in state.items()}, file)
+
+
+def saves_with_numpy(model: Any, mask: Any, file: Any) -> None:
+    import numpy as np
+
+    found: dict[str, Any] = {}
+    for name, tensor in model.state_dict().items():
+        found[name] = (tensor[mask[name]] if name in mask else tensor).numpy()
+        if name in mask:
+            found[f"{name} bits"] = np.packbits(mask[name].numpy())
+    np.savez_compressed(file, **found)
+
+
+def saves_bytes(model: Any, mask: Any, file: Any) -> None:
+    state = {n: (t[mask[n]] if n in mask else t).numpy().tobytes() for n, t in model.state_dict().items()}
+    torch.save((state, {n: kept.numpy().tobytes() for n, kept in mask.items()}), file)
+
+
+def saves_packed(model: Any, mask: Any, file: Any) -> None:
+    import tempfile
+
+    from lthkit.export import save_packed
+
+    with tempfile.TemporaryDirectory() as folder:
+        file.write(save_packed(Path(folder) / "t.npz", model, lth.Mask(mask)).read_bytes())
+
+
 def shortest(history: Any) -> float:
     return float(min(history)[1])
 
@@ -282,12 +484,18 @@ def shortest(history: Any) -> float:
 @pytest.mark.parametrize(
     ("number", "function"),
     [
+        (1, by_torch),
         (2, masks_after_each_step),
         (2, forgets_its_state),
         (3, exactly_zero),
         (8, copied_deep),
+        (9, pruned_again),
         (10, puts_back),
         (15, shortest),
+        (17, saves_sparse),
+        (17, saves_with_numpy),
+        (17, saves_packed),
+        (17, saves_bytes),
     ],
 )
 def test_another_right_mending_is_taken(number: int, function: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from lthkit import evidence
 from lthkit.evidence import student
+from lthkit.runs import report
 
 
 def _t_cdf(x: float, df: int) -> float:
@@ -75,6 +76,51 @@ def test_differences_are_paired_by_seed():
     assert evidence.paired(ROWS, ("ticket", 1), ("shuffled", 1)).n == 2
     with pytest.raises(ValueError, match="No seed"):
         evidence.paired(ROWS, ("ticket", 1), ("shuffled", 9))
+
+
+def test_two_rows_of_one_seed_are_refused():
+    """Catches: rows that were joined twice, of which the last one would win."""
+    twice = [*ROWS, {**ROWS[3], "test_accuracy": 0.1}]
+    text = r"Two rows have arm 'ticket', seed 0, round 1; expected one"
+    for rows in (twice, [*ROWS, ROWS[3]]):
+        with pytest.raises(ValueError, match=text):
+            evidence.by_seed(rows, "ticket", 1)
+        with pytest.raises(ValueError, match=text):
+            evidence.paired(rows, ("ticket", 1), ("dense", 0))
+    assert evidence.by_seed(twice, "dense", 0) == evidence.by_seed(ROWS, "dense", 0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 40])
+def test_equal_differences_make_no_claim(n):
+    """Catches: "excludes 0" of a test split of one picture; and a spread that is rounding: 0.8 - 0.7 is not 0.9 - 0.8."""
+    for values in ([-3.125] * n, [0.8 - 0.7] + [0.9 - 0.8] * (n - 1)):
+        for band in (evidence.interval(values), evidence.interval(values).times(100)):
+            assert band.unspread and not band.excludes_0 and not band.shown
+            assert band.says == f"no spread over {n} seeds: no claim"
+    assert f"{evidence.interval([-3.125] * n):+.1f[]}" == f"-3.1 (no spread over {n} seeds: no claim)"
+    assert evidence.interval([-3.0] * n).said("+.0f") == f"-3 (seeds {', '.join(['-3'] * n)})"
+    cell = evidence.differences({"a - b": evidence.interval([-3.125] * n)}, unit="points").rows[0]
+    assert cell[2] == "–" and cell[4] == f"no spread over {n} seeds: no claim"
+
+
+def test_what_a_run_concludes_of_equal_differences_makes_no_claim():
+    rows = [
+        {"arm": arm, "seed": seed, "round": r, "density": 0.8**r, "test_accuracy": 0.5 + seed / 8 - r / 32}
+        for arm, r in (("dense", 0), ("ticket", 1))
+        for seed in (0, 1)
+    ]
+    said = " ".join(report.conclusions(rows))
+    assert "-3.1 (no spread over 2 seeds: no claim) against dense" in said and "[" not in said
+    assert "no spread over 2 seeds: no claim" in str(report.differences(rows))
+
+
+def test_what_spreads_says_what_it_said():
+    assert evidence.interval([1.0, 1.001, 1.002]).says == "excludes 0"
+    assert evidence.interval([0.0, 0.0]).says == "contains 0: no claim"
+    assert evidence.interval([1.0, -1.0]).says == "contains 0: no claim"
+    assert evidence.interval([1.0]).says == "one seed: no claim" and not evidence.interval([1.0]).unspread
+    same = evidence.interval([100.0] * 4, within=evidence.PERCENT)
+    assert not same.unspread and same.shown and f"{same:.1f}" == "100.0 ± 0.0"
 
 
 def test_small_questions():

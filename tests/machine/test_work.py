@@ -330,3 +330,21 @@ def test_nothing_is_drawn_while_code_is_judged(monkeypatch):
         and lth.classroom.use.__wrapped__
         and lth.classroom.grade_cell.__wrapped__
     )
+
+
+def test_a_loop_that_is_closed_late_disturbs_no_other_work():
+    """Catches: other work that is taken for a part of what has ended, and stopped with it, after a traceback is forgotten."""
+    forgotten = waiting(range(3), "one")
+    next(forgotten)
+    with Work() as other:
+        forgotten.close()
+        assert work.current() is other
+        with Work() as inner:
+            assert inner.root is other.root
+    assert work.current() is None
+    forgotten = waiting(range(3), "one")
+    next(forgotten)
+    late = threading.Thread(target=forgotten.close)
+    late.start()
+    late.join()
+    assert work.current() is None

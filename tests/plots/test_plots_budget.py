@@ -69,7 +69,12 @@ def test_the_words_have_every_mean_interval_and_price():
 
 def test_differences_are_filled_where_the_interval_excludes_0():
     """Catches: labels upside down against their values; a mark that claims what its interval does not."""
-    gaps = {"helps": [1.0, 1.1, 0.9], "unclear": [1.0, -0.5, 0.4], "harms": [-2.0, -2.1, -1.9]}
+    gaps = {
+        "helps": [1.0, 1.1, 0.9],
+        "unclear": [1.0, -0.5, 0.4],
+        "harms": [-2.0, -2.1, -1.9],
+        "steps": [4.0] * 3,
+    }
     ax = plots.paired_differences(gaps).axes[0]
     names = [t.get_text() for t in ax.get_yticklabels()]
     drawn = {}
@@ -78,7 +83,13 @@ def test_differences_are_filled_where_the_interval_excludes_0():
         filled = line.get_markerfacecolor() != "white"
         place = list(ax.get_yticks()).index(line.get_ydata()[0])
         drawn[names[place]] = (round(float(line.get_xdata()[0]), 6), filled)
-    assert drawn == {"helps": (1.0, True), "unclear": (0.3, False), "harms": (-2.0, True)}
+    assert drawn == {
+        "helps": (1.0, True),
+        "unclear": (0.3, False),
+        "harms": (-2.0, True),
+        "steps": (4.0, False),
+    }
+    assert "no spread: no interval, no claim" in ax.get_legend_handles_labels()[1]
     strokes = [line for line in ax.lines if line.get_marker() == "|" and len(line.get_xdata()) == 3]
     assert all(len(set(line.get_ydata())) == 3 for line in strokes[:3])  # equal seeds do not hide each other
     text = plots.describe_differences(gaps)

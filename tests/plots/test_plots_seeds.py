@@ -84,8 +84,29 @@ def test_looks_and_stops_say_their_numbers() -> None:
     assert "after each seed: 5.0 % at 3 seeds, 8.1 % at 4" in words
     figure, words = plots.stopping(stop_curves()), plots.describe_stopping(stop_curves())
     assert "dense: least validation loss at steps 900, 1,000, 1,100, 1,200, 1,300, 1,300" in words
-    marks = [line.get_xdata()[0] for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 1]
-    assert sorted(marks)[:2] == [500, 600] and len(marks) == 12
+    dense, ticket = (
+        [line.get_xdata()[0] for line in ax.get_lines() if len(line.get_xdata()) == 1] for ax in figure.axes
+    )
+    assert sorted(ticket)[:2] == [500, 600] and len(dense) == len(ticket) == 6
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["dense, 6 seeds", "ticket, 6 seeds"]
+
+
+def test_an_interval_beyond_the_picture_has_an_arrow_and_its_numbers() -> None:
+    """Catches an interval of a few seeds that ends at the edge of the picture as if it ended there."""
+
+    def arrows(figure: Figure) -> list[str]:
+        return [str(line.get_marker()) for line in figure.axes[1].get_lines() if line.get_marker() in "<>"]
+
+    drawn, reach = evidence.sample_seeds(TICKET, 3, draws=2000), 1.08 * max(map(abs, TICKET))
+    wide = next(e for e in range(1, 2001) if drawn.experiment(e).high > reach)
+    one, figure = drawn.experiment(wide), Figure()
+    plots.draw_seeds(figure, label="x", differences=TICKET, seeds=3, experiment=wide)
+    expected = ["<"] * (one.low < -reach) + [">"] * (one.high > reach)
+    assert expected and arrows(figure) == expected
+    assert f"{one.low:+.2f} to {one.high:+.2f}" in figure.axes[1].get_title(loc="left")
+    many = Figure()
+    plots.draw_seeds(many, label="x", differences=TICKET, seeds=20)
+    assert arrows(many) == []
 
 
 def test_nothing_to_draw_is_refused() -> None:

@@ -108,7 +108,14 @@ def needs_a_second(model, other, /):
 
 
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
-    "SNIP without its batches": (lth.snip, r"snip needs batches.*functools\.partial\(snip, batches=\.\.\.\)"),
+    "SNIP without its batches": (
+        lth.snip,
+        r"snip needs batches.*functools\.partial\(lthkit\.snip, batches=data\.draw\(100, seed=0\)\)",
+    ),
+    "SynFlow without a shape": (
+        lth.synflow,
+        r"needs shape.*functools\.partial\(lthkit\.synflow, shape=data\.shape\)",
+    ),
     "its own": (needs_batches, r"needs_batches needs batches.*as score\(model\)"),
     "two places": (needs_a_second, "needs_a_second needs other"),
     "mask by place only": (eval("lambda model, mask, /: None"), "needs mask"),
@@ -125,9 +132,9 @@ def test_a_score_that_cannot_be_called_is_refused_at_the_door(name, tiny):
         lambda: asked_for(score),
         lambda: lth.imp(small_net, tiny, rounds=1, score=score),
         lambda: lth.one_shot(small_net, tiny, densities=[0.5], score=score),
+        lambda: lth.prune_iteratively(small_net(seed=0), score, 0.5, rounds=2),
+        lambda: lth.prune_at_init(small_net, tiny, score=score, density=0.5),
     ]
-    if score is not lth.snip:
-        calls.append(lambda: lth.prune_iteratively(small_net(seed=0), score, 0.5, rounds=2))
     for call in calls:
         with pytest.raises(TypeError, match=text):
             call()

@@ -283,7 +283,7 @@ def test_a_table_of_another_metric_is_held_against_the_rounds(regression: Path, 
     from lthkit.runs.results import load, write_results
 
     found = lth.audit(regression, replay=True)
-    assert found.failed == () and found.open == ("optimizer",)
+    assert found.failed == () and found.open == ("optimizer", "controls")
     for column, value in (("test_metric", 0.01), ("direction", "higher"), ("test_accuracy", 0.99)):
         folder = tmp_path / column
         shutil.copytree(regression, folder)

@@ -245,7 +245,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_of_the_command_line_holds(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = lth.audit(experiment, replay=True)
-    assert found.failed == () and found.open == ("optimizer",)
+    assert found.failed == () and found.open == ("optimizer", "controls")
     assert main(["audit", str(experiment)]) == 0
     assert "cannot be told" in capsys.readouterr().out
 
@@ -319,7 +319,12 @@ def test_an_unfinished_and_a_damaged_run_are_told(experiment: Path, tmp_path: Pa
 
 def test_the_recorded_runs_can_be_audited() -> None:
     found = lth.audit("winning-ticket")
-    assert found.failed == () and {"nested", "empty", "density", "controls", "record"} <= set(found.held)
+    assert found.failed == () and {"nested", "empty", "density", "record"} <= set(found.held)
+    assert found["controls"].verdict == "cannot be told", "masks and weights of the controls are not kept"
+    assert (
+        "names these arms as controls" in found["controls"].text
+        and "was not judged" in found["controls"].text
+    )
     for name in ("rewinding", "snip-mnist", "snip-statistics"):
         assert lth.audit(name).failed == (), name
 

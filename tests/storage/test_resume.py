@@ -377,3 +377,16 @@ def test_a_time_budget_ends_at_a_snapshot(pictures, tmp_path):
     with pytest.raises(ValueError, match="minutes=0 were given; expected a number above 0"):
         experiments.run(EXPERIMENT, pictures, tmp_path / "run", minutes=0)
     assert asdict(EXPERIMENT)["rounds"] == 2
+
+
+def test_a_folder_of_one_search_says_how_its_rounds_are_read(tiny, tmp_path):
+    """Catches: "is not finished" of a search that is."""
+    recipe = lth.Recipe(steps=2, batch_size=20, evaluate_every=2)
+    list(lth.imp(small_net, tiny, rounds=1, recipe=recipe, folder=tmp_path / "imp"))
+    with pytest.raises(
+        FileNotFoundError, match=r"rounds of one search.*lthkit\.tickets\.load_round\(folder, r\)"
+    ):
+        lth.runs.results.load(tmp_path / "imp")
+    lth.train(small_net(seed=0), tiny, recipe=recipe, folder=tmp_path / "one")
+    with pytest.raises(FileNotFoundError, match=r"has one training, of lthkit\.train\(folder=\)"):
+        lth.runs.results.load(tmp_path / "one")

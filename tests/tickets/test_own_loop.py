@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import textwrap
 from dataclasses import replace
 from typing import Any
@@ -91,11 +92,36 @@ def keeps_nothing(model: Any, data: Any, **rest: Any) -> lth.TrainResult:
     return replace(lth.train(model, data, **rest), kept={})
 
 
+def diverged(model: Any, data: Any, **rest: Any) -> lth.TrainResult:
+    return replace_in(lth.train(model, data, **rest), validation_loss=math.nan)
+
+
+def in_percent(model: Any, data: Any, **rest: Any) -> lth.TrainResult:
+    return replace_in(lth.train(model, data, **rest), test_metric=87.0)
+
+
+def longer(model: Any, data: Any, **rest: Any) -> lth.TrainResult:
+    return replace_in(lth.train(model, data, **rest), steps=21)
+
+
+def replace_in(result: lth.TrainResult, **values: Any) -> lth.TrainResult:
+    for name, value in values.items():
+        object.__setattr__(result, name, value)
+    return result
+
+
 @pytest.mark.parametrize(
     ("train", "kind", "text"),
     [
         (forgetful, ValueError, r"train left [\d,]+ of [\d,]+ removed weights of 1\.weight .*mask\.held"),
         (speechless, TypeError, r"train returned a NoneType; expected a lthkit\.TrainResult"),
+        (diverged, ValueError, r"train returned validation_loss=nan; expected a finite number"),
+        (in_percent, ValueError, r"train returned test accuracy 87\.0; expected a fraction from 0 to 1"),
+        (
+            longer,
+            ValueError,
+            r"start at step 0 and recipe\.steps=20, and its result says steps=21; expected 20",
+        ),
         (keeps_nothing, ValueError, r"train was called with keep=\(0,\), and result\.kept has \[\]"),
     ],
 )
@@ -111,6 +137,27 @@ def test_what_it_leaves_behind_is_looked_at(train: Any, kind: Any, text: str, ti
     with pytest.raises(kind, match=text):
         start = lth.fresh_start(small_net, seed=0)
         lth.retrain(small_net, tiny, mask=mask, weights_from=start, recipe=RECIPE, train=train)
+
+
+def deaf(model: Any, data: Any, *, start: Any = None, **rest: Any) -> lth.TrainResult:
+    return lth.train(model, data, **rest)
+
+
+def test_a_loop_that_does_not_begin_at_its_start_is_refused(tiny: lth.Dataset) -> None:
+    """Catches: a rewind that never happened; and refuses none that stops early."""
+    text = r"start at step 5 and recipe\.steps=20, and its result says steps=20; expected 15"
+    with pytest.raises(ValueError, match=text):
+        list(lth.imp(small_net, tiny, rounds=1, rewind_step=5, recipe=RECIPE, train=deaf))
+    first = lth.train(small_net(seed=0), tiny, recipe=RECIPE, keep=(5,))
+    with pytest.raises(ValueError, match=text):
+        mask, start = lth.Mask.ones(small_net(seed=0)), first.kept[5]
+        lth.retrain(small_net, tiny, mask=mask, weights_from=start, recipe=RECIPE, train=deaf)
+
+    def early(model: Any, data: Any, *, recipe: lth.Recipe, **rest: Any) -> lth.TrainResult:
+        return lth.train(model, data, recipe=replace(recipe, steps=15), **rest)
+
+    rounds = list(lth.imp(small_net, tiny, rounds=1, rewind_step=5, recipe=RECIPE, train=early))
+    assert [r.result.steps for r in rounds] == [15, 10]
 
 
 def test_what_is_no_function_is_refused_at_the_call(tiny: lth.Dataset) -> None:

@@ -185,7 +185,7 @@ def test_no_code_in_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DamagedFile, match="holds a list, no ticket"):
         Ticket.load("list.pt")
     torch.save(small_net(seed=0).state_dict(), "state.pt")
-    with pytest.raises(DamagedFile, match=r"OrderedDict with 1\.weight.*Ticket\(Mask\("):
+    with pytest.raises(DamagedFile, match=r"OrderedDict with 1\.weight.*Ticket\(lthkit\.Mask\("):
         Ticket.load("state.pt")
     with pytest.raises(FileNotFoundError, match="There is no file nothing.pt"):
         Ticket.load("nothing.pt")
@@ -253,3 +253,34 @@ def test_names_in_another_order_are_the_same_ticket(tmp_path: Path) -> None:
     content["about"] = dict(reversed(content["about"].items()))
     torch.save(content, tmp_path / "t.pt")
     assert Ticket.load(tmp_path / "t.pt").mask == ticket().mask
+
+
+@pytest.mark.parametrize("name", ["0.weight", "0.bias"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(name: str, value: float, tmp_path: Path) -> None:
+    one = ticket()
+    weights = dict(one.start.model)
+    weights[name] = weights[name].clone()
+    weights[name].view(-1)[0] = value
+    torch.save({"mask": dict(one.mask), "weights": weights}, tmp_path / "ticket.pt")
+    with pytest.raises(ValueError, match=rf"^{name} in the weights to begin with: NaN or infinite values"):
+        Ticket.load(tmp_path / "ticket.pt")
+
+
+def test_a_buffer_may_hold_what_a_weight_may_not() -> None:
+    one = ticket()
+    start = lth.Checkpoint(0, {**one.start.model, "attention": torch.tensor([0.0, -float("inf")])})
+    assert Ticket(one.mask, start).start is start
+
+
+def test_the_text_for_a_state_dict_says_what_makes_a_ticket_of_it(tmp_path: Path) -> None:
+    """The words of the text are run. Catches: a mask of all tensors, biases too."""
+    model = small_conv(seed=0)
+    lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), 0.5).apply_(model)
+    torch.save(model.state_dict(), tmp_path / "pruned.pt")
+    with pytest.raises(DamagedFile) as refused:
+        Ticket.load(tmp_path / "pruned.pt")
+    text = str(refused.value)
+    code = text[text.index("Ticket(lthkit") : text.index(", if the weights")]
+    made = eval(code, {"lthkit": lth, "Ticket": Ticket, "model": model})
+    assert set(made.mask) == {"0.weight", "5.weight"} and made.mask.density == pytest.approx(0.5, abs=0.01)

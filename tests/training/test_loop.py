@@ -253,6 +253,9 @@ def test_bad_arguments_are_named(tiny):
     model = small_net(seed=0)
     with pytest.raises(ValueError, match="larger than the training split"):
         lth.train(model, tiny, recipe=replace(ADAM, batch_size=301))
+    table = lth.Dataset.from_loader([(torch.zeros(60, 4), torch.arange(60) % 3)], name="table")
+    with pytest.raises(ValueError, match=rf"training split \({len(table.train)} rows\)"):
+        lth.train(torch.nn.Linear(4, 3), table, recipe=replace(ADAM, batch_size=61))
     with pytest.raises(ValueError, match="outside the training"):
         lth.train(model, tiny, recipe=ADAM, keep=[31])
     with pytest.raises(ValueError, match="nothing is left"):

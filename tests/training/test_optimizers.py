@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ SCHEDULES = {
     "nothing": (lambda s: None, "gave None"),
     "a tensor": (lambda s: torch.tensor(0.5), r"gave tensor\(0.5"),
     "state": (lambda s: 1 / (1 + next(count)), "when it was asked again; expected a function of the step alone"),
-    "the rate itself": (lambda s: 1e-3 * (1 - s / 40), "Does it give the rate itself"),
+    "the rate itself": (lambda s: 1e-3 * (1 - s / 40), "Does the schedule give the rate itself"),
     "always 0": (lambda s: 0.0, "factors of at most 0"),
 }  # fmt: skip
 
@@ -214,6 +215,16 @@ def test_a_schedule_that_would_train_otherwise_is_refused(tiny, name):
         lth.tickets.early_bird(small_net, tiny, density=0.5, recipe=replace(OWN, schedule=schedule))
 
 
+def test_a_schedule_that_gives_rates_is_refused_whatever_lr_is():
+    """Catches a rate that is multiplied by itself: lr 0.1 falls from 0.01, and the network learns a little."""
+    for lr in (0.3, 0.1, 0.02):
+        given = replace(OWN, lr=lr, schedule=lambda s, lr=lr: lr * (1 - s / 40))
+        with pytest.raises(ValueError, match="Does the schedule give the rate itself"):
+            given.check_schedule()
+    replace(OWN, lr=1.0, schedule=lambda s: 1e-3 * (1 - s / 40)).check_schedule()
+    replace(OWN, lr=0.1, schedule=lambda s: 0.2 * (1 - s / 40)).check_schedule()
+
+
 def test_a_schedule_stands_in_the_configuration_by_its_code():
     def falling(by):
         return lambda step: 1 / (1 + by * step)
@@ -222,5 +233,39 @@ def test_a_schedule_stands_in_the_configuration_by_its_code():
     assert names[0] == names[2] != names[1] and "0x" not in repr(names)
     with pytest.raises(ValueError, match="milestones=.* would not see them"):
         replace(OWN, schedule=falling(0.1), milestones=(3,))
+    with pytest.raises(ValueError, match="decay=.* would not see it"):
+        replace(OWN, schedule=falling(0.1), decay=0.2)
     with pytest.raises(ValueError, match="or a function of the step that gives the factor"):
         replace(OWN, schedule=0.5)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_what_a_schedule_by_name_would_not_see_is_refused(schedule):
+    with pytest.raises(
+        ValueError, match=f"milestones=.3,. were given with schedule='{schedule}', which would not see"
+    ):
+        lth.Recipe(schedule=schedule, milestones=(3,))
+    with pytest.raises(
+        ValueError, match=f"decay=0.5 was given with schedule='{schedule}', which would not see"
+    ):
+        lth.Recipe(schedule=schedule, decay=0.5)
+    with pytest.raises(ValueError, match=r"schedule='step' was given without milestones.*\(1000, 1500\)"):
+        lth.Recipe(schedule="step")
+    assert lth.Recipe(schedule="step", milestones=[3], decay=0.5).lr_at(3) == 0.6e-3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (torch.optim.lr_scheduler.StepLR, "StepLR is a scheduler of torch"),
+        (partial(torch.optim.lr_scheduler.ConstantLR, factor=0.5), "ConstantLR is a scheduler of torch"),
+        (lambda step, epoch: 1.0, r"lambda. cannot be called as \(step\) .*epoch"),
+        (lambda: 1.0, r"lambda. cannot be called as \(step\)"),
+        (lambda *, step: 1.0, r"lambda. cannot be called as \(step\)"),
+    ],
+)
+def test_a_schedule_that_takes_no_step_is_refused_with_the_recipe(schedule, text):
+    with pytest.raises(
+        TypeError, match=text + r".*; expected a function of the step alone.*constant, step, cosine"
+    ):
+        lth.Recipe(schedule=schedule)

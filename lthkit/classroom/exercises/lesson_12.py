@@ -156,6 +156,7 @@ def _alive(state: Tensors, mask: Tensors, *, mistake: str) -> Any:
             "small tolerance": lambda v: ~(v.abs() <= 1e-8),
             "no NaN": lambda v: v.abs() > 0,
             "half": lambda v: v.half() != 0,
+            "single": lambda v: v.float() != 0,
             "whole": lambda v: v.nan_to_num(1.0).int() != 0,
         }
         alive = pick(mistake, rules, lambda v: v != 0)(values)
@@ -164,6 +165,10 @@ def _alive(state: Tensors, mask: Tensors, *, mistake: str) -> Any:
             found[name] = int(round(float(values.nan_to_num(1.0).abs().sum())))
         if mistake == "one a layer":
             found[name] = int(alive.any())
+        if mistake == "columns":
+            found[name] = int(((w != 0) & ~keep).any(0).sum())
+        if mistake == "product":
+            found[name] = int((w * ~keep != 0).sum())
     if mistake == "unmasked too":
         found |= {n: int((w != 0).sum()) for n, w in state.items() if n not in mask}
     some = {name: count for name, count in found.items() if count}
@@ -218,6 +223,10 @@ def _step(
         mask = ~mask
     if mistake in ("gradient only", "gradient and weight"):
         gradient = gradient.where(mask, 0)
+    if mistake in ("gradient multiplied", "both multiplied"):
+        gradient = gradient * mask
+    if mistake == "no NaN":
+        weight, gradient, velocity = (t.nan_to_num() for t in (weight, gradient, velocity))
     if mistake == "old velocity only":
         velocity = velocity.where(mask, 0)
     v = momentum * velocity + gradient
@@ -229,7 +238,10 @@ def _step(
         "minus": lambda: momentum * velocity - gradient,
     }
     v = pick(mistake, rules, lambda: v)()
-    free = ("gradient only", "gradient and weight", "weight only", "old velocity only", "nothing")
+    free = (
+        *("gradient only", "gradient and weight", "gradient multiplied", "both multiplied"),
+        *("weight only", "old velocity only", "nothing"),
+    )
     if mistake == "multiplied":
         v = v * mask
     elif mistake not in free:
@@ -244,9 +256,10 @@ def _step(
         "gradient step": lambda: weight - lr * gradient,
     }
     w = pick(mistake, moves, lambda: weight - lr * v)()
-    if mistake == "multiplied":
+    unmasked = ("gradient only", "gradient multiplied", "velocity only", "old velocity only", "nothing")
+    if mistake in ("multiplied", "both multiplied"):
         w = w * mask
-    elif mistake not in ("gradient only", "velocity only", "old velocity only", "nothing"):
+    elif mistake not in unmasked:
         w = w.where(mask, 0)
     results = {
         "turned": (v, w),
@@ -318,6 +331,10 @@ def _differs(one: Tensor, other: Tensor, *, mistake: str) -> bool:
         "all": lambda: bool(one.numel()) and bool((one != other).all()),
         "same": lambda: not bool((one != other).any()),
         "larger": lambda: bool((other > one).any()),
+        "double": lambda: bool((one.double() != other.double()).any()),
+        "all of nothing": lambda: bool((one != other).all()),
+        "difference": lambda: bool(((one - other).abs() > 0).any()),
+        "NaN is NaN": lambda: bool(((one != other) & ~((one != one) & (other != other))).any()),
         "magnitude": lambda: bool((one.abs() != other.abs()).any()),
         "most": lambda: bool(one.numel()) and float((one != other).double().mean()) > 0.5,
     }
@@ -347,6 +364,9 @@ def _differing(before: Tensors, start: Tensors, mask: Tensors, *, mistake: str) 
             "removed too": keep | ~keep,
         }
         keep = pick(mistake, places, keep)
+        if mistake == "product" and name in mask:
+            was, now = was * keep, now * keep
+            keep = torch.ones_like(keep)
         if mistake == "ticket":
             was = was.where(keep, 0) if name in mask else was
             keep = torch.ones_like(keep)
@@ -360,6 +380,7 @@ def _differing(before: Tensors, start: Tensors, mask: Tensors, *, mistake: str) 
         "flag": bool(found),
         "sorted": sorted(found),
         "order of start": [n for n in start if n in found],
+        "masked first": [n for n in found if n in mask] + [n for n in found if n not in mask],
         "first only": found[:1],
         "backwards": found[::-1],
     }
@@ -393,6 +414,8 @@ def _arm_by_sets(ticket_mask: Tensors, ticket_start: Tensors, mask: Tensors, sta
 
 def _arm(ticket_mask: Tensors, ticket_start: Tensors, mask: Tensors, start: Tensors, *, mistake: str) -> Any:
     """The right answer with something wrong: how masks, counts or weights are compared, or which name is given."""
+    if mistake == "by place":
+        mask, start = (dict(zip(ticket_mask, own.values(), strict=True)) for own in (mask, start))
     names = list(mask)
     if mistake == "first layer":
         names = names[:1]
@@ -400,7 +423,8 @@ def _arm(ticket_mask: Tensors, ticket_start: Tensors, mask: Tensors, start: Tens
     was = sum(int(ticket_mask[n].sum()) for n in names)
     same = all(torch.equal(mask[n], ticket_mask[n]) for n in names)
     counts = all(mask[n].sum() == ticket_mask[n].sum() for n in names)
-    counts = pick(mistake, {"total count": kept == was, "no count": True}, counts)
+    columns = all(torch.equal(mask[n].sum(0), ticket_mask[n].sum(0)) for n in names)
+    counts = pick(mistake, {"total count": kept == was, "no count": True, "column counts": columns}, counts)
     if mistake == "same by count":
         same = counts
     if mistake == "any same mask":
@@ -414,23 +438,37 @@ def _arm(ticket_mask: Tensors, ticket_start: Tensors, mask: Tensors, start: Tens
         }
         keep = pick(mistake, here, mask[name])
         one, other = start[name][keep], ticket_start[name][keep]
+        if mistake == "own mask each":
+            other = ticket_start[name][ticket_mask[name]]
+        if mistake == "product":
+            one, other = start[name] * keep, ticket_start[name] * keep
         if mistake == "close":
             return torch.allclose(one, other, rtol=1e-3, atol=1e-3)
+        if mistake == "allclose":
+            return torch.allclose(one.double(), other.double())
+        if mistake in ("single", "double"):
+            one, other = (t.to(torch.float32 if mistake == "single" else torch.float64) for t in (one, other))
         if mistake == "single numbers":
             return bool((one == other).any())
         return torch.equal(one, other)
 
+    def shares(name: str) -> bool:
+        return bool((start[name] == ticket_start[name])[mask[name]].any())
+
     own = [equal(n) for n in names]
-    fresh = pick(mistake, {"one is enough": not all(own)}, not any(own))
+    rules = {"one is enough": lambda: not all(own), "every weight": lambda: not any(map(shares, names))}
+    fresh = pick(mistake, rules, lambda: not any(own))()
     all_own = pick(mistake, {"one is own": any(own), "weights unseen": True}, all(own))
     if mistake == "weights unseen" and same:
         return "ticket" if all(own) else "re-initialised"
     if mistake == "mask unseen" and not all(own):
         return "re-initialised" if not any(own) else "neither"
-    if same and all_own:
+    if same and (all_own or mistake == "some is ticket" and any(own)):
         return pick(mistake, {"no ticket": "neither"}, "ticket")
     if same and fresh:
-        return pick(mistake, {"turned": "shuffled"}, "re-initialised")
+        return pick(mistake, {"turned": "shuffled", "spelling": "reinitialised"}, "re-initialised")
+    if mistake == "every mask" and any(torch.equal(mask[n], ticket_mask[n]) for n in names):
+        return "neither"
     if counts and not same and all_own:
         return pick(mistake, {"turned": "re-initialised"}, "shuffled")
     return "neither"
@@ -468,7 +506,15 @@ def _flattery_by_loop(validation_losses: Sequence[float], test_accuracies: Seque
 
 
 def _flattery_by_numpy(validation_losses: Sequence[float], test_accuracies: Sequence[float]) -> float:
-    return float(np.max(test_accuracies) - test_accuracies[int(np.nanargmin(validation_losses))])
+    losses, accuracies = np.asarray(validation_losses), np.asarray(test_accuracies)
+    numbers = ~np.isnan(losses)
+    return float(accuracies.max() - accuracies[numbers][losses[numbers].argmin()])
+
+
+def _filled(losses: Sequence[float], number: float) -> int:
+    """The place of the least loss, where NaN has been exchanged for a number."""
+    filled = [number if math.isnan(loss) else loss for loss in losses]
+    return filled.index(min(filled))
 
 
 def _flattery(validation_losses: Sequence[float], test_accuracies: Sequence[float], *, mistake: str) -> float:
@@ -488,6 +534,10 @@ def _flattery(validation_losses: Sequence[float], test_accuracies: Sequence[floa
             "NaN is least": as_least[0] if as_least else first,
             "min of all": min(range(len(losses)), key=lambda i: losses[i]),
             "first number": usable[0],
+            "shifted": usable.index(first),
+            "lower of equals": min(usable, key=lambda i: (losses[i], found[i])),
+            "NaN is infinite": _filled(losses, math.inf),
+            "NaN is 999": _filled(losses, 999.0),
         },
         first,
     )
@@ -508,11 +558,15 @@ def _flattery(validation_losses: Sequence[float], test_accuracies: Sequence[floa
         "lowest": highest - min(found),
         "mean": highest - sum(found) / len(found),
         "points": 100 * (highest - found[chosen]),
-        "relative": (highest - found[chosen]) / (found[chosen] or 1.0),
+        "relative to the best": (highest - found[chosen]) / highest,
+        "begins at 10": highest - (found[chosen] if losses[chosen] < 10 else 0.0),
+        "four digits": round(highest - found[chosen], 4),
         "two digits": round(highest - found[chosen], 2),
         "three digits": round(highest - found[chosen], 3),
         "places": float(found.index(highest) - chosen),
     }
+    if mistake == "relative":
+        return (highest - found[chosen]) / found[chosen]
     return pick(mistake, results, highest - found[chosen])
 
 
@@ -528,6 +582,24 @@ EXERCISES = (
             Case(
                 ({"w": torch.tensor([[0.0, -0.3], [0.4, 0.0]])}, {"w": _bits([1, 0], [1, 0])}),
                 "A kept weight is 0, and a removed one is negative.",
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.0]])},
+                    {"w": _bits([1, 0, 0], [1, 0, 0])},
+                ),
+                "Two removed weights of one column, and one of another, are not 0.",
+            ),
+            Case(
+                (
+                    {"u": torch.tensor([0.7, 2.0]), "w": torch.tensor([1.0, 2.0, 0.0])},
+                    {"u": _bits(0, 1), "w": _bits(0, 0, 0)},
+                ),
+                "Both of two tensors have removed weights that are not 0.",
+            ),
+            Case(
+                ({"w": torch.tensor([float("inf"), 0.0])}, {"w": _bits(1, 0)}),
+                "A kept weight is infinite, and the removed one is 0.",
             ),
             Case(
                 (
@@ -555,14 +627,14 @@ EXERCISES = (
             Case(
                 (
                     {
-                        "c": _normal(2, 2, 1, 3, seed=1),
-                        "d": _normal(3, seed=2, dtype=torch.float64),
-                        "h": _normal(4, seed=3, dtype=torch.float16),
+                        "c": torch.tensor([0.3, -0.2, 0.0, 0.9]).view(2, 1, 1, 2),
+                        "d": torch.tensor([0.5, 0.25, 0.0], dtype=torch.float64),
+                        "h": torch.tensor([0.5, -0.25, 2.0, 1.0], dtype=torch.float16),
                         "scale": torch.tensor(0.7),
                         "none": torch.zeros(0, 2),
                     },
                     {
-                        "c": _half(2, 2, 1, 3, seed=4),
+                        "c": _bits(1, 0, 0, 0).view(2, 1, 1, 2),
                         "d": _bits(1, 0, 0),
                         "h": _bits(0, 0, 0, 1),
                         "scale": torch.tensor(False),
@@ -599,9 +671,12 @@ EXERCISES = (
                 "small tolerance": "A weight of 1e-30 passes for 0 here. Exactly 0 is asked for: compare with != 0.",
                 "no NaN": "NaN passes for 0 here: abs() > 0 is False for NaN. Compare with != 0.",
                 "half": "You compare in float16, in which tiny numbers become 0. Compare in the type of the tensor.",
+                "single": "You compare in float32, in which 1e-300 becomes 0. Compare in the type of the tensor.",
                 "whole": "You cut the weights to whole numbers first, and 0.3 becomes 0. Compare them as they are.",
                 "sum": "You add up how large the weights are; count how many are not 0.",
                 "one a layer": "You say 1 for each layer that has some; count its weights.",
+                "columns": "any(0) looks down the columns: you count the columns that have such a weight. Count the weights.",
+                "product": "You multiply with the mask, and infinity times 0 is NaN. Take the removed weights alone: [~mask].",
                 "unmasked too": "You count tensors without a mask too; nothing of them is removed.",
                 "zeros listed": "Layers of which every removed weight is 0 are listed with 0; leave them out.",
                 "total": "This is the number over all layers; give one number for each layer that has some.",
@@ -620,6 +695,7 @@ EXERCISES = (
             "0-D, 1-D, 2-D, 4-D, empty tensor": "of any shape",
             "float16, float64": "any type",
             "NaN": "NaN is not 0",
+            "infinity": "infinity too",
             "tiny": "however small",
             "empty dict": "The mask may be empty",
             "no mask": "more names than the mask",
@@ -689,6 +765,17 @@ EXERCISES = (
             ),
             Case(
                 (
+                    torch.tensor([1.0, 2.0, 0.0]),
+                    torch.tensor([float("nan"), 0.5, 0.1]),
+                    torch.tensor([0.0, 0.2, 0.3]),
+                    _bits(1, 1, 0),
+                    0.1,
+                    0.9,
+                ),
+                "At a kept place the gradient is NaN.",
+            ),
+            Case(
+                (
                     _normal(3, 2, seed=5),
                     _normal(3, 2, seed=6),
                     _normal(3, 2, seed=7),
@@ -736,6 +823,11 @@ EXERCISES = (
                 {
                     "gradient only": "You mask the gradient only. The velocity of before moves the removed weights all the same: "
                     "this is exhibit 2.",
+                    "gradient multiplied": "You multiply the gradient with the mask, and that is all. The velocity of before moves "
+                    "the removed weights all the same: this is exhibit 2.",
+                    "both multiplied": "You multiply gradient and weight with the mask. The velocity of a removed weight lives on, "
+                    "and NaN times 0 is NaN: use where(mask, 0), for the velocity too.",
+                    "no NaN": "You turn NaN into 0 at kept places too. There it is to stay NaN, so that somebody sees it.",
                     "gradient and weight": "The weight is 0, but its velocity is not: at the next step it moves. Mask the velocity too.",
                     "weight only": "The weight is 0, but its velocity grows with every gradient; mask the velocity too.",
                     "velocity only": "The velocity is masked and the weight is not: what was not 0 at a removed place stays.",
@@ -809,11 +901,41 @@ EXERCISES = (
             Case(
                 (
                     {"w": torch.tensor([0.5, -0.3, 0.2])},
-                    {"w": torch.tensor([0.5, -0.3000001, 0.0])},
+                    {"w": torch.tensor([0.5, -0.300001, 0.0])},
                     {"w": _bits(1, 1, 0)},
                 ),
-                "A kept weight differs in its last digit.",
+                "A kept weight differs in its sixth digit.",
                 tags=("last digit",),
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([0.5, 1e-10])},
+                    {"w": torch.tensor([0.5, 2e-10])},
+                    {"w": _bits(1, 1)},
+                ),
+                "Two tiny weights differ.",
+                tags=("last digit",),
+            ),
+            Case(
+                (
+                    {"w": torch.tensor([0.5, 0.1, 0.2])},
+                    {"w": torch.tensor([0.5, float("nan"), float("inf")])},
+                    {"w": _bits(1, 0, 0)},
+                ),
+                "At removed places the start is NaN, or infinite.",
+            ),
+            Case(
+                (
+                    {"u": torch.tensor([float("nan"), 1.0]), "w": torch.tensor([0.5, 1.0])},
+                    {"u": torch.tensor([float("nan"), 1.0]), "w": torch.tensor([float("nan"), 1.0])},
+                    {"u": _bits(1, 0), "w": _bits(1, 0)},
+                ),
+                "A kept weight is NaN in both states, and in another tensor in one of them.",
+            ),
+            Case(
+                ({"n": torch.tensor(2**53)}, {"n": torch.tensor(2**53 + 1)}, {}),
+                "A whole number so large that no float64 tells it from the next one.",
+                tags=("whole numbers",),
             ),
             Case(
                 (
@@ -828,17 +950,17 @@ EXERCISES = (
                 (
                     {
                         "z": torch.tensor([1.0, 2.0]),
-                        "a": torch.tensor([5.0]),
-                        "m": torch.tensor([3.0]),
-                        "k": torch.tensor([4.0]),
+                        "a": torch.tensor([5.0, 6.0]),
+                        "m": torch.tensor([3.0, 7.0]),
+                        "k": torch.tensor([4.0, 8.0]),
                     },
                     {
-                        "m": torch.tensor([3.5]),
+                        "m": torch.tensor([3.5, 7.0]),
                         "z": torch.tensor([2.0, 1.0]),
-                        "k": torch.tensor([4.0]),
-                        "a": torch.tensor([5.5]),
+                        "k": torch.tensor([4.0, 8.0]),
+                        "a": torch.tensor([5.5, 6.0]),
                     },
-                    {"z": _bits(1, 1)},
+                    {"m": _bits(1, 0), "z": _bits(1, 1)},
                 ),
                 "The two states have their names in another order; three tensors differ, one of them by an exchange.",
                 tags=("order of names",),
@@ -861,8 +983,8 @@ EXERCISES = (
             ),
             Case(
                 (
-                    {"w": torch.tensor([100.0, 2.0], dtype=torch.float64)},
-                    {"w": torch.tensor([100.0000002, 2.0], dtype=torch.float64)},
+                    {"w": torch.tensor([1e-300, 2.0], dtype=torch.float64)},
+                    {"w": torch.tensor([2e-300, 2.0], dtype=torch.float64)},
                     {"w": _bits(1, 0)},
                 ),
                 "A difference that float32 does not see.",
@@ -883,21 +1005,21 @@ EXERCISES = (
             Case(
                 (
                     {
-                        "c": _normal(2, 2, 1, 3, seed=1),
-                        "d": torch.tensor([0.1, 0.2], dtype=torch.float64),
+                        "c": torch.tensor([0.3, -0.2]).view(2, 1, 1, 1),
+                        "d": torch.tensor([0.1, 1e-300], dtype=torch.float64),
                         "h": torch.tensor([[0.5, 0.25]], dtype=torch.float16),
                         "none": torch.zeros(0, 2),
                         "running_mean": torch.tensor([0.5, 0.5]),
                     },
                     {
-                        "c": _normal(2, 2, 1, 3, seed=1) * 2,
-                        "d": torch.tensor([0.1, 0.2 + 1e-15], dtype=torch.float64),
+                        "c": torch.tensor([0.6, -0.2]).view(2, 1, 1, 1),
+                        "d": torch.tensor([0.1, 2e-300], dtype=torch.float64),
                         "h": torch.tensor([[0.5, 0.5]], dtype=torch.float16),
                         "none": torch.zeros(0, 2),
                         "running_mean": torch.tensor([0.25, 0.5]),
                     },
                     {
-                        "c": _half(2, 2, 1, 3, seed=2),
+                        "c": _bits(1, 0).view(2, 1, 1, 1),
                         "d": _bits(1, 1),
                         "h": _bits([1, 0]),
                         "none": torch.zeros(0, 2).bool(),
@@ -928,6 +1050,13 @@ EXERCISES = (
                 "sum": "You compare sums; two weights that have changed places have the same sum. Compare place by place.",
                 "all": "You ask whether every place differs; one is enough: any().",
                 "most": "You ask whether most places differ; one is enough: any().",
+                "all of nothing": "You ask whether every place differs, and of no places at all that is true; one that differs is "
+                "enough: any().",
+                "double": "You compare in float64, in which whole numbers above 2**53 are not told apart; compare as they are.",
+                "difference": "A difference with NaN is NaN, and NaN > 0 is False. Compare with !=.",
+                "NaN is NaN": "You take NaN for equal to NaN. NaN is equal to nothing: a kept NaN is listed.",
+                "product": "You multiply with the mask, and NaN times 0 is NaN, which differs from itself. Take the kept places "
+                "alone: [mask].",
                 "same": "These are the tensors that are right; those that are not are asked for.",
                 "larger": "You find only numbers that became larger; smaller ones differ too.",
                 "magnitude": "You compare absolute values; a sign that is another one is a difference.",
@@ -936,6 +1065,7 @@ EXERCISES = (
                 "flag": "This says whether any tensor differs; give the names.",
                 "sorted": "Your names are in the order of the alphabet; keep the order of `before`.",
                 "order of start": "Your names are in the order of `start`; keep that of `before`.",
+                "masked first": "Your names are those with a mask first, then the others; keep the order of `before`.",
                 "first only": "You stop at the first tensor that differs; list all. Is a return inside the loop?",
                 "backwards": "Your names are in the opposite order; keep that of `before`.",
             },
@@ -952,8 +1082,10 @@ EXERCISES = (
             "no mask": "a tensor without a mask counts everywhere",
             "order of names": "go by name",
             "last digit": "not nearly equal",
+            "NaN": "NaN is equal to nothing",
+            "infinity": "NaN and infinity too",
         },
-        absent={"ties": "nothing is ranked", "NaN": "a state to begin from holds numbers"},
+        absent={"ties": "nothing is ranked"},
     ),
     Exercise(
         id="12.4",
@@ -1044,6 +1176,64 @@ EXERCISES = (
             ),
             Case(
                 (
+                    {"w": _bits(1, 1, 0)},
+                    {"w": torch.tensor([0.5, -0.3, 0.2])},
+                    {"w": _bits(1, 1, 0)},
+                    {"w": torch.tensor([0.5, -0.300001, 0.2])},
+                ),
+                "One kept weight differs in its sixth digit.",
+                tags=("last digit",),
+            ),
+            Case(
+                (
+                    {"w": _bits(1, 1)},
+                    {"w": torch.tensor([0.5, 1e-300], dtype=torch.float64)},
+                    {"w": _bits(1, 1)},
+                    {"w": torch.tensor([0.5, 2e-300], dtype=torch.float64)},
+                ),
+                "A kept weight differs by less than float32 can tell.",
+                tags=("last digit",),
+            ),
+            Case(
+                (
+                    {"n": _bits(1, 0)},
+                    {"n": torch.tensor([2**53, 5])},
+                    {"n": _bits(1, 0)},
+                    {"n": torch.tensor([2**53 + 1, 5])},
+                ),
+                "Whole numbers so large that float64 does not tell them apart.",
+                tags=("whole numbers",),
+            ),
+            Case(
+                (
+                    {"w": _bits([1, 0], [1, 0])},
+                    {"w": torch.tensor([[0.5, 0.2], [0.3, 0.4]])},
+                    {"w": _bits([0, 1], [1, 0])},
+                    {"w": torch.tensor([[0.5, 0.2], [0.3, 0.4]])},
+                ),
+                "A mask of as many weights, and of other numbers in the columns.",
+            ),
+            Case(
+                (
+                    {"w": _bits(1, 1, 0, 0)},
+                    {"w": torch.tensor([0.5, -0.3, 0.2, float("inf")])},
+                    {"w": _bits(1, 1, 0, 0)},
+                    {"w": torch.tensor([0.5, -0.3, float("nan"), 0.1])},
+                ),
+                "At removed places the weights are NaN, or infinite.",
+            ),
+            Case(
+                (
+                    {"u": _bits(1, 0), "w": _bits(0, 1)},
+                    {"u": torch.tensor([0.4, 0.6]), "w": torch.tensor([0.5, -0.3])},
+                    {"w": _bits(0, 1), "u": _bits(1, 0)},
+                    {"w": torch.tensor([0.5, -0.3]), "u": torch.tensor([0.4, 0.6])},
+                ),
+                "The names are in another order.",
+                tags=("order of names",),
+            ),
+            Case(
+                (
                     {"u": _bits(1, 0), "w": _bits(1, 1, 0)},
                     {"u": torch.tensor([0.4, 0.6]), "w": torch.tensor([0.5, -0.3, 0.2])},
                     {"u": _bits(0, 1), "w": _bits(0, 1, 1)},
@@ -1071,10 +1261,16 @@ EXERCISES = (
             ),
             Case(
                 (
-                    {"c": _half(2, 2, 1, 3, seed=1), "d": _bits([1, 0])},
-                    {"c": _normal(2, 2, 1, 3, seed=2), "d": torch.tensor([[0.1, 0.2]], dtype=torch.float64)},
-                    {"c": _half(2, 2, 1, 3, seed=1), "d": _bits([1, 0])},
-                    {"c": _normal(2, 2, 1, 3, seed=3), "d": torch.tensor([[0.3, 0.2]], dtype=torch.float64)},
+                    {"c": _bits(1, 0).view(2, 1, 1, 1), "d": _bits([1, 0])},
+                    {
+                        "c": torch.tensor([0.7, 0.8]).view(2, 1, 1, 1),
+                        "d": torch.tensor([[0.1, 0.2]], dtype=torch.float64),
+                    },
+                    {"c": _bits(1, 0).view(2, 1, 1, 1), "d": _bits([1, 0])},
+                    {
+                        "c": torch.tensor([0.6, 0.8]).view(2, 1, 1, 1),
+                        "d": torch.tensor([[0.3, 0.2]], dtype=torch.float64),
+                    },
                 ),
                 "A convolution and a matrix in float64.",
             ),
@@ -1105,7 +1301,19 @@ EXERCISES = (
                 "everywhere": "You compare weights at removed places too; only those that `mask` keeps count.",
                 "ticket's places": "You compare weights where the ticket's mask keeps them; take the places that `mask` keeps.",
                 "both places": "You compare only where both masks keep a weight; take all places that `mask` keeps.",
-                "close": "You ask whether the weights are close; the ticket's own are equal to the bit.",
+                "close": "You ask whether the weights are close; the ticket's own are exactly equal.",
+                "allclose": "allclose lets differences in the sixth digit pass; the ticket's own weights are exactly equal: torch.equal.",
+                "single": "You compare in float32, in which the last digits of other types are lost; compare as they are.",
+                "double": "You compare in float64, in which whole numbers above 2**53 are not told apart; compare as they are.",
+                "product": "You multiply with the mask, and NaN times 0 is NaN. Take the kept places alone: [mask].",
+                "own mask each": "You take the ticket's weights where the ticket's mask keeps them, and the others where `mask` does. "
+                "Take both where `mask` keeps them.",
+                "by place": "You pair the tensors by their place in the dicts; take them by name.",
+                "column counts": "sum(0) counts column by column; a tensor has to keep as many in all: sum().",
+                "every mask": "You ask that every tensor has another mask; masks are another one if they differ anywhere.",
+                "every weight": "You ask that every kept weight is another one; a tensor has other weights if one of them is.",
+                "some is ticket": "With the same mask you say ticket if one tensor has its weights; all of them have to.",
+                "spelling": "The name is spelled with a hyphen: re-initialised.",
                 "single numbers": "You take a tensor for the ticket's if one of its kept weights is; all of them have to be.",
                 "one is enough": "One tensor with new weights passes for a re-initialised network; every tensor has to have them.",
                 "one is own": "One tensor with the ticket's weights passes for all; every tensor has to have them.",
@@ -1125,13 +1333,15 @@ EXERCISES = (
         told={
             "1-D, 2-D, 4-D": "of any shape",
             "float16, float64": "any type",
-            "last digit": "equal to the bit",
+            "last digit": "exactly equal",
+            "whole numbers": "whole numbers too",
+            "order of names": "go by name",
+            "NaN, infinity": "NaN and infinity too",
         },
         absent={
             "0-D": "a mask of one number shuffles nothing",
             "empty tensor, empty dict": "every tensor keeps at least one weight, and there is at least one",
             "ties": "nothing is ranked",
-            "NaN": "initial weights are numbers",
         },
     ),
     Exercise(
@@ -1148,12 +1358,20 @@ EXERCISES = (
                 tags=("ties",),
             ),
             Case(
+                ([0.5, 0.5], [0.80, 0.70]),
+                "Two losses are equal, and the first has the higher test accuracy.",
+                tags=("ties",),
+            ),
+            Case(
                 ([float("nan"), 0.6, 0.5], [0.78, 0.70, 0.66]),
                 "The first loss is NaN, and the test accuracy there is the highest.",
                 point=True,
             ),
             Case(([0.6, float("nan"), 0.7], [0.704, 0.655, 0.7215]), "A loss between two others is NaN."),
             Case(([0.5], [0.8]), "One measurement only."),
+            Case(([float("nan"), 2000.0, 1500.0], [0.12, 0.10, 0.11]), "The losses are very large."),
+            Case(([float("nan"), float("inf")], [0.7, 0.6]), "One loss is NaN, and the other infinite."),
+            Case(([0.6, 0.7], [0.801234, 0.812357]), "A difference that has six digits."),
             Case(
                 ([0.7, 0.65, 0.72, 0.69], [0.8012, 0.8034, 0.8071, 0.8049]), "Differences in the third digit."
             ),
@@ -1186,6 +1404,13 @@ EXERCISES = (
                 "mean": "You take off the mean of the test accuracies; take off the one at the least validation loss.",
                 "points": "This is in points, 100 times too large: accuracies are fractions, and so is the result.",
                 "relative": "You divide by the chosen accuracy; the difference itself is asked for.",
+                "relative to the best": "You divide by the best accuracy; the difference itself is asked for.",
+                "shifted": "You leave NaN out, and then the places no longer fit the list of accuracies: the index is shifted.",
+                "lower of equals": "min over pairs takes, of equal losses, the one with the lower accuracy; the first counts.",
+                "NaN is infinite": "You turn NaN into infinity, and a loss can be infinite itself: then the NaN is chosen. Leave NaN out.",
+                "NaN is 999": "You turn NaN into a large number, and a loss can be larger. Leave NaN out.",
+                "begins at 10": "Your search begins at a loss of 10, and all losses can be larger. Begin at infinity, or with the first.",
+                "four digits": "You round to four digits; give the difference as it is.",
                 "two digits": "You round to two digits; give the difference as it is.",
                 "three digits": "You round to three digits; give the difference as it is.",
                 "places": "This says how many measurements lie between the two; the difference of their accuracies is asked for.",
@@ -1195,7 +1420,11 @@ EXERCISES = (
         difficulty="easy",
         lines=3,
         minutes=6,
-        told={"ties": "Of equal losses the first counts", "NaN": "A loss can be NaN"},
+        told={
+            "ties": "Of equal losses the first counts",
+            "NaN": "A loss can be NaN",
+            "infinity": "A loss can be large, and infinite too",
+        },
         absent={"empty list": "there is at least one measurement"},
     ),
 )
@@ -1298,27 +1527,6 @@ QUESTIONS = (
     ),
     Question(
         "12.Q5",
-        "The audit of somebody's masks and weights says: 9 hold, 0 fail, 6 cannot be told. Is the result right?",
-        (
-            Option(
-                "Yes: nothing fails.",
-                False,
-                "Six questions are open, and it does not ask whether the baseline was tuned, or the data easy.",
-            ),
-            Option(
-                "No: an item that cannot be told counts as failed.",
-                False,
-                "It was not looked at. It may be in order, and you do not know; ask for what it needs.",
-            ),
-            Option(
-                "It is not known. Nine mistakes are excluded, and you know what to ask for next.",
-                True,
-                "An audit excludes mistakes one by one. It never shows that a result is right.",
-            ),
-        ),
-    ),
-    Question(
-        "12.Q6",
         "Why does a training that reads the test split after every epoch, and reports the best, report too much even if nothing "
         "was tuned?",
         (
@@ -1337,6 +1545,27 @@ QUESTIONS = (
                 "Because later epochs are better.",
                 False,
                 "They may be; then the last one would do. The maximum is taken over ups and downs.",
+            ),
+        ),
+    ),
+    Question(
+        "12.Q6",
+        "The audit of somebody's masks and weights says: 9 hold, 0 fail, 6 cannot be told. Is the result right?",
+        (
+            Option(
+                "Yes: nothing fails.",
+                False,
+                "Six questions are open, and it does not ask whether the baseline was tuned, or the data easy.",
+            ),
+            Option(
+                "No: an item that cannot be told counts as failed.",
+                False,
+                "It was not looked at. It may be in order, and you do not know; ask for what it needs.",
+            ),
+            Option(
+                "It is not known. Nine mistakes are excluded, and you know what to ask for next.",
+                True,
+                "An audit excludes mistakes one by one. It never shows that a result is right.",
             ),
         ),
     ),

@@ -7,13 +7,14 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from statistics import mean, median, stdev
+from statistics import mean, median, pstdev, stdev
 from typing import Any
 
 import numpy as np
 
 from lthkit import evidence
 from lthkit.classroom.exercises.exercise import Case, Exercise, Option, Question, pick, variants
+from lthkit.evidence.student import quantile as _t
 
 
 def wrong_winner_rate(differences: Sequence[float]) -> float:
@@ -142,6 +143,8 @@ def _wrong(differences: Sequence[float], *, mistake: str) -> float:
             "first": d[0],
             "last": d[-1],
             "largest": max(d, key=abs),
+            "rounded mean": round(mean(d), 1),
+            "whole mean": float(int(mean(d))),
         },
         mean(d),
     )
@@ -153,6 +156,9 @@ def _wrong(differences: Sequence[float], *, mistake: str) -> float:
         wrong, ties = sum(side * x < side * mean(d) for x in d), 0
     if mistake == "right":
         wrong = n - ties - wrong
+    if mistake == "small ones":
+        side = 1 if centre > 0 else -1
+        wrong, ties = sum(side * x < 0 and abs(x) >= 0.05 for x in d), sum(abs(x) < 0.05 for x in d)
     if mistake == "changes":
         wrong, ties = sum((x > 0) != (y > 0) for x, y in zip(d, d[1:], strict=False)), 0
     weight = pick(mistake, {"ties wrong": 1.0, "ties right": 0.0, "ties left out": 0.0}, 0.5)
@@ -181,6 +187,7 @@ _FACTORS = {
     "one side": 1.645 + 0.84,
     "90 %": 1.96 + 1.28,
     "99 %": 2.576 + 0.84,
+    "more digits": 1.959964 + 0.841621,
     "three": 3.0,
     "two": 2.0,
     "1.96 twice": 2 * 1.96,
@@ -219,8 +226,16 @@ def _planned(effect: float, sd: float, *, mistake: str) -> float:
         return max(2, round(n))
     if mistake == "whole":
         return max(2, math.floor(n) + 1)
-    if mistake == "one more":
-        return max(2, math.ceil(n) + 1)
+    if mistake == "one half":
+        return max(2, round(n + 0.5))
+    if mistake == "just above":
+        return max(2, math.floor(n + 0.999))
+    if mistake == "rounded first":
+        return max(2, math.ceil(round(n, 1)))
+    if mistake == "Student":
+        return evidence.seeds_needed(effect, sd=sd)
+    if mistake in ("one more", "two more"):
+        return max(2, math.ceil(n) + (1 if mistake == "one more" else 2))
     if mistake == "up, then squared":
         return max(2, math.ceil(factor * ratio) ** 2)
     if mistake == "not rounded":
@@ -233,14 +248,14 @@ def _stop_by_hand(differences: Sequence[float], first: int) -> int | None:
     for n in range(first, len(differences) + 1):
         seen = differences[:n]
         half = evidence.interval(seen).half
-        if abs(mean(seen)) > half:
+        if abs(mean(seen)) > half and max(seen) > min(seen):
             return n
     return None
 
 
 def _stop_by_ends(differences: Sequence[float], first: int) -> int | None:
     bands = {n: evidence.interval(list(differences[:n])) for n in range(first, len(differences) + 1)}
-    return next((n for n, band in bands.items() if band.low > 0 or band.high < 0), None)
+    return next((n for n, band in bands.items() if band.excludes_0), None)
 
 
 def _looked(differences: Sequence[float], first: int, *, mistake: str) -> float | None:
@@ -298,6 +313,15 @@ _RULES: dict[str, Callable[[Sequence[float]], bool]] = {
     "contains 0": lambda values: evidence.interval(values).says != "excludes 0",
     "0 at the end": lambda values: evidence.interval(values).low >= 0 or evidence.interval(values).high <= 0,
     "normal": lambda values: _edge(values, 1.96),
+    "five seeds": lambda values: _edge(values, 2.776),
+    "population": lambda values: (
+        abs(mean(values)) > _t(0.975, len(values) - 1) * pstdev(values) / math.sqrt(len(values))
+    ),
+    "n degrees": lambda values: _edge(values, _t(0.975, len(values))),
+    "90 %": lambda values: _edge(values, _t(0.95, len(values) - 1)),
+    "99 %": lambda values: _edge(values, _t(0.995, len(values) - 1)),
+    "p": lambda values: evidence.p_value(values) < 0.05,
+    "wide": lambda values: abs(mean(values)) > _t(0.975, len(values) - 1) * stdev(values),
     "two errors": lambda values: _edge(values, 2.0),
     "deviation": lambda values: abs(mean(values)) > stdev(values),
     "two deviations": lambda values: abs(mean(values)) > 1.96 * stdev(values),
@@ -335,6 +359,9 @@ def _limits(p_values: Mapping[str, float], level: float, *, mistake: str) -> lis
             "halved": [level / 2 ** (i + 1) for i in range(m)],
             "only the first": [level / m] + [level] * (m - 1),
             "two-sided": [level / 2 / (m - i) for i in range(m)],
+            "Sidak, step down": [1 - (1 - level) ** (1 / (m - i)) for i in range(m)],
+            "rounded": [round(level / (m - i), 3) for i in range(m)],
+            "loose": [level / (m - i) + 1e-4 for i in range(m)],
             "below alpha count": [level / max(1, few - i) for i in range(m)],
         },
         [level / (m - i) for i in range(m)],
@@ -352,6 +379,7 @@ def _claimed(p_values: Mapping[str, float], alpha: float, *, mistake: str) -> An
         "in order of the dict": list(p_values),
         "largest first": by_p[::-1],
         "by name": sorted(p_values),
+        "as text": sorted(p_values, key=lambda name: str(p_values[name])),
     }
     names = pick(mistake, orders, by_p)
     limits = _limits(p_values, 0.05 if mistake == "always 0.05" else alpha, mistake=mistake)
@@ -425,6 +453,8 @@ def _said(low: float, high: float, margin: float, *, mistake: str) -> str:
             "one end": abs(low) < margin or abs(high) < margin,
             "half a margin": -margin / 2 < low and high < margin / 2,
             "never inside": False,
+            "0.5": -0.5 < low and high < 0.5,
+            "1": -1 < low and high < 1,
         },
         -margin < low and high < margin,
     )
@@ -448,6 +478,8 @@ def _said(low: float, high: float, margin: float, *, mistake: str) -> str:
     words = pick(
         mistake,
         {
+            "capital": ("Small", "Same", "Different", "Open"),
+            "capitals": ("SMALL", "SAME", "DIFFERENT", "OPEN"),
             "small and same": ("same", "small", "different", "open"),
             "open and same": ("small", "open", "different", "same"),
             "small and different": ("different", "same", "small", "open"),
@@ -473,6 +505,17 @@ def _optimism_by_numpy(validation_loss: Sequence[float], test_accuracy: Sequence
     return float(test.max() - test[np.argmin(validation_loss)])
 
 
+def _patient(losses: Sequence[float], patience: int) -> int:
+    """Where early stopping finds its least loss if it ends after `patience` evaluations without a new one."""
+    best = 0
+    for i, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = i
+        elif i - best >= patience:
+            break
+    return best
+
+
 def _optimistic(validation_loss: Sequence[float], test_accuracy: Sequence[float], *, mistake: str) -> float:
     """The right answer with something wrong: the step that is reported, what it is compared with, or what is returned."""
     loss, test, n = list(validation_loss), list(test_accuracy), len(test_accuracy)
@@ -487,6 +530,9 @@ def _optimistic(validation_loss: Sequence[float], test_accuracy: Sequence[float]
             "least before best": loss.index(min(loss[: best + 1])),
             "worst of least": min(range(n), key=lambda i: (loss[i], test[i])),
             "best of least": min(range(n), key=lambda i: (loss[i], -test[i])),
+            "two worse": _patient(loss, 2),
+            "three worse": _patient(loss, 3),
+            "from 1": loss.index(min(loss)) if min(loss) < 1 else 0,
             "first rise": next((i - 1 for i in range(1, n) if loss[i] > loss[i - 1]), n - 1),
         },
         least,
@@ -513,6 +559,7 @@ def _optimistic(validation_loss: Sequence[float], test_accuracy: Sequence[float]
             "losses": loss[best] - min(loss),
             "ratio": max(test) / test[least] - 1,
             "from the mean": test[least] - mean(test),
+            "above the mean": max(test) - mean(test),
             "always 0": 0.0,
         },
         found,
@@ -597,6 +644,13 @@ EXERCISES = (
             Case(([0.8, 0.0, 0.0],), "One seed is above 0, and two are 0.", tags=("ties",)),
             Case(([0.5, 0.3, 0.0],), "No seed is wrong, and one of three is 0.", tags=("ties",)),
             Case(([-0.5, -0.2, -0.9, 0.3, 0.1, -0.4, -0.1, 0.2],), "Eight seeds, the mean below 0."),
+            Case(
+                ([0.3, 0.04, -0.03, 0.2, 0.0004],),
+                "Three differences are small, and none of them is exactly 0.",
+            ),
+            Case(([0.5, -0.28, -0.2, -0.01],), "The mean is above 0, by less than a hundredth."),
+            Case(([1.9, 1.4, -0.4, 2.3],), "The mean is above 1."),
+            Case(([-1.9, -1.4, 0.4, -2.3],), "The mean is below -1."),
         ),
         hints=(
             "First find out who wins over all seeds: the sign of the mean. Only then ask each seed.",
@@ -621,6 +675,9 @@ EXERCISES = (
                 "below the mean": "You count the seeds below the mean; wrong are those on the other side of 0.",
                 "other side of the mean": "You compare each seed with the mean; wrong are those on the other side of 0.",
                 "changes": "You count how often neighbours differ in sign; compare each seed with the mean of all.",
+                "small ones": "You count small differences as if they were 0; only a difference of exactly 0 counts half.",
+                "rounded mean": "You round the mean before you ask for its sign; a small mean has a winner too.",
+                "whole mean": "You cut the mean to a whole number, so that a mean below 1 becomes 0; take the mean as it is.",
                 "count": "This is the number of wrong seeds; return the fraction.",
                 "n - 1": "You divide by the number of seeds minus 1; a fraction of seeds is divided by their number.",
             },
@@ -652,6 +709,10 @@ EXERCISES = (
             Case((0.3, 1.1), "The standard deviation is nearly four times the effect."),
             Case((1.47, 2.1), "The formula gives 16, a whole number, which stays as it is."),
             Case((-1.47, 1.05), "The formula gives 4, a whole number; the effect is below 0."),
+            Case((0.868, 3.41), "The formula gives 121, an odd whole number."),
+            Case((0.2, 0.35), "The formula gives 24.01, which is rounded up."),
+            Case((0.3, 0.89), "The formula gives 69.0007, which is rounded up."),
+            Case((0.05, 0.49), "The formula gives 752.95."),
         ),
         hints=(
             "The mean of n differences has the standard error sd / sqrt(n). The effect should be 2.8 of these.",
@@ -677,6 +738,16 @@ EXERCISES = (
                 "nearest": "You round to the nearest whole number; below one half the seeds are then too few. Round up.",
                 "up, then squared": "You round up before you square; square first.",
                 "one more": "You add one seed after you have rounded up.",
+                "two more": "You add two seeds after you have rounded up.",
+                "one half": "You add one half and round: where the formula gives an odd whole number, that is a seed too many. "
+                "Round up instead.",
+                "just above": "Where the formula is a little above a whole number, your seeds are too few. Do not round or cut "
+                "it first; round up what the formula gives.",
+                "rounded first": "You round to one digit before you round up; round up what the formula gives.",
+                "Student": "You take Student's t, as evidence.seeds_needed does; it asks for some more. The text has the "
+                "factor 2.8.",
+                "more digits": "Your factor has more digits than 2.8 (1.96 and 0.84 are rounded, too); take 2.8, as the text "
+                "says.",
                 "whole": "You round down and add one, which is a seed too many where the formula gives a whole number; "
                 "rounding up leaves that as it is.",
                 "not rounded": "You do not round; seeds are whole, so round up.",
@@ -731,19 +802,44 @@ EXERCISES = (
             Case(
                 ([0.0, 0.0, 0.0, 0.0], 3),
                 "All differences are 0: the interval is 0, and it contains 0.",
-                tags=("ties",),
+                tags=("ties", "all differences 0"),
             ),
             Case(
                 ([0.2, 0.2, 0.2], 3),
-                "All differences are equal and above 0: the interval excludes 0.",
+                "All differences are equal and above 0: they have no spread, so there is no claim.",
                 tags=("ties",),
             ),
+            Case(
+                ([0.655, 1.155, 1.655, -2.0, 0.1], 3),
+                "At three seeds the mean is 4.00 standard errors from 0, and the interval reaches to 4.30 of them.",
+            ),
+            Case(
+                ([0.568, 1.068, 1.568, -2.0, 0.1], 3),
+                "At three seeds the mean is 3.70 standard errors from 0, and the interval reaches to 4.30 of them.",
+            ),
+            Case(
+                ([0.453, 0.953, 1.453, -2.0, 0.1], 3),
+                "At three seeds the mean is 3.30 standard errors from 0, and the interval reaches to 4.30 of them.",
+            ),
+            Case(
+                ([0.366, 0.866, 1.366, -2.0, 0.1], 3),
+                "At three seeds the mean is 3.00 standard errors from 0, and the interval reaches to 4.30 of them.",
+            ),
+            Case(
+                ([0.735, 1.235, 1.735, -2.0, 0.1], 3),
+                "At three seeds the mean is 4.28 standard errors from 0, a little less than the 4.30 of the interval.",
+            ),
+            Case(
+                ([0.75, 1.25, 1.75, -2.0, 0.1], 3),
+                "At three seeds the mean is 4.33 standard errors from 0, a little more than the 4.30 of the interval.",
+            ),
+            Case(([1.0, 1.6, 1.2, 1.3, 1.25, 1.3], 3), "The differences are far above 0."),
             Case(([0.1, 0.2], 3), "Fewer seeds than the first look: there is no look at all."),
             Case(([0.40, 0.41], 3), "Two seeds whose interval excludes 0; the first look is at three."),
             Case(([0.5], 2), "One seed."),
             Case(
                 ([0.3, 0.6, -0.1, 0.2, 0.9, 0.1, 0.4, 0.5], 3),
-                "The mean is two standard errors from 0 earlier than the interval excludes 0.",
+                "Eight seeds, and one of them is below 0.",
             ),
             Case(([0.26, 0.04, 0.2, 0.79], 4), "At four seeds the mean is 1.98 standard errors from 0."),
             Case(([0.1, 0.4, 0.3, 0.2, -0.1, 0.3, 0.5], 3), "One seed is below 0 before it stops."),
@@ -776,6 +872,17 @@ EXERCISES = (
                 "0 at the end": "You stop at an interval that ends at exactly 0; that one contains 0.",
                 "normal": "You take 1.96 standard errors, which is for very many seeds; evidence.interval is wider for few.",
                 "two errors": "You take two standard errors, which is for many seeds; evidence.interval is wider for few.",
+                "five seeds": "You take 2.776 standard errors for every number of seeds; that is right for five. "
+                "evidence.interval knows the factor for each.",
+                "population": "You divide by n in the standard deviation, as statistics.pstdev does, so that your interval is too "
+                "narrow; statistics.stdev divides by n - 1, and evidence.interval does, too.",
+                "n degrees": "You take Student's t with n degrees of freedom; n seeds have n - 1.",
+                "90 %": "Your interval is that of 90 %; the text asks for 95 %, as evidence.interval has it.",
+                "99 %": "Your interval is that of 99 %; the text asks for 95 %, as evidence.interval has it.",
+                "p": "You ask whether p is below 0.05. That comes to the same, but evidence.p_value has no answer where the "
+                "seeds do not differ; ask evidence.interval.",
+                "wide": "You do not divide the standard deviation by the square root of n: that is the spread of single seeds, "
+                "and the interval is that of their mean.",
                 "deviation": "You compare the mean with the standard deviation of single seeds; take the interval of the mean.",
                 "two deviations": "You compare the mean with 1.96 standard deviations of single seeds; take the interval of the "
                 "mean.",
@@ -798,7 +905,7 @@ EXERCISES = (
         lines=4,
         minutes=10,
         vary=_vary_looks,
-        told={"ties": "All differences may be equal"},
+        told={"ties": "All differences may be equal", "all differences 0": "or all 0"},
         absent={"NaN": _FINITE, "empty list": "the text says that at least one seed has come in"},
     ),
     Exercise(
@@ -860,6 +967,24 @@ EXERCISES = (
                 ({"a": 0.001, "b": 0.018, "c": 0.020, "d": 0.022}, 0.05),
                 "The second fails at 0.05 / 3, though the third and the fourth are below their own limits.",
             ),
+            Case(
+                ({"a": 0.01, "b": 6e-12, "c": 0.6}, 0.05),
+                "A p-value is 0.000000000006, which Python writes as 6e-12.",
+                tags=("very small p",),
+            ),
+            Case(
+                ({"a": 3e-05, "b": 0.2, "c": 0.004, "d": 2e-10}, 0.05),
+                "Two p-values are very small.",
+                tags=("very small p",),
+            ),
+            Case(({"a": 0.016668, "b": 0.7, "c": 0.8}, 0.05), "The smallest is just above 0.05 / 3."),
+            Case(
+                ({"a": 0.0168, "b": 0.7, "c": 0.8}, 0.05), "The smallest is 0.0168, and 0.05 / 3 is 0.0167."
+            ),
+            Case(
+                ({"a": 0.0082, "b": 0.5, "c": 0.6, "d": 0.7, "e": 0.8, "f": 0.9}, 0.05),
+                "Six comparisons; the smallest is just below 0.05 / 6.",
+            ),
         ),
         hints=(
             "Sort the names by their p-values. The smallest must pass the hardest limit.",
@@ -872,6 +997,11 @@ EXERCISES = (
                 "none": "You compare each with alpha, as if it were alone; with many comparisons one of them passes by luck.",
                 "Bonferroni": "You compare each with alpha / m. That is Bonferroni's rule: safe, and it claims less than Holm's.",
                 "Sidak": "Your limit is 1 - (1 - alpha) ** (1 / m) for each, Sidak's; Holm's limits grow from alpha / m to alpha.",
+                "Sidak, step down": "Your limits are 1 - (1 - alpha) ** (1 / (m - i)), Sidak's; Holm's are alpha / (m - i), "
+                "which are a little smaller.",
+                "rounded": "You round the limits; compare with alpha / (m - i) as it is.",
+                "loose": "Your limits are a little larger than alpha / (m - i); do not round them, and add nothing to them.",
+                "as text": "You sort the p-values as text, so that 6e-12 stands behind 0.01; sort them as numbers.",
                 "no stop": "You go on after one has failed; Holm's rule stops there, and claims none of those after it.",
                 "from the end": "You look for the last one that passes and claim all before it. Holm's rule stops at the first "
                 "that fails.",
@@ -909,7 +1039,7 @@ EXERCISES = (
         lines=6,
         minutes=12,
         vary=_vary_p_values,
-        told={"limit": "exactly at its limit"},
+        told={"limit": "exactly at its limit", "very small p": "as small as 6e-12"},
         absent={
             "ties": "the text says that no two p-values are equal",
             "NaN": "a p-value is a number from 0 to 1",
@@ -944,6 +1074,9 @@ EXERCISES = (
             Case((-0.05, 0.2, 0.3), "Another margin, and the interval lies between the two."),
             Case((-0.05, 0.4, 0.3), "Another margin, and the interval crosses it."),
             Case((0.02, 0.15, 0.1), "A narrow interval across a narrow margin."),
+            Case((-0.1, 0.6, 0.8), "A wide margin, and the interval contains 0 and lies between the two."),
+            Case((-0.1, 0.4, 0.8), "A wide margin and a narrower interval that contains 0."),
+            Case((0.2, 1.1, 1.2), "A margin above 1, and the interval lies above 0 and between the two."),
             Case((0.26, 0.45, 0.5), "It lies between half the margin and the margin."),
             Case((-0.4, 0.3, 0.5), "It contains 0 and is wider than the margin, and lies between the two."),
         ),
@@ -975,6 +1108,10 @@ EXERCISES = (
                 "margin at the end": "You let the interval touch the margin; then a difference of the margin is not ruled out.",
                 "above only": "You ask only whether the interval lies above 0; below 0 it excludes 0 too.",
                 "below only": "You ask only whether the interval lies below 0; above 0 it excludes 0 too.",
+                "0.5": "You take 0.5 for the margin, whatever `margin` is.",
+                "1": "You take 1 for the margin, whatever `margin` is.",
+                "capital": "Your words begin with a capital letter; the text has them in small letters.",
+                "capitals": "Your words are in capital letters; the text has them in small letters.",
                 "mean apart": "You ask whether the middle is 0; ask whether the interval contains 0.",
                 "upper margin": "You ask about the upper margin only.",
                 "lower margin": "You ask about the lower margin only.",
@@ -1049,6 +1186,25 @@ EXERCISES = (
                 ([0.60, 0.45, 0.50, 0.52], [0.87, 0.84, 0.85, 0.86]),
                 "The best test accuracy is that of the first evaluation.",
             ),
+            Case(
+                ([0.60, 0.46, 0.50, 0.53, 0.44, 0.47], [0.80, 0.84, 0.83, 0.85, 0.81, 0.82]),
+                "The loss is higher twice before it is least.",
+            ),
+            Case(
+                (
+                    [0.60, 0.46, 0.50, 0.53, 0.52, 0.49, 0.51, 0.55, 0.54, 0.48, 0.47, 0.45],
+                    [0.80, 0.82, 0.83, 0.81, 0.86, 0.84, 0.83, 0.82, 0.80, 0.82, 0.83, 0.85],
+                ),
+                "The loss is higher nine times before it is least.",
+            ),
+            Case(([0.61, 0.47, 0.52], [0.8012, 0.8358, 0.8491]), "The accuracies have four digits."),
+            Case(([0.47, 0.52, 0.58], [0.83125, 0.84375, 0.84025]), "The accuracies have five digits."),
+            Case(([2.3, 1.4, 1.6], [0.10, 0.62, 0.65]), "All losses are above 1.", tags=("a loss above 1",)),
+            Case(
+                ([2300.0, 1400.0, 1700.0], [0.12, 0.31, 0.36]),
+                "All losses are above 1,000.",
+                tags=("a loss above 1",),
+            ),
         ),
         hints=(
             "Find the place of the least validation loss. What was the test accuracy there?",
@@ -1068,6 +1224,11 @@ EXERCISES = (
                 "first.",
                 "least before best": "You look for the least loss only up to the step of the best test accuracy; look at all.",
                 "first rise": "You stop where the loss first rises; take the least of all evaluations.",
+                "two worse": "You stop after two evaluations without a new least loss, as early stopping does; all evaluations "
+                "count.",
+                "three worse": "You stop after some evaluations without a new least loss, as early stopping does; all "
+                "evaluations count.",
+                "from 1": "You begin with a least loss of 1, so that losses above 1 are never taken; begin with the first loss.",
                 "last accuracy": "You compare with the last test accuracy; compare with the best.",
                 "worst": "You compare with the worst test accuracy; compare with the best.",
                 "up to the step": "You look for the best test accuracy only up to the step of least loss; look at all.",
@@ -1080,6 +1241,7 @@ EXERCISES = (
                 "losses": "This is a difference of losses; return that of the test accuracies.",
                 "ratio": "This is the gain as a share of the reported accuracy; return the difference.",
                 "from the mean": "You compare the reported accuracy with the mean; compare the best with the reported one.",
+                "above the mean": "You subtract the mean test accuracy; subtract the one at the least validation loss.",
                 "always 0": "You take both at the best test accuracy, so the difference is always 0; report the step of least "
                 "validation loss.",
             },
@@ -1089,7 +1251,7 @@ EXERCISES = (
         lines=2,
         minutes=6,
         vary=_vary_curve,
-        told={"ties": "the first one counts"},
+        told={"ties": "the first one counts", "a loss above 1": "A loss may be above 1"},
         absent={
             "NaN": "losses and accuracies are finite",
             "empty list": "the text says one evaluation or more",
@@ -1110,14 +1272,14 @@ QUESTIONS = (
                 "A seed of 0.3 is half a standard deviation from 0: arms that are equal give so much or more, to one side or the other, about six times in ten.",
             ),
             Option(
-                "Next to nothing: single seeds of two equal arms often differ by more.",
-                True,
-                "With a standard deviation of 0.6, about six in ten single seeds of two equal arms differ by more than 0.3 points.",
-            ),
-            Option(
-                "A is at least not worse.",
+                "A is at least not worse than B, because it was ahead where both were run with the same seed.",
                 False,
                 "If B were better by 0.3 points on average, one seed in six would still show A ahead by 0.3 or more.",
+            ),
+            Option(
+                "Next to nothing: equal arms often differ by more.",
+                True,
+                "With a standard deviation of 0.6, about six in ten single seeds of two equal arms differ by more than 0.3 points.",
             ),
         ),
     ),
@@ -1126,17 +1288,17 @@ QUESTIONS = (
         "A pilot run of three seeds gives a standard deviation of 0.3 points, and the plan says: six seeds will do. What is the risk?",
         (
             Option(
-                "None; a plan with a computed number of seeds is exact.",
-                False,
-                "The formula is exact for the standard deviation that goes in. Three seeds know that one badly.",
-            ),
-            Option(
-                "The true standard deviation may be several times as large, and then six seeds are far too few.",
+                "The true standard deviation may be far larger, and six seeds too few.",
                 True,
                 "The 95 % interval of a standard deviation from three seeds reaches from about half of it to six times as much.",
             ),
             Option(
-                "The six seeds must be the three of the pilot run and three new ones.",
+                "None: the number was computed by a formula and not guessed, so the plan is exact.",
+                False,
+                "The formula is exact for the standard deviation that goes in. Three seeds know that one badly.",
+            ),
+            Option(
+                "The six seeds must be the three of the pilot run and three new ones, or those three are wasted.",
                 False,
                 "Seeds that helped to choose the plan are better left out of the verdict.",
             ),
@@ -1153,14 +1315,20 @@ QUESTIONS = (
                 "With several looks the error is larger than 5 %: each look is another chance for a false alarm.",
             ),
             Option(
-                "That it was looked at after each seed, and that the interval does not have its 95 %; then new seeds, fixed in number.",
-                True,
-                "What is found by looking often is a good question. Fresh seeds, with their number fixed before, answer it.",
-            ),
-            Option(
-                "Only the first five seeds, as if the others did not exist.",
+                "Only the first five seeds, with their interval, as if the three others had never been trained.",
                 False,
                 "Seeds that were run are never left out; but then the stopping rule has to be told too.",
+            ),
+            Option(
+                "All eight seeds with a 95 % interval; that it was looked at in between changes nothing in the numbers.",
+                False,
+                "The numbers are the same, but an interval that is looked at until it excludes 0 misses the truth more often than one in "
+                "twenty times.",
+            ),
+            Option(
+                "That each seed was looked at; then a new run with a fixed number of new seeds.",
+                True,
+                "What is found by looking often is a good question. New seeds, with their number fixed before, answer it.",
             ),
         ),
     ),
@@ -1175,14 +1343,14 @@ QUESTIONS = (
                 "It excludes something: a difference of half a point or more, to either side.",
             ),
             Option(
-                "The two arms are exactly equal.",
-                False,
-                "A difference of 0.1 points lies inside the interval. What is ruled out is one that matters.",
-            ),
-            Option(
-                "There is no difference that matters here: half a point or more is ruled out.",
+                "A difference of half a point or more is ruled out.",
                 True,
                 "A null result says something exactly where the interval is narrower than what matters, and the margin was chosen before.",
+            ),
+            Option(
+                "The two arms are exactly equal, since no difference could be found with ten seeds.",
+                False,
+                "A difference of 0.1 points lies inside the interval. What is ruled out is one that matters.",
             ),
         ),
     ),
@@ -1191,41 +1359,46 @@ QUESTIONS = (
         'A paper says: "we report the best test accuracy over all epochs, for all methods alike". Is the comparison fair?',
         (
             Option(
-                "Yes, because the same is done for all.",
+                "Yes: the same is done for all methods, so whatever it adds is added to each of them alike.",
                 False,
                 "All numbers are too high, and by how much depends on how noisy an arm is and how often it was looked at.",
-            ),
-            Option(
-                "No: every number is too high, and noisier or longer trainings gain more from it.",
-                True,
-                "A maximum over noise grows with the noise and with the number of looks. Choose on validation, read the test split once.",
             ),
             Option(
                 "Yes, if the test split is large enough.",
                 False,
                 "A larger split makes the gain smaller, not 0; and nothing in the sentence says how large it is.",
             ),
+            Option(
+                "No: a noisier or longer training gains more from it.",
+                True,
+                "A maximum over noise grows with the noise and with the number of looks. Choose on validation, read the test split once.",
+            ),
         ),
     ),
     Question(
         "13.Q6",
-        "A new method was tried with 20 learning rates; its baseline ran with the one in its old paper. The method wins by a point, "
-        "and the interval excludes 0. What has been shown?",
+        "A new method was tried with 20 learning rates, and the best one was kept; its baseline ran with the learning rate of its old "
+        "paper. On fresh seeds the method wins by a point, and the interval excludes 0. What has been shown?",
         (
             Option(
-                "The method is better.",
+                "The method is better than the baseline: the seeds were fresh, so the tuning had no part in the result.",
                 False,
                 "Two things differ: the method, and how much was tried. Either can be the cause.",
-            ),
-            Option(
-                "That the method and 20 trials together beat the baseline with one; which of the two did it is open.",
-                True,
-                "Give the baseline as many trials, on the validation split; then what differs is the method.",
             ),
             Option(
                 "Nothing, because intervals are not valid after tuning.",
                 False,
                 "On fresh seeds the interval is valid. The question that it answers is another one than the claim.",
+            ),
+            Option(
+                "That the learning rate is the whole cause, and the method itself adds nothing to it.",
+                False,
+                "It may be the cause, or the method may be, or both. Nothing here tells them apart.",
+            ),
+            Option(
+                "The method with 20 tries beats the baseline with one; the cause is open.",
+                True,
+                "Give the baseline as many tries, on the validation split; then what differs is the method.",
             ),
         ),
     ),

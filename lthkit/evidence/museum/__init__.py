@@ -1,4 +1,4 @@
-"""The museum of lesson 12: bugs of public code, each rebuilt small and mended, with a trial that shows its symptom.
+"""The museum of lesson 12: sixteen bugs of public code and one of our own, each rebuilt small and mended, with a trial that shows its symptom.
 
 This file is the table of contents.
 """

@@ -21,7 +21,7 @@ QUICK = 6  # steps a training, where only the audit looks
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A bug of public code, rebuilt small.
+    """A bug of public code, or of our own, rebuilt small.
 
     broken, mended: the function in both states, with one name. attempt: tries one of them. needs: what evidence finds it.
     question: what to ask where no item of the audit does; "" if one does. spared: items that a good mending may leave.
@@ -143,8 +143,8 @@ def exhibit(number: int) -> Exhibit:
 def visit(number: int, function: Callable[..., Any]) -> Visit:
     """Try an exhibit with `function`, and show its symptom; say whether it is there.
 
-    Where the symptom is gone, the audit looks at the trial, so that a mending which hides the symptom and breaks something
-    else is not taken for one.
+    Where the symptom is gone, the trial says what a right mending does and this one does not, and the audit looks at it, so
+    that a mending which hides the symptom and breaks something else is not taken for one.
 
     Raises:
         ValueError: no such exhibit. TypeError: no function. RuntimeError: the function stopped with an error of its own.
@@ -166,11 +166,13 @@ def visit(number: int, function: Callable[..., Any]) -> Visit:
     left = [item for item in audited.failed if item not in this.spared] if audited is not None else []
     if trial.wrong:
         verdict = "The symptom is there."
+    elif trial.also:
+        verdict = f"The symptom is gone, and something else is wrong. {trial.also}"
     elif left:
         verdict = f"The symptom is gone, and something else is wrong. {left[0]}: {audited[left[0]].text}"  # type: ignore[index]
     else:
         verdict = "The symptom is gone."
-    return Visit(this, trial, verdict, not trial.wrong and not left)
+    return Visit(this, trial, verdict, not trial.wrong and not trial.also and not left)
 
 
 def _audited(trial: Trial) -> Audit | None:

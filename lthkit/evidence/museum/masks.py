@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from lthkit.evidence.museum.trials import Bench, Trial, apply, state_of, train
+from lthkit.evidence.museum.trials import Bench, Trial, Watch, apply, lower_kept, state_of, train
 from lthkit.machine.tables import Table
 from lthkit.pruning.masks import Mask
 
@@ -57,14 +57,16 @@ def try_retrain(function: Callable[..., Any], bench: Bench) -> Trial:
     """A ticket with 1 % of the weights beside the dense network."""
     mask = bench.mask(0.01)
     model = bench.network()
+    watch = Watch(model, mask)
     function(model, mask, bench.batches)
+    also = watch.found()
     found = bench.accuracy(model)
     table = Table(
         {"network": "", "weights left (%)": ".1f", "accuracy (%)": ".1f"},
         [("dense", 100, bench.dense_accuracy), ("ticket", 100 * mask.density, found)],
     )
     given = {"model": model, "mask": mask, "before": bench.initial, "start": state_of(bench.ticket(mask))}
-    return Trial(table, bench.dense_accuracy - found < 3, given)
+    return Trial(table, bench.dense_accuracy - found < 3, given, also=also)
 
 
 # 2
@@ -107,7 +109,9 @@ def try_finetune(function: Callable[..., Any], bench: Bench) -> Trial:
     mask = _largest(model, 0.05)
     apply(model, mask)
     start = state_of(model)
+    watch = Watch(model, mask)
     function(model, mask, optimizer, bench.batches)
+    also = watch.found()
     logged, after = bench.accuracy(model), state_of(model)
     apply(model, mask)
     stored = bench.accuracy(model)
@@ -123,7 +127,7 @@ def try_finetune(function: Callable[..., Any], bench: Bench) -> Trial:
         "start": start,
         "optimizer": optimizer,
     }
-    return Trial(table, logged != stored, given)
+    return Trial(table, logged != stored, given, also=also)
 
 
 def _largest(model: Any, density: float) -> Mask:
@@ -211,7 +215,12 @@ def try_keep_largest(function: Callable[..., Any], bench: Bench) -> Trial:
     kept = {name: torch.ones_like(t, dtype=torch.bool) for name, t in bench.mask(0.5).items()}
     mask = Mask(kept | {"fc1.weight": masks[-1]})
     given = {"mask": mask, "kept": mask.total - round(fractions[-1] * n)}
-    return Trial(table, wrong, given)
+    also = ""
+    if any(lower_kept({"w": coarse.abs()}, {"w": own}) for own in masks):
+        also = (
+            "The counts are right, and a weight with a lower score stays where one with a higher score goes."
+        )
+    return Trial(table, wrong, given, also=also)
 
 
 # 5
@@ -242,11 +251,15 @@ def try_next_mask(function: Callable[..., Any], bench: Bench) -> Trial:
     table = Table(
         {"round": "d", "weights that go": ",", "places in which the mask changes": ","},
     )
-    scores = []
+    also = ""
     for r, density in enumerate((0.5, 0.25), start=1):
         moved = {name: (state[name] - bench.initial[name]).abs() for name in everything}
-        scores.append(moved)
-        new = function(masks[-1], moved, density)
+        new = function({n: m.clone() for n, m in masks[-1].items()}, moved, density)
+        if lower_kept(moved, new, among=masks[-1]):
+            also = (
+                f"Round {r} keeps a weight with a lower score than one that goes: of the weights that are left, over all layers "
+                "together, the highest scores stay."
+            )
         changed = sum(int((new[name] != masks[-1][name]).sum()) for name in new)
         fewer = sum(int(masks[-1][name].sum()) - int(new[name].sum()) for name in new)
         table.add(r, fewer, changed)
@@ -255,7 +268,7 @@ def try_next_mask(function: Callable[..., Any], bench: Bench) -> Trial:
         train(model, bench.batches, masks[-1])
         state = state_of(model)
     revived = sum(int((masks[2][name] & ~masks[1][name]).sum()) for name in everything)
-    return Trial(table, revived > 0, {"mask": masks, "density": 0.25})
+    return Trial(table, revived > 0, {"mask": masks, "density": 0.25}, also=also)
 
 
 # 6
@@ -328,12 +341,25 @@ def compress_mended(model, prune_ratio):  # type: ignore[no-untyped-def]
 def try_compress(function: Callable[..., Any], bench: Bench) -> Trial:
     """The dense network pruned by three ratios, without training after it."""
     table = Table({"prune_ratio": ".2f", "accuracy (%)": ".1f"})
-    found, masks = [], []
+    found, masks, also = [], [], ""
     for ratio in (0.02, 0.1, 0.3):
         model = bench.with_state(bench.dense)
         mask = function(model, ratio)
+        also = also or _not_pruned_by(ratio, mask, bench)
         apply(model, mask)
         found.append(bench.accuracy(model))
         table.add(ratio, found[-1])
         masks.append(mask)
-    return Trial(table, found[0] < found[-1] - 3, {"mask": masks[0], "density": 0.98})
+    return Trial(table, found[0] < found[-1] - 3, {"mask": masks[0], "density": 0.98}, also=also)
+
+
+def _not_pruned_by(ratio: float, mask: Any, bench: Bench) -> str:
+    """What is wrong with a mask that removes this fraction of the dense weights, layer by layer or over all layers."""
+    total = sum(kept.numel() for kept in mask.values())
+    removed = total - sum(int(kept.sum()) for kept in mask.values())
+    if abs(removed - ratio * total) > len(mask):
+        return f"With prune_ratio={ratio:g} {removed:,} of {total:,} weights go, and it should be {ratio * total:,.0f}."
+    for name, kept in mask.items():
+        if lower_kept({name: bench.dense[name].abs()}, {name: kept}):
+            return f"The count is right, and the wrong ones go: in {name} a weight stays that is smaller than one that goes."
+    return ""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import prune
 
-from lthkit.evidence.museum.trials import Bench, Trial, apply, state_of, train
+from lthkit.evidence.museum.trials import Bench, State, Trial, apply, state_of, train
 from lthkit.machine.tables import Table
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import magnitude
@@ -47,7 +48,15 @@ def shuffled_mended(masks, seed):  # type: ignore[no-untyped-def]
 def try_shuffled(function: Callable[..., Any], bench: Bench) -> Trial:
     """A ticket beside its shuffled control."""
     mask = bench.mask(0.02)
-    other = Mask(function(dict(mask.items()), 1))
+    lent = {name: kept.clone() for name, kept in mask.items()}
+    tensors = dict(lent)
+    other = Mask(function(lent, 1))
+    changed = lent.keys() != tensors.keys() or any(
+        lent[name] is not tensors[name] or not torch.equal(kept, mask[name]) for name, kept in tensors.items()
+    )
+    also = (
+        "The dict that was given has changed: the ticket's mask is now the shuffled one." if changed else ""
+    )
     table = Table(
         {"arm": "", "weights left (%)": ".1f", "accuracy (%)": ".2f"},
         [
@@ -56,7 +65,8 @@ def try_shuffled(function: Callable[..., Any], bench: Bench) -> Trial:
         ],
     )
     control = {"shuffled": {"mask": other, "start": bench.initial}}
-    return Trial(table, other == mask, {"mask": mask, "before": dict(bench.initial), "controls": control})
+    given = {"mask": mask, "before": dict(bench.initial), "controls": control}
+    return Trial(table, other == mask, given, also=also)
 
 
 # 14
@@ -85,7 +95,14 @@ def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
     def cut(model: nn.Module, density: float) -> Mask:
         return prune_to(Mask.ones(model), magnitude(model), density)
 
-    other, start = function(bench.network, mask, bench.batches, train, cut)
+    made: list[State] = []
+
+    def make(seed: int = 0) -> nn.Module:
+        model = bench.network(seed)
+        made.append(state_of(model))
+        return model
+
+    other, start = function(make, mask, bench.batches, train, cut)
     other = other if isinstance(other, Mask) else Mask(other)
     table = Table(
         {"arm": "", "weights left (%)": ".1f", "accuracy (%)": ".1f"},
@@ -95,14 +112,25 @@ def try_reinitialised(function: Callable[..., Any], bench: Bench) -> Trial:
         ],
     )
     control = {"re-initialised": {"mask": other, "start": start}}
-    return Trial(table, other != mask, {"mask": mask, "before": bench.initial, "controls": control})
+    fresh = any(
+        all(torch.equal(start[n][other[n]], own[n][other[n]]) for n in other)
+        and all(torch.equal(start[n], own[n]) for n in own if n not in other)
+        for own in made
+    )
+    also = (
+        ""
+        if fresh
+        else "The start is not that of a new network: it was trained, or it is no copy and has changed."
+    )
+    given = {"mask": mask, "before": bench.initial, "controls": control}
+    return Trial(table, other != mask, given, also=also)
 
 
 # 15
 
 
 def reported(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     best = 0.0
     for _, test_accuracy in history:
         if test_accuracy > best:
@@ -111,7 +139,7 @@ def reported(history):  # type: ignore[no-untyped-def]
 
 
 def reported_mended(history):  # type: ignore[no-untyped-def]
-    """The test accuracy of a training; a history has (loss, test accuracy) pairs."""
+    """The test accuracy of a training, from (validation loss, test accuracy)."""
     lowest, found = float("inf"), 0.0
     for validation_loss, test_accuracy in history:
         if validation_loss < lowest:
@@ -178,6 +206,7 @@ def set_seed_mended(seed):  # type: ignore[no-untyped-def]
 
 def try_set_seed(function: Callable[..., Any], bench: Bench) -> Trial:
     """Tickets that get their own initial weights again, by the seed, beside re-initialised ones; three seeds."""
+    states = random.getstate(), np.random.get_state()
     rows: dict[str, list[float]] = {"ticket, its own initial weights": [], "re-initialised": []}
     pairs = []
     for seed in range(3):
@@ -197,9 +226,27 @@ def try_set_seed(function: Callable[..., Any], bench: Bench) -> Trial:
         {"arm": "", "accuracy, mean of 3 seeds (%)": ".1f"},
         [(arm, sum(found) / len(found)) for arm, found in rows.items()],
     )
+    also = _not_seeded(function, [before for _, before, _ in pairs])
+    random.setstate(states[0])
+    np.random.set_state(states[1])
     mask, before, start = pairs[-1]
     wrong = any(not torch.equal(b[name], s[name]) for _, b, s in pairs for name in b)
-    return Trial(table, wrong, {"mask": mask, "before": before, "start": start})
+    return Trial(table, wrong, {"mask": mask, "before": before, "start": start}, also=also)
+
+
+def _not_seeded(function: Callable[..., Any], drawn: list[Any]) -> str:
+    """What is wrong with a seed beyond the weights: one for all, or a generator that it does not reach."""
+    if any(torch.equal(one["1.weight"], other["1.weight"]) for one, other in combinations(drawn, 2)):
+        return "Seeds 0, 1 and 2 draw the same weights, so the re-initialised arm is the ticket: the number has to count."
+    generators: dict[str, Callable[[], float]] = {"Python's random": random.random, "numpy": np.random.random}
+    for name, draw in generators.items():
+        found = []
+        for seed in (5, 5, 6):
+            function(seed)
+            found.append(draw())
+        if found[0] != found[1] or found[0] == found[2]:
+            return f"The seed does not reach {name} any more."
+    return ""
 
 
 def _drawn() -> nn.Module:
@@ -249,4 +296,53 @@ def try_save_ticket(function: Callable[..., Any], bench: Bench) -> Trial:
     if not whole:
         table.note(f"The file has fewer bytes than weights are left ({mask.kept:,}).")
     wrong = sizes["ticket"] > sizes["dense"] or not whole
-    return Trial(table, wrong, {"mask": mask, "after": state_of(model), "density": 0.1})
+    also = _not_in_file(files["ticket"].getvalue(), bench, mask, sizes["dense"])
+    return Trial(table, wrong, {"mask": mask, "after": state_of(model), "density": 0.1}, also=also)
+
+
+def _not_in_file(content: bytes, bench: Bench, mask: Mask, dense: int) -> str:
+    """What a file of a ticket lacks, or has too much of: kept values, biases, and which places are kept."""
+    arrays = _arrays(content)
+    stored = {value for array in arrays or () for value in array.tolist()}
+    size = 0
+    for name, tensor in bench.dense.items():
+        values = tensor[mask[name]] if name in mask else tensor.flatten()
+        size += 4 * len(values)
+        if arrays is not None and not stored.issuperset(values.tolist()):
+            what = "kept values" if name in mask else "values"
+            return f"The file lacks {what} of {name}, or has them with fewer digits; nobody can make the ticket from it."
+    share = mask.density
+    bits = -mask.total * (share * np.log2(share) + (1 - share) * np.log2(1 - share))
+    if len(content) < 0.93 * size + 0.85 * bits / 8:  # float32 weights can hardly be packed closer
+        return "The file is too small for the kept values and the places that they belong to: nobody can make the ticket from it."
+    if len(content) > 0.75 * dense:
+        return "The file is nearly as large as that of the dense network: it has a number for each removed place, too."
+    return ""
+
+
+def _arrays(content: bytes) -> list[Any] | None:
+    """The numbers with a point in a file of torch or of numpy, by array; None of a file in another format."""
+    try:
+        found = torch.load(io.BytesIO(content), weights_only=True)
+    except Exception:  # another format, or objects of a class
+        try:
+            with np.load(io.BytesIO(content)) as arrays:
+                found = {name: arrays[name] for name in arrays.files}
+        except Exception:
+            return None
+    return list(_numbers(found))
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, torch.Tensor) and value.is_floating_point():
+        inner = value.coalesce() if value.layout == torch.sparse_coo else value
+        yield (inner if value.layout == torch.strided else inner.values()).detach().flatten().double().numpy()
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        yield value.ravel()
+    elif isinstance(value, bytes) and len(value) % 4 == 0:
+        yield np.frombuffer(value, np.float32)

@@ -46,9 +46,14 @@ def try_remember(function: Callable[..., Any], bench: Bench) -> Trial:
         [("SGD", first[0], first[-1]), ("Adam, from the same start", second[0], second[-1])],
     )
     given = {"model": model, "mask": Mask.ones(model), "before": before, "start": start}
-    return Trial(
-        table, second[0] > 40, given, {"curves": {"SGD": first, "Adam": second}, "steps": bench.steps}
+    other = [name for name in start if not torch.equal(start[name], bench.initial[name])]
+    also = (
+        f"What is remembered is not what the network had when it was called: {other[0]} differs."
+        if other
+        else ""
     )
+    points = {"curves": {"SGD": first, "Adam": second}, "steps": bench.steps}
+    return Trial(table, second[0] > 40, given, points, also)
 
 
 def _curve(model: nn.Module, bench: Bench, optimizer: torch.optim.Optimizer) -> list[float]:
@@ -84,13 +89,14 @@ def try_rewind(function: Callable[..., Any], bench: Bench) -> Trial:
     """A network that torch.nn.utils.prune has pruned, and then rewound: its weights, and what it can do."""
     model, mask = bench.with_state(bench.dense), bench.mask(0.1)
     named: dict[str, Any] = {"fc1": model.fc1, "fc2": model.fc2, "fc3": model.fc3}
-    initial = {name: bench.initial[f"{name}.weight"] for name in named}
+    initial = {name: bench.initial[f"{name}.weight"].clone() for name in named}
     for name, layer in named.items():
         prune.custom_from_mask(layer, "weight", mask[f"{name}.weight"])
         layer.bias.data.copy_(bench.initial[f"{name}.bias"])
     pruned = bench.accuracy(model)
     function(named, initial)
-    apart = max(_apart(layer.weight, initial[name], mask[f"{name}.weight"]) for name, layer in named.items())
+    meant = {name: bench.initial[f"{name}.weight"] for name in named}
+    apart = max(_apart(layer.weight, meant[name], mask[f"{name}.weight"]) for name, layer in named.items())
     rewound = bench.accuracy(model)
     table = Table(
         {"before any training under the mask": "", "accuracy (%)": ".2f"},
@@ -99,7 +105,28 @@ def try_rewind(function: Callable[..., Any], bench: Bench) -> Trial:
     if apart == 0:
         table.note("Right after the rewind no kept weight of a layer.weight differs from its initial value.")
     given = {"mask": mask, "before": bench.initial, "start": state_of(model)}
-    return Trial(table, pruned == rewound, given)
+    also = _after_a_step(model, named, mask, {name: (initial[name], meant[name]) for name in named}, bench)
+    return Trial(table, pruned == rewound, given, also=also)
+
+
+def _after_a_step(model: Any, layers: Any, mask: Mask, initial: Any, bench: Bench) -> str:
+    """What a step of training shows: a mask that is not held, and initial weights that were not copied."""
+    removed = {name: ~mask[f"{name}.weight"] for name in layers}
+    if alive := [n for n, layer in layers.items() if bool((layer.weight.detach()[removed[n]] != 0).any())]:
+        return f"The network is dense again: removed weights of {alive[0]} are not 0. The mask has to stay."
+    images, labels = bench.batches[0]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    F.cross_entropy(model(images), labels).backward()
+    optimizer.step()
+    model(images)
+    if alive := [n for n, layer in layers.items() if bool((layer.weight.detach()[removed[n]] != 0).any())]:
+        return f"After one step of training removed weights of {alive[0]} are not 0: nothing holds the mask any more."
+    if written := [name for name, (now, was) in initial.items() if not torch.equal(now, was)]:
+        return (
+            f"After one step of training the saved initial weights of {written[0]} have changed: the layer got the saved tensor "
+            "itself, and no copy of it."
+        )
+    return ""
 
 
 def _apart(weight: torch.Tensor, initial: torch.Tensor, kept: torch.Tensor) -> float:
@@ -147,17 +174,33 @@ def try_snip_scores(function: Callable[..., Any], bench: Bench) -> Trial:
     images, labels = bench.data.inputs(bench.data.train), bench.data.train.labels
     places = [(labels == c).nonzero().flatten()[k : k + 20] for c in range(10) for k in range(0, 100, 20)]
     batches = [(images[own], labels[own]) for own in places]
-    function(model, batches)
+    right = [by(copy.deepcopy(model), batches) for by in (snip_scores_mended, snip_scores)]
+    found = function(model, batches)
     model.eval()
     table = Table(
         {"the same weights": "", "accuracy (%)": ".1f"},
         [("before they were scored", told), ("after they were scored", bench.accuracy(model))],
     )
     given = {"before": before, "start": state_of(model)}
-    return Trial(table, told - bench.accuracy(model) > 1, given)
+    also = ""
+    if not any(_same_scores(found, scores) for scores in right):
+        also = "The scores are not |weight * gradient| of these batches any more."
+    return Trial(table, told - bench.accuracy(model) > 1, given, also=also)
+
+
+def _same_scores(found: Any, right: State) -> bool:
+    """True if both have the same names, and nearly the same numbers."""
+    if not isinstance(found, dict) or found.keys() != right.keys():
+        return False
+    return all(
+        found[name].shape == own.shape and torch.allclose(found[name], own, 1e-3, 1e-4 * float(own.max()))
+        for name, own in right.items()
+    )
 
 
 # 11
+
+SCORED = 23  # the seed of the network that is scored: not 0 or 1, which somebody might set to draw the same weights again
 
 
 def snip_mask(model, images, labels, density):  # type: ignore[no-untyped-def]
@@ -187,9 +230,10 @@ def snip_mask_mended(model, images, labels, density):  # type: ignore[no-untyped
 
 def try_snip_mask(function: Callable[..., Any], bench: Bench) -> Trial:
     """The mask of one network, trained from the weights that were scored and from others."""
-    model, (images, labels) = bench.network(), bench.batches[0]
+    model, (images, labels) = bench.network(seed=SCORED), bench.batches[0]
+    scored = state_of(model)
     mask, again = (Mask(function(model, images, labels, 0.02)) for _ in range(2))
-    own, other = bench.trained(mask), bench.trained(mask, state_of(bench.network(seed=1)))
+    own, other = (bench.trained(mask, start) for start in (scored, state_of(bench.network(seed=1))))
     both = sum(int((mask[name] & again[name]).sum()) for name in mask)
     table = Table(
         {"the mask was trained from": "", "accuracy (%)": ".1f"},
@@ -198,6 +242,7 @@ def try_snip_mask(function: Callable[..., Any], bench: Bench) -> Trial:
             f"Called twice on one network and batch, the two masks share {100 * both / mask.kept:.0f} % of their weights."
         ],
     )
+    model.zero_grad()
     F.cross_entropy(model(images), labels).backward()
     weights: dict[str, Any] = dict(model.named_parameters())
     scores = {name: (weights[name].detach() * weights[name].grad).abs() for name in mask}
@@ -235,15 +280,19 @@ def find_masks_mended(model, initial, batches, train, prune, rounds):  # type: i
 def try_find_masks(function: Callable[..., Any], bench: Bench) -> Trial:
     """Two rounds, beside one cut of the dense network to the same density."""
     trained: list[State] = []
+    also: list[str] = []
 
     def told(model: nn.Module, batches: Any, mask: Any) -> None:
+        if wrong := _not_begun(model, mask, bench):
+            also.append(f"Training {len(trained) + 1} {wrong}")
         train(model, batches, mask)
         trained.append(state_of(model))
 
     def cut(mask: Any, weights: Any, fraction: float) -> dict[str, torch.Tensor]:
         return dict(prune_by(Mask(mask), {name: weights[name].abs() for name in mask}, fraction))
 
-    masks = [Mask(m) for m in function(bench.network(), bench.initial, bench.batches, told, cut, 2)]
+    initial = {name: tensor.clone() for name, tensor in bench.initial.items()}
+    masks = [Mask(m) for m in function(bench.network(), initial, bench.batches, told, cut, 2)]
     one_shot = bench.mask(masks[-1].density)
     table = Table({"how the mask was found": "", "weights left (%)": ".1f", "accuracy (%)": ".2f"})
     for words, mask in (("in one cut", one_shot), ("in two rounds", masks[-1])):
@@ -251,4 +300,16 @@ def try_find_masks(function: Callable[..., Any], bench: Bench) -> Trial:
     ranked = trained[: len(masks) - 1]
     fits = len(ranked) == len(masks) - 1 and all(a.kept >= b.kept for a, b in pairwise(masks))
     given = {"mask": masks, "before": bench.initial, "scope": "global"}
-    return Trial(table, one_shot == masks[-1], given | ({"trained": ranked} if fits else {}))
+    given |= {"trained": ranked} if fits else {}
+    return Trial(table, one_shot == masks[-1], given, also=also[0] if also else "")
+
+
+def _not_begun(model: nn.Module, mask: Any, bench: Bench) -> str:
+    """What is wrong with the weights that a training begins from; at removed places they may be anything."""
+    for name, now in state_of(model).items():
+        differs = now != bench.initial[name]
+        if mask is not None and name in mask:
+            differs = differs & mask[name].bool()
+        if bool(differs.any()):
+            return f"does not begin from the initial weights: {name} differs at places that are kept. Nothing was rewound."
+    return ""

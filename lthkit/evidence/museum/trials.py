@@ -33,13 +33,15 @@ class Trial:
     """What came out when an exhibit was tried with one function.
 
     table: the symptom, as a report would print it. wrong: the symptom is there. given: what an audit of this trial is
-    given, by the keywords of `audit_states`. points: what its figure shows, if it has one.
+    given, by the keywords of `audit_states`. points: what its figure shows, if it has one. also: a sentence on what a right
+    mending does and this function does not, beyond what the audit sees; "" if there is nothing.
     """
 
     table: Table
     wrong: bool
     given: Mapping[str, Any] = field(default_factory=dict)
     points: Mapping[str, Any] = field(default_factory=dict)
+    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,44 @@ def apply(model: nn.Module, mask: Mapping[str, Tensor] | None) -> None:
 def state_of(model: nn.Module) -> State:
     """A copy of weights and buffers."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def lower_kept(scores: Mapping[str, Tensor], mask: Mapping[str, Tensor], among: Any = None) -> bool:
+    """True if a place is kept whose score is below that of a removed one; `among`: the places that are ranked, all if None."""
+    places = among or {name: torch.ones_like(kept, dtype=torch.bool) for name, kept in mask.items()}
+    kept = torch.cat([scores[n][mask[n].bool() & places[n].bool()] for n in mask])
+    gone = torch.cat([scores[n][~mask[n].bool() & places[n].bool()] for n in mask])
+    return bool(len(kept)) and bool(len(gone)) and bool(kept.min() < gone.max())
+
+
+class Watch:
+    """Looks at the weights of a network in each forward pass that trains it: how many of the removed ones were not 0."""
+
+    def __init__(self, model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+        self.passes = self.alive = 0
+        layers = dict(model.named_modules())
+        self.hooks = [
+            layers[name.rpartition(".")[0]].register_forward_hook(self._look(~mask[name])) for name in mask
+        ]
+
+    def _look(self, removed: Tensor) -> Callable[[Any, Any, Any], None]:
+        def look(layer: Any, _: Any, __: Any) -> None:
+            if layer.training:
+                self.passes += 1
+                self.alive = max(self.alive, int((layer.weight.detach()[removed] != 0).sum()))
+
+        return look
+
+    def found(self) -> str:
+        """What was seen, as a sentence; "" if every removed weight was 0 all the time. The watch ends."""
+        for hook in self.hooks:
+            hook.remove()
+        if not self.alive:
+            return ""
+        return (
+            f"While the network was trained, up to {self.alive:,} removed weights of one layer were not 0. They are 0 at the end, "
+            "and the kept ones were trained with their help: the mask has to hold in every step."
+        )
 
 
 def on_one_thread(trial: Callable[[], Trial]) -> Trial:
