@@ -126,7 +126,7 @@ def sparse_training(
     _check(search, recipe, growth, drop, until)
     first = _first_mask(search, model, density, layers)
     check_arguments(model, data, recipe, mask=first, task=search.task)
-    check_steps(0, set(), recipe, "restore", len(data.train))
+    check_steps(0, set(), recipe, "restore", data)
     rule = {"growth": growth, "drop": drop, "every": every, "until": until}
     settings = {"method": "sparse-training", "first": first.fingerprint, **rule}
     with search.working("sparse-training", partial(search.config, model, recipe, settings)) as place:
