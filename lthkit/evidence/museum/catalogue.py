@@ -16,7 +16,7 @@ from lthkit.machine.checks import check_whole
 from lthkit.machine.devices import operator_threads
 from lthkit.machine.tables import Table
 
-QUICK = 6  # steps a training, where only the audit looks
+QUICK = 3  # steps a training, where only the audit looks
 
 
 @dataclass(frozen=True)

@@ -57,13 +57,13 @@ def try_remember(function: Callable[..., Any], bench: Bench) -> Trial:
 
 
 def _curve(model: nn.Module, bench: Bench, optimizer: torch.optim.Optimizer) -> list[float]:
-    """Accuracy before the training, and after each sixth of it."""
+    """Accuracy before the training, and after each sixth of it, or each step if there are fewer than six."""
     found = [bench.accuracy(model)]
     for step, (images, labels) in enumerate(bench.batches, start=1):
         optimizer.zero_grad()
         F.cross_entropy(model(images), labels).backward()
         optimizer.step()
-        if step % (bench.steps // 6) == 0:
+        if step % max(1, bench.steps // 6) == 0:
             found.append(bench.accuracy(model))
     return found
 
