@@ -1147,9 +1147,9 @@ table
 
 # %%
 data, lenet = lth.load_data("fashion-mnist"), lth.models.lenet_300_100
-steps = lth.by_tier(smoke=20, laptop=200, gpu=200)
+steps = lth.by_tier(smoke=10, laptop=200, gpu=200)
 place = lth.storage.runs_folder() / "lesson-12" / f"{steps}-steps"
-recipe = lth.Recipe(steps=steps, evaluate_every=20)
+recipe = lth.Recipe(steps=steps, evaluate_every=min(20, steps))
 chains = {}
 for seed in (0, 1, 2):
     folder = place / f"imp-{seed}"
