@@ -49,7 +49,7 @@ print("kept:", kept.tolist(), " output:", (weights * kept * inputs).sum().item()
 # ### Exercise 14.1: a step of the scores · medium · two lines · 8 minutes
 #
 # `gradient` is that of the loss with respect to the unit's output. Straight-through, the gradient of a connection's score is `gradient` · weight · input, **whether it is kept or not**. Return the list of new scores after one step
-# downhill with the learning rate `lr`. The lists have one entry for each connection.
+# downhill with the learning rate `lr`. The lists have one entry for each connection; scores may be equal. Round nothing: steps may be small.
 #
 # Expected: `new_scores([0.5, -0.2], [2.0, 5.0], [3.0, 1.0], [True, True], 1.0, 0.1)` is `[-0.1, -0.7]`.
 
@@ -308,7 +308,8 @@ evidence.differences(
 #
 # ### Exercise 14.2: the closest subset · easy · four lines · 10 minutes
 #
-# Return the least distance between the target and the sum of a subset of the numbers. Each of the numbers, one or more, is taken once or not at all. To take none is allowed; that sum is 0.
+# Return the least distance between the target and the sum of a subset of the numbers. Each of the numbers, one or more, is taken once or not at all. To take none is allowed; that sum is 0. The same number may be in the list twice, and
+# then both may be taken. Do not round; and the distance may be above 1.
 #
 # Expected: `least_distance([0.5, -0.3], 0.25)` is `0.05`, up to rounding: both numbers together are 0.2.
 
@@ -379,7 +380,8 @@ quiz("14.Q2", "b")
 # ### Exercise 14.3: one update of the mask · medium · four lines · 12 minutes
 #
 # RigL's update in one layer. The lists `weights`, `kept` and `gradients` have one entry for each weight; what is not kept has the weight 0. First the `n` kept weights of least size go. Then, of all that are out **now**, the `n` with the largest gradient, by size, come in. So a weight
-# that has just gone may come back at once. Return the new mask, a list of True and False. No two sizes are equal, and `n` may be 0.
+# that has just gone may come back at once. Return the new mask, a list of True and False. `n` may be 0; it may also be more than were out before, but never more than are kept. A weight that came in begins at 0, so a kept weight may be 0. No two kept
+# weights have the same size, and no two gradients, but they may differ by very little.
 #
 # Expected: `moved_mask([0.9, 0.0, -0.1, 0.0], [True, False, True, False], [0.2, 0.1, 0.05, -0.7], 1)` is `[True, False, False, True]`.
 
@@ -633,7 +635,8 @@ table
 # ### Exercise 14.4: Wanda's score · medium · three lines · 10 minutes
 #
 # [Sun et al. (2024)](https://arxiv.org/abs/2306.11695): a small weight on a large input matters more than a large weight on a small one. For one output of a linear layer, the score of input *j* is |weight| · ‖x_j‖, where the norm is the root of the sum of squares over all examples. `weights` is a list, one for each input; `inputs` is
-# a list of examples, each a list with one value for each input. There is one input and one example at least. Return the places of the `n` inputs with the largest scores, rising. No two scores are equal where it matters.
+# a list of examples, each a list with one value for each input. There is one input and one example at least. Return the places of the `n` inputs with the largest scores, rising; `n` may be 0. Here every example counts, also one that comes twice. No two scores are equal, but they
+# may differ by very little.
 #
 # Expected: `kept_inputs([0.2, 1.0], [[10.0, 0.1]], 1)` is `[0]`: 0.2 · 10 is more than 1 · 0.1.
 

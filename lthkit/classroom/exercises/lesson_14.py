@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from itertools import chain, combinations
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def moved_mask(
 
     Args:
         weights, kept, gradients: one for each weight of the layer. No two kept weights have the same size, and no two gradients.
-        n: how many go, and how many come.
+            A kept weight may be 0.
+        n: how many go, and how many come; at most as many as are kept.
 
     Returns:
         The new mask: the n kept weights of least size go, then of all that are out the n of largest gradient come.
@@ -74,7 +76,7 @@ def kept_inputs(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: 
     Args:
         weights: of the output, one for each input.
         inputs: examples, each a list with one value for each input.
-        n: how many are kept.
+        n: how many are kept, from 0 on.
 
     Returns:
         Rising places of the n inputs with the largest |weight| · norm; the norm is over the examples.
@@ -135,13 +137,34 @@ def _stepped(
     if mistake == "times score":
         changes = [c * s for c, s in zip(changes, scores, strict=True)]
     if mistake == "sign of score":
-        changes = [c * ((s > 0) - (s < 0)) for c, s in zip(changes, scores, strict=True)]
+        changes = [c * _sign(s) for c, s in zip(changes, scores, strict=True)]
+    if mistake == "below 0":
+        changes = [-c if s < 0 else c for c, s in zip(changes, scores, strict=True)]
+    if mistake == "not above 0":
+        changes = [c if s > 0 else -c for c, s in zip(changes, scores, strict=True)]
     if mistake == "size of weight":
         changes = [gradient * abs(w) * x for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "size of input":
+        changes = [gradient * w * abs(x) for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "size of gradient":
+        changes = [abs(gradient) * w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "sizes":
         changes = [abs(c) for c in changes]
     if mistake == "signs":
-        changes = [float((c > 0) - (c < 0)) for c in changes]
+        changes = [_sign(c) for c in changes]
+    output = sum(w * x for w, x, k in zip(weights, inputs, kept, strict=True) if k)
+    if mistake == "output":
+        changes = [gradient * output for _ in scores]
+    if mistake == "times output":
+        changes = [c * output for c in changes]
+    if mistake == "divided":
+        changes = [c / len(scores) for c in changes]
+    if mistake == "divided by kept":
+        changes = [c / max(1, sum(kept)) for c in changes]
+    if mistake == "all together":
+        changes = [sum(changes) for _ in scores]
+    if mistake == "first of equals":
+        changes = [changes[scores.index(s)] for s in scores]
     part = {"kept only": kept, "removed only": [not k for k in kept]}
     allowed = part.get(str(mistake), [True] * len(scores))
     changes = [c if a else 0.0 for c, a in zip(changes, allowed, strict=True)]
@@ -155,10 +178,17 @@ def _stepped(
             "change": [-lr * c for c in changes],
             "sizes of scores": [abs(s) for s in found],
             "no score below 0": [max(0.0, s) for s in found],
+            "between 0 and 1": [min(1.0, max(0.0, s)) for s in found],
+            "between -1 and 1": [min(1.0, max(-1.0, s)) for s in found],
+            "no score above 1": [min(1.0, s) for s in found],
             "kept scores": [s if k else 0.0 for s, k in zip(found, kept, strict=True)],
         },
         found,
     )
+
+
+def _sign(x: float) -> float:
+    return float((x > 0) - (x < 0))
 
 
 def _all_subsets(numbers: Sequence[float]) -> list[tuple[float, ...]]:
@@ -174,6 +204,14 @@ def _distance_by_recursion(numbers: Sequence[float], target: float) -> float:
         return abs(target)
     first, rest = numbers[0], numbers[1:]
     return min(_distance_by_recursion(rest, target), _distance_by_recursion(rest, target - first))
+
+
+def _sums(numbers: Sequence[float], factors: Sequence[int]) -> list[tuple[float]]:
+    """The sums in which each number has one of the factors, each as a subset of one number."""
+    sums = [0.0]
+    for number in numbers:
+        sums = [s + factor * number for s in sums for factor in factors]
+    return [(s,) for s in sums]
 
 
 def _greedy(numbers: Sequence[float], target: float) -> float:
@@ -195,22 +233,34 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         "not none": lambda: [s for s in subsets if s] or [()],
         "single": lambda: [s for s in subsets if len(s) <= 1],
         "pairs": lambda: [s for s in subsets if len(s) <= 2],
+        "at most 3": lambda: [s for s in subsets if len(s) <= 3],
+        "at most 4": lambda: [s for s in subsets if len(s) <= 4],
+        "at most 5": lambda: [s for s in subsets if len(s) <= 5],
+        "at most 6": lambda: [s for s in subsets if len(s) <= 6],
+        "exactly two": lambda: list(combinations(numbers, 2)) or [()],
+        "without repetitions": lambda: _all_subsets(list(dict.fromkeys(numbers))),
+        "above 0 only": lambda: _all_subsets([x for x in numbers if x > 0]),
+        "rounded numbers": lambda: _all_subsets([round(x, 2) for x in numbers]),
         "not all": lambda: [s for s in subsets if len(s) < len(numbers)] or [()],
         "from the front": lambda: [numbers[:k] for k in range(len(numbers) + 1)],
         "neighbours": lambda: [
             numbers[i:j] for i in range(len(numbers) + 1) for j in range(i, len(numbers) + 1)
         ],
         "all": lambda: [numbers],
-        "both signs": lambda: [
-            [s * x for s, x in zip(signs, numbers, strict=True)]
-            for signs in np.array(np.meshgrid(*[[-1, 0, 1]] * len(numbers))).reshape(len(numbers), -1).T
-        ],
-        "twice": lambda: _all_subsets([*numbers, *numbers]),
+        "both signs": lambda: _sums(numbers, (-1, 0, 1)),
+        "a sign each": lambda: _sums(numbers, (-1, 1)),
+        "twice": lambda: _sums(numbers, (0, 1, 2)),
     }
     chosen = next((make() for key, make in tried.items() if mistake == key), list(subsets))
     sums = [float(sum(s)) for s in chosen]
     if mistake == "from below":
         return min((target - s for s in sums if s <= target), default=abs(target))
+    if mistake == "from above":
+        return min((s - target for s in sums if s >= target), default=abs(target))
+    if mistake == "mean":
+        sums = [s / max(1, len(c)) for s, c in zip(sums, chosen, strict=True)]
+    if mistake == "without signs":
+        sums = [abs(s) for s in sums]
     best = min(range(len(sums)), key=lambda i: abs(sums[i] - target))
     found = abs(sums[best] - target)
     return pick(
@@ -223,6 +273,9 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
             "count": float(len(chosen[best])),
             "per number": found / max(1, len(numbers)),
             "largest": max(abs(s - target) for s in sums),
+            "at most 1": min(1.0, found),
+            "at most 10": min(10.0, found),
+            "at most 100": min(100.0, found),
         },
         found,
     )
@@ -248,6 +301,24 @@ def _mask_with_sets(
     return [i in inside for i in range(len(kept))]
 
 
+def _moved_with(
+    weights: Sequence[float],
+    kept: Sequence[bool],
+    gradients: Sequence[float],
+    n: int,
+    *,
+    rest: float,
+    least: float,
+) -> list[bool]:
+    """All places are ranked; what is out counts as a weight of size `rest`, and what is in as a gradient of size `least`."""
+    sizes = [abs(w) if k else rest for w, k in zip(weights, kept, strict=True)]
+    gone = sorted(range(len(weights)), key=sizes.__getitem__)[:n]
+    left = [k and i not in gone for i, k in enumerate(kept)]
+    promise = [least if k else abs(g) for g, k in zip(gradients, left, strict=True)]
+    come = sorted(range(len(weights)), key=lambda i: -promise[i])[:n]
+    return [k or i in come for i, k in enumerate(left)]
+
+
 def _moved(
     weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int, *, mistake: str
 ) -> Any:
@@ -258,6 +329,8 @@ def _moved(
         "signed weights": lambda i: weights[i],
         "gradients go": lambda i: abs(gradients[i]),
         "products go": lambda i: abs(weights[i] * gradients[i]),
+        "rounded weights": lambda i: round(abs(weights[i]), 2),
+        "rounded weights, last": lambda i: (round(abs(weights[i]), 2), -i),
         "first go": lambda i: i,
         "last go": lambda i: -i,
     }
@@ -265,13 +338,27 @@ def _moved(
         "smallest gradients": lambda i: abs(gradients[i]),
         "signed gradients": lambda i: -gradients[i],
         "falling gradients": lambda i: gradients[i],
+        "rounded gradients": lambda i: -round(abs(gradients[i]), 2),
+        "rounded gradients, last": lambda i: (-round(abs(gradients[i]), 2), -i),
         "weights come": lambda i: -abs(weights[i]),
         "first come": lambda i: i,
     }
+    if mistake == "kept if not 0":
+        kept = [w != 0 for w in weights]
+    if mistake == "no more than are out":
+        n = min(n, len(kept) - sum(kept))
+    if mistake == "at least one":
+        n = max(1, n)
     going = places if mistake == "from all" else [i for i in places if kept[i]]
+    if mistake == "the rest are 1":
+        return _moved_with(weights, kept, gradients, n, rest=1.0, least=-1.0)
+    if mistake == "the rest are 0":
+        return _moved_with(weights, kept, gradients, n, rest=math.inf, least=0.0)
     less = pick(mistake, {"one less goes": max(0, n - 1)}, n)
     gone = sorted(going, key=pick(mistake, sizes, lambda i: abs(weights[i])))[:less]
     inside = [i for i in places if kept[i] and i not in gone]
+    if mistake == "first of equals":
+        inside = [i for i in places if kept[i] and i not in [weights.index(weights[j]) for j in gone]]
     out = [i for i in places if i not in inside]
     if mistake == "not at once":
         out = [i for i in out if i not in gone]
@@ -307,6 +394,10 @@ def _inputs_by_squares(weights: Sequence[float], inputs: Sequence[Sequence[float
 
 def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
     """The right answer with something wrong: how large an input is, the weight's part, which are kept, or what is returned."""
+    if mistake == "normalised examples":
+        inputs = [[x / (math.hypot(*row) or 1.0) for x in row] for row in inputs]
+    if mistake == "different examples":
+        inputs = list(dict.fromkeys(map(tuple, inputs)))
     columns = list(zip(*inputs, strict=True))
     norm: dict[str, Callable[[Sequence[float]], float]] = {
         "magnitude": lambda column: 1.0,
@@ -314,6 +405,14 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
         "absolute sum": lambda column: sum(abs(x) for x in column),
         "maximum": lambda column: max(abs(x) for x in column),
         "last example": lambda column: abs(column[-1]),
+        "first two": lambda column: math.hypot(*column[:2]),
+        "first three": lambda column: math.hypot(*column[:3]),
+        "not the first": lambda column: math.hypot(*column[1:]) if len(column) > 1 else abs(column[0]),
+        "not the last": lambda column: math.hypot(*column[:-1]) if len(column) > 1 else abs(column[0]),
+        "median": lambda column: median(abs(x) for x in column),
+        "signed median": lambda column: abs(median(column)),
+        "minimum": lambda column: min(abs(x) for x in column),
+        "different values": lambda column: math.hypot(*set(column)),
         "first example": lambda column: abs(column[0]),
         "squared norm": lambda column: sum(x * x for x in column),
         "signed sum": lambda column: sum(column),
@@ -330,18 +429,30 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
     scores = [of(w) * size for w, size in zip(weights, large, strict=True)]
     if mistake == "added":
         scores = [abs(w) + size for w, size in zip(weights, large, strict=True)]
-    order = sorted(range(len(weights)), key=lambda i: -scores[i])
+    if mistake in ("rows", "rows, to the end", "rows, strictly"):
+        sizes = [math.hypot(*row) for row in inputs]
+        scores = [abs(w) * size for w, size in zip(weights, sizes, strict=mistake == "rows, strictly")]
+    if mistake == "rounded scores":
+        scores = [round(s, 2) for s in scores]
+    ranked = range(len(scores) if mistake == "rows" else len(weights))
+    order = sorted(ranked, key=lambda i: -scores[i])
+    if mistake == "rounded scores, last":
+        order = sorted(ranked, key=lambda i: (-round(scores[i], 2), -i))
     if mistake == "lowest":
         order = order[::-1]
     count = pick(mistake, {"one more": n + 1, "one less": max(0, n - 1), "removes n": len(weights) - n}, n)
     chosen = order[:count]
+    if mistake == "all for 0" and n == 0:
+        chosen = order
     return pick(
         mistake,
         {
             "by score": chosen,
+            "by rising score": chosen[::-1],
             "removed": sorted(order[n:]),
             "weights": [weights[i] for i in sorted(chosen)],
             "mask": [i in chosen for i in range(len(weights))],
+            "first of equals": sorted(weights.index(weights[i]) for i in chosen),
             "from 1": [i + 1 for i in sorted(chosen)],
         },
         sorted(chosen),
@@ -352,29 +463,33 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
 
 
 def _vary_step(rng: random.Random) -> tuple[Any, ...]:
-    n = rng.randint(2, 6)
-    scores, weights, inputs = ([round(rng.uniform(-1, 1), 2) for _ in range(n)] for _ in range(3))
+    n = rng.randint(2, 8)
+    scores, weights, inputs = ([round(rng.uniform(-1.5, 1.5), 5) for _ in range(n)] for _ in range(3))
     kept = [rng.random() < 0.5 for _ in range(n)]
-    return (scores, weights, inputs, kept, round(rng.uniform(-2, 2), 2), rng.choice((0.1, 0.5, 1.0)))
+    gradient = rng.choice((-1, 1)) * round(rng.uniform(0.1, 2), 4)
+    return (scores, weights, inputs, kept, gradient, rng.choice((0.001, 0.02, 0.5, 2.0)))
 
 
 def _vary_numbers(rng: random.Random) -> tuple[Any, ...]:
-    n = rng.randint(2, 8)
-    return ([round(rng.uniform(-1, 1), 3) for _ in range(n)], round(rng.uniform(-0.8, 0.8), 3))
+    n, far = rng.randint(2, 9), rng.choice((1.0, 1.0, 5.0))
+    numbers = [round(rng.uniform(-1, 1), 5) for _ in range(n)]
+    return (numbers + numbers[: rng.choice((0, 0, 1))], round(far * rng.uniform(-0.8, 0.8), 5))
 
 
 def _vary_layer(rng: random.Random) -> tuple[Any, ...]:
     size = rng.randint(4, 9)
     kept = [True, False, True] + [rng.random() < 0.5 for _ in range(size - 3)]
     rng.shuffle(kept)
-    values = rng.sample(range(1, 60), 2 * size)
+    values = [v + rng.choice((0.0, 0.0004)) for v in rng.sample(range(1, 60), 2 * size)]
     weights = [rng.choice((-1, 1)) * v / 20 if k else 0.0 for k, v in zip(kept, values, strict=False)]
+    if rng.random() < 0.5:
+        weights[rng.choice([i for i in range(size) if kept[i]])] = 0.0
     gradients = [rng.choice((-1, 1)) * v / 50 for v in values[size:]]
-    return (weights, kept, gradients, rng.randint(1, min(sum(kept), size - sum(kept))))
+    return (weights, kept, gradients, rng.randint(1, sum(kept)))
 
 
 def _vary_output(rng: random.Random) -> tuple[Any, ...]:
-    size, examples = rng.randint(3, 6), rng.randint(2, 4)
+    size, examples = rng.randint(3, 7), rng.randint(2, 6)
     while True:
         weights = [rng.choice((-1, 1)) * round(rng.uniform(0.1, 3), 2) for _ in range(size)]
         inputs = [[round(rng.gauss(0, 2), 2) for _ in range(size)] for _ in range(examples)]
@@ -383,6 +498,16 @@ def _vary_output(rng: random.Random) -> tuple[Any, ...]:
         if min(b - a for a, b in zip(scores, scores[1:], strict=False)) > 0.01:
             return (weights, inputs, rng.randint(1, size - 1))
 
+
+_DIGITS = "digits that rounding loses"
+_TWICE = "the same number twice"
+_FAR = "distances above 1"
+_NONE = "an n of 0"
+_MORE = "an n above the number of places that are out"
+_KEPT_0 = "a kept weight of 0"
+_CLOSE = "values that rounding makes equal"
+_EXAMPLES = "more than three examples"
+_AGAIN = "the same example twice"
 
 EXERCISES = (
     Exercise(
@@ -413,6 +538,60 @@ EXERCISES = (
                 "The gradient is 0: no score moves.",
             ),
             Case(([0.05, 0.3], [2.0, 1.0], [1.0, 1.0], [True, True], 1.0, 0.1), "A score goes below 0."),
+            Case(
+                ([0.9, 0.2], [2.0, -1.0], [1.0, 3.0], [False, True], -1.0, 0.5),
+                "A score goes above 1, and another below -1.",
+            ),
+            Case(
+                ([4.0, -7.5, 2.5], [3.0, -2.0, 0.5], [-6.0, 1.5, 4.0], [True, False, False], -2.5, 2.0),
+                "Scores, inputs and the learning rate are above 1.",
+            ),
+            Case(
+                (
+                    [0.41237, -0.30581, 0.27713],
+                    [0.73219, -0.41377, 0.05151],
+                    [0.61733, 0.29519, -1.21347],
+                    [True, False, True],
+                    0.37153,
+                    0.001,
+                ),
+                "The learning rate is 0.001, and the scores move little.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                ([0.0004123, -0.0003058], [0.0612, -0.0347], [0.0871, 0.0529], [True, False], 0.052, 0.1),
+                "Scores whose size is below 0.001.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                (
+                    [0.718281, -0.141592, 0.577215, -0.693147],
+                    [1.202056, 0.915965, -0.261497, 0.662743],
+                    [-0.183503, 1.130198, 0.739085, -0.303663],
+                    [False, True, True, False],
+                    -1.186569,
+                    0.01,
+                ),
+                "Numbers of six digits after the point.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                (
+                    [0.5, 0.5, 0.2, -0.1, 0.2, 0.3, 0.5],
+                    [1.0, 2.0, 1.0, -0.5, -1.0, 0.0, 2.0],
+                    [1.0, 1.0, -2.0, 3.0, 0.5, 4.0, -0.25],
+                    [True, False, True, False, False, True, True],
+                    0.6,
+                    0.5,
+                ),
+                "Seven connections, of which some have equal scores.",
+                tags=("equal scores",),
+            ),
+            Case(
+                ([0.3, 0.3], [1.5, -0.5], [2.0, 2.0], [False, False], 1.0, 0.25),
+                "Two connections that are out have equal scores.",
+                tags=("equal scores",),
+            ),
         ),
         hints=(
             "The output is the sum of kept times weight times input. What is its derivative with respect to `kept` of one connection?",
@@ -429,9 +608,22 @@ EXERCISES = (
                 "without weight": "You leave the weight out: that would be the gradient of the weight. The score wants weight times input.",
                 "without gradient": "You leave the gradient out; it says whether the loss wants the output larger or smaller.",
                 "times score": "You multiply by the score; straight through, the score's own value plays no part.",
-                "sign of score": "You turn the step of a negative score round, as it is right where sizes of scores are ranked. Here the "
+                "sign of score": "You multiply the step by the sign of the score, so that a score below 0 goes the other way, as it is right "
+                "where sizes of scores are ranked, and a score of 0 stays. Here the scores themselves are ranked.",
+                "below 0": "You turn the step of a negative score round, as it is right where sizes of scores are ranked. Here the "
                 "scores themselves are ranked.",
+                "not above 0": "You turn the step of each score round that is not above 0. That is right where sizes of scores are "
+                "ranked; here the scores themselves are ranked.",
                 "size of weight": "You take the size of the weight; its sign says to which side the output moves.",
+                "size of input": "You take the size of the input; its sign says to which side the output moves.",
+                "size of gradient": "You take the size of the gradient; its sign says to which side the output should move.",
+                "output": "You move all scores by gradient times output; each has its own gradient, with its weight times its input.",
+                "times output": "You multiply by the output of the unit too; the gradient that is given is that for the output already.",
+                "divided": "You divide the step by the number of connections; each score takes its whole step.",
+                "divided by kept": "You divide the step by the number of kept connections; each score takes its whole step.",
+                "all together": "You move each score by the sum of all steps; each takes its own.",
+                "first of equals": "Where scores are equal, you take the step of the first of them for all. Go by place, not by value "
+                "(scores.index finds the first only).",
                 "sizes": "You take the size of the change, so every score falls; the sign matters.",
                 "signs": "You take the sign of the change only; its size counts too.",
                 "uphill": "You add where the loss wants you to subtract: scores go downhill as weights do.",
@@ -441,6 +633,9 @@ EXERCISES = (
                 "weights": "You move the weights. In edge-popup they stay as they were drawn; the scores move.",
                 "sizes of scores": "You return the sizes of the scores; return them as they are.",
                 "no score below 0": "You stop scores at 0; they may go below.",
+                "between 0 and 1": "You keep scores between 0 and 1; they may go anywhere.",
+                "between -1 and 1": "You keep scores between -1 and 1; they may go anywhere.",
+                "no score above 1": "You stop scores at 1; they may go above.",
                 "kept scores": "You set the scores of connections that are out to 0; they keep theirs.",
             },
         ),
@@ -448,7 +643,9 @@ EXERCISES = (
         difficulty="medium",
         lines=2,
         minutes=8,
+        rtol=1e-6,
         vary=_vary_step,
+        told={_DIGITS: "Round nothing", "equal scores": "scores may be equal"},
         absent={
             "ties": "no scores are ranked here",
             "NaN": "scores and inputs are finite",
@@ -476,6 +673,54 @@ EXERCISES = (
             Case(([0.3, 0.8], 0.58), "A number may be taken once only."),
             Case(([-0.6, 0.9], 0.6), "A number may not change its sign."),
             Case(([0.13, -0.47, 0.88, 0.29, -0.91, 0.64, -0.05, 0.36], 0.5), "Eight numbers: 256 sums."),
+            Case(([0.2, -0.5], 0.6), "The best sum lies below the target."),
+            Case(([-0.6, -0.3], 0.5), "All numbers are below 0, and the target is above."),
+            Case(([0.0, 0.4], 0.3), "One of the numbers is 0."),
+            Case(
+                ([0.3, 0.3], 0.6), "The same number stands there twice, and both are taken.", tags=(_TWICE,)
+            ),
+            Case(
+                ([0.4, 0.4, 0.4, -0.2], 1.05),
+                "Three numbers are equal, and all three are taken.",
+                tags=(_TWICE,),
+            ),
+            Case(
+                ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.64),
+                "Seven equal numbers, of which six are taken.",
+                tags=(_TWICE,),
+            ),
+            Case(
+                ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.7), "Seven equal numbers, all taken.", tags=(_TWICE,)
+            ),
+            Case(([0.31, 0.17, 0.23, 0.41, 0.05, 0.13], 1.29), "Six numbers, and all of them are needed."),
+            Case(
+                ([0.21, 0.34, 0.15, -0.9, 0.42, 0.27, 0.38, 0.19, 0.31], 2.28),
+                "Nine numbers, of which eight are needed.",
+            ),
+            Case(
+                ([0.62, 0.55, 0.71, 0.48, 0.93, 0.84, 0.39, 0.77, 0.66, 0.58], 8.0),
+                "Ten numbers, and the target is more than all together.",
+                tags=(_FAR,),
+            ),
+            Case(([5.0], 3.0), "One number, 2 away from the target.", tags=(_FAR,)),
+            Case(([-7.0, 2.5], -12.5), "The target is below 0 and far away.", tags=(_FAR,)),
+            Case(([5000.0, -40.0], 3000.0), "The least distance is above 1000.", tags=(_FAR,)),
+            Case(([0.123], 0.12), "One number, 0.003 away from the target.", tags=(_DIGITS,)),
+            Case(
+                ([0.41237, 0.30581, -0.12713], 0.59144),
+                "The least distance is below 0.001.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                ([0.71234, -0.20519, 0.33871, 0.05267, -0.48193], 0.80004),
+                "Five numbers with five digits after the point.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                ([0.204, 0.2049, 0.31], 0.5149),
+                "Two numbers whose difference is below 0.001; one of them is right.",
+                tags=(_DIGITS,),
+            ),
         ),
         hints=(
             "With n numbers there are 2 ** n subsets. Which sums do they have? Begin with no number: its sum is 0.",
@@ -488,6 +733,14 @@ EXERCISES = (
                 "not none": "You never take the empty subset, whose sum is 0.",
                 "single": "You try single numbers only; try all subsets.",
                 "pairs": "You try at most two numbers; try all subsets.",
+                "at most 3": "You try at most three numbers at once; try all subsets.",
+                "at most 4": "You try at most four numbers at once; try all subsets.",
+                "at most 5": "You try at most five numbers at once; try all subsets.",
+                "at most 6": "You try at most six numbers at once; try all subsets.",
+                "exactly two": "You try pairs only; try all subsets.",
+                "without repetitions": "You take equal numbers for one number (a set or a dict does that); each may be taken.",
+                "above 0 only": "You leave out the numbers that are not above 0; try them too.",
+                "rounded numbers": "You round the numbers to two digits; take them as they are.",
                 "not all": "You never take all numbers together.",
                 "from the front": "You add the numbers from the front on; a subset may leave any of them out.",
                 "neighbours": "You try numbers that lie side by side only; a subset may have gaps.",
@@ -495,8 +748,15 @@ EXERCISES = (
                 "greedy": "You take a number whenever it brings you closer. Two that each lead away may be right together: try all subsets.",
                 "greedy, largest first": "You take the largest first, whenever it brings you closer; try all subsets.",
                 "both signs": "You let a number change its sign; it is taken as it is, or not at all.",
+                "a sign each": "You give each number a sign, plus or minus; it is taken as it is, or not at all.",
                 "twice": "You let a number be taken twice.",
                 "from below": "You try sums up to the target only; one above may be closer.",
+                "from above": "You try sums from the target on only; one below may be closer.",
+                "mean": "You take the means of subsets; take their sums.",
+                "without signs": "You take the sums without their signs; a sum below 0 is not as close as one above.",
+                "at most 1": "Your least distance is never above 1 (does a search begin with 1?); it may be as large as it likes.",
+                "at most 10": "Your least distance is never above 10 (does a search begin with 10?); it may be as large as it likes.",
+                "at most 100": "Your least distance is never above 100 (does a search begin with 100?); it may be as large as it likes.",
                 "sum": "This is the sum itself; return its distance from the target.",
                 "squared": "This is the square of the distance.",
                 "relative": "This is the distance as a share of the target.",
@@ -510,8 +770,13 @@ EXERCISES = (
         difficulty="easy",
         lines=4,
         minutes=10,
-        atol=1e-9,
+        atol=1e-6,
         vary=_vary_numbers,
+        told={
+            _TWICE: "The same number may be in the list twice",
+            _FAR: "the distance may be above 1",
+            _DIGITS: "Do not round",
+        },
         absent={
             "ties": "only the distance is asked for",
             "NaN": "the numbers are finite",
@@ -549,7 +814,7 @@ EXERCISES = (
                 ),
                 "Two go, and one of them comes back.",
             ),
-            Case(([0.7, 0.0], [True, False], [0.5, 0.2], 0), "None goes."),
+            Case(([0.7, 0.0], [True, False], [0.2, 0.5], 0), "None goes.", tags=(_NONE,)),
             Case(([0.7, 0.0], [True, False], [0.1, -0.2], 1), "The only kept weight goes."),
             Case(
                 (
@@ -578,6 +843,106 @@ EXERCISES = (
                 ),
                 "A kept weight has the largest gradient.",
             ),
+            Case(
+                ([0.3, -0.8, 0.0, 0.5, 0.0], [True, True, False, True, False], [0.2, 0.6, 0.9, -0.1, 0.4], 0),
+                "None of three goes.",
+                tags=(_NONE,),
+            ),
+            Case(
+                ([0.0, 0.0, 0.0], [False, False, False], [0.1, 0.4, 0.2], 0), "None is kept.", tags=(_NONE,)
+            ),
+            Case(
+                ([0.9, 0.2, -0.5, 0.0], [True, True, True, False], [0.1, 0.6, 0.05, 0.4], 2),
+                "Two go, and only one was out: one comes back.",
+                tags=(_MORE,),
+            ),
+            Case(
+                ([0.4, -0.6, 0.0, 0.9, -0.2], [True, True, False, True, True], [0.5, -0.1, 0.3, 0.7, 0.2], 3),
+                "Three go, and only one was out: two come back.",
+                tags=(_MORE,),
+            ),
+            Case(
+                ([0.4, -0.3, 0.6], [True, True, True], [0.1, 0.0, 0.2], 1),
+                "All are kept, and the one that goes has a gradient of 0.",
+                tags=(_MORE,),
+            ),
+            Case(
+                (
+                    [0.4, 0.0, -0.7, 0.0, 0.2, 0.0],
+                    [True, False, True, False, True, False],
+                    [0.05, 0.6, 0.3, -0.9, 0.1, 0.2],
+                    3,
+                ),
+                "All kept weights go.",
+            ),
+            Case(
+                ([0.0, 0.0, 0.6, -0.3], [False, True, True, True], [0.2, 0.05, 0.1, 0.4], 1),
+                "A kept weight is 0: it goes first.",
+                tags=(_KEPT_0,),
+            ),
+            Case(
+                ([0.0, 0.5, 0.0], [False, True, True], [0.3, 0.1, 0.2], 0),
+                "None goes, and a kept weight is 0.",
+                tags=(_NONE, _KEPT_0),
+            ),
+            Case(
+                (
+                    [0.0, 0.0, 0.8, 0.0, 0.2, 0.0],
+                    [False, False, True, True, True, False],
+                    [-0.3, 0.05, 0.1, 0.9, 0.2, 0.25],
+                    2,
+                ),
+                "A kept weight is 0: it goes, and comes back.",
+                tags=(_KEPT_0,),
+            ),
+            Case(
+                ([0.30004, 0.30001, 0.0, 0.9], [True, True, False, True], [0.1, 0.05, 0.4, 0.2], 1),
+                "Two kept weights differ by 0.00003, the larger first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.9, 0.0, -0.30001, 0.30004], [True, False, True, True], [0.2, 0.4, 0.05, 0.1], 1),
+                "Two kept weights differ in size by 0.00003, the smaller first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.5, 0.0, 0.0, 0.8], [True, False, False, True], [0.01, 0.20001, -0.20004, 0.3], 1),
+                "Two gradients differ in size by 0.00003, the smaller first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.8, 0.0, 0.0, 0.5], [True, False, False, True], [0.3, 0.20004, 0.20001, 0.01], 1),
+                "Two gradients differ by 0.00003, the larger first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                (
+                    [0.0005, 0.0, 0.0, -0.0004, 0.0],
+                    [True, False, False, True, False],
+                    [0.00003, 0.00009, -0.0002, 0.00001, 0.00012],
+                    1,
+                ),
+                "Weights and gradients are below 0.001.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                (
+                    [12000.0, 0.0, -4500.0, 3500.0, 0.0],
+                    [True, False, True, True, False],
+                    [250.0, -1400.0, 800.0, 300.0, 600.0],
+                    1,
+                ),
+                "Weights and gradients are above 100.",
+            ),
+            Case(
+                (
+                    [0.0, -0.6, 0.25, 0.0, 1.4, -0.1, 0.0, 0.75, 0.0, -0.35, 0.0, 0.5],
+                    [False, True, True, False, True, True, False, True, False, True, False, True],
+                    [0.35, 0.9, -0.3, 0.05, 0.8, 0.01, -0.6, 0.02, 0.15, 0.4, 0.1, -0.7],
+                    4,
+                ),
+                "Twelve weights: four of seven go.",
+            ),
         ),
         hints=(
             "First take out: of the kept places, the n with the smallest abs(weight).",
@@ -591,13 +956,28 @@ EXERCISES = (
                 "signed weights": "You let the most negative weights go; the size counts.",
                 "gradients go": "You let weights of small gradient go; what goes is told by the weights.",
                 "products go": "You let weights of small weight times gradient go; what goes is told by the weights alone.",
+                "rounded weights": "You round the weights to two digits, and of equal ones the first goes; compare them as they are.",
+                "rounded weights, last": "You round the weights to two digits, and of equal ones the last goes; compare them as they are.",
                 "first go": "You let the first kept weights go.",
                 "last go": "You let the last kept weights go.",
-                "from all": "Nothing goes. If you look for the smallest among all weights, you find those that are out; look among the kept ones.",
+                "from all": "You look for the smallest among all weights, and find those that are out, which are 0; look among the "
+                "kept ones.",
+                "kept if not 0": "You take a weight of 0 for one that is out. A kept weight may be 0; `kept` tells what is in.",
+                "first of equals": "You find a weight's place by its value (weights.index), and a kept 0 is then taken for an "
+                "earlier 0 that is out. Sort the places themselves.",
+                "no more than are out": "You let go no more weights than are out before; n go, and some of them come back.",
+                "at least one": "You let one go where n is 0; then none goes and none comes.",
+                "the rest are 1": "You give what is out a weight of size 1, so that nothing of it goes; but kept weights may be larger "
+                "than 1. Look among the kept ones only.",
+                "the rest are 0": "You give what is in a gradient of 0, so that it is not chosen; but what is out may have a gradient of "
+                "0 too. Look only among those that are out.",
                 "smallest gradients": "You let in those of smallest gradient; the largest promise most.",
                 "signed gradients": "You let in the largest gradients with their sign; a large negative one promises as much.",
                 "falling gradients": "You let in the most negative gradients; the size counts.",
-                "weights come": "You let in by the weight; what is out has weight 0. The gradient tells.",
+                "rounded gradients": "You round the gradients to two digits, and of equal ones the first comes; compare them as they are.",
+                "rounded gradients, last": "You round the gradients to two digits, and of equal ones the last comes; compare them as "
+                "they are.",
+                "weights come": "You let in by the weight, or by weight times gradient; what was out has weight 0. The gradient alone tells.",
                 "first come": "You let in the first places that are out.",
                 "not at once": "You keep what has just gone from coming back; the text lets it.",
                 "among all": "You look for large gradients among kept weights too; then too few come.",
@@ -615,8 +995,14 @@ EXERCISES = (
         lines=4,
         minutes=12,
         vary=_vary_layer,
+        told={
+            _NONE: "`n` may be 0",
+            _MORE: "more than were out before",
+            _KEPT_0: "a kept weight may be 0",
+            _CLOSE: "differ by very little",
+        },
         absent={
-            "ties": "the text says that no two sizes are equal",
+            "ties": "the text says that no two kept weights and no two gradients have the same size",
             "NaN": "weights and gradients are finite",
             "empty list": "a layer has weights",
         },
@@ -667,6 +1053,139 @@ EXERCISES = (
                 ([0.3, 0.2, -0.7, 0.1, 0.4], [[2.0, -7.0, 0.5, 3.0, 1.0], [1.0, 6.0, -0.5, 9.0, 2.0]], 3),
                 "Five inputs in two examples.",
             ),
+            Case(
+                (
+                    [0.2, 1.05, 1.0],
+                    [[1.0, 1.0, 3.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
+                    1,
+                ),
+                "Of five examples the first decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [0.2, 1.0, 1.05],
+                    [[1.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
+                    1,
+                ),
+                "Of five examples the second decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [1.05, 1.0, 0.2],
+                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
+                    1,
+                ),
+                "Of five examples the third decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [1.0, 0.2, 1.05],
+                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [3.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
+                    1,
+                ),
+                "Of five examples the fourth decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [1.05, 0.2, 1.0],
+                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 3.0]],
+                    1,
+                ),
+                "Of five examples the last decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [0.5, 0.55],
+                    [
+                        [1.0, 1.0],
+                        [1.0, 1.0],
+                        [1.0, 1.0],
+                        [1.0, 1.0],
+                        [1.0, 1.0],
+                        [1.0, 1.0],
+                        [1.7, 1.0],
+                        [1.0, 1.0],
+                    ],
+                    1,
+                ),
+                "Of eight examples the seventh decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(([0.5, -0.8], [[1.0, 2.0], [3.0, 1.0]], 0), "None of two is kept.", tags=(_NONE,)),
+            Case(([0.4, 0.9, -0.2], [[1.0, 0.5, 2.0]], 0), "None of three is kept.", tags=(_NONE,)),
+            Case(
+                ([0.50001, -0.50004, 0.2], [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], 1),
+                "Two scores differ by less than 0.0001, the smaller first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.2, 0.50004, 0.50001], [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], 1),
+                "Two scores differ by less than 0.0001, the larger first.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.0003, 0.0001, 0.0006], [[0.5, 1.0, 0.4], [0.1, 0.2, 0.3]], 1),
+                "All scores are below 0.001.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.9, 0.30001, 0.30004], [[1.0, 1.00007, 1.0]], 2),
+                "The larger of two close scores belongs to the smaller weight.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([1.0, 1.0], [[1.0, 2.0], [1.0, 2.0], [2.6, 1.0]], 1),
+                "The same example stands there twice, and it counts twice.",
+                tags=(_AGAIN,),
+            ),
+            Case(
+                ([0.4, 0.3, 0.2], [[1.0, 2.0, 1.0], [1.0, 2.0, 1.0], [1.0, 2.0, 1.0], [1.0, 0.1, 4.0]], 1),
+                "The same example stands there three times.",
+                tags=(_EXAMPLES, _AGAIN),
+            ),
+            Case(
+                ([1.0, 1.0], [[1.0, 2.0], [2.5, 2.0], [1.5, 2.0]], 1),
+                "An input has the same value in three different examples.",
+            ),
+            Case(
+                ([1.0, 1.0], [[2.0, 1.0], [2.0, 1.0], [2.5, 9.0]], 1),
+                "An input is large in one of three examples.",
+            ),
+            Case(
+                ([1.0, 1.0], [[9.0, 10.0], [1.0, 0.1], [2.0, 2.2]], 1),
+                "Examples of very different size: a large one counts more.",
+            ),
+            Case(
+                ([1.0, 1.0, 0.5], [[0.1, 20.0, 3.0], [8.0, 1.0, 3.0], [8.0, 1.0, 3.0]], 1),
+                "The largest example decides, though two others speak against it.",
+            ),
+            Case(
+                ([0.5, 0.5, 0.5, 0.9], [[1.0, 3.0, 2.0, 0.1]], 2),
+                "Three weights are equal, and their inputs differ.",
+            ),
+            Case(([0.0, 0.3, -0.2], [[50.0, 1.0, 2.0]], 1), "The weight of the largest input is 0."),
+            Case(([0.5], [[2.0], [1.0]], 1), "One input."),
+            Case(
+                ([120.0, -300.0, 80.0], [[40.0, 25.0, 90.0], [30.0, 10.0, 70.0]], 1),
+                "Weights and inputs are above 10.",
+            ),
+            Case(
+                (
+                    [0.3, -1.2, 0.8, 0.1, -0.6, 0.9, 0.45, -0.2],
+                    [
+                        [1.0, 0.2, -0.5, 4.0, 1.5, 0.1, 2.0, 6.0],
+                        [0.5, -0.3, 0.7, -2.0, 1.0, 0.4, -2.5, 3.0],
+                        [2.0, 0.1, 0.6, 5.0, -0.5, 0.2, 1.0, -7.0],
+                    ],
+                    4,
+                ),
+                "Eight inputs in three examples, of which four are kept.",
+            ),
         ),
         hints=(
             "How large is each input? Take the norm of its column: the root of the sum of squares over the examples.",
@@ -685,6 +1204,27 @@ EXERCISES = (
                 "spread": "You take how much an input varies; one that is always large counts too.",
                 "first example": "You look at the first example only.",
                 "last example": "You look at the last example only.",
+                "first two": "You look at the first two examples only; all count.",
+                "first three": "You look at the first three examples only; all count.",
+                "not the first": "You leave out the first example; all count.",
+                "not the last": "You leave out the last example; all count.",
+                "median": "You take the median of an input's sizes; take the norm over all examples.",
+                "signed median": "You take the median of an input's values; take the norm over all examples.",
+                "minimum": "You take the smallest size of an input; take the norm over all examples.",
+                "different values": "You count equal values of an input once (a set does that); each example counts.",
+                "different examples": "You count equal examples once (a set or a dict does that); each counts.",
+                "normalised examples": "You divide each example by its own norm; take the inputs as they are.",
+                "rows": "You take norms of examples; the norm of an input goes over its column, over all examples.",
+                "rows, to the end": "You take norms of examples and run over the places of the weights, which are not as many; the norm "
+                "of an input goes over its column.",
+                "rows, strictly": "You take norms of examples and multiply them with the weights, of which there are not as many; the "
+                "norm of an input goes over its column.",
+                "rounded scores": "You round the scores to two digits, and of equal ones the first is kept; compare them as they are.",
+                "rounded scores, last": "You round the scores to two digits, and of equal ones the last is kept; compare them as they "
+                "are.",
+                "all for 0": "You keep all inputs where n is 0: the slice [-0:] is the whole list.",
+                "first of equals": "You find an input's place by its weight (weights.index), which finds the first of equal weights; sort "
+                "the places themselves.",
                 "squared norm": "You leave the root out; then inputs count more than weights.",
                 "squared weight": "You square the weight and not the norm; then weights count more than inputs.",
                 "signed weight": "You take the weight with its sign; a large negative one counts too.",
@@ -695,7 +1235,8 @@ EXERCISES = (
                 "one less": "You keep one too few.",
                 "removes n": "You remove n inputs; keep n.",
                 "removed": "These are the places that are removed.",
-                "by score": "The places are in the order of their scores; return them rising.",
+                "by score": "The places are in the order of their scores, the largest first; return the places rising.",
+                "by rising score": "The places are in the order of their scores, the smallest first; return the places rising.",
                 "weights": "These are the weights; return the places.",
                 "mask": "This is a mask; return the places.",
                 "from 1": "You count the places from 1; count from 0.",
@@ -706,6 +1247,12 @@ EXERCISES = (
         lines=3,
         minutes=10,
         vary=_vary_output,
+        told={
+            _NONE: "`n` may be 0",
+            _EXAMPLES: "every example counts",
+            _AGAIN: "also one that comes twice",
+            _CLOSE: "may differ by very little",
+        },
         absent={
             "ties": "the text says that no two scores are equal",
             "NaN": "weights and inputs are finite",
@@ -760,7 +1307,8 @@ QUESTIONS = (
     ),
     Question(
         "14.Q3",
-        "RigL with 5,000 updates beats magnitude pruning that trained for 1,000 updates in each of five rounds. What must a fair table show as well?",
+        "In a report on another network, RigL with 5,000 updates is better than magnitude pruning that trained for 1,000 updates in each of "
+        "five rounds. What must a fair table show as well?",
         (
             Option(
                 "Nothing more: both took 5,000 updates.",
@@ -770,7 +1318,8 @@ QUESTIONS = (
             Option(
                 "A static random mask with 5,000 updates, and the dense network with as many.",
                 True,
-                "Longer training helps every arm. Only what RigL gains over a static mask of the same length is due to the moving.",
+                "Longer training alone can help: in the lesson's table it lifted the static mask from 82.7 to 85.3 %. Only what RigL gains over "
+                "a static mask of the same length is due to the moving.",
             ),
             Option(
                 "RigL with other seeds only.",
@@ -781,16 +1330,24 @@ QUESTIONS = (
     ),
     Question(
         "14.Q4",
-        'A report says: "half of the weights of this language model can go without loss". What do you ask first?',
+        "One report says that half of a language model's weights can go without loss; another says that losing half of them ruins the "
+        "model. Which difference between the two reports can explain this, by what the lesson shows?",
         (
-            Option("Which seeds.", False, "A good question, but another one decides more here."),
             Option(
-                "Whether it was trained again after the cut.",
-                True,
-                "With fine-tuning afterwards, 30 to 50 % can often go; without, magnitude pruning to 50 % ruined the same models.",
+                "Their seeds.",
+                False,
+                "In the lesson's tables all five seeds agree: the half that trained again lost nothing, and the half that did not "
+                "lost much. Seeds differ by far less than these two.",
             ),
             Option(
-                "How many bytes were saved.", False, "That is about storage. The claim is about the loss."
+                "One trained again after the cut, and the other did not.",
+                True,
+                "With fine-tuning afterwards, 30 to 50 % can often go; without, magnitude pruning to 50 % ruined OPT-1.3B.",
+            ),
+            Option(
+                "How they store the zeros.",
+                False,
+                "That changes the bytes. The outputs, and so the loss, are the same.",
             ),
         ),
     ),
@@ -801,7 +1358,8 @@ QUESTIONS = (
             Option(
                 "The mask is useless without its weights.",
                 False,
-                "In some networks it still beats a random mask, and permuted to fit the other network it gains more.",
+                "The comparison is with its own weights, not with a random mask, so it does not say that. And in the lesson's table a "
+                "permuted mask gains, after a rewind, about half of the gap back.",
             ),
             Option(
                 "Mask and initialisation belong together here; permuting the units may bring back a part of it.",
