@@ -292,8 +292,8 @@ evidence.differences(
 
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`, five seeds; at `smoke` the numbers mean nothing) each change of a weak ticket costs something. The order of the means, from the least loss to the greatest: one size a layer with the old signs, new sizes with the old signs, old sizes with signs by coin, new values. Signs by coin cost more
-# than one size a layer, so signs are worth more than sizes in *this* comparison. But new sizes with the right signs lose nearly as much as signs by coin; the interval between the two contains 0. "The sign is all" is not what we see: with the right signs, one size for all is clearly better than sizes drawn anew. Perhaps that is because many drawn sizes are
-# near 0, which the kept weights of such a mask are not; we did not test it.
+# than one size a layer, so signs are worth more than sizes in *this* comparison. But new sizes with the right signs lose nearly as much as signs by coin; the interval between the two contains 0. "The sign is all" is not what we see: with the right signs, one size for all is clearly better than sizes drawn anew. Perhaps because many of
+# the drawn sizes lie near 0; we did not test it.
 #
 # In the strong tickets, one size a layer costs nothing. It even gains a little.
 #
@@ -512,20 +512,9 @@ lth.plots.show(
 # Iterative magnitude pruning trains many times. What if RigL and the static mask may train as long, in all? Recorded with more seeds and longer: 5 % of the weights; IMP has five trainings of 1,000 updates, which makes 5,000. (`python data/record_moving_masks.py FOLDER` does it again.)
 
 # %%
-from lthkit.runs import experiments, report
+from lthkit.runs import experiments
 
 config, summary, rows = experiments.load(experiments.recorded("moving-masks"))
-table = lth.Table(
-    {
-        "updates": ",",
-        "arm": "",
-        "test accuracy (%)": ".2f[]",
-        "minus static": "+.2f[]",
-        "best step": ",.0f",
-    },
-    title=f"5 % of the weights, {len(config['seeds'])} seeds, recorded",
-    keys=2,
-)
 
 
 def recorded(arm, budget, column="test_accuracy", times=100):
@@ -533,6 +522,13 @@ def recorded(arm, budget, column="test_accuracy", times=100):
     return [times * r[column] for r in sorted(here, key=lambda r: r["seed"])]
 
 
+# %%
+form = {"test accuracy (%)": ".2f[]", "minus static": "+.2f[]", "best step": ",.0f"}
+table = lth.Table(
+    {"updates": ",", "arm": "", **form},
+    title=f"5 % of the weights, {len(config['seeds'])} seeds, recorded",
+    keys=2,
+)
 for budget in (1000, 5000):
     still = recorded("static", budget)
     for arm in ("static", "SET", "RigL", "IMP", "dense"):
@@ -541,9 +537,7 @@ for budget in (1000, 5000):
             band = evidence.interval(values, within=evidence.PERCENT)
             best = median(recorded(arm, budget, "best_step", 1))
             table.add(budget, arm, band, None if arm == "static" else gap, best)
-table.note(
-    "dense: all weights; best step: of least validation loss, median of the seeds"
-)
+table.note("dense: all weights; best step: least validation loss, median of the seeds")
 table.note("IMP: the best step of its last training, which has 1,000 updates")
 table
 
@@ -551,8 +545,8 @@ table
 # With 1,000 updates a moving mask is worth about half a point (SET shows it; RigL's interval just contains 0), and no sparse network comes near the dense one. With 5,000 updates the *static random* mask is as good as SET, as good as IMP, and a little better than RigL. So what looks like the work of a clever mask is, here, the longer
 # training. IMP gets there with 1,000 updates in its last round; but finding its mask took the other 4,000.
 #
-# One row should make you suspicious: the *dense* network gets worse with more updates, in all five seeds. Look at its best step. Its validation loss is least early, while the learning rate is still high, and rises from then on: it overfits before the cosine has brought the learning rate
-# down. What is reported is the accuracy at that early step. So this recipe is a bad one for a long dense training, and "as good as dense with 5,000 updates" would be a cheap victory. Compare with the best dense network that you can get; here it is the one of 1,000 updates. (LeNet on 10,000 small images is an easy case: 5 % of its weights are enough for what there is to learn. And nothing was tuned.)
+# One row should make you suspicious: the *dense* network gets worse with more updates, in all five seeds. Look at its best step. Its validation loss is least early, while the learning rate is still high, and is never as small again: the network overfits before the cosine has brought the learning rate
+# down. What is reported is the accuracy at that early step. So this recipe is a bad one for a long dense training, and "as good as dense with 5,000 updates" would be a cheap victory. Compare with the best dense network that you can get; here it is the one of 1,000 updates. SET and RigL, too, are read in the middle of their long training, before their masks have come to rest at update 3,750, and the static mask near its end. (LeNet on 10,000 small images is an easy case: 5 % of its weights are enough for what there is to learn. And nothing was tuned.)
 #
 # So much for our small network. Beside it the published numbers, from RigL's paper (ResNet-50 on ImageNet, 80 % sparse, top-1, three runs): static 70.6, SET 72.9, RigL 74.6, gradual magnitude pruning 75.6, dense 76.8 %. With five times the training RigL comes to 76.6. And an independent replication on a small Wide ResNet
 # ([Sundar and Dwaraknath 2021](https://arxiv.org/abs/2103.15767), CIFAR-10, 80 %, uniform): static 91.2, SET 92.7, RigL 92.6, pruning 93.2 % (the authors' project page). In that row SET and RigL lie within each other's spread, so most of the gain came from letting the mask move at all. Over a range of sparsities, says their abstract, the central claim holds: at a fixed budget RigL surpasses the other methods that move a mask.

@@ -99,10 +99,44 @@ def test_the_speeds_are_those_of_the_recorded_benchmark():
 
 
 def test_links_inside_the_repository_resolve():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md"):
+    pages = ("README.md", "CONTRIBUTING.md", "data/README.md", "solutions/README.md")
+    for page in (ROOT / name for name in pages):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+TOPICS = (
+    "theory", "magnitude pruning", "masks", "one-shot", "iterative pruning", "rewinding to θ₀", "rewinding to θ_k",
+    "learning-rate rewinding", "fine-tuning", "SNIP", "GraSP", "SynFlow", "Early-Bird", "from SNIP to IMP", "trade-off curves",
+    "reproducibility", "seeds", "costs", "limits", "speed", "practical tips", "exercises", "solutions", "environment", "GPU",
+    "Colab", "survey", "reading", "open questions", "supermasks", "RigL", "Transformers", "bugs", "audit",
+)  # fmt: skip
+
+
+def test_every_topic_has_a_lesson_that_there_is():
+    """Catches: a topic without a lesson, a lesson that is not there or in no row, and a link past the table."""
+    guide = (ROOT / "solutions" / "README.md").read_text(encoding="utf-8")
+    heading = "Where each topic stands"
+    section = guide.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| (.+?) \| (\d\d.*?) \|$", section, flags=re.MULTILINE))
+    assert len(rows) == section.count("\n| ") - 1
+    there = {path.name[:2] for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py")}
+    named = {number for lessons in rows.values() for number in re.findall(r"\d\d", lessons)}
+    assert named == there
+    missing = [topic for topic in TOPICS if not any(topic in row for row in rows)]
+    assert missing == []
+    assert f"(solutions/README.md#{heading.lower().replace(' ', '-')})" in README
+
+
+def test_the_map_of_the_course_has_every_lesson_and_nothing_planned():
+    """Catches: a lesson that the map leaves out, and one that it only promises."""
+    course = README.split("\n## The course\n")[1].split("\n## ")[0]
+    assert "planned" not in course.lower()
+    linked = re.findall(r"^\| (\d\d) \| \[[^]]+\]\(notebooks/(\w+)\.ipynb\)", course, flags=re.MULTILINE)
+    sources = sorted(path.stem for path in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+    assert [name for _, name in linked] == sources
+    assert all(name.startswith(number) for number, name in linked)
 
 
 def test_every_command_of_the_readme_parses():

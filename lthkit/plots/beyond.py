@@ -31,7 +31,7 @@ def subset_errors(errors: Mapping[int, Sequence[float]], *, stamp: str = "") -> 
             list(middle.values()),
             color=look.color,
             marker=look.marker,
-            label="best subset, mean of the seeds",
+            label="best subset, geometric mean of the seeds",
         )
         for i, count in enumerate(counts):
             label = "single seeds" if i == 0 else "_"

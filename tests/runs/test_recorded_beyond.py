@@ -155,6 +155,10 @@ def test_what_the_lesson_says_of_the_moving_masks() -> None:
     assert all(b < a for a, b in zip(of("dense", 1000), of("dense", 5000), strict=True))
     assert median(of("dense", 5000, "best_step")) == 1000 and max(of("dense", 5000, "best_step")) <= 1500
     assert max(of("IMP", 5000, "best_step")) == 1000
+    config = loaded("moving-masks")[0]
+    rests = 0.75 * config["long"]["steps"]
+    assert rests == 3750 and max(of("SET", 5000, "best_step") + of("RigL", 5000, "best_step")) < rests
+    assert median(of("static", 5000, "best_step")) == 5000
 
 
 def test_what_the_lesson_says_of_the_text() -> None:
