@@ -248,7 +248,9 @@ def _constant(seen: _Seen) -> Diagnosis | None:
     if len(seen.calls) < 3 or any(call.raised or call.unsendable for call in seen.calls):
         return None
     first = seen.calls[0].value
-    if isinstance(first, values.Foreign):  # nothing but its type is known
+    if first is None or isinstance(
+        first, values.Foreign
+    ):  # told by the check itself, or only its type is known
         return None
     if all(close(seen.exercise, first, call.value) for call in seen.calls):
         return Diagnosis(("It returns the same for every case: does the result depend on the arguments?",))

@@ -253,6 +253,7 @@ def test_an_explicit_none_is_no_missing_return() -> None:
     lines = [judge(MEANS, f, runner=in_process).lines for f in (says, forgets)]
     assert "missing" not in " ".join(lines[0]) and "a dict is expected" in " ".join(lines[0])
     assert "is a `return` missing?" in " ".join(lines[1])
+    assert not any("same for every case" in line for line in (*lines[0], *lines[1]))
 
 
 def test_a_misconception_counts_before_a_general_diagnosis() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from lthkit import plots
@@ -23,7 +25,28 @@ def test_subset_errors_draws_geometric_means_and_halves():
     assert "2 seeds" in plots.describe_subset_errors(ERRORS)
 
 
-@pytest.mark.parametrize("errors", [{}, {2: []}, {2: [0.1, 0.0]}])
-def test_subset_errors_refuses_what_has_no_logarithm(errors):
-    with pytest.raises(ValueError, match="Errors above 0"):
+@pytest.mark.parametrize("errors", [{}, {2: []}])
+def test_subset_errors_refuses_nothing(errors):
+    with pytest.raises(ValueError, match="one or more for each count"):
         plots.subset_errors(errors)
+
+
+@pytest.mark.parametrize(
+    "errors, words, line",
+    [
+        ({2: [0.1, 0.0], 4: [0.02, 0.02]}, "1 of 4", [[2, 4], [0.1, 0.02]]),
+        ({2: [0.1], 4: [0.0]}, "1 of 2", [[2], [0.1]]),
+        ({2: [0.1], 4: [-0.1]}, "1 of 2", [[2], [0.1]]),
+        ({2: [float("nan")], 4: [float("inf")]}, "2 of 2", [[], []]),
+    ],
+)
+def test_subset_errors_says_what_it_leaves_out(errors, words, line):
+    """Catches: a crash in the lesson where a function gives 0, a figure that hides it, and a mean that counts it."""
+    figure = plots.subset_errors(errors, stamp="a stamp")
+    drawn = figure.axes[0].get_lines()[0]
+    assert drawn.get_label() == "best subset, mean of the seeds"
+    assert [list(map(float, one)) for one in drawn.get_data()] == [pytest.approx(one) for one in line]
+    assert f"{words} errors are not above 0 and left out" in plots.describe_subset_errors(errors)
+    small = " ".join(" ".join(text.get_text() for text in figure.axes[0].texts).split())
+    assert "a stamp" in small and f"{words} errors are not above 0 and left out" in small
+    figure.savefig(io.BytesIO(), format="png")

@@ -354,7 +354,7 @@ def _moved(
         return _moved_with(weights, kept, gradients, n, rest=1.0, least=-1.0)
     if mistake == "the rest are 0":
         return _moved_with(weights, kept, gradients, n, rest=math.inf, least=0.0)
-    less = pick(mistake, {"one less goes": max(0, n - 1)}, n)
+    less = pick(mistake, {"one less goes": max(0, n - 1), "all go for 0": n or len(kept)}, n)
     gone = sorted(going, key=pick(mistake, sizes, lambda i: abs(weights[i])))[:less]
     inside = [i for i in places if kept[i] and i not in gone]
     if mistake == "first of equals":
@@ -364,7 +364,7 @@ def _moved(
         out = [i for i in out if i not in gone]
     if mistake == "among all":
         out = places
-    more = pick(mistake, {"one more comes": n + 1, "none comes": 0}, n)
+    more = pick(mistake, {"one more comes": n + 1, "none comes": 0, "all come for 0": n or len(kept)}, n)
     come = sorted(out, key=pick(mistake, comes, lambda i: -abs(gradients[i])))[:more]
     found = [i in inside or i in come for i in places]
     return pick(
@@ -434,6 +434,8 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
         scores = [abs(w) * size for w, size in zip(weights, sizes, strict=mistake == "rows, strictly")]
     if mistake == "rounded scores":
         scores = [round(s, 2) for s in scores]
+    if mistake == "rows by numpy":
+        scores = list(np.abs(weights) * np.linalg.norm(np.array(inputs), axis=1))
     ranked = range(len(scores) if mistake == "rows" else len(weights))
     order = sorted(ranked, key=lambda i: -scores[i])
     if mistake == "rounded scores, last":
@@ -451,6 +453,10 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
             "by rising score": chosen[::-1],
             "removed": sorted(order[n:]),
             "weights": [weights[i] for i in sorted(chosen)],
+            "scores": [scores[i] for i in sorted(chosen)],
+            "falling scores": [scores[i] for i in chosen],
+            "first places": list(range(n)),
+            "last places": list(range(len(weights) - n, len(weights))),
             "mask": [i in chosen for i in range(len(weights))],
             "first of equals": sorted(weights.index(weights[i]) for i in chosen),
             "from 1": [i + 1 for i in sorted(chosen)],
@@ -543,7 +549,7 @@ EXERCISES = (
                 "A score goes above 1, and another below -1.",
             ),
             Case(
-                ([4.0, -7.5, 2.5], [3.0, -2.0, 0.5], [-6.0, 1.5, 4.0], [True, False, False], -2.5, 2.0),
+                ([4.0, -7.5, 2.5], [3.0, -2.0, 0.5], [-6.0, 1.5, 4.0], [True, False, False], -2.5, 1.5),
                 "Scores, inputs and the learning rate are above 1.",
             ),
             Case(
@@ -721,6 +727,15 @@ EXERCISES = (
                 "Two numbers whose difference is below 0.001; one of them is right.",
                 tags=(_DIGITS,),
             ),
+            Case(
+                ([0.7182818, -0.1415927, 0.5772157, 0.4142136], 0.9876543),
+                "Four numbers with seven digits after the point.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                ([50.0, 0.13, 0.29, 0.07, 0.41, 0.23, 0.37, 0.19, -49.3], 2.33),
+                "Two large numbers nearly cancel, and the best sum has both.",
+            ),
         ),
         hints=(
             "With n numbers there are 2 ** n subsets. Which sums do they have? Begin with no number: its sum is 0.",
@@ -739,7 +754,7 @@ EXERCISES = (
                 "at most 6": "You try at most six numbers at once; try all subsets.",
                 "exactly two": "You try pairs only; try all subsets.",
                 "without repetitions": "You take equal numbers for one number (a set or a dict does that); each may be taken.",
-                "above 0 only": "You leave out the numbers that are not above 0; try them too.",
+                "above 0 only": "You leave out the numbers below 0; try them too.",
                 "rounded numbers": "You round the numbers to two digits; take them as they are.",
                 "not all": "You never take all numbers together.",
                 "from the front": "You add the numbers from the front on; a subset may leave any of them out.",
@@ -770,7 +785,7 @@ EXERCISES = (
         difficulty="easy",
         lines=4,
         minutes=10,
-        atol=1e-6,
+        atol=3e-7,
         vary=_vary_numbers,
         told={
             _TWICE: "The same number may be in the list twice",
@@ -938,10 +953,10 @@ EXERCISES = (
                 (
                     [0.0, -0.6, 0.25, 0.0, 1.4, -0.1, 0.0, 0.75, 0.0, -0.35, 0.0, 0.5],
                     [False, True, True, False, True, True, False, True, False, True, False, True],
-                    [0.35, 0.9, -0.3, 0.05, 0.8, 0.01, -0.6, 0.02, 0.15, 0.4, 0.1, -0.7],
-                    4,
+                    [0.35, 0.03, -0.3, 0.05, 0.8, 0.01, -0.6, 0.7, 0.15, 0.4, 0.1, -0.02],
+                    5,
                 ),
-                "Twelve weights: four of seven go.",
+                "Twelve weights: five of seven go.",
             ),
         ),
         hints=(
@@ -956,27 +971,28 @@ EXERCISES = (
                 "signed weights": "You let the most negative weights go; the size counts.",
                 "gradients go": "You let weights of small gradient go; what goes is told by the weights.",
                 "products go": "You let weights of small weight times gradient go; what goes is told by the weights alone.",
-                "rounded weights": "You round the weights to two digits, and of equal ones the first goes; compare them as they are.",
-                "rounded weights, last": "You round the weights to two digits, and of equal ones the last goes; compare them as they are.",
+                "rounded weights": "You round the weights, and of equal ones the first goes; compare them as they are.",
+                "rounded weights, last": "You round the weights, and of equal ones the last goes; compare them as they are.",
                 "first go": "You let the first kept weights go.",
                 "last go": "You let the last kept weights go.",
-                "from all": "You look for the smallest among all weights, and find those that are out, which are 0; look among the "
-                "kept ones.",
+                "from all": "Nothing goes. If you look for the smallest among all weights, you find those that are out; look among "
+                "the kept ones.",
                 "kept if not 0": "You take a weight of 0 for one that is out. A kept weight may be 0; `kept` tells what is in.",
                 "first of equals": "You find a weight's place by its value (weights.index), and a kept 0 is then taken for an "
                 "earlier 0 that is out. Sort the places themselves.",
                 "no more than are out": "You let go no more weights than are out before; n go, and some of them come back.",
                 "at least one": "You let one go where n is 0; then none goes and none comes.",
-                "the rest are 1": "You give what is out a weight of size 1, so that nothing of it goes; but kept weights may be larger "
-                "than 1. Look among the kept ones only.",
-                "the rest are 0": "You give what is in a gradient of 0, so that it is not chosen; but what is out may have a gradient of "
-                "0 too. Look only among those that are out.",
+                "the rest are 1": "You give what is out a size of your own (1 or 1000, say), so that nothing of it goes; but kept "
+                "weights may be larger. Look among the kept ones only.",
+                "the rest are 0": "A gradient of 0 may be among those that come. You leave it out, or cannot tell it from what is in; "
+                "look among those that are out, whatever their gradients are.",
+                "all go for 0": "Where n is 0, all go: the slice [:-0] is empty.",
+                "all come for 0": "Where n is 0, all come: the slice [-0:] is the whole list.",
                 "smallest gradients": "You let in those of smallest gradient; the largest promise most.",
                 "signed gradients": "You let in the largest gradients with their sign; a large negative one promises as much.",
                 "falling gradients": "You let in the most negative gradients; the size counts.",
-                "rounded gradients": "You round the gradients to two digits, and of equal ones the first comes; compare them as they are.",
-                "rounded gradients, last": "You round the gradients to two digits, and of equal ones the last comes; compare them as "
-                "they are.",
+                "rounded gradients": "You round the gradients, and of equal ones the first comes; compare them as they are.",
+                "rounded gradients, last": "You round the gradients, and of equal ones the last comes; compare them as they are.",
                 "weights come": "You let in by the weight, or by weight times gradient; what was out has weight 0. The gradient alone tells.",
                 "first come": "You let in the first places that are out.",
                 "not at once": "You keep what has just gone from coming back; the text lets it.",
@@ -1116,6 +1132,16 @@ EXERCISES = (
                 "Of eight examples the seventh decides.",
                 tags=(_EXAMPLES,),
             ),
+            Case(
+                ([0.55, 0.5], [[1.0, 1.7], *[[1.0, 1.0]] * 7], 1),
+                "Of eight examples the first decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                ([0.55, 0.5], [*[[-1.0, 1.0]] * 7, [1.0, -1.7]], 1),
+                "Of eight examples the last decides.",
+                tags=(_EXAMPLES,),
+            ),
             Case(([0.5, -0.8], [[1.0, 2.0], [3.0, 1.0]], 0), "None of two is kept.", tags=(_NONE,)),
             Case(([0.4, 0.9, -0.2], [[1.0, 0.5, 2.0]], 0), "None of three is kept.", tags=(_NONE,)),
             Case(
@@ -1134,7 +1160,7 @@ EXERCISES = (
                 tags=(_CLOSE,),
             ),
             Case(
-                ([0.9, 0.30001, 0.30004], [[1.0, 1.00007, 1.0]], 2),
+                ([0.9, 0.30001, 0.30004], [[1.0, 1.0003, 1.0]], 2),
                 "The larger of two close scores belongs to the smaller weight.",
                 tags=(_CLOSE,),
             ),
@@ -1171,6 +1197,21 @@ EXERCISES = (
             Case(([0.0, 0.3, -0.2], [[50.0, 1.0, 2.0]], 1), "The weight of the largest input is 0."),
             Case(([0.5], [[2.0], [1.0]], 1), "One input."),
             Case(
+                ([20.0, 30.0, 10.0], [[0.00004, 0.00003, 0.00002]], 1),
+                "The inputs are below 0.0001, and the weights are large.",
+                tags=(_CLOSE,),
+            ),
+            Case(([0.0, 0.4], [[1.0, 2.0]], 2), "All are kept, also an input of weight 0."),
+            Case(([0.3, 0.4], [[0.0, 2.0], [0.0, 1.0]], 2), "All are kept, also an input that is always 0."),
+            Case(
+                ([1.0, 1.0], [[5.0, 3.0], [0.1, 3.0], [0.2, 3.0]], 1),
+                "One large value against three of a middle size.",
+            ),
+            Case(
+                ([0.1, 0.2, 0.3, 0.5, 0.4], [[1.0, 1.0, 2.0, 1.0, 1.0], [-1.0, 2.0, -2.0, 1.5, 0.5]], 2),
+                "Two inputs in the middle are kept.",
+            ),
+            Case(
                 ([120.0, -300.0, 80.0], [[40.0, 25.0, 90.0], [30.0, 10.0, 70.0]], 1),
                 "Weights and inputs are above 10.",
             ),
@@ -1195,8 +1236,8 @@ EXERCISES = (
         misconceptions=variants(
             _kept,
             {
-                "magnitude": "You look at the weights only, which is magnitude pruning; multiply by the norm of the input.",
-                "norm only": "You look at the inputs only; multiply by the size of the weight.",
+                "magnitude": "Only the weights decide, which is magnitude pruning; multiply each by the norm of its own input.",
+                "norm only": "Only the inputs decide; multiply by the size of the weight.",
                 "sum": "You add the values of an input, so that they cancel; take the norm.",
                 "signed sum": "You add the values of an input with their signs; take the norm.",
                 "absolute sum": "You add the sizes; the norm is the root of the sum of squares.",
@@ -1213,20 +1254,26 @@ EXERCISES = (
                 "minimum": "You take the smallest size of an input; take the norm over all examples.",
                 "different values": "You count equal values of an input once (a set does that); each example counts.",
                 "different examples": "You count equal examples once (a set or a dict does that); each counts.",
-                "normalised examples": "You divide each example by its own norm; take the inputs as they are.",
+                "normalised examples": "You divide each example by its own size; take the inputs as they are.",
                 "rows": "You take norms of examples; the norm of an input goes over its column, over all examples.",
                 "rows, to the end": "You take norms of examples and run over the places of the weights, which are not as many; the norm "
                 "of an input goes over its column.",
                 "rows, strictly": "You take norms of examples and multiply them with the weights, of which there are not as many; the "
                 "norm of an input goes over its column.",
-                "rounded scores": "You round the scores to two digits, and of equal ones the first is kept; compare them as they are.",
-                "rounded scores, last": "You round the scores to two digits, and of equal ones the last is kept; compare them as they "
-                "are.",
+                "rounded scores": "You round before you compare, and of equal scores the first is kept; round neither weights nor scores.",
+                "rounded scores, last": "You round before you compare, and of equal scores the last is kept; round neither weights nor "
+                "scores.",
+                "first places": "These are the first n places, whatever the scores are.",
+                "last places": "These are the last n places, whatever the scores are.",
+                "scores": "These are scores; return the places of their inputs.",
+                "falling scores": "These are the largest scores; return the places of their inputs.",
+                "rows by numpy": "You take norms of examples, as np.linalg.norm(..., axis=1) does; the norm of an input goes over its "
+                "column, axis=0.",
                 "all for 0": "You keep all inputs where n is 0: the slice [-0:] is the whole list.",
                 "first of equals": "You find an input's place by its weight (weights.index), which finds the first of equal weights; sort "
                 "the places themselves.",
-                "squared norm": "You leave the root out; then inputs count more than weights.",
-                "squared weight": "You square the weight and not the norm; then weights count more than inputs.",
+                "squared norm": "Norms count more than weights in your scores: is the root of the norm left out?",
+                "squared weight": "Weights count more than norms in your scores: is the weight squared, or a root taken twice?",
                 "signed weight": "You take the weight with its sign; a large negative one counts too.",
                 "divided": "You divide by the weight; multiply.",
                 "added": "You add weight and norm; multiply.",
