@@ -43,7 +43,8 @@ def model_fn(data: Dataset) -> partial[nn.Module]:
 
 def trained(data: Dataset, seed: int, folder: Path) -> Iterator[tuple[str, lth.Mask, lth.TrainResult]]:
     """The trainings of one seed: dense, the tickets, the controls; each is read if it is there."""
-    make, shared = model_fn(data), {"recipe": RECIPE, "task": TASK, "seed": seed}
+    make = model_fn(data)
+    shared: dict[str, Any] = {"recipe": RECIPE, "task": TASK, "seed": seed}
     rounds = lth.imp(
         make, data, rounds=ROUNDS, fraction=FRACTION, rewind_step=REWIND, folder=folder / "imp", **shared
     )

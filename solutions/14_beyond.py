@@ -249,7 +249,7 @@ lth.plots.show(
 # All four in one figure invite a question that it does not answer: do new sizes cost *less* than signs by coin? The arms share their seeds, so we may take the difference seed by seed.
 
 # %%
-pairs = (
+against = (
     ("signs, one size a layer", "sizes, signs by coin"),
     ("signs, new sizes", "sizes, signs by coin"),
     ("signs, one size a layer", "signs, new sizes"),
@@ -257,7 +257,7 @@ pairs = (
 )
 between = {
     f"({a}) - ({b})": evidence.interval([one[a] - one[b] for one in by_seed])
-    for a, b in pairs
+    for a, b in against
 }
 evidence.differences(between, unit="points of test accuracy", title="One mask")
 
@@ -342,7 +342,7 @@ least_distance_ = use("14.2", least_distance)
 counts = lth.by_tier(
     smoke=(2, 4, 6), laptop=(2, 4, 6, 8, 10, 12), gpu=(2, 4, 6, 8, 10, 12)
 )
-errors = {}
+errors: dict[int, list[float]] = {}
 for n in counts:
     errors[n] = []
     for seed in range(5):
@@ -450,17 +450,20 @@ my_rigl_set = 0.0
 # ### Run
 
 # %%
-ways = {
-    "static": {"growth": "random", "drop": 0.0},
-    "SET": {"growth": "random"},
-    "RigL": {"growth": "gradient"},
-}
+ways = {"static": ("random", 0.0), "SET": ("random", 0.3), "RigL": ("gradient", 0.3)}
 
 
 def moving(arm, seed):
-    every = max(1, steps // 20)
+    growth, drop = ways[arm]
     return lth.sparse_training(
-        make, data, density=0.05, recipe=of_weights, every=every, seed=seed, **ways[arm]
+        make,
+        data,
+        density=0.05,
+        growth=growth,
+        drop=drop,
+        every=max(1, steps // 20),
+        recipe=of_weights,
+        seed=seed,
     )
 
 
@@ -499,8 +502,12 @@ gained = {
     ]
     for other in ("static", "SET")
 }
-pairs = zip(gained.items(), (my_rigl_static, my_rigl_set), strict=True)
-compared = [(name, mine, evidence.interval(values)) for (name, values), mine in pairs]
+compared = [
+    (name, mine, evidence.interval(values))
+    for (name, values), mine in zip(
+        gained.items(), (my_rigl_static, my_rigl_set), strict=True
+    )
+]
 lth.plots.show(
     lth.plots.predicted(compared, unit="points of test accuracy", stamp=stamp),
     alt=lth.plots.describe_predicted(compared, unit="points"),
@@ -611,8 +618,8 @@ def perplexities(arm, density):
 
 
 dense = perplexities("dense", 1.0)
-arms = [("dense", 1.0), ("ticket", 0.5), ("ticket", 0.25), ("ticket", 0.125)]
-for arm, density in (*arms, ("re-initialised", 0.125), ("shuffled", 0.125)):
+trained = [("dense", 1.0), ("ticket", 0.5), ("ticket", 0.25), ("ticket", 0.125)]
+for arm, density in (*trained, ("re-initialised", 0.125), ("shuffled", 0.125)):
     values = perplexities(arm, density)
     gap = evidence.interval([a - b for a, b in zip(values, dense, strict=True)])
     shown = evidence.interval(values, within=evidence.POSITIVE)
@@ -656,13 +663,14 @@ check("14.4", kept_inputs)
 
 # %%
 kept_inputs_ = use("14.4", kept_inputs)
-layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+linear = torch.nn.Linear(784, 10)
+layer = torch.nn.Sequential(torch.nn.Flatten(), linear)
 batches = data.draw(50, seed=0)
 by_wanda = lth.prune_to(
     lth.Mask.ones(layer), lth.wanda(layer, batches), 0.25, scope="row"
 )["1.weight"]
 examples = batches[0][0].flatten(1).tolist()
-mine = kept_inputs_(layer[1].weight[3].tolist(), examples, 196)
+mine = kept_inputs_(linear.weight[3].tolist(), examples, 196)
 print("the same inputs:", mine == by_wanda[3].nonzero().flatten().tolist())
 
 # %% [markdown]
@@ -688,8 +696,8 @@ table = lth.Table(
 for scope in ("global", "layerwise", "row", "2:4"):
     both = cut_by("magnitude", scope), cut_by("wanda", scope)
     bands = [evidence.interval(v, within=evidence.POSITIVE) for v in both]
-    gap = [w - m for m, w in zip(*both, strict=True)]
-    table.add(scope, *bands, evidence.interval(gap))
+    wanda_minus = [w - m for m, w in zip(*both, strict=True)]
+    table.add(scope, *bands, evidence.interval(wanda_minus))
 table.note(f"difference: Wanda - magnitude; uncut: {evidence.interval(dense):.2f[]}")
 table
 
