@@ -44,7 +44,7 @@ def test_subset_errors_says_what_it_leaves_out(errors, words, line):
     """Catches: a crash in the lesson where a function gives 0, a figure that hides it, and a mean that counts it."""
     figure = plots.subset_errors(errors, stamp="a stamp")
     drawn = figure.axes[0].get_lines()[0]
-    assert drawn.get_label() == "best subset, mean of the seeds"
+    assert drawn.get_label() == "best subset, geometric mean of the seeds"
     assert [list(map(float, one)) for one in drawn.get_data()] == [pytest.approx(one) for one in line]
     assert f"{words} errors are not above 0 and left out" in plots.describe_subset_errors(errors)
     small = " ".join(" ".join(text.get_text() for text in figure.axes[0].texts).split())
