@@ -116,17 +116,16 @@ def _scores_in_a_loop(
     return found
 
 
-def _stepped(
+def _changes(
     scores: Sequence[float],
     weights: Sequence[float],
     inputs: Sequence[float],
     kept: Sequence[bool],
     gradient: float,
-    lr: float,
     *,
     mistake: str,
-) -> Any:
-    """The right answer with something wrong: which connections, which factors, the sign, or what is returned."""
+) -> list[float]:
+    """The gradients of the scores, with something wrong in their factors."""
     changes = [gradient * w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "without input":
         changes = [gradient * w for w in weights]
@@ -165,6 +164,21 @@ def _stepped(
         changes = [sum(changes) for _ in scores]
     if mistake == "first of equals":
         changes = [changes[scores.index(s)] for s in scores]
+    return changes
+
+
+def _stepped(
+    scores: Sequence[float],
+    weights: Sequence[float],
+    inputs: Sequence[float],
+    kept: Sequence[bool],
+    gradient: float,
+    lr: float,
+    *,
+    mistake: str,
+) -> Any:
+    """The right answer with something wrong: which connections, which factors, the sign, or what is returned."""
+    changes = _changes(scores, weights, inputs, kept, gradient, mistake=mistake)
     part = {"kept only": kept, "removed only": [not k for k in kept]}
     allowed = part.get(str(mistake), [True] * len(scores))
     changes = [c if a else 0.0 for c, a in zip(changes, allowed, strict=True)]
@@ -392,8 +406,8 @@ def _inputs_by_squares(weights: Sequence[float], inputs: Sequence[Sequence[float
     return left
 
 
-def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
-    """The right answer with something wrong: how large an input is, the weight's part, which are kept, or what is returned."""
+def _norms(inputs: Sequence[Sequence[float]], *, mistake: str) -> list[float]:
+    """How large each input is, right or wrong."""
     if mistake == "normalised examples":
         inputs = [[x / (math.hypot(*row) or 1.0) for x in row] for row in inputs]
     if mistake == "different examples":
@@ -418,7 +432,12 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
         "signed sum": lambda column: sum(column),
         "spread": lambda column: math.sqrt(sum((x - sum(column) / len(column)) ** 2 for x in column)),
     }
-    large = [pick(mistake, norm, lambda column: math.sqrt(sum(x * x for x in column)))(c) for c in columns]
+    return [pick(mistake, norm, lambda column: math.sqrt(sum(x * x for x in column)))(c) for c in columns]
+
+
+def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
+    """The right answer with something wrong: how large an input is, the weight's part, which are kept, or what is returned."""
+    large = _norms(inputs, mistake=mistake)
     part: dict[str, Callable[[float], float]] = {
         "signed weight": lambda w: w,
         "norm only": lambda w: 1.0,
