@@ -338,7 +338,7 @@ def _moved(
 ) -> Any:
     """The right answer with something wrong: what goes, what comes, or what is returned."""
     places = list(range(len(weights)))
-    sizes: dict[str, Callable[[int], float]] = {
+    sizes: dict[str, Callable[[int], Any]] = {
         "largest go": lambda i: -abs(weights[i]),
         "signed weights": lambda i: weights[i],
         "gradients go": lambda i: abs(gradients[i]),
@@ -348,7 +348,7 @@ def _moved(
         "first go": lambda i: i,
         "last go": lambda i: -i,
     }
-    comes: dict[str, Callable[[int], float]] = {
+    comes: dict[str, Callable[[int], Any]] = {
         "smallest gradients": lambda i: abs(gradients[i]),
         "signed gradients": lambda i: -gradients[i],
         "falling gradients": lambda i: gradients[i],
