@@ -67,14 +67,16 @@ def _above_0(errors: Mapping[int, Sequence[float]]) -> dict[int, list[float]]:
     """The errors that have a logarithm, for each count that has one."""
     if not errors or not all(len(values) for values in errors.values()):
         raise ValueError("Errors are drawn, one or more for each count; expected such as {2: [0.3, 0.2]}.")
-    above = {n: [v for v in values if isfinite(v) and v > 0] for n, values in errors.items()}
+    above = {n: [float(v) for v in values if isfinite(v) and v > 0] for n, values in errors.items()}
     return {n: values for n, values in above.items() if values}
 
 
 def _left_out(errors: Mapping[int, Sequence[float]]) -> str:
     """Says how many errors are not drawn; "" if all are."""
     given, drawn = (sum(map(len, some.values())) for some in (errors, _above_0(errors)))
-    return f"{given - drawn} of {given} errors are not above 0 and left out" if drawn < given else ""
+    return (
+        f"Not drawn: {given - drawn} of {given} errors, which are no numbers above 0" if drawn < given else ""
+    )
 
 
 def _middle(errors: Mapping[int, Sequence[float]]) -> dict[int, float]:

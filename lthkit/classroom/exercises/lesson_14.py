@@ -116,17 +116,16 @@ def _scores_in_a_loop(
     return found
 
 
-def _stepped(
+def _changes(
     scores: Sequence[float],
     weights: Sequence[float],
     inputs: Sequence[float],
     kept: Sequence[bool],
     gradient: float,
-    lr: float,
     *,
     mistake: str,
-) -> Any:
-    """The right answer with something wrong: which connections, which factors, the sign, or what is returned."""
+) -> list[float]:
+    """The gradients of the scores, with something wrong in their factors."""
     changes = [gradient * w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "without input":
         changes = [gradient * w for w in weights]
@@ -134,6 +133,8 @@ def _stepped(
         changes = [gradient * x for x in inputs]
     if mistake == "without gradient":
         changes = [w * x for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "kept for input":
+        changes = [gradient * w * k for w, k in zip(weights, kept, strict=True)]
     if mistake == "times score":
         changes = [c * s for c, s in zip(changes, scores, strict=True)]
     if mistake == "sign of score":
@@ -165,6 +166,21 @@ def _stepped(
         changes = [sum(changes) for _ in scores]
     if mistake == "first of equals":
         changes = [changes[scores.index(s)] for s in scores]
+    return changes
+
+
+def _stepped(
+    scores: Sequence[float],
+    weights: Sequence[float],
+    inputs: Sequence[float],
+    kept: Sequence[bool],
+    gradient: float,
+    lr: float,
+    *,
+    mistake: str,
+) -> Any:
+    """The right answer with something wrong: which connections, which factors, the sign, or what is returned."""
+    changes = _changes(scores, weights, inputs, kept, gradient, mistake=mistake)
     part = {"kept only": kept, "removed only": [not k for k in kept]}
     allowed = part.get(str(mistake), [True] * len(scores))
     changes = [c if a else 0.0 for c, a in zip(changes, allowed, strict=True)]
@@ -175,6 +191,7 @@ def _stepped(
         {
             "gradients": changes,
             "weights": [w - lr * gradient * s * x for w, s, x in zip(weights, scores, inputs, strict=True)],
+            "trained weights": [w - lr * gradient * x for w, x in zip(weights, inputs, strict=True)],
             "change": [-lr * c for c in changes],
             "sizes of scores": [abs(s) for s in found],
             "no score below 0": [max(0.0, s) for s in found],
@@ -270,6 +287,7 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
             "squared": found**2,
             "relative": found / abs(target) if target else found,
             "sign": sums[best] - target,
+            "other sign": target - sums[best],
             "count": float(len(chosen[best])),
             "per number": found / max(1, len(numbers)),
             "largest": max(abs(s - target) for s in sums),
@@ -324,7 +342,7 @@ def _moved(
 ) -> Any:
     """The right answer with something wrong: what goes, what comes, or what is returned."""
     places = list(range(len(weights)))
-    sizes: dict[str, Callable[[int], float]] = {
+    sizes: dict[str, Callable[[int], Any]] = {
         "largest go": lambda i: -abs(weights[i]),
         "signed weights": lambda i: weights[i],
         "gradients go": lambda i: abs(gradients[i]),
@@ -334,7 +352,7 @@ def _moved(
         "first go": lambda i: i,
         "last go": lambda i: -i,
     }
-    comes: dict[str, Callable[[int], float]] = {
+    comes: dict[str, Callable[[int], Any]] = {
         "smallest gradients": lambda i: abs(gradients[i]),
         "signed gradients": lambda i: -gradients[i],
         "falling gradients": lambda i: gradients[i],
@@ -357,6 +375,9 @@ def _moved(
     less = pick(mistake, {"one less goes": max(0, n - 1), "all go for 0": n or len(kept)}, n)
     gone = sorted(going, key=pick(mistake, sizes, lambda i: abs(weights[i])))[:less]
     inside = [i for i in places if kept[i] and i not in gone]
+    if mistake == "threshold of all" and n:
+        least = sorted(abs(w) for w in weights)[n - 1]
+        inside = [i for i in places if kept[i] and abs(weights[i]) > least]
     if mistake == "first of equals":
         inside = [i for i in places if kept[i] and i not in [weights.index(weights[j]) for j in gone]]
     out = [i for i in places if i not in inside]
@@ -392,8 +413,8 @@ def _inputs_by_squares(weights: Sequence[float], inputs: Sequence[Sequence[float
     return left
 
 
-def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
-    """The right answer with something wrong: how large an input is, the weight's part, which are kept, or what is returned."""
+def _norms(inputs: Sequence[Sequence[float]], *, mistake: str) -> list[float]:
+    """How large each input is, right or wrong."""
     if mistake == "normalised examples":
         inputs = [[x / (math.hypot(*row) or 1.0) for x in row] for row in inputs]
     if mistake == "different examples":
@@ -418,7 +439,12 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
         "signed sum": lambda column: sum(column),
         "spread": lambda column: math.sqrt(sum((x - sum(column) / len(column)) ** 2 for x in column)),
     }
-    large = [pick(mistake, norm, lambda column: math.sqrt(sum(x * x for x in column)))(c) for c in columns]
+    return [pick(mistake, norm, lambda column: math.sqrt(sum(x * x for x in column)))(c) for c in columns]
+
+
+def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
+    """The right answer with something wrong: how large an input is, the weight's part, which are kept, or what is returned."""
+    large = _norms(inputs, mistake=mistake)
     part: dict[str, Callable[[float], float]] = {
         "signed weight": lambda w: w,
         "norm only": lambda w: 1.0,
@@ -635,6 +661,9 @@ EXERCISES = (
                 "uphill": "You add where the loss wants you to subtract: scores go downhill as weights do.",
                 "without rate": "You leave the learning rate out.",
                 "gradients": "These are the gradients of the scores; return the scores after the step.",
+                "kept for input": "You multiply by kept instead of the input: weight times input is asked for, whether kept or not.",
+                "trained weights": "These are the weights after a step of training. In edge-popup they stay as they were drawn; return the "
+                "scores after theirs.",
                 "change": "These are the changes; add them to the scores.",
                 "weights": "You move the weights. In edge-popup they stay as they were drawn; the scores move.",
                 "sizes of scores": "You return the sizes of the scores; return them as they are.",
@@ -776,6 +805,7 @@ EXERCISES = (
                 "squared": "This is the square of the distance.",
                 "relative": "This is the distance as a share of the target.",
                 "sign": "This has a sign; a distance is 0 or more.",
+                "other sign": "This is the target minus the sum, with its sign; a distance is 0 or more.",
                 "count": "This is how many numbers are taken.",
                 "per number": "You divide by how many numbers there are.",
                 "largest": "This is the largest distance; return the least.",
@@ -977,6 +1007,8 @@ EXERCISES = (
                 "last go": "You let the last kept weights go.",
                 "from all": "Nothing goes. If you look for the smallest among all weights, you find those that are out; look among "
                 "the kept ones.",
+                "threshold of all": "You take a threshold among all weights, of which those that are out are 0, so that too few go; take "
+                "it among the kept ones.",
                 "kept if not 0": "You take a weight of 0 for one that is out. A kept weight may be 0; `kept` tells what is in.",
                 "first of equals": "You find a weight's place by its value (weights.index), and a kept 0 is then taken for an "
                 "earlier 0 that is out. Sort the places themselves.",
@@ -986,8 +1018,8 @@ EXERCISES = (
                 "weights may be larger. Look among the kept ones only.",
                 "the rest are 0": "A gradient of 0 may be among those that come. You leave it out, or cannot tell it from what is in; "
                 "look among those that are out, whatever their gradients are.",
-                "all go for 0": "Where n is 0, all go: the slice [:-0] is empty.",
-                "all come for 0": "Where n is 0, all come: the slice [-0:] is the whole list.",
+                "all go for 0": "Where n is 0, all go: n - 1 is then the last place, and the slice [:-n] is empty.",
+                "all come for 0": "Where n is 0, all come: n - 1 is then the last place, and the slice [-n:] the whole list.",
                 "smallest gradients": "You let in those of smallest gradient; the largest promise most.",
                 "signed gradients": "You let in the largest gradients with their sign; a large negative one promises as much.",
                 "falling gradients": "You let in the most negative gradients; the size counts.",
@@ -1269,7 +1301,7 @@ EXERCISES = (
                 "falling scores": "These are the largest scores; return the places of their inputs.",
                 "rows by numpy": "You take norms of examples, as np.linalg.norm(..., axis=1) does; the norm of an input goes over its "
                 "column, axis=0.",
-                "all for 0": "You keep all inputs where n is 0: the slice [-0:] is the whole list.",
+                "all for 0": "Where n is 0, you keep all inputs: n - 1 is then the last place, and the slice [-n:] the whole list.",
                 "first of equals": "You find an input's place by its weight (weights.index), which finds the first of equal weights; sort "
                 "the places themselves.",
                 "squared norm": "Norms count more than weights in your scores: is the root of the norm left out?",
@@ -1365,7 +1397,7 @@ QUESTIONS = (
             Option(
                 "A static random mask with 5,000 updates, and the dense network with as many.",
                 True,
-                "Longer training alone can help: in the lesson's table it lifted the static mask from 82.7 to 85.3 %. Only what RigL gains over "
+                "Longer training alone can help: in the lesson's table it lifted the static mask from 82.66 to 85.33 %. Only what RigL gains over "
                 "a static mask of the same length is due to the moving.",
             ),
             Option(
