@@ -337,11 +337,10 @@ def _moved_with(
     return [k or i in come for i, k in enumerate(left)]
 
 
-def _moved(
-    weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int, *, mistake: str
-) -> Any:
-    """The right answer with something wrong: what goes, what comes, or what is returned."""
-    places = list(range(len(weights)))
+def _ranks(
+    weights: Sequence[float], gradients: Sequence[float]
+) -> tuple[dict[str, Callable[[int], Any]], dict[str, Callable[[int], Any]]]:
+    """Wrong keys by which weights go, and by which they come."""
     sizes: dict[str, Callable[[int], Any]] = {
         "largest go": lambda i: -abs(weights[i]),
         "signed weights": lambda i: weights[i],
@@ -361,6 +360,15 @@ def _moved(
         "weights come": lambda i: -abs(weights[i]),
         "first come": lambda i: i,
     }
+    return sizes, comes
+
+
+def _moved(
+    weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int, *, mistake: str
+) -> Any:
+    """The right answer with something wrong: what goes, what comes, or what is returned."""
+    places = list(range(len(weights)))
+    sizes, comes = _ranks(weights, gradients)
     if mistake == "kept if not 0":
         kept = [w != 0 for w in weights]
     if mistake == "no more than are out":
