@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lthkit import data, evidence, export, machine, models, moved, pruning, runs, storage, tickets, training
 from lthkit.data import Dataset, load_data
 from lthkit.evidence import costs
-from lthkit.machine import Table, by_tier, derived_seed, resolve_device, tier, waiting
+from lthkit.machine import Table, by_tier, derived_seed, filled, resolve_device, tier, waiting
 from lthkit.pruning import (
     LayerCollapse,
     Mask,
@@ -79,6 +79,7 @@ __all__ = [
     "evidence",
     "explore",
     "export",
+    "filled",
     "fraction_for",
     "fresh_start",
     "grasp",

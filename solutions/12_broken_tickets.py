@@ -1212,8 +1212,8 @@ audited = lth.audit(
     data=data,
     validation_accuracy=round_2.result.history[-1].validation_accuracy,
 )
-print(audited["zeros"].verdict, "-", audited["zeros"].text)
-print(audited["measured"].verdict, "-", audited["measured"].text)
+for item in ("zeros", "measured"):
+    print(lth.filled(f"{audited[item].verdict} - {audited[item].text}"))
 
 # %% [markdown]
 # The accuracy is the same to the image, and the zeros fail. That is the point of exact questions: a small leak changes no accuracy today, and

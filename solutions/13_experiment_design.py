@@ -822,9 +822,9 @@ table
 note = evidence.Registered(
     compared="A - B, test accuracy", claim="above", bound=0.0, seeds=(0, 1, 2, 3, 4)
 )
-print(note.says)
+print(lth.filled(note.says))
 print("digest", note.digest)
-print(note.verdict(dict(enumerate(gaps))))
+print(lth.filled(note.verdict(dict(enumerate(gaps)))))
 
 # %% [markdown]
 # The verdict is computed, not felt: **held** if the whole interval lies where it was predicted, **failed** if all of it lies outside, **open** otherwise. And it is refused if the
@@ -834,7 +834,7 @@ print(note.verdict(dict(enumerate(gaps))))
 try:
     note.verdict({seed: gap for seed, gap in enumerate(gaps) if gap > 0})
 except ValueError as refusal:
-    print(refusal)
+    print(lth.filled(refusal))
 
 # %% [markdown]
 # The recorded run was made in this way. Six predictions stand in its configuration. They were written after a look at five pilot seeds, which are not among the forty, and
@@ -908,7 +908,7 @@ judged = lth.by_tier(
 ours = evidence.Registered(
     "half of the weights, tuned - dense, tuned; test accuracy", "within", 1.0, judged
 )
-print(ours.says)
+print(lth.filled(ours.says))
 print("digest", ours.digest)
 
 # %% [markdown]
@@ -996,7 +996,10 @@ lth.plots.show(
     lth.plots.predicted(compared, unit="points of test accuracy", stamp=here),
     alt=lth.plots.describe_predicted(compared, unit="points"),
 )
-print(ours.verdict(dict(zip(judged, won["half, tuned - dense, tuned"], strict=True))))
+verdict = ours.verdict(
+    dict(zip(judged, won["half, tuned - dense, tuned"], strict=True))
+)
+print(lth.filled(verdict))
 
 # %% [markdown]
 # At tier `laptop` the first line is a "significant improvement": the interval excludes 0, the seeds are paired, the test split was read once per training. And it says nothing about pruning. It says

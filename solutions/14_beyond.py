@@ -782,9 +782,9 @@ quiz("14.Q5", "b")
 #
 # Grouped by question. **Core**: read it. *Optional*: if the question is yours. Aside: only the word "ticket". Where nothing else is said, we read the abstract and checked title and first author; "in part" means parts of the text too.
 #
-# | paper | | in one sentence |
+# | paper | rank | in one sentence |
 # |---|---|---|
-# | **Does the ticket exist, and when?** | | |
+# | | | **Does the ticket exist, and when?** |
 # | [Frankle, Carbin 2019](https://arxiv.org/abs/1803.03635) | **core** | Train, prune the small weights, put the others back to their first values: on small networks 10 to 20 % or fewer still learn as well. |
 # | [Frankle et al. 2019](https://arxiv.org/abs/1903.01611) | **core** | In deeper networks one has to go back to a point 0.1 to 7 % into the training, not to its beginning. |
 # | [Paul et al. 2023](https://arxiv.org/abs/2210.03044) | **core** | Successive solutions of IMP are joined by a straight path without a barrier exactly where they match the full network. (Adnan et al. 2025 find such paths in more cases.) |
@@ -793,30 +793,30 @@ quiz("14.Q5", "b")
 # | [Mikler 2021](https://arxiv.org/abs/2109.09670) | *optional* | A replication of the rewinding paper holds; one limit is new. |
 # | [Bai et al. 2022](https://arxiv.org/abs/2203.04248) | *optional* | A random subnetwork becomes trainable if a penalty first moves into it what the others know. |
 # | [Liu et al. 2024](https://arxiv.org/abs/2403.04861) | aside | A survey; it names the lack of shared settings as open. |
-# | **A mask without training?** | | |
+# | | | **A mask without training?** |
 # | [Lee et al. 2019](https://arxiv.org/abs/1810.02340) | **core** | SNIP: one batch at initialisation scores all connections. |
 # | [Verdenius et al. 2020](https://arxiv.org/abs/2006.00896) | *optional* | The same score in many small steps beats one large step. |
-# | **Mask, signs or values?** | | |
+# | | | **Mask, signs or values?** |
 # | [Gadhikar, Burkholz 2024](https://arxiv.org/abs/2402.19262) | **core** | Weights that are not reset can still turn wrong signs in early, wide rounds. |
 # | [Oh et al. 2025](https://arxiv.org/abs/2504.05357) | **core** | A mask with the trained signs lets a fresh initialisation train nearly as well as dense. |
 # | [Gadhikar et al. 2025](https://arxiv.org/abs/2504.12801) | *optional* | Given the mask, right signs are enough; a product of two weights turns more of them. |
-# | **Why does IMP find what it finds?** | | |
+# | | | **Why does IMP find what it finds?** |
 # | [Redman et al. 2024](https://arxiv.org/abs/2412.06545) | **core** | IMP makes inputs of hidden units less Gaussian, and local receptive fields appear where the data are so. |
 # | [Zhang, Papyan 2024](https://arxiv.org/abs/2407.04075) | *optional* | On a toy problem pruning misses the sparsest networks, which a combinatorial search finds. |
-# | **Strong tickets** | | |
+# | | | **Strong tickets** |
 # | [Malach et al. 2020](https://arxiv.org/abs/2002.00585), in part | **core** | A wide random network contains a part close to any target, untrained. |
 # | [Natale et al. 2024](https://arxiv.org/abs/2410.14754), in part | **core** | The size of that part becomes part of the guarantee. |
 # | [Ferbach et al. 2022](https://arxiv.org/abs/2206.04270) | *optional* | The same for networks that respect a symmetry. |
 # | [Burkholz et al. 2022](https://arxiv.org/abs/2111.11146) | *optional* | Tickets that serve a whole family of functions. |
 # | [Yao et al. 2023](https://arxiv.org/abs/2305.12148) | aside | The strong theorem for spiking networks. |
 # | Zhang et al., NeurIPS 2021 | aside | Given the mask, fewer weights need fewer examples, for one hidden layer. |
-# | **Do tickets move?** | | |
+# | | | **Do tickets move?** |
 # | [Adnan et al. 2025](https://arxiv.org/abs/2505.05143), in part | **core** | A permuted mask wins back a part of what another initialisation loses: next to nothing from step 0, about half after a rewind. |
 # | [Lange, Sprekeler 2023](https://arxiv.org/abs/2306.00045) | *optional* | Tickets of evolution strategies. |
-# | **At scale** | | |
+# | | | **At scale** |
 # | [Jaiswal et al. 2023](https://arxiv.org/abs/2306.03805), in part | **core** | Essential sparsity, then a cliff. |
 # | [Liu et al. 2023](https://arxiv.org/abs/2303.02141) | **core** | Harder tasks, where the methods fail out of the box. |
-# | **Only the word** | | |
+# | | | **Only the word** |
 # | [Huang et al. 2022](https://arxiv.org/abs/2207.07858) | aside | Which blocks of a network get attention; no weights are pruned. |
 # | [Chen et al. 2021](https://arxiv.org/abs/2111.00162) | aside | A signature in a mask tells its owner. |
 # | [Rajaram 2024](https://arxiv.org/abs/2401.10484) | aside | "Up to 66.67 % less computation" in a recommender: read it with lessons 11 and 13. |

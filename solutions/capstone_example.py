@@ -24,7 +24,7 @@ from lthkit.runs import checks, experiments, outcome, read_plan
 
 folder = experiments.recorded("capstone")
 plan = read_plan(folder)
-print(plan.question)
+print(lth.filled(plan.question))
 
 # %% [markdown]
 # ## What is known
@@ -57,8 +57,8 @@ for one in plan.predictions:
 # validation loss is reported. No learning rate was tuned for any arm; it is that of Frankle and Carbin (2019) for LeNet.
 
 # %%
-print(plan)
-print("note:", plan.note)
+print(lth.filled(plan))
+print(lth.filled(f"note: {plan.note}"))
 sd, seeds = plan.sd, len(plan.seeds)
 print(f"needed: {evidence.seeds_needed(plan.effect, sd=sd)} seeds; planned: {seeds}")
 
@@ -113,7 +113,7 @@ for name, values in gaps.items():
 # %%
 found.table.show()
 for verdict in found.verdicts:
-    print(verdict)
+    print(lth.filled(verdict))
 
 # %% [markdown]
 # **The prediction did not hold.** By the registered rule the verdict is *open*, because the interval lies on both sides of the bound. The control did what was predicted of it.
@@ -127,7 +127,7 @@ for verdict in found.verdicts:
 # %%
 values = gaps["same order - other order"]
 held = evidence.against_margin(values, plan.effect)
-print(held.says)
+print(lth.filled(held.says))
 print(f"90 % interval {held.low:+.2f} to {held.high:+.2f}, p = {held.p:.1g}")
 share = max(abs(held.low), abs(held.high)) / found.verdicts[1].interval.mean
 print(f"its farther end is {100 * share:.0f} % of what the initial weights are worth")

@@ -98,7 +98,7 @@ if question and predictions and arms and controls and effect and sd:
         minutes=minutes,
         note=note,
     )
-    print(plan)
+    print(lth.filled(plan))
     print("digest:", plan.register(folder))
 else:
     plan = None
@@ -172,7 +172,7 @@ if found is None:
 else:
     found.table.show()
     for verdict in found.verdicts:
-        print(verdict)
+        print(lth.filled(verdict))
 
 # %% [markdown]
 # *The verdict in your words. If it is not what you predicted, say so in the first sentence.*

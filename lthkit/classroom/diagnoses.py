@@ -53,7 +53,12 @@ def diagnose(
         again: calls the function once more, on one case and nothing before it.
     """
     known = next(
-        (m for m in exercise.misconceptions if alike(exercise, calls_of(exercise, m.function), calls)), None
+        (
+            m
+            for m in exercise.misconceptions
+            if any(alike(exercise, calls_of(exercise, function), calls) for function in m.functions)
+        ),
+        None,
     )
     if known is not None:
         return Diagnosis((known.sentence,), (known,))

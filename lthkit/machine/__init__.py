@@ -25,6 +25,7 @@ from lthkit.machine.devices import (
     tiny_numbers_flushed,
 )
 from lthkit.machine.faces import (
+    filled,
     harmless,
     in_notebook,
     show,
@@ -67,6 +68,7 @@ __all__ = [
     "check_whole",
     "derived_seed",
     "device_explained",
+    "filled",
     "first_line",
     "harmless",
     "in_notebook",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
 from typing import Any
 
 TERMINAL = 80  # columns of a terminal whose width is not known
+COLUMNS = (
+    72  # of what a lesson prints; a page that is narrower than a line breaks it inside of words and numbers
+)
+
+_WORD = re.compile(r"(?:\[[^\[\]]{1,60}\]|\S)+")  # an interval in brackets is one word
 
 _ASCII = str.maketrans(
     dict[str, str | int | None](
@@ -40,6 +46,27 @@ def spelled(text: str, encoding: str | None) -> str:
     except (UnicodeEncodeError, LookupError):
         return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
     return text
+
+
+def filled(text: object) -> str:
+    """What is to be printed, in lines of at most `COLUMNS`, broken between words; what stands in [brackets] stays together.
+
+    Lines that are short enough stay as they are. Those that go on begin where the line began. A longer word is not broken.
+    """
+    return "\n".join(map(_filled, str(text).split("\n")))
+
+
+def _filled(line: str) -> str:
+    if len(line) <= COLUMNS:
+        return line
+    margin = line[: len(line) - len(line.lstrip())]
+    lines: list[str] = []
+    for word in _WORD.findall(line):
+        if lines and len(lines[-1]) + 1 + len(word) <= COLUMNS:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(margin + word)
+    return "\n".join(lines)
 
 
 def terminal_width(stream: Any = None) -> int:

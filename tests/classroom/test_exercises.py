@@ -69,11 +69,12 @@ def mistakes() -> list[Any]:
 @pytest.mark.parametrize("exercise, wrong", mistakes())
 def test_a_misconception_is_refused_with_its_own_sentence(exercise: Exercise, wrong: Misconception) -> None:
     """Catches cases too weak to refuse a mistake or to tell it from another one, whose sentence would be shown."""
-    outcome = judge(exercise, wrong.function, runner=in_process)
-    assert outcome.state == "wrong", "the cases accept it: a case is missing"
-    shown = outcome.misconception.sentence if outcome.misconception else "no misconception"
-    assert outcome.misconception is wrong, f"it is taken for: {shown}"
-    assert outcome.lines[0] == wrong.sentence
+    for spelling, function in enumerate(wrong.functions):
+        outcome = judge(exercise, function, runner=in_process)
+        assert outcome.state == "wrong", f"the cases accept spelling {spelling}: a case is missing"
+        shown = outcome.misconception.sentence if outcome.misconception else "no misconception"
+        assert outcome.misconception is wrong, f"spelling {spelling} is taken for: {shown}"
+        assert outcome.lines[0] == wrong.sentence
 
 
 @by_exercise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -34,11 +34,18 @@ class Misconception:
     """A mistake that people make: a small wrong `function`, and the `sentence` that names the mistake to the student.
 
     The sentence is shown when the student's function does on all cases what `function` does: the same values, or an
-    exception of the same type.
+    exception of the same type. So it is for each of `spellings`: other functions with the same mistake, which differ on
+    some case, such as in what they give where nothing is left to choose from.
     """
 
     function: Callable[..., Any]
     sentence: str
+    spellings: tuple[Callable[..., Any], ...] = ()
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The mistake in all its spellings."""
+        return self.function, *self.spellings
 
 
 class Both(str):
@@ -65,12 +72,22 @@ def pick(mistake: str, rules: Mapping[str, T], usual: T) -> T:
     return next((rule for key, rule in rules.items() if mistake == key), usual)
 
 
-def variants(function: Callable[..., Any], sentences: Mapping[str, str]) -> tuple[Misconception, ...]:
+def variants(
+    function: Callable[..., Any],
+    sentences: Mapping[str, str],
+    spellings: Mapping[str, Sequence[Callable[..., Any]]] | None = None,
+) -> tuple[Misconception, ...]:
     """One misconception for each sentence: `function` with its keyword `mistake` set to the sentence's key.
 
-    A function that asks `mistake == "key"`, `mistake in ("key", ...)` or `pick` can make two mistakes at once.
+    `spellings` has other functions with the mistake of a key. A function that asks `mistake == "key"`, `mistake in ("key", ...)` or `pick` can make two mistakes at once.
     """
-    return tuple(Misconception(partial(function, mistake=m), sentence) for m, sentence in sentences.items())
+    others = spellings or {}
+    if unknown := set(others) - set(sentences):
+        raise ValueError(f"Spellings of mistakes without a sentence: {', '.join(sorted(unknown))}.")
+    return tuple(
+        Misconception(partial(function, mistake=m), sentence, tuple(others.get(m, ())))
+        for m, sentence in sentences.items()
+    )
 
 
 @dataclass(frozen=True)

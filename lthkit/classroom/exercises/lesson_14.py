@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, combinations
 from statistics import median
 from typing import Any
@@ -153,6 +154,16 @@ def _changes(
         changes = [abs(c) for c in changes]
     if mistake == "signs":
         changes = [_sign(c) for c in changes]
+    if mistake == "clipped gradient":
+        changes = [_clipped(gradient, 1.0) * w * x for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "clipped step":
+        changes = [_clipped(c, 1.0) for c in changes]
+    if mistake == "sign of gradient":
+        changes = [_sign(gradient) * w * x for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "sign of weight":
+        changes = [gradient * _sign(w) * x for w, x in zip(weights, inputs, strict=True)]
+    if mistake == "sign of input":
+        changes = [gradient * w * _sign(x) for w, x in zip(weights, inputs, strict=True)]
     output = sum(w * x for w, x, k in zip(weights, inputs, kept, strict=True) if k)
     if mistake == "output":
         changes = [gradient * output for _ in scores]
@@ -169,6 +180,63 @@ def _changes(
     return changes
 
 
+_BY_PLACE = {  # factors of the step, of what is kept and of what is out
+    "kept only": (1.0, 0.0),
+    "removed only": (0.0, 1.0),
+    "half for removed": (1.0, 0.5),
+    "half for kept": (0.5, 1.0),
+    "uphill for removed": (1.0, -1.0),
+    "uphill for kept": (-1.0, 1.0),
+}
+
+
+def _by_another_step(
+    scores: Sequence[float],
+    weights: Sequence[float],
+    inputs: Sequence[float],
+    kept: Sequence[bool],
+    gradient: float,
+    lr: float,
+    *,
+    change: Callable[[float, float, float, bool], float],
+) -> list[float]:
+    """The right answer, but for the change of one score, told from gradient, weight, input and whether it is kept."""
+    parts = zip(scores, weights, inputs, kept, strict=True)
+    return [s - lr * change(gradient, w, x, k) for s, w, x, k in parts]
+
+
+def _first_scores(
+    scores: Sequence[float],
+    weights: Sequence[float],
+    inputs: Sequence[float],
+    kept: Sequence[bool],
+    gradient: float,
+    lr: float,
+    *,
+    count: int,
+    rest: bool,
+) -> list[float]:
+    """The first `count` scores after the step, with or without the rest as they were."""
+    found = new_scores(scores, weights, inputs, kept, gradient, lr)[:count]
+    return found + list(scores[count:]) * rest
+
+
+def _factors(inside: float, outside: float) -> Callable[[float, float, float, bool], float]:
+    return lambda g, w, x, k: g * w * x * (inside if k else outside)
+
+
+def _of_clipped_gradient(bound: float) -> Callable[[float, float, float, bool], float]:
+    return lambda g, w, x, k: _clipped(g, bound) * w * x
+
+
+def _of_clipped_step(bound: float) -> Callable[[float, float, float, bool], float]:
+    return lambda g, w, x, k: _clipped(g * w * x, bound)
+
+
+def _clipped(x: float, bound: float) -> float:
+    return max(-bound, min(bound, x))
+
+
 def _stepped(
     scores: Sequence[float],
     weights: Sequence[float],
@@ -181,9 +249,8 @@ def _stepped(
 ) -> Any:
     """The right answer with something wrong: which connections, which factors, the sign, or what is returned."""
     changes = _changes(scores, weights, inputs, kept, gradient, mistake=mistake)
-    part = {"kept only": kept, "removed only": [not k for k in kept]}
-    allowed = part.get(str(mistake), [True] * len(scores))
-    changes = [c if a else 0.0 for c, a in zip(changes, allowed, strict=True)]
+    inside, outside = pick(mistake, _BY_PLACE, (1.0, 1.0))
+    changes = [c * (inside if k else outside) for c, k in zip(changes, kept, strict=True)]
     rate = pick(mistake, {"without rate": 1.0, "uphill": -lr}, lr)
     found = [s - rate * c for s, c in zip(scores, changes, strict=True)]
     return pick(
@@ -199,6 +266,7 @@ def _stepped(
             "between -1 and 1": [min(1.0, max(-1.0, s)) for s in found],
             "no score above 1": [min(1.0, s) for s in found],
             "kept scores": [s if k else 0.0 for s, k in zip(found, kept, strict=True)],
+            "first entries": found[:8],
         },
         found,
     )
@@ -239,12 +307,134 @@ def _greedy(numbers: Sequence[float], target: float) -> float:
     return abs(left)
 
 
+def _greedy_below(
+    numbers: Sequence[float], target: float, *, order: Callable[[Sequence[float]], Sequence[float]]
+) -> float:
+    """Takes a number where the sum stays at most the target."""
+    total = 0.0
+    for number in order(numbers):
+        if total + number <= target:
+            total += number
+    return abs(target - total)
+
+
+def _rising(numbers: Sequence[float]) -> list[float]:
+    return sorted(numbers)
+
+
+def _falling(numbers: Sequence[float]) -> list[float]:
+    return sorted(numbers, reverse=True)
+
+
+def _rising_size(numbers: Sequence[float]) -> list[float]:
+    return sorted(numbers, key=abs)
+
+
+def _falling_size(numbers: Sequence[float]) -> list[float]:
+    return sorted(numbers, key=abs, reverse=True)
+
+
+def _greedy_nearest(numbers: Sequence[float], target: float, *, stops: bool) -> float:
+    """Takes the number that comes closest, then the next, until none comes closer or until none is left."""
+    left, total, best = list(numbers), 0.0, abs(target)
+    while left:
+        number = min(left, key=lambda x: abs(total + x - target))
+        if stops and abs(total + number - target) >= best:
+            break
+        total += number
+        left.remove(number)
+        best = min(best, abs(total - target))
+    return best
+
+
+def _prefixes(
+    numbers: Sequence[float],
+    target: float,
+    *,
+    order: Callable[[Sequence[float]], Sequence[float]] = list,
+    least: int = 0,
+) -> float:
+    """The first of the numbers, in an order; at least so many of them."""
+    placed = order(numbers)
+    return min(abs(sum(placed[:k]) - target) for k in range(least, len(placed) + 1))
+
+
+def _by_nearness(numbers: Sequence[float], target: float) -> float:
+    return _prefixes(numbers, target, order=lambda given: sorted(given, key=lambda x: abs(x - target)))
+
+
+def _one_side(
+    numbers: Sequence[float], target: float, *, side: int, touches: bool = True, none: str = "size"
+) -> float:
+    """Sums on one side of the target only: 1 above, -1 below, the target itself with them or not; `none` if there are none."""
+    gaps = [side * (s - target) for s in _running_sums(numbers)]
+    gaps = [gap for gap in gaps if gap > 0 or (touches and gap == 0)]
+    instead = {"size": abs(target), "target": target, "zero": 0.0, "infinity": math.inf}
+    return min(gaps) if none == "raises" else min(gaps, default=instead[none])
+
+
+def _side_from_0(numbers: Sequence[float], target: float, *, side: int) -> float:
+    """The same, by a search that begins with the sum 0."""
+    best = 0.0
+    for total in _running_sums(numbers):
+        if side * total >= side * target and (side * best < side * target or side * total < side * best):
+            best = total
+    return abs(best - target)
+
+
+def _sides(side: int) -> list[Callable[..., Any]]:
+    """Other ways to look on one side only."""
+    ways: list[Callable[..., Any]] = [
+        partial(_one_side, side=side, touches=touches, none=none)
+        for touches in (True, False)
+        for none in ("size", "raises", "target", "zero", "infinity")
+    ]
+    return [*ways[1:], partial(_side_from_0, side=side)]
+
+
+def _below_from_0(numbers: Sequence[float], target: float) -> float:
+    return abs(target - max([s for s in _running_sums(numbers) if s <= target] + [0.0]))
+
+
+def _running_sums(numbers: Sequence[float]) -> list[float]:
+    sums = [0.0]
+    for number in numbers:
+        sums += [s + number for s in sums]
+    return sums
+
+
+def _without_small(numbers: Sequence[float], target: float, *, least: float) -> float:
+    return least_distance([x for x in numbers if abs(x) >= least], target)
+
+
+def _of_first(numbers: Sequence[float], target: float, *, count: int) -> float:
+    return least_distance(numbers[:count], target)
+
+
+def _late_size(numbers: Sequence[float], target: float, *, side: int, size: bool) -> float:
+    """The least difference with its sign, whose size is taken afterwards or not at all."""
+    least = min(side * (s - target) for s in _running_sums(numbers))
+    return abs(least) if size else least
+
+
 def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
     """The right answer with something wrong: which subsets are tried, how they are compared, or what is returned."""
     if mistake == "greedy":
         return _greedy(numbers, target)
     if mistake == "greedy, largest first":
-        return _greedy(sorted(numbers, key=abs, reverse=True), target)
+        return _greedy(_falling_size(numbers), target)
+    if mistake == "greedy, smallest first":
+        return _greedy(_rising_size(numbers), target)
+    if mistake == "greedy, nearest first":
+        return _greedy_nearest(numbers, target, stops=True)
+    if mistake == "greedy, not beyond":
+        return _greedy_below(numbers, target, order=list)
+    if mistake == "sorted, from one end":
+        return _prefixes(numbers, target, order=_rising)
+    if mistake == "first numbers":
+        return _of_first(numbers, target, count=10)
+    if mistake == "size of target":
+        target = abs(target)
     subsets = _all_subsets(numbers)
     tried: dict[str, Callable[[], list[Any]]] = {
         "not none": lambda: [s for s in subsets if s] or [()],
@@ -257,6 +447,8 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         "exactly two": lambda: list(combinations(numbers, 2)) or [()],
         "without repetitions": lambda: _all_subsets(list(dict.fromkeys(numbers))),
         "above 0 only": lambda: _all_subsets([x for x in numbers if x > 0]),
+        "no small numbers": lambda: _all_subsets([x for x in numbers if abs(x) >= 0.001]),
+        "nothing": lambda: [()],
         "rounded numbers": lambda: _all_subsets([round(x, 2) for x in numbers]),
         "not all": lambda: [s for s in subsets if len(s) < len(numbers)] or [()],
         "from the front": lambda: [numbers[:k] for k in range(len(numbers) + 1)],
@@ -276,8 +468,10 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         return min((s - target for s in sums if s >= target), default=abs(target))
     if mistake == "mean":
         sums = [s / max(1, len(c)) for s, c in zip(sums, chosen, strict=True)]
-    if mistake == "without signs":
+    if mistake in ("without signs", "sizes compared"):
         sums = [abs(s) for s in sums]
+    if mistake == "sizes compared":
+        target = abs(target)
     best = min(range(len(sums)), key=lambda i: abs(sums[i] - target))
     found = abs(sums[best] - target)
     return pick(
@@ -288,6 +482,7 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
             "relative": found / abs(target) if target else found,
             "sign": sums[best] - target,
             "other sign": target - sums[best],
+            "least with its sign": min(s - target for s in sums),
             "count": float(len(chosen[best])),
             "per number": found / max(1, len(numbers)),
             "largest": max(abs(s - target) for s in sums),
@@ -350,6 +545,7 @@ def _ranks(
         "rounded weights, last": lambda i: (round(abs(weights[i]), 2), -i),
         "first go": lambda i: i,
         "last go": lambda i: -i,
+        "clipped weights": lambda i: min(abs(weights[i]), 1.0),
     }
     comes: dict[str, Callable[[int], Any]] = {
         "smallest gradients": lambda i: abs(gradients[i]),
@@ -359,8 +555,61 @@ def _ranks(
         "rounded gradients, last": lambda i: (-round(abs(gradients[i]), 2), -i),
         "weights come": lambda i: -abs(weights[i]),
         "first come": lambda i: i,
+        "clipped gradients": lambda i: -min(abs(gradients[i]), 1.0),
     }
     return sizes, comes
+
+
+def _grown_first(
+    weights: Sequence[float], kept: Sequence[bool], gradients: Sequence[float], n: int, *, pool: str
+) -> list[bool]:
+    """What comes is chosen before something goes; `pool` says what may go, and in which order equals stand."""
+    places = range(len(weights))
+    inside = [i for i in places if kept[i]]
+    come = sorted((i for i in places if not kept[i]), key=lambda i: -abs(gradients[i]))[:n]
+    both = inside + come if pool == "those that came last" else sorted(inside + come)
+    less = len(come) if pool == "as many as came" else n
+    gone = sorted(both, key=lambda i: abs(weights[i]))[:less]
+    return [i in both and i not in gone for i in places]
+
+
+def _moved_as_if(
+    weights: Sequence[float],
+    kept: Sequence[bool],
+    gradients: Sequence[float],
+    n: int,
+    *,
+    of_weight: Callable[[float], float] = float,
+    of_gradient: Callable[[float], float] = float,
+) -> list[bool]:
+    """The right answer for changed weights or gradients."""
+    return moved_mask([of_weight(w) for w in weights], kept, [of_gradient(g) for g in gradients], n)
+
+
+def _nearly_0_is_out(
+    weights: Sequence[float],
+    kept: Sequence[bool],
+    gradients: Sequence[float],
+    n: int,
+    *,
+    least: float,
+    and_0: bool,
+) -> list[bool]:
+    """Kept weights below `least` are taken for some that are out; a 0 with them or not."""
+    kept = [k and (abs(w) >= least or (w == 0 and not and_0)) for w, k in zip(weights, kept, strict=True)]
+    return moved_mask(weights, kept, gradients, n)
+
+
+def _rounding(digits: int) -> Callable[[float], float]:
+    return lambda x: round(x, digits)
+
+
+def _clipping(bound: float) -> Callable[[float], float]:
+    return lambda x: _clipped(x, bound)
+
+
+def _flooring(least: float) -> Callable[[float], float]:
+    return lambda x: x if abs(x) >= least else 0.0
 
 
 def _moved(
@@ -369,8 +618,18 @@ def _moved(
     """The right answer with something wrong: what goes, what comes, or what is returned."""
     places = list(range(len(weights)))
     sizes, comes = _ranks(weights, gradients)
+    if mistake == "grown first":
+        return _grown_first(weights, kept, gradients, n, pool="those that came last")
     if mistake == "kept if not 0":
         kept = [w != 0 for w in weights]
+    if mistake == "kept if not nearly 0":
+        kept = [k and abs(w) >= 0.001 for w, k in zip(weights, kept, strict=True)]
+    if mistake == "no small gradients":
+        gradients = [g if abs(g) >= 0.001 else 0.0 for g in gradients]
+    if mistake == "rounded both":
+        weights, gradients = [round(w, 2) for w in weights], [round(g, 2) for g in gradients]
+    if mistake == "one less goes and comes":
+        n = max(0, n - 1)
     if mistake == "no more than are out":
         n = min(n, len(kept) - sum(kept))
     if mistake == "at least one":
@@ -380,7 +639,9 @@ def _moved(
         return _moved_with(weights, kept, gradients, n, rest=1.0, least=-1.0)
     if mistake == "the rest are 0":
         return _moved_with(weights, kept, gradients, n, rest=math.inf, least=0.0)
-    less = pick(mistake, {"one less goes": max(0, n - 1), "all go for 0": n or len(kept)}, n)
+    less = pick(
+        mistake, {"one less goes": max(0, n - 1), "one more goes": n + 1, "all go for 0": n or len(kept)}, n
+    )
     gone = sorted(going, key=pick(mistake, sizes, lambda i: abs(weights[i])))[:less]
     inside = [i for i in places if kept[i] and i not in gone]
     if mistake == "threshold of all" and n:
@@ -425,6 +686,8 @@ def _norms(inputs: Sequence[Sequence[float]], *, mistake: str) -> list[float]:
     """How large each input is, right or wrong."""
     if mistake == "normalised examples":
         inputs = [[x / (math.hypot(*row) or 1.0) for x in row] for row in inputs]
+    if mistake == "rows of squares" and len(inputs) == len(inputs[0]):
+        inputs = list(zip(*inputs, strict=True))
     if mistake == "different examples":
         inputs = list(dict.fromkeys(map(tuple, inputs)))
     columns = list(zip(*inputs, strict=True))
@@ -438,6 +701,10 @@ def _norms(inputs: Sequence[Sequence[float]], *, mistake: str) -> list[float]:
         "first three": lambda column: math.hypot(*column[:3]),
         "not the first": lambda column: math.hypot(*column[1:]) if len(column) > 1 else abs(column[0]),
         "not the last": lambda column: math.hypot(*column[:-1]) if len(column) > 1 else abs(column[0]),
+        "another power": lambda column: sum(abs(x) ** 3 for x in column) ** (1 / 3),
+        "rounded norms": lambda column: round(math.hypot(*column), 2),
+        "few examples": lambda column: math.hypot(*column[:5]),
+        "few last examples": lambda column: math.hypot(*column[-5:]),
         "median": lambda column: median(abs(x) for x in column),
         "signed median": lambda column: abs(median(column)),
         "minimum": lambda column: min(abs(x) for x in column),
@@ -448,6 +715,58 @@ def _norms(inputs: Sequence[Sequence[float]], *, mistake: str) -> list[float]:
         "spread": lambda column: math.sqrt(sum((x - sum(column) / len(column)) ** 2 for x in column)),
     }
     return [pick(mistake, norm, lambda column: math.sqrt(sum(x * x for x in column)))(c) for c in columns]
+
+
+def _kept_as_if(
+    weights: Sequence[float],
+    inputs: Sequence[Sequence[float]],
+    n: int,
+    *,
+    norm: Callable[[Sequence[float]], float] = lambda column: math.hypot(*column),
+    of_score: Callable[[float], float] = float,
+) -> list[int]:
+    """The right answer with another norm, or for changed scores."""
+    columns = zip(*inputs, strict=True)
+    scores = [of_score(abs(w) * norm(column)) for w, column in zip(weights, columns, strict=True)]
+    return sorted(sorted(range(len(weights)), key=lambda i: -scores[i])[:n])
+
+
+def _power(p: float) -> Callable[[Sequence[float]], float]:
+    return lambda column: sum(abs(x) ** p for x in column) ** (1 / p)
+
+
+def _rounded_norm(digits: int) -> Callable[[Sequence[float]], float]:
+    return lambda column: round(math.hypot(*column), digits)
+
+
+def _part(first: int, last: int | None = None) -> Callable[[Sequence[float]], float]:
+    return lambda column: math.hypot(*column[first:last])
+
+
+def _few_inputs(
+    weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, count: int
+) -> list[int]:
+    return kept_inputs(weights[:count], [row[:count] for row in inputs], n)
+
+
+def _capped(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, most: int) -> list[int]:
+    return kept_inputs(weights, inputs, min(n, most))
+
+
+def _rows_to_the_weights(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int) -> list[int]:
+    """As many scores as examples, and as many places as weights."""
+    scores = [abs(weights[i]) * math.hypot(*inputs[i]) for i in range(len(inputs))]
+    return sorted(sorted(range(len(weights)), key=lambda i: -scores[i])[:n])
+
+
+def _from_the_end(
+    weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, off: int
+) -> list[int]:
+    """The end of the places in the order of rising scores, by a slice with something added to n."""
+    scores = [
+        abs(w) * math.hypot(*column) for w, column in zip(weights, zip(*inputs, strict=True), strict=True)
+    ]
+    return sorted(sorted(range(len(weights)), key=lambda i: scores[i])[-(n + off) :])
 
 
 def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *, mistake: str) -> Any:
@@ -471,12 +790,18 @@ def _kept(weights: Sequence[float], inputs: Sequence[Sequence[float]], n: int, *
     if mistake == "rows by numpy":
         scores = list(np.abs(weights) * np.linalg.norm(np.array(inputs), axis=1))
     ranked = range(len(scores) if mistake == "rows" else len(weights))
+    if mistake == "few inputs":
+        ranked = range(min(8, len(weights)))
     order = sorted(ranked, key=lambda i: -scores[i])
     if mistake == "rounded scores, last":
         order = sorted(ranked, key=lambda i: (-round(scores[i], 2), -i))
     if mistake == "lowest":
         order = order[::-1]
-    count = pick(mistake, {"one more": n + 1, "one less": max(0, n - 1), "removes n": len(weights) - n}, n)
+    count = pick(
+        mistake,
+        {"one more": n + 1, "one less": max(0, n - 1), "removes n": len(weights) - n, "capped": min(n, 5)},
+        n,
+    )
     chosen = order[:count]
     if mistake == "all for 0" and n == 0:
         chosen = order
@@ -538,6 +863,8 @@ def _vary_output(rng: random.Random) -> tuple[Any, ...]:
         if min(b - a for a, b in zip(scores, scores[1:], strict=False)) > 0.01:
             return (weights, inputs, rng.randint(1, size - 1))
 
+
+_ORDERS = (_rising, _falling, _rising_size, _falling_size)
 
 _DIGITS = "digits that rounding loses"
 _TWICE = "the same number twice"
@@ -632,6 +959,25 @@ EXERCISES = (
                 "Two connections that are out have equal scores.",
                 tags=("equal scores",),
             ),
+            Case(
+                ([0.2, -0.6], [0.05, -0.04], [0.3, 0.2], [True, False], -12.5, 0.5),
+                "The gradient is -12.5.",
+            ),
+            Case(
+                ([0.7, 0.1], [20.0, -3.0], [4.0, 2.5], [False, True], 0.9, 0.1),
+                "A weight times its input is 80.",
+            ),
+            Case(
+                (
+                    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2],
+                    [1.0, -2.0, 0.5, 1.5, -1.0, 0.2, 0.4, -0.6, 0.8, 1.0, -1.2, 1.4],
+                    [0.5, 1.0, -1.0, 2.0, 0.3, 0.6, -0.9, 1.2, 0.7, -0.8, 1.1, 0.9],
+                    [True, False, True, True, False, False, True, False, True, False, True, False],
+                    0.4,
+                    0.1,
+                ),
+                "Twelve connections.",
+            ),
         ),
         hints=(
             "The output is the sum of kept times weight times input. What is its derivative with respect to `kept` of one connection?",
@@ -644,6 +990,12 @@ EXERCISES = (
                 "kept only": "You move the scores of kept connections only. Then nothing that is out could ever come back; the "
                 "gradient goes straight through to all scores.",
                 "removed only": "You move the scores of connections that are out only; all move.",
+                "half for removed": "You move the scores of connections that are out less than those of kept ones; the gradient goes "
+                "straight through to all scores alike.",
+                "half for kept": "You move the scores of kept connections less than those that are out; the gradient goes straight "
+                "through to all scores alike.",
+                "uphill for removed": "You move the scores of connections that are out uphill; all scores go downhill.",
+                "uphill for kept": "You move the scores of kept connections uphill; all scores go downhill.",
                 "without input": "You leave the input out: the unit's output changes by weight times input when a connection is switched.",
                 "without weight": "You leave the weight out: that would be the gradient of the weight. The score wants weight times input.",
                 "without gradient": "You leave the gradient out; it says whether the loss wants the output larger or smaller.",
@@ -666,6 +1018,11 @@ EXERCISES = (
                 "(scores.index finds the first only).",
                 "sizes": "You take the size of the change, so every score falls; the sign matters.",
                 "signs": "You take the sign of the change only; its size counts too.",
+                "sign of gradient": "You take the sign of the gradient only; its size counts too.",
+                "sign of weight": "You take the sign of the weight only; its size counts too.",
+                "sign of input": "You take the sign of the input only; its size counts too.",
+                "clipped gradient": "You clip the gradient; take it as it is, however large.",
+                "clipped step": "You clip the change of a score; take it as it is, however large.",
                 "uphill": "You add where the loss wants you to subtract: scores go downhill as weights do.",
                 "without rate": "You leave the learning rate out.",
                 "gradients": "These are the gradients of the scores; return the scores after the step.",
@@ -680,6 +1037,29 @@ EXERCISES = (
                 "between -1 and 1": "You keep scores between -1 and 1; they may go anywhere.",
                 "no score above 1": "You stop scores at 1; they may go above.",
                 "kept scores": "You set the scores of connections that are out to 0; they keep theirs.",
+                "first entries": "You move the scores of the first connections only, a fixed number of them; a unit may have more.",
+            },
+            {
+                "half for removed": [
+                    partial(_by_another_step, change=_factors(1.0, 0.1)),
+                    partial(_by_another_step, change=_factors(2.0, 1.0)),
+                ],
+                "half for kept": [
+                    partial(_by_another_step, change=_factors(0.1, 1.0)),
+                    partial(_by_another_step, change=_factors(1.0, 2.0)),
+                ],
+                "clipped gradient": [
+                    partial(_by_another_step, change=_of_clipped_gradient(bound)) for bound in (5.0, 10.0)
+                ],
+                "clipped step": [
+                    partial(_by_another_step, change=_of_clipped_step(bound)) for bound in (5.0, 10.0)
+                ],
+                "first entries": [
+                    partial(_first_scores, count=count, rest=rest)
+                    for count in (7, 8, 10)
+                    for rest in (False, True)
+                    if (count, rest) != (8, False)
+                ],
             },
         ),
         alternatives=(_scores_by_numpy, _scores_in_a_loop),
@@ -708,19 +1088,21 @@ EXERCISES = (
                 point=True,
             ),
             Case(([0.7, 0.2, -0.4], -0.35), "The target is below 0."),
-            Case(([0.31, 0.42, 0.17, 0.11], 1.01), "All numbers together are exact."),
+            Case(([0.375, 0.5, 0.25, 0.125], 1.25), "All numbers together are exact."),
             Case(([0.31, 0.9, 0.17, 0.9, 0.11], 0.6), "Three numbers that do not lie side by side."),
             Case(([0.5, 0.62, 0.3], 0.6), "The best sum lies above the target."),
             Case(([-0.5, 0.9, -0.35, 0.1, 0.7, -0.8], 0.33), "Six numbers of both signs."),
             Case(([0.4, 0.9], 0.0), "The target is 0."),
             Case(([0.3, 0.8], 0.58), "A number may be taken once only."),
             Case(([-0.6, 0.9], 0.6), "A number may not change its sign."),
-            Case(([0.13, -0.47, 0.88, 0.29, -0.91, 0.64, -0.05, 0.36], 0.5), "Eight numbers: 256 sums."),
+            Case(([0.13, -0.47, 0.88, 0.29, -0.91, 0.64, -0.05, 0.36], 0.503), "Eight numbers: 256 sums."),
             Case(([0.2, -0.5], 0.6), "The best sum lies below the target."),
             Case(([-0.6, -0.3], 0.5), "All numbers are below 0, and the target is above."),
             Case(([0.0, 0.4], 0.3), "One of the numbers is 0."),
             Case(
-                ([0.3, 0.3], 0.6), "The same number stands there twice, and both are taken.", tags=(_TWICE,)
+                ([0.375, 0.375], 0.75),
+                "The same number stands there twice, and both are taken.",
+                tags=(_TWICE,),
             ),
             Case(
                 ([0.4, 0.4, 0.4, -0.2], 1.05),
@@ -733,7 +1115,9 @@ EXERCISES = (
                 tags=(_TWICE,),
             ),
             Case(
-                ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.7), "Seven equal numbers, all taken.", tags=(_TWICE,)
+                ([0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125], 0.875),
+                "Seven equal numbers, all taken.",
+                tags=(_TWICE,),
             ),
             Case(([0.31, 0.17, 0.23, 0.41, 0.05, 0.13], 1.29), "Six numbers, and all of them are needed."),
             Case(
@@ -760,7 +1144,7 @@ EXERCISES = (
                 tags=(_DIGITS,),
             ),
             Case(
-                ([0.204, 0.2049, 0.31], 0.5149),
+                ([0.204, 0.2049, 0.31], 0.51485),
                 "Two numbers whose difference is below 0.001; one of them is right.",
                 tags=(_DIGITS,),
             ),
@@ -772,6 +1156,15 @@ EXERCISES = (
             Case(
                 ([50.0, 0.13, 0.29, 0.07, 0.41, 0.23, 0.37, 0.19, -49.3], 2.33),
                 "Two large numbers nearly cancel, and the best sum has both.",
+            ),
+            Case(
+                ([0.5, 0.0004, -0.3, 0.00003], 0.50044),
+                "Two of the numbers are below 0.001, and both are needed.",
+                tags=(_DIGITS,),
+            ),
+            Case(
+                ([0.31, 0.12, 0.27, 0.43, 0.08, 0.36, 0.19, 0.22, 0.41, 0.15, 0.53], 2.96),
+                "Eleven numbers.",
             ),
         ),
         hints=(
@@ -799,6 +1192,19 @@ EXERCISES = (
                 "all": "You take all numbers; some of them may come closer.",
                 "greedy": "You take a number whenever it brings you closer. Two that each lead away may be right together: try all subsets.",
                 "greedy, largest first": "You take the largest first, whenever it brings you closer; try all subsets.",
+                "greedy, smallest first": "You take the smallest first, whenever it brings you closer; try all subsets.",
+                "greedy, nearest first": "You take the number that brings you closest, then the next, and never give one back; try all "
+                "subsets.",
+                "greedy, not beyond": "You take a number whenever the sum stays at most the target; try all subsets, and those above the "
+                "target too.",
+                "sorted, from one end": "You sort the numbers and add them from one end on; a subset may leave any of them out.",
+                "first numbers": "You try the first numbers only, a fixed number of them; there may be more.",
+                "no small numbers": "You leave out numbers close to 0; each of them counts.",
+                "nothing": "You return the size of the target, as if no number were taken; try all subsets.",
+                "size of target": "You take the target without its sign; a target below 0 is far from sums above.",
+                "sizes compared": "You compare the sizes of sum and target; a sum of 0.3 is not close to a target of -0.3.",
+                "least with its sign": "You take the least of the differences with their signs, which is not the one closest to 0; take "
+                "abs of each difference, and then the least.",
                 "both signs": "You let a number change its sign; it is taken as it is, or not at all.",
                 "a sign each": "You give each number a sign, plus or minus; it is taken as it is, or not at all.",
                 "twice": "You let a number be taken twice.",
@@ -817,6 +1223,28 @@ EXERCISES = (
                 "count": "This is how many numbers are taken.",
                 "per number": "You divide by how many numbers there are.",
                 "largest": "This is the largest distance; return the least.",
+            },
+            {
+                "single": [lambda numbers, target: min(abs(x - target) for x in numbers)],
+                "from the front": [partial(_prefixes, least=1)],
+                "from below": [*_sides(-1), _below_from_0],
+                "from above": _sides(1),
+                "greedy, largest first": [lambda numbers, target: _greedy(_falling(numbers), target)],
+                "greedy, smallest first": [lambda numbers, target: _greedy(_rising(numbers), target)],
+                "greedy, nearest first": [partial(_greedy_nearest, stops=False), _by_nearness],
+                "greedy, not beyond": [partial(_greedy_below, order=order) for order in _ORDERS],
+                "sorted, from one end": [
+                    partial(_prefixes, order=order, least=least)
+                    for order in _ORDERS
+                    for least in (0, 1)
+                    if (order, least) != (_rising, 0)
+                ],
+                "first numbers": [partial(_of_first, count=count) for count in (8, 9)],
+                "no small numbers": [partial(_without_small, least=least) for least in (0.01, 0.0001)],
+                "least with its sign": [
+                    partial(_late_size, side=side, size=size)
+                    for side, size in ((1, True), (-1, False), (-1, True))
+                ],
             },
         ),
         alternatives=(_distance_by_combinations, _distance_by_recursion),
@@ -982,7 +1410,7 @@ EXERCISES = (
                 (
                     [12000.0, 0.0, -4500.0, 3500.0, 0.0],
                     [True, False, True, True, False],
-                    [250.0, -1400.0, 800.0, 300.0, 600.0],
+                    [250.0, 600.0, 800.0, 300.0, -1400.0],
                     1,
                 ),
                 "Weights and gradients are above 100.",
@@ -995,6 +1423,39 @@ EXERCISES = (
                     5,
                 ),
                 "Twelve weights: five of seven go.",
+            ),
+            Case(
+                ([0.9, 0.0, 0.0, -0.4], [True, False, False, True], [0.3, 2.0, -7.0, 0.1], 1),
+                "Two gradients of what is out are above 1 in size, the smaller first.",
+            ),
+            Case(
+                ([0.9, 0.0, 0.0, -0.4], [True, False, False, True], [0.3, -7.0, 2.0, 0.1], 1),
+                "Two gradients of what is out are above 1 in size, the larger first.",
+            ),
+            Case(
+                ([0.5000004, 0.5000001, 0.0, -0.9], [True, True, False, True], [0.02, 0.01, 0.3, 0.1], 1),
+                "Two kept weights differ by 0.0000003.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.6, 0.0, 0.0, -0.9], [True, False, False, True], [0.02, 0.2000001, 0.2000004, 0.1], 1),
+                "Two gradients differ by 0.0000003.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.0, 0.0000005, -0.6, 0.3], [False, True, True, True], [0.9, 0.1, 0.2, 0.05], 1),
+                "A kept weight is 0.0000005.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                (
+                    [0.7, 0.0, 0.0, 0.4],
+                    [True, False, False, True],
+                    [0.0000001, 0.0000002, -0.0000006, 0.0000003],
+                    1,
+                ),
+                "All gradients are below 0.000001.",
+                tags=(_CLOSE,),
             ),
         ),
         hints=(
@@ -1038,12 +1499,47 @@ EXERCISES = (
                 "not at once": "You keep what has just gone from coming back; the text lets it.",
                 "among all": "You look for large gradients among kept weights too; then too few come.",
                 "one less goes": "One too few goes, and the mask grows.",
+                "one more goes": "One too many goes, and the mask shrinks.",
+                "one less goes and comes": "One too few goes, and one too few comes.",
+                "grown first": "You let some in before others go, and then those that came may go again, since their weight is 0. First "
+                "kept weights go; then others come.",
+                "clipped weights": "You clip the weights before you compare; compare them as they are.",
+                "clipped gradients": "You clip the gradients before you compare; compare them as they are.",
+                "rounded both": "You round weights and gradients; compare them as they are.",
+                "kept if not nearly 0": "You take a weight close to 0 for one that is out. A kept weight may be as small as it likes; "
+                "`kept` tells what is in.",
+                "no small gradients": "You take a gradient close to 0 for 0; compare them as they are.",
                 "one more comes": "One too many comes, and the mask grows.",
                 "none comes": "Nothing comes, and the mask shrinks.",
                 "places": "These are the places that are kept; return True or False for each place.",
                 "turned": "This is True where the mask removes.",
                 "what came": "These are those that came only; the rest that stayed is kept too.",
                 "numbers": "These are weights; return True or False for each place.",
+            },
+            {
+                "grown first": [partial(_grown_first, pool=pool) for pool in ("by place", "as many as came")],
+                "rounded weights": [partial(_moved_as_if, of_weight=_rounding(d)) for d in (3, 4, 5, 6)],
+                "rounded gradients": [partial(_moved_as_if, of_gradient=_rounding(d)) for d in (3, 4, 5, 6)],
+                "rounded both": [
+                    partial(_moved_as_if, of_weight=_rounding(d), of_gradient=_rounding(d))
+                    for d in (3, 4, 5, 6)
+                ],
+                "clipped weights": [
+                    partial(_moved_as_if, of_weight=_clipping(b)) for b in (2.0, 5.0, 10.0, 100.0, 1000.0)
+                ],
+                "clipped gradients": [
+                    partial(_moved_as_if, of_gradient=_clipping(b)) for b in (2.0, 5.0, 10.0, 100.0)
+                ],
+                "kept if not nearly 0": [
+                    partial(_nearly_0_is_out, least=least, and_0=and_0)
+                    for least in (0.001, 0.0001, 0.00001, 0.000001)
+                    for and_0 in (True, False)
+                    if (least, and_0) != (0.001, True)
+                ],
+                "no small gradients": [
+                    partial(_moved_as_if, of_gradient=_flooring(least))
+                    for least in (0.0001, 0.00001, 0.000001)
+                ],
             },
         ),
         alternatives=(_mask_by_numpy, _mask_with_sets),
@@ -1183,7 +1679,7 @@ EXERCISES = (
                 tags=(_EXAMPLES,),
             ),
             Case(([0.5, -0.8], [[1.0, 2.0], [3.0, 1.0]], 0), "None of two is kept.", tags=(_NONE,)),
-            Case(([0.4, 0.9, -0.2], [[1.0, 0.5, 2.0]], 0), "None of three is kept.", tags=(_NONE,)),
+            Case(([0.4, 0.9, -0.2], [[1.0, 0.5, 2.5]], 0), "None of three is kept.", tags=(_NONE,)),
             Case(
                 ([0.50001, -0.50004, 0.2], [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], 1),
                 "Two scores differ by less than 0.0001, the smaller first.",
@@ -1248,7 +1744,7 @@ EXERCISES = (
                 "One large value against three of a middle size.",
             ),
             Case(
-                ([0.1, 0.2, 0.3, 0.5, 0.4], [[1.0, 1.0, 2.0, 1.0, 1.0], [-1.0, 2.0, -2.0, 1.5, 0.5]], 2),
+                ([0.1, 0.2, 0.3, 0.5, 0.45], [[1.0, 1.0, 2.0, 1.0, 1.0], [-1.0, 2.0, -2.0, 1.5, 0.5]], 2),
                 "Two inputs in the middle are kept.",
             ),
             Case(
@@ -1266,6 +1762,46 @@ EXERCISES = (
                     4,
                 ),
                 "Eight inputs in three examples, of which four are kept.",
+            ),
+            Case(
+                ([1.0, 1.0], [[1.0, 0.7], [0.0, 0.7]], 1),
+                "One value of 1 against two of 0.7: the one is more.",
+            ),
+            Case(
+                ([1.0, 1.0], [[1.0, 0.715], [0.0, 0.715]], 1),
+                "One value of 1 against two of 0.715: the two are more.",
+            ),
+            Case(([1.0, 1.0], [[1.0, 0.56], [0.0, 0.56]], 1), "One value of 1 against two of 0.56."),
+            Case(([1.0, 1.0], [[1.0, 0.66], [0.0, 0.66]], 1), "One value of 1 against two of 0.66."),
+            Case(([1.0, 1.0], [[0.0, 0.95], [1.0, 0.95]], 1), "One value of 1 against two of 0.95."),
+            Case(([1.0, 1.0], [[1.0, 0.7], [0.0, 0.73]], 1), "One value of 1 against 0.7 and 0.73."),
+            Case(
+                ([0.5000001, 0.5000004, 0.1], [[1.0, 1.0, 1.0]], 1),
+                "Two scores differ by 0.0000003.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.5, 0.5, 0.1], [[1.0000001, 1.0000004, 1.0]], 1),
+                "Two norms differ by 0.0000003.",
+                tags=(_CLOSE,),
+            ),
+            Case(
+                ([0.5, 0.55], [*[[1.0, 1.0]] * 10, [2.2, 1.0]], 1),
+                "Of eleven examples the last decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                ([0.5, 0.55], [[2.2, 1.0], *[[1.0, 1.0]] * 10], 1),
+                "Of eleven examples the first decides.",
+                tags=(_EXAMPLES,),
+            ),
+            Case(
+                (
+                    [0.1, 0.9, 0.5, 1.2, 0.2, 0.7, 0.3, 0.8, 0.6, 1.1, 0.4, 1.3],
+                    [[1.0, 0.5, 2.0, 1.5, 3.0, 1.0, 0.1, 2.5, 0.2, 1.0, 4.0, 2.0]],
+                    11,
+                ),
+                "Twelve inputs, of which eleven are kept.",
             ),
         ),
         hints=(
@@ -1289,6 +1825,14 @@ EXERCISES = (
                 "first three": "You look at the first three examples only; all count.",
                 "not the first": "You leave out the first example; all count.",
                 "not the last": "You leave out the last example; all count.",
+                "another power": "Your norm has another power than 2: take squares, their sum, and the square root of it.",
+                "few examples": "You look at the first few examples only; all count, however many there are.",
+                "few last examples": "You look at the last few examples only; all count, however many there are.",
+                "few inputs": "You look at the first inputs only, a fixed number of them; there may be more.",
+                "capped": "You keep fewer than n where n is large: is there a bound that the text does not have?",
+                "rows of squares": "Where there are as many examples as inputs, you take norms of examples; the norm of an input goes over "
+                "its column, over all examples.",
+                "rounded norms": "You round the norms; round neither norms nor scores.",
                 "median": "You take the median of an input's sizes; take the norm over all examples.",
                 "signed median": "You take the median of an input's values; take the norm over all examples.",
                 "minimum": "You take the smallest size of an input; take the norm over all examples.",
@@ -1327,6 +1871,21 @@ EXERCISES = (
                 "weights": "These are the weights; return the places.",
                 "mask": "This is a mask; return the places.",
                 "from 1": "You count the places from 1; count from 0.",
+            },
+            {
+                "another power": [
+                    partial(_kept_as_if, norm=_power(p)) for p in (0.5, 1.5, 1.9, 2.1, 2.5, 4.0, 5.0, 10.0)
+                ],
+                "few examples": [partial(_kept_as_if, norm=_part(0, count)) for count in (4, 6, 7, 8, 9, 10)],
+                "few last examples": [
+                    partial(_kept_as_if, norm=_part(-count)) for count in (2, 3, 4, 6, 7, 8, 9, 10)
+                ],
+                "few inputs": [partial(_few_inputs, count=count) for count in (3, 4, 5, 6, 7, 9, 10)],
+                "capped": [partial(_capped, most=most) for most in (3, 4, 6, 7, 8, 9, 10)],
+                "rounded scores": [partial(_kept_as_if, of_score=_rounding(d)) for d in (3, 4, 5, 6)],
+                "rounded norms": [partial(_kept_as_if, norm=_rounded_norm(d)) for d in (3, 4, 5, 6)],
+                "rows": [_rows_to_the_weights],
+                "one more": [partial(_from_the_end, off=1)],
             },
         ),
         alternatives=(_inputs_by_numpy, _inputs_by_squares),
