@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import itertools
 import math
 import re
 import textwrap
@@ -30,6 +31,7 @@ from lthkit.classroom.exercises import (
     Misconception,
     Question,
     every,
+    find,
     lessons,
     of_lesson,
     questions_of,
@@ -306,3 +308,25 @@ def test_what_our_own_functions_do_is_computed_once() -> None:
     exercise = Exercise("99.1", lambda w: times.append(w), (Case((1,)), Case((2,))))
     assert calls_of(exercise, exercise.reference) is calls_of(exercise, exercise.reference)
     assert times == [1, 2]
+
+
+def test_no_case_of_lesson_14_has_the_ties_that_its_text_excludes() -> None:
+    """Catches a case on which two right answers may differ: equal scores, or a sum that rounding puts above the target or below."""
+    _, subsets, moved, inputs = (find(f"14.{i}") for i in (1, 2, 3, 4))
+    for case in inputs.cases:
+        weights, examples, _ = case.arguments
+        scores = sorted(
+            abs(w) * math.hypot(*column)
+            for w, column in zip(weights, zip(*examples, strict=True), strict=True)
+        )
+        assert all(b - a > 1e-9 for a, b in itertools.pairwise(scores)), case.note
+    for case in moved.cases:
+        weights, kept, gradients, _ = case.arguments
+        sizes = [abs(w) for w, k in zip(weights, kept, strict=True) if k]
+        assert len(set(sizes)) == len(sizes) and len(set(map(abs, gradients))) == len(gradients), case.note
+    for case in subsets.cases:
+        numbers, target = case.arguments
+        sums = [sum(s) for k in range(len(numbers) + 1) for s in itertools.combinations(numbers, k)]
+        assert all(s == target or abs(s - target) > 1e-9 for s in sums), case.note
+        if target in sums:
+            assert all((x * 1024).is_integer() for x in (*numbers, target)) or target == 0, case.note

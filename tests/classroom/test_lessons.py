@@ -78,3 +78,35 @@ def test_no_path_of_another_machine(path: Path, notebook: Any) -> None:
         for text in (cell.source, *(str(output) for output in cell.get("outputs", []))):
             found = OUTSIDE.search(re.sub(r"'image/png': '[^']*'", "", text).replace('"/>', '">'))
             assert not found, f"{path.name}: {text[max(0, found.start() - 40) : found.end() + 40]}"
+
+
+COLUMNS = 80  # a page breaks a longer line inside of words and numbers
+NO_PROSE = {  # lesson -> how lines begin that may be longer: code, tensors, what torch says, and one line of a figure's kind
+    "02_masks": ("it cannot be copied: Only Tensors created explicitly",),
+    "03_training_loops": (
+        '    """One update',
+        "    masks: parameter name",
+        "        images, labels = images.to(",
+    ),
+    "06_rewinding": ("resnet-20 of width 8, CIFAR-10 at 16x16",),
+    "08_pruning_at_init": ("        [0.14, 0.12]], dtype=torch.float64)",),
+    "11_sparse_is_not_fast": ("3,675 gradients instead of 235,200",),
+}
+EXECUTED = sorted((ROOT / "solutions").glob("*.ipynb"))
+
+
+def printed(notebook: Any) -> list[str]:
+    """The lines of what was printed."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [line for output in outputs if output.output_type == "stream" for line in output.text.splitlines()]
+
+
+@pytest.mark.parametrize("solved", EXECUTED, ids=names)
+def test_printed_lines_fit(solved: Path) -> None:
+    """Catches a sentence that a narrow page would break inside of words and numbers; print it with `lth.filled`."""
+    allowed = NO_PROSE.get(solved.stem, ())
+    long = [line for line in printed(nbformat.read(solved, as_version=4)) if len(line) > COLUMNS]
+    assert [line for line in long if not line.startswith(allowed)] == []
+    assert all(any(line.startswith(start) for line in long) for start in allowed), (
+        "one exception is not needed"
+    )

@@ -12,7 +12,7 @@ import torch
 
 from lthkit.evidence import Interval, interval
 from lthkit.machine import Table
-from lthkit.machine.faces import spelled
+from lthkit.machine.faces import COLUMNS, filled, spelled
 
 LONG = "contains 0: no claim can be made from these three seeds"
 
@@ -144,3 +144,24 @@ def test_printing_uses_letters_that_the_console_has() -> None:
     text = out.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
     assert "84.9 +/- 0.5" in text
     assert spelled("ü ± 中", "ascii") == "\\xfc +/- \\u4e2d" and spelled("ü ± 中", "utf-8") == "ü ± 中"
+
+
+def test_what_is_printed_breaks_between_words_and_never_in_an_interval() -> None:
+    """Catches an interval whose ends stand on two lines, a word that is broken, and one that is lost."""
+    for lead in range(COLUMNS + 5):
+        text = "x" * lead + " open: -0.84 [-1.26, -0.42] points, n = 8. " + "well-known words " * 9
+        lines = filled(text).split("\n")
+        assert max(len(line) for line in lines[lead > COLUMNS :]) <= COLUMNS
+        assert any("[-1.26, -0.42]" in line for line in lines)
+        assert " ".join(lines).split() == text.split()
+
+
+def test_short_lines_stay_and_the_margin_of_long_ones_is_kept() -> None:
+    short = "a  b\n\n    [1,   2]\n" + "y" * COLUMNS
+    assert filled(short) == short
+    assert filled("") == "" and filled(ValueError("no")) == "no"
+    lines = filled("first\n    " + "word " * 40).split("\n")
+    assert lines[0] == "first" and all(line.startswith("    word") for line in lines[1:])
+    assert filled("z" * 200) == "z" * 200
+    long = "[" + ", ".join(map(str, range(60))) + "]"  # too long to stay together
+    assert max(map(len, filled(long).split("\n"))) <= COLUMNS

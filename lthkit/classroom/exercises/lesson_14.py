@@ -117,6 +117,25 @@ def _scores_in_a_loop(
     return found
 
 
+def _sign(x: float) -> float:
+    return float((x > 0) - (x < 0))
+
+
+def _clipped(x: float, bound: float) -> float:
+    return max(-bound, min(bound, x))
+
+
+_FACTORS: dict[str, tuple[Callable[[float], float], ...]] = {  # of gradient, weight and input
+    "size of gradient": (abs, float, float),
+    "size of weight": (float, abs, float),
+    "size of input": (float, float, abs),
+    "sign of gradient": (_sign, float, float),
+    "sign of weight": (float, _sign, float),
+    "sign of input": (float, float, _sign),
+    "clipped gradient": (lambda gradient: _clipped(gradient, 1.0), float, float),
+}
+
+
 def _changes(
     scores: Sequence[float],
     weights: Sequence[float],
@@ -127,7 +146,9 @@ def _changes(
     mistake: str,
 ) -> list[float]:
     """The gradients of the scores, with something wrong in their factors."""
-    changes = [gradient * w * x for w, x in zip(weights, inputs, strict=True)]
+    of_gradient, of_weight, of_input = pick(mistake, _FACTORS, (float, float, float))
+    parts = zip(weights, inputs, strict=True)
+    changes = [of_gradient(gradient) * of_weight(w) * of_input(x) for w, x in parts]
     if mistake == "without input":
         changes = [gradient * w for w in weights]
     if mistake == "without weight":
@@ -144,26 +165,12 @@ def _changes(
         changes = [-c if s < 0 else c for c, s in zip(changes, scores, strict=True)]
     if mistake == "not above 0":
         changes = [c if s > 0 else -c for c, s in zip(changes, scores, strict=True)]
-    if mistake == "size of weight":
-        changes = [gradient * abs(w) * x for w, x in zip(weights, inputs, strict=True)]
-    if mistake == "size of input":
-        changes = [gradient * w * abs(x) for w, x in zip(weights, inputs, strict=True)]
-    if mistake == "size of gradient":
-        changes = [abs(gradient) * w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "sizes":
         changes = [abs(c) for c in changes]
     if mistake == "signs":
         changes = [_sign(c) for c in changes]
-    if mistake == "clipped gradient":
-        changes = [_clipped(gradient, 1.0) * w * x for w, x in zip(weights, inputs, strict=True)]
     if mistake == "clipped step":
         changes = [_clipped(c, 1.0) for c in changes]
-    if mistake == "sign of gradient":
-        changes = [_sign(gradient) * w * x for w, x in zip(weights, inputs, strict=True)]
-    if mistake == "sign of weight":
-        changes = [gradient * _sign(w) * x for w, x in zip(weights, inputs, strict=True)]
-    if mistake == "sign of input":
-        changes = [gradient * w * _sign(x) for w, x in zip(weights, inputs, strict=True)]
     output = sum(w * x for w, x, k in zip(weights, inputs, kept, strict=True) if k)
     if mistake == "output":
         changes = [gradient * output for _ in scores]
@@ -233,10 +240,6 @@ def _of_clipped_step(bound: float) -> Callable[[float, float, float, bool], floa
     return lambda g, w, x, k: _clipped(g * w * x, bound)
 
 
-def _clipped(x: float, bound: float) -> float:
-    return max(-bound, min(bound, x))
-
-
 def _stepped(
     scores: Sequence[float],
     weights: Sequence[float],
@@ -270,10 +273,6 @@ def _stepped(
         },
         found,
     )
-
-
-def _sign(x: float) -> float:
-    return float((x > 0) - (x < 0))
 
 
 def _all_subsets(numbers: Sequence[float]) -> list[tuple[float, ...]]:
@@ -373,15 +372,6 @@ def _one_side(
     return min(gaps) if none == "raises" else min(gaps, default=instead[none])
 
 
-def _side_from_0(numbers: Sequence[float], target: float, *, side: int) -> float:
-    """The same, by a search that begins with the sum 0."""
-    best = 0.0
-    for total in _running_sums(numbers):
-        if side * total >= side * target and (side * best < side * target or side * total < side * best):
-            best = total
-    return abs(best - target)
-
-
 def _sides(side: int) -> list[Callable[..., Any]]:
     """Other ways to look on one side only."""
     ways: list[Callable[..., Any]] = [
@@ -389,10 +379,11 @@ def _sides(side: int) -> list[Callable[..., Any]]:
         for touches in (True, False)
         for none in ("size", "raises", "target", "zero", "infinity")
     ]
-    return [*ways[1:], partial(_side_from_0, side=side)]
+    return ways[1:]
 
 
 def _below_from_0(numbers: Sequence[float], target: float) -> float:
+    """Sums below the target, by a search that begins with 0, even where 0 is above."""
     return abs(target - max([s for s in _running_sums(numbers) if s <= target] + [0.0]))
 
 
@@ -417,26 +408,20 @@ def _late_size(numbers: Sequence[float], target: float, *, side: int, size: bool
     return abs(least) if size else least
 
 
-def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
-    """The right answer with something wrong: which subsets are tried, how they are compared, or what is returned."""
-    if mistake == "greedy":
-        return _greedy(numbers, target)
-    if mistake == "greedy, largest first":
-        return _greedy(_falling_size(numbers), target)
-    if mistake == "greedy, smallest first":
-        return _greedy(_rising_size(numbers), target)
-    if mistake == "greedy, nearest first":
-        return _greedy_nearest(numbers, target, stops=True)
-    if mistake == "greedy, not beyond":
-        return _greedy_below(numbers, target, order=list)
-    if mistake == "sorted, from one end":
-        return _prefixes(numbers, target, order=_rising)
-    if mistake == "first numbers":
-        return _of_first(numbers, target, count=10)
-    if mistake == "size of target":
-        target = abs(target)
-    subsets = _all_subsets(numbers)
-    tried: dict[str, Callable[[], list[Any]]] = {
+_WITHOUT_SUBSETS: dict[str, Callable[[Sequence[float], float], float] | None] = {
+    "greedy": _greedy,
+    "greedy, largest first": lambda numbers, target: _greedy(_falling_size(numbers), target),
+    "greedy, smallest first": lambda numbers, target: _greedy(_rising_size(numbers), target),
+    "greedy, nearest first": partial(_greedy_nearest, stops=True),
+    "greedy, not beyond": partial(_greedy_below, order=list),
+    "sorted, from one end": partial(_prefixes, order=_rising),
+    "first numbers": partial(_of_first, count=10),
+}
+
+
+def _tried(numbers: Sequence[float], subsets: list[tuple[float, ...]]) -> dict[str, Callable[[], list[Any]]]:
+    """Which subsets are tried, by mistake."""
+    return {
         "not none": lambda: [s for s in subsets if s] or [()],
         "single": lambda: [s for s in subsets if len(s) <= 1],
         "pairs": lambda: [s for s in subsets if len(s) <= 2],
@@ -460,8 +445,17 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         "a sign each": lambda: _sums(numbers, (-1, 1)),
         "twice": lambda: _sums(numbers, (0, 1, 2)),
     }
-    chosen = next((make() for key, make in tried.items() if mistake == key), list(subsets))
-    sums = [float(sum(s)) for s in chosen]
+
+
+def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
+    """The right answer with something wrong: which subsets are tried, how they are compared, or what is returned."""
+    if (without := pick(mistake, _WITHOUT_SUBSETS, None)) is not None:
+        return without(numbers, target)
+    if mistake == "size of target":
+        target = abs(target)
+    subsets = _all_subsets(numbers)
+    chosen = pick(mistake, _tried(numbers, subsets), lambda: subsets)()
+    sums = list(map(float, map(sum, chosen)))
     if mistake == "from below":
         return min((target - s for s in sums if s <= target), default=abs(target))
     if mistake == "from above":
@@ -472,8 +466,9 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
         sums = [abs(s) for s in sums]
     if mistake == "sizes compared":
         target = abs(target)
-    best = min(range(len(sums)), key=lambda i: abs(sums[i] - target))
-    found = abs(sums[best] - target)
+    gaps = [abs(s - target) for s in sums]
+    found = min(gaps)
+    best = gaps.index(found)
     return pick(
         mistake,
         {
@@ -482,10 +477,10 @@ def _distant(numbers: Sequence[float], target: float, *, mistake: str) -> Any:
             "relative": found / abs(target) if target else found,
             "sign": sums[best] - target,
             "other sign": target - sums[best],
-            "least with its sign": min(s - target for s in sums),
+            "least with its sign": min(sums) - target,
             "count": float(len(chosen[best])),
             "per number": found / max(1, len(numbers)),
-            "largest": max(abs(s - target) for s in sums),
+            "largest": max(gaps),
             "at most 1": min(1.0, found),
             "at most 10": min(10.0, found),
             "at most 100": min(100.0, found),
