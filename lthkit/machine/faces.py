@@ -13,7 +13,7 @@ COLUMNS = (
     72  # of what a lesson prints; a page that is narrower than a line breaks it inside of words and numbers
 )
 
-_WORD = re.compile(r"(?:\[[^\[\]]{1,60}\]|\S)+")  # an interval in brackets is one word
+_WORD = re.compile(r"(?:\[[^\[\]]{1,60}\]|(?<=\d) (?=%)|\S)+")  # [-0.1, 0.2] is one word, and so is 95 %
 
 _ASCII = str.maketrans(
     dict[str, str | int | None](
@@ -49,7 +49,7 @@ def spelled(text: str, encoding: str | None) -> str:
 
 
 def filled(text: object) -> str:
-    """What is to be printed, in lines of at most `COLUMNS`, broken between words; what stands in [brackets] stays together.
+    """A text to be printed, in lines of at most `COLUMNS`, broken between words: not inside of [brackets], nor before a %.
 
     Lines that are short enough stay as they are. Those that go on begin where the line began. A longer word is not broken.
     """

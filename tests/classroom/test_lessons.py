@@ -81,7 +81,7 @@ def test_no_path_of_another_machine(path: Path, notebook: Any) -> None:
 
 
 COLUMNS = 80  # a page breaks a longer line inside of words and numbers
-NO_PROSE = {  # lesson -> how lines begin that may be longer: code, tensors, what torch says, and one line of a figure's kind
+NO_PROSE = {  # lesson -> how lines begin that may be longer: code, tensors, what torch says, a line under a figure
     "02_masks": ("it cannot be copied: Only Tensors created explicitly",),
     "03_training_loops": (
         '    """One update',

@@ -149,10 +149,12 @@ def test_printing_uses_letters_that_the_console_has() -> None:
 def test_what_is_printed_breaks_between_words_and_never_in_an_interval() -> None:
     """Catches an interval whose ends stand on two lines, a word that is broken, and one that is lost."""
     for lead in range(COLUMNS + 5):
-        text = "x" * lead + " open: -0.84 [-1.26, -0.42] points, n = 8. " + "well-known words " * 9
+        text = (
+            "x" * lead + " open: -0.84 [-1.26, -0.42] points, n = 8, 95 % of all. " + "well-known words " * 9
+        )
         lines = filled(text).split("\n")
         assert max(len(line) for line in lines[lead > COLUMNS :]) <= COLUMNS
-        assert any("[-1.26, -0.42]" in line for line in lines)
+        assert any("[-1.26, -0.42]" in line for line in lines) and any("95 %" in line for line in lines)
         assert " ".join(lines).split() == text.split()
 
 
