@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,18 +14,12 @@ import lthkit as lth
 from lthkit import evidence
 from lthkit.runs import experiments, results
 from lthkit.storage.files import DamagedFile
-
-SCRIPT = Path(__file__).resolve().parents[2] / "data" / "record_seeds.py"
+from tests.records import record_script
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record_seeds", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["record_seeds"] = module
-    spec.loader.exec_module(module)
-    return module
+    return record_script("record_seeds")
 
 
 @pytest.fixture(scope="module")

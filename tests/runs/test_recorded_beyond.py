@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,20 +19,14 @@ from lthkit import evidence
 from lthkit.runs import experiments
 from lthkit.runs.results import read_results
 from lthkit.storage.records import Row
+from tests.records import DATA, record_script
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 SCRIPTS = {"moving-masks": "record_moving_masks", "text-tickets": "record_text_tickets"}
 NUMBERS_OF = {"moving-masks": "fashion-mnist", "text-tickets": "lesson-text"}
 
 
 def script(name: str) -> ModuleType:
-    module_name = SCRIPTS[name]
-    spec = importlib.util.spec_from_file_location(module_name, DATA / f"{module_name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)
-    return module
+    return record_script(SCRIPTS[name])
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,21 +13,16 @@ from lthkit.classroom.capstone import QUESTIONS
 from lthkit.runs import carry_out, checks, experiments, outcome, read_plan
 from lthkit.runs.plan_checks import ITEMS
 from lthkit.storage import files
+from tests.records import record_script
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "data" / "record_capstone.py"
 FOLDER = experiments.recorded("capstone")
 DIGEST = "c2a7f4b1ed0f"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record_capstone", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["record_capstone"] = module
-    spec.loader.exec_module(module)
-    return module
+    return record_script("record_capstone")
 
 
 def test_it_passes_its_own_audit_and_checks() -> None:
