@@ -147,6 +147,12 @@ def check_fraction(value: float, name: str) -> None:
         raise ValueError(f"{name}={value!r} was given; expected a number from 0 to 1, such as 0.2 for 20 %.")
 
 
+def check_density(value: float, name: str = "density") -> None:
+    """ValueError unless it is a number above 0 and up to 1."""
+    if not is_number(value) or not 0 < value <= 1:
+        raise ValueError(f"{name}={value!r} was given; expected a number above 0 and up to 1, such as 0.1.")
+
+
 def check_scope(scope: str) -> None:
     """ValueError for another scope than those that there are."""
     if scope not in SCOPES:

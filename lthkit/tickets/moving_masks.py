@@ -17,6 +17,7 @@ from lthkit.machine.checks import check_whole, is_number, plain
 from lthkit.machine.devices import operator_threads
 from lthkit.machine.seeds import derived_seed, global_generators
 from lthkit.machine.work import Work
+from lthkit.pruning.counting import check_density
 from lthkit.pruning.densities import erk
 from lthkit.pruning.growing import grow
 from lthkit.pruning.masks import Mask
@@ -281,10 +282,7 @@ def _keep(mask: Mask, scores: Mapping[str, Tensor], counts: Mapping[str, int]) -
 def _first_mask(search: Search, model: nn.Module, density: float, layers: str | Mapping[str, float]) -> Mask:
     """A random mask with the density of each layer."""
     whole = search.mask(model)
-    if not isinstance(density, int | float) or not 0 < density <= 1:
-        raise ValueError(
-            f"density={density!r} was given; expected a number above 0 and up to 1, such as 0.1."
-        )
+    check_density(density)
     if isinstance(layers, str) and layers not in ("erk", "uniform"):
         raise ValueError(
             f"layers={layers!r} was given; expected 'erk', 'uniform', or a density for each layer."

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lthkit.machine.checks import whole_seed
 from lthkit.machine.seeds import derived_seed
+from lthkit.pruning.counting import check_density
 from lthkit.pruning.masks import Mask
 from lthkit.training.checkpoints import Checkpoint
 
@@ -33,8 +34,7 @@ def signed_constant(
     """
     if rule not in RULES:
         raise ValueError(f"rule={rule!r} was given; expected one of {', '.join(RULES)}.")
-    if not isinstance(density, int | float) or not 0 < density <= 1:
-        raise ValueError(f"density={density!r} was given; expected a number above 0 and up to 1.")
+    check_density(density)
 
     def constant(name: str, weight: Tensor, signs: Tensor) -> Tensor:
         size = weight.square().mean() if rule == "layer" else torch.tensor(2 / (density * weight[0].numel()))

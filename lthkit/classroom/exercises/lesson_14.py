@@ -868,6 +868,15 @@ _NONE = "an n of 0"
 _MORE = "an n above the number of places that are out"
 _KEPT_0 = "a kept weight of 0"
 _CLOSE = "values that rounding makes equal"
+
+
+def _one_decides(examples: int, inputs: int, *, example: int, input: int, value: float) -> list[list[float]]:
+    """Examples of ones, of which one has another value at one input."""
+    found = [[1.0] * inputs for _ in range(examples)]
+    found[example][input] = value
+    return found
+
+
 _EXAMPLES = "more than three examples"
 _AGAIN = "the same example twice"
 
@@ -1601,70 +1610,37 @@ EXERCISES = (
                 "Five inputs in two examples.",
             ),
             Case(
-                (
-                    [0.2, 1.05, 1.0],
-                    [[1.0, 1.0, 3.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
-                    1,
-                ),
+                ([0.2, 1.05, 1.0], _one_decides(5, 3, example=0, input=2, value=3.0), 1),
                 "Of five examples the first decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                (
-                    [0.2, 1.0, 1.05],
-                    [[1.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
-                    1,
-                ),
+                ([0.2, 1.0, 1.05], _one_decides(5, 3, example=1, input=1, value=3.0), 1),
                 "Of five examples the second decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                (
-                    [1.05, 1.0, 0.2],
-                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
-                    1,
-                ),
+                ([1.05, 1.0, 0.2], _one_decides(5, 3, example=2, input=1, value=3.0), 1),
                 "Of five examples the third decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                (
-                    [1.0, 0.2, 1.05],
-                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [3.0, 1.0, 1.0], [1.0, 1.0, 1.0]],
-                    1,
-                ),
+                ([1.0, 0.2, 1.05], _one_decides(5, 3, example=3, input=0, value=3.0), 1),
                 "Of five examples the fourth decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                (
-                    [1.05, 0.2, 1.0],
-                    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 3.0]],
-                    1,
-                ),
+                ([1.05, 0.2, 1.0], _one_decides(5, 3, example=4, input=2, value=3.0), 1),
                 "Of five examples the last decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                (
-                    [0.5, 0.55],
-                    [
-                        [1.0, 1.0],
-                        [1.0, 1.0],
-                        [1.0, 1.0],
-                        [1.0, 1.0],
-                        [1.0, 1.0],
-                        [1.0, 1.0],
-                        [1.7, 1.0],
-                        [1.0, 1.0],
-                    ],
-                    1,
-                ),
+                ([0.5, 0.55], _one_decides(8, 2, example=6, input=0, value=1.7), 1),
                 "Of eight examples the seventh decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                ([0.55, 0.5], [[1.0, 1.7], *[[1.0, 1.0]] * 7], 1),
+                ([0.55, 0.5], _one_decides(8, 2, example=0, input=1, value=1.7), 1),
                 "Of eight examples the first decides.",
                 tags=(_EXAMPLES,),
             ),
@@ -1781,12 +1757,12 @@ EXERCISES = (
                 tags=(_CLOSE,),
             ),
             Case(
-                ([0.5, 0.55], [*[[1.0, 1.0]] * 10, [2.2, 1.0]], 1),
+                ([0.5, 0.55], _one_decides(11, 2, example=10, input=0, value=2.2), 1),
                 "Of eleven examples the last decides.",
                 tags=(_EXAMPLES,),
             ),
             Case(
-                ([0.5, 0.55], [[2.2, 1.0], *[[1.0, 1.0]] * 10], 1),
+                ([0.5, 0.55], _one_decides(11, 2, example=0, input=0, value=2.2), 1),
                 "Of eleven examples the first decides.",
                 tags=(_EXAMPLES,),
             ),
