@@ -29,11 +29,13 @@ FLOORS: dict[str, int] = {
     "tickets": 6,
     "plots": 6,
     "classroom": 6,
-    "runs": 7,
-    "bench": 7,
-    "explore": 8,
-    "commands": 8,
-    "__main__": 9,
+    "cells": 7,
+    "runs": 8,
+    "sweeps": 9,
+    "bench": 10,
+    "explore": 10,
+    "commands": 11,
+    "__main__": 12,
 }
 CONTENTS = PACKAGE / "__init__.py"  # the table of contents, the one file that may name every floor
 

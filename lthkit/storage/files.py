@@ -53,7 +53,7 @@ def write_bytes(path: Path | str, content: bytes) -> Path:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        _force_folder(path.parent)
+        force_folder(path.parent)
     except OSError as error:
         raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
     return path
@@ -155,7 +155,7 @@ def _seal(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _force_folder(folder: Path) -> None:
+def force_folder(folder: Path) -> None:
     """Force a rename in `folder` to disk too, where the system knows how (a power cut could undo it otherwise)."""
     if not hasattr(os, "O_DIRECTORY"):
         return

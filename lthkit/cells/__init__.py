@@ -1,0 +1,68 @@
+"""Cells: the unit of every grid. One chain of trainings of one seed, in a folder of its own that several machines may share.
+
+This file is the table of contents.
+"""
+
+from __future__ import annotations
+
+from lthkit.cells.carrying import (
+    carry_out,
+    held,
+    missing_of,
+)
+from lthkit.cells.cells import (
+    DENSE_LEVEL,
+    Cell,
+    Level,
+)
+from lthkit.cells.criteria import (
+    CRITERIA,
+    criterion,
+)
+from lthkit.cells.folders import (
+    rows_of,
+)
+from lthkit.cells.networks import (
+    model_function,
+    model_identity,
+)
+from lthkit.cells.rows import (
+    NEVER_STABLE,
+    row_of,
+)
+from lthkit.cells.ways import (
+    IMP,
+    WAYS,
+    Dense,
+    EarlyBird,
+    Hybrid,
+    OneShot,
+    PruneAtInit,
+    Way,
+    settings_of,
+)
+
+__all__ = [
+    "CRITERIA",
+    "DENSE_LEVEL",
+    "IMP",
+    "NEVER_STABLE",
+    "WAYS",
+    "Cell",
+    "Dense",
+    "EarlyBird",
+    "Hybrid",
+    "Level",
+    "OneShot",
+    "PruneAtInit",
+    "Way",
+    "carry_out",
+    "criterion",
+    "held",
+    "missing_of",
+    "model_function",
+    "model_identity",
+    "row_of",
+    "rows_of",
+    "settings_of",
+]
