@@ -17,9 +17,9 @@ from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
 from lthkit.storage.snapshots import TimeUp
 from lthkit.sweeps import jobs, records
-from lthkit.sweeps.engines import SerialEngine, Tell
+from lthkit.sweeps.engines import SerialEngine
 from lthkit.sweeps.failures import Failure, SweepFailed, SweepUnwritable
-from lthkit.sweeps.jobs import Ended, Engine, Event, Job, Reported
+from lthkit.sweeps.jobs import Ended, Engine, Event, Job, Reported, Tell
 from lthkit.sweeps.progress import Progress, told, told_when_stopped, updates_of
 from lthkit.sweeps.published import Published, ordered
 from lthkit.sweeps.units import Unit, Units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import deque
 from collections.abc import Callable
 from time import sleep
@@ -9,12 +10,11 @@ from time import sleep
 import torch
 
 from lthkit.machine.checks import check_whole, did_you_mean
-from lthkit.sweeps.jobs import Engine, Event, Job, Reported, do
+from lthkit.sweeps.jobs import Engine, Event, Job, Reported, Tell, do
 from lthkit.sweeps.local_engine import LocalEngine
 from lthkit.training.choices import cores
 
 ENGINES = ("local", "serial", "dask")
-Tell = Callable[[str], object]
 
 
 def check_engine(on: str, workers: int | None) -> None:
@@ -27,6 +27,18 @@ def check_engine(on: str, workers: int | None) -> None:
         )
     if workers is not None:
         check_whole("workers", workers, 1)
+
+
+def check_process() -> None:
+    """End a process that was started to work for another one, and runs the script of that one anew, with its sweep.
+
+    Processes of Dask, and all that `multiprocessing` spawns, import the script that started them.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(
+            "lthkit: this script starts a sweep wherever it is imported, and its worker processes import it. Put the call below\n"
+            '    if __name__ == "__main__":'
+        )
 
 
 def open_engine(on: str, *, cells: int, device: str, workers: int | None, tell: Tell, folder: str) -> Engine:

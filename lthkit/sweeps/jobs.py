@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -67,6 +67,7 @@ class Reported:
 
 
 Event = Ended | Reported
+Tell = Callable[[str], object]  # is told what somebody who waits should know
 
 
 class Engine(Protocol):
@@ -106,6 +107,8 @@ def do(job: Job, *, stopped: Callable[[], bool], report: Callable[[Reported], ob
         if stopped():
             raise Stopped
 
+    if stopped():
+        return ended(STOPPED)
     try:
         with _noting(notes), operator_threads(1 if job.device == "cpu" else None):
             cell = job.asked.cell
@@ -167,8 +170,3 @@ class _Gathering(logging.Handler):
 def dataset(name: str, size: int | tuple[int, int] | None, device: str) -> Dataset:
     """A data set by name, loaded once in each process."""
     return load_data(name, size=size).to(torch.device(device))
-
-
-def again(job: Job) -> Job:
-    """The same job, as another try."""
-    return replace(job, attempt=job.attempt + 1)

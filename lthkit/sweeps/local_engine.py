@@ -114,7 +114,7 @@ class _Worker:
         self.job: Job | None = None
         self.ready = False  # it has begun
         self.silent = False
-        with _interrupts_wait():  # a worker inherits that it does not see Ctrl-C
+        with interrupts_wait():  # a worker inherits that it does not see Ctrl-C
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _BEGIN],
                 stdin=subprocess.PIPE,
@@ -162,7 +162,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """Within it this thread takes no Ctrl-C; one that came meanwhile comes after it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

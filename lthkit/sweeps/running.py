@@ -20,9 +20,10 @@ from lthkit.storage.claims import Patience
 from lthkit.storage.records import Row
 from lthkit.sweeps import records
 from lthkit.sweeps.driving import Drive
-from lthkit.sweeps.engines import SerialEngine, Tell, check_engine, open_engine
+from lthkit.sweeps.engines import SerialEngine, check_engine, check_process, open_engine
 from lthkit.sweeps.failures import Failure, SweepFailed
 from lthkit.sweeps.grids import Grid
+from lthkit.sweeps.jobs import Tell
 from lthkit.sweeps.units import Units, sharded, units_of
 
 Announce = Callable[[Row], object]
@@ -62,6 +63,7 @@ def run(
         SweepFailed: cells failed, each with its reason; all others were done. TimeUp. Interrupted: Ctrl-C; it says what is saved.
         ValueError: bad arguments, or a folder that is no sweep's. CannotWrite: a full disk, a folder that is read-only.
     """
+    check_process()
     check_engine(on, workers)
     place, units = _begun(grid, folder, device, minutes, shard, patience)
     with Work(total=0) as this, _terminations():
