@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from lthkit.machine.work import hidden
 from lthkit.storage import files
+from lthkit.sweeps.failures import EngineGone
 from lthkit.sweeps.jobs import DIED, REFUSED, Ended, Event, Job, Reported, Tell, do
 from lthkit.sweeps.local_engine import interrupts_wait
 from lthkit.sweeps.records import is_sweep
@@ -29,10 +30,6 @@ SILENCE, AGAIN = 3.0, 60.0  # seconds without a worker after which that is told:
 EVERY = 0.5  # seconds from one report of updates to the next
 
 _stopped: set[str] = set()  # in a worker: sweeps that were asked to stop
-
-
-class SchedulerGone(RuntimeError):
-    """The Dask scheduler does not answer any longer."""
 
 
 class DaskEngine:
@@ -154,7 +151,7 @@ class DaskEngine:
         if self._client.status in ("running", "newly-created"):
             return
         where = self._address or "on this machine"
-        raise SchedulerGone(f"The Dask scheduler {where} is gone.")
+        raise EngineGone(f"The Dask scheduler {where} is gone.")
 
     def _count_workers(self) -> None:
         """See which workers there are now and then; new ones must see the folder, and have one thread."""

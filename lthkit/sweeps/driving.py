@@ -11,6 +11,7 @@ from time import perf_counter, sleep
 
 from lthkit.cells.carrying import missing_of
 from lthkit.cells.folders import finished_row, level_names
+from lthkit.machine.bars import again
 from lthkit.machine.work import Work
 from lthkit.storage.claims import Patience, claim_of
 from lthkit.storage.files import CannotWrite
@@ -18,7 +19,7 @@ from lthkit.storage.records import Row
 from lthkit.storage.snapshots import TimeUp
 from lthkit.sweeps import jobs, records
 from lthkit.sweeps.engines import SerialEngine
-from lthkit.sweeps.failures import Failure, SweepFailed, SweepUnwritable
+from lthkit.sweeps.failures import EngineGone, Failure, SweepFailed, SweepUnwritable
 from lthkit.sweeps.jobs import Ended, Engine, Event, Job, Reported, Tell
 from lthkit.sweeps.progress import Progress, told, told_when_stopped, updates_of
 from lthkit.sweeps.published import Published, ordered
@@ -105,6 +106,10 @@ class Drive:
             stopped = SweepUnwritable(error.errno, error.strerror, error.filename)
             stopped.told = told(self.folder, *self._counts())
             raise stopped from None
+        except EngineGone as error:
+            self._write(wait=False)
+            saved = told(self.folder, *self._counts())
+            raise EngineGone(f"{error} {saved} {again().capitalize()} to go on from there.") from None
         except BaseException:
             try:
                 self._write(wait=False)

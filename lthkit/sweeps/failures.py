@@ -48,3 +48,7 @@ class SweepUnwritable(CannotWrite):
 
     def __str__(self) -> str:
         return f"{super().__str__()} {self.told}".strip()
+
+
+class EngineGone(RuntimeError):
+    """What hands out the cells is gone: a Dask scheduler that was ended."""
