@@ -39,7 +39,7 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """A process of pytest-xdist does not end in the way that would delete the folder by itself."""
+    """Not left to the end of the process, which in one of pytest-xdist may be a hard one."""
     if _sockets is not None:
         _sockets.cleanup()
 
