@@ -34,7 +34,8 @@ Shared = tuple[tuple[str, Any], ...]
 class Point:
     """One level of a line: its density, how it was asked for (None for a round), and one value for each seed.
 
-    without: seeds whose search ended without a ticket, and so without a value.
+    without: seeds whose search ended without a ticket, and so without a value. still_improving: the best step of some seed
+    lies in the last tenth of its budget.
     """
 
     round: int
@@ -42,6 +43,7 @@ class Point:
     density: float | None
     values: dict[int, float]
     without: tuple[int, ...] = ()
+    still_improving: bool = False
 
     @property
     def name(self) -> str:
@@ -134,8 +136,11 @@ def _point(line: str, rows: Sequence[Row], column: str) -> Point:
     values = {row["seed"]: row[column] for row in rows if row.get(column) is not None}
     densities = [row["density"] for row in rows if row["density"] is not None]
     without = tuple(sorted(row["seed"] for row in rows if row.get(column) is None))
+    still = any(row.get("still_improving") for row in rows)
     density = float(median(densities)) if densities else None
-    return Point(rows[0]["round"], rows[0].get("asked"), density, dict(sorted(values.items())), without)
+    return Point(
+        rows[0]["round"], rows[0].get("asked"), density, dict(sorted(values.items())), without, bool(still)
+    )
 
 
 def _shared(row: Row) -> Shared:
