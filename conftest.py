@@ -11,6 +11,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent
 
+pytest_plugins = ["tests.kernels"]
+
 # Folders of the checkout that hold no tests of ours; a room or its tests may bear such a name further down.
 collect_ignore = ["build", "class", "dist", "my", "runs", "venv"]
 

@@ -7,6 +7,7 @@ their own cells, so `check_build` finds stale and hand-edited files without runn
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
 import os
@@ -31,6 +32,7 @@ from lthkit.classroom.exercises import BLANK
 from lthkit.storage import files
 
 CELL_TIMEOUT = 900  # seconds
+STARTS = 3  # of a kernel that dies before its first word, as where another process has just taken its port
 
 # An answered quiz, also where the cell is no Python (a magic) and `ast` would see nothing.
 _ANSWERED = re.compile(r"""\bquiz\(\s*["']([^"']*)["']\s*,\s*(?:answer\s*=\s*)?["']""")
@@ -168,16 +170,24 @@ def _execute(root: Path, source: Path, notebook: Any) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
         (scratch / "lesson").mkdir()
-        client = nbclient.NotebookClient(
-            notebook,
-            kernel_manager_class=Manager,  # a class, so that the client owns the kernel and ends it
-            timeout=CELL_TIMEOUT,
-            record_timing=False,
-            extra_arguments=["--log-level=ERROR"],
-            resources={"metadata": {"path": str(scratch / "lesson")}},
-        )
+
+        def executed() -> Any:
+            client = nbclient.NotebookClient(
+                notebook,
+                kernel_manager_class=Manager,  # a class, so that the client owns the kernel and ends it
+                timeout=CELL_TIMEOUT,
+                record_timing=False,
+                extra_arguments=["--log-level=ERROR"],
+                resources={"metadata": {"path": str(scratch / "lesson")}},
+            )
+            try:
+                client.execute(env=_kernel_environment(scratch))
+            finally:  # nbclient leaves it there where a kernel died at its start
+                atexit.unregister(client._cleanup_kernel)
+            return client
+
         try:
-            client.execute(env=_kernel_environment(scratch))
+            client = _started_again(executed, at(source))
         except nbclient.exceptions.CellExecutionError as error:
             failed = next(
                 (c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))),
@@ -201,6 +211,19 @@ def _execute(root: Path, source: Path, notebook: Any) -> None:
                 cell.outputs = _clean_outputs(
                     at(source, lines[cell.id]), cell.outputs, paths - {"/", "/usr", "/usr/local"}
                 )
+
+
+def _started_again(executed: Callable[[], Any], where: str) -> Any:
+    """What `executed` gives; it is called anew, `STARTS` times in all, where the kernel died before any cell was executed."""
+    for left in reversed(range(STARTS)):
+        try:
+            return executed()
+        except RuntimeError as error:
+            died = "died before replying" in str(error)  # jupyter_client has no class for it
+            if not died and "didn't respond in" not in str(error):
+                raise
+            if not (died and left):
+                raise BuildError(f"{where}: no cell was executed: {error}") from error
 
 
 def _kernel_environment(scratch: Path) -> dict[str, str]:

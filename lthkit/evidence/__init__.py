@@ -18,6 +18,12 @@ from lthkit.evidence.findings import (
     Audit,
     Finding,
 )
+from lthkit.evidence.grouping import (
+    Line,
+    Point,
+    line_named,
+    lines,
+)
 from lthkit.evidence.layer_collapse import (
     Collapse,
     collapse,
@@ -74,9 +80,11 @@ __all__ = [
     "Finding",
     "Interval",
     "Judged",
+    "Line",
     "Margin",
     "PERCENT",
     "POSITIVE",
+    "Point",
     "Registered",
     "Sampled",
     "Spread",
@@ -94,6 +102,8 @@ __all__ = [
     "interval",
     "judged",
     "levels",
+    "line_named",
+    "lines",
     "load_registered",
     "mode_connectivity",
     "museum",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lthkit.cells.cells import TICKET
+from lthkit.cells.folders import MASK
+from lthkit.cells.rows import row_of as row_of
 from lthkit.data.sources import data_folder
 from lthkit.machine.checks import did_you_mean
 from lthkit.pruning.masks import Mask
+from lthkit.runs.asked import KIND, joined, level_at, read_again
+from lthkit.runs.run_cells import cells_of_seeds
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row, read_table, write_table
 from lthkit.tickets.rounds import load_round
-from lthkit.training.metrics import ACCURACY
-from lthkit.training.results import TrainResult
-
-log = logging.getLogger("lthkit")
 
 
 def write_results(folder: Path | str, summary: dict[str, Any], tables: dict[str, list[Row]]) -> None:
@@ -32,6 +32,8 @@ def write_results(folder: Path | str, summary: dict[str, Any], tables: dict[str,
 
 def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]:
     """A finished run: its configuration, its summary and its rows.
+
+    Of a run that grows the configuration says how far the table goes: seeds, rounds, controls, control_rounds.
 
     Raises:
         FileNotFoundError: no run, or one that is not finished. files.DamagedFile: a file is not what was written.
@@ -53,8 +55,10 @@ def load(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any], list[Row]]
                 "call reads it, or goes on with it."
             )
         raise FileNotFoundError(f"{folder} is not finished. Run its command again to go on with it.")
-    summary = files.read_sealed(folder / "summary.json")
-    return read_config(folder), summary, read_results(folder, "table.csv", summary)
+    summary, config = files.read_sealed(folder / "summary.json"), read_config(folder)
+    if config.get("kind") == KIND:
+        config = joined(config, read_again(summary["asked"]))
+    return config, summary, read_results(folder, "table.csv", summary)
 
 
 def read_results(folder: Path | str, name: str, summary: Mapping[str, Any]) -> list[Row]:
@@ -89,54 +93,16 @@ def recorded(name: str) -> Path:
 
 def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
     """The mask that one seed had at a round (0 is dense) of a run in `folder`."""
-    alone = Path(folder) / f"seed-{seed}" / f"mask-{level:02d}.npz"  # what a recorded run keeps of a round
+    folder = Path(folder)
+    alone = folder / f"seed-{seed}" / f"mask-{level:02d}.npz"  # what a recorded run keeps of a round
     if alone.exists():
         return Mask.load(alone)
-    found = load_round(Path(folder) / f"seed-{seed}", level)
-    if found is None:
-        raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")
-    return found.mask
-
-
-def row_of(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:
-    """One line of a table: what the training of one arm at one level came to, as tables and figures here read it.
-
-    For another task than the default it has test_metric and validation_metric instead of the two accuracies, and in metric,
-    unit and direction what they measure; further metrics follow by name.
-    """
-    return {
-        "arm": arm,
-        "seed": seed,
-        "round": level,
-        "density": density,
-        **_measured(result),
-        "validation_loss": result.validation_loss,
-        "best_step": result.best_step,
-        "still_improving": result.still_improving,
-        "steps": result.steps,
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _measured(result: TrainResult) -> Row:
-    if result.quantity == ACCURACY:
-        return {"test_accuracy": result.test_metric, "validation_accuracy": result.validation_metric}
-    row: Row = {"test_metric": result.test_metric, "validation_metric": result.validation_metric}
-    row |= {
-        "metric": result.quantity.name,
-        "unit": result.quantity.unit,
-        "direction": result.quantity.direction,
-    }
-    others = list(result.test_metrics.items())[1:]
-    return row | {f"test_{name.replace(' ', '_')}": value for name, value in others}
-
-
-def finished_row(path: Path) -> Row | None:
-    """The row of a control that has ended; None if there is none, or a damaged one, which the log says."""
-    try:
-        return files.read_sealed(path)
-    except FileNotFoundError:
-        return None
-    except files.DamagedFile as error:
-        log.warning("%s That training is done again.", error)
-        return None
+    if (folder / "cells").is_dir():
+        config = read_config(folder)
+        own = cells_of_seeds(folder).get(seed)
+        name = level_at(config["method"], config["fraction"], TICKET, level).name
+        if own is not None and (own / name / MASK).exists():
+            return Mask.load(own / name / MASK)
+    elif (found := load_round(folder / f"seed-{seed}", level)) is not None:
+        return found.mask
+    raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")

@@ -12,7 +12,7 @@ from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
 from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
-from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_rewind
+from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_dense, check_rewind
 
 
 def one_shot(
@@ -23,6 +23,7 @@ def one_shot(
     rewind_step: int = 0,
     score: ScoreFn = magnitude,
     momentum: str = "restore",
+    dense: Round | None = None,
     **shared: Unpack[Shared],
 ) -> Iterator[Round]:
     """Train once, prune once, rewind, train: every density is cut from the *dense* trained weights.
@@ -32,6 +33,7 @@ def one_shot(
     Args:
         model_fn: makes the network, `model_fn(seed=seed)`. densities: each a number, or for each layer its own, {name: density}, such as `lthkit.erk` gives.
         rewind_step, score, momentum: as for `imp`. The dense network is scored once, as cut number 1.
+        dense: round 0 of a search that had the same arguments, other densities excepted; it is not trained again then.
         shared: seed, order_seed, steps (one number), recipe, scope, exclude, include, folder, progress, train, task (see `Search`).
     """
     search = Search.of(one_shot, model_fn, data, shared)
@@ -60,18 +62,20 @@ def one_shot(
     }
     settings |= {"scope": search.scope, "exclude": list(search.exclude)} | named(score, asked)
     config = partial(search.config, model, recipe, settings)
+    if dense is not None:
+        check_dense(dense, model, everything, rewind_step)
     score = for_task(score, search.task, data)
 
     def search_on() -> Iterator[Round]:
         with search.working("one-shot", config) as place:
             recipes = [recipe] * (1 + len(densities))
             training = Rounds(search, model, place, recipes, rewind_step, momentum, "optimizer" in asked)
-            dense = training.trained(0, lambda: everything)
-            yield dense
-            dense.trained.restore(model)
-            scores = {name: s.clone() for name, s in scores_of(score, model, dense, cut=1).items()}
+            first = training.trained(0, lambda: everything) if dense is None else training.taken(dense)
+            yield first
+            first.trained.restore(model)
+            scores = {name: s.clone() for name, s in scores_of(score, model, first, cut=1).items()}
             for r, density in enumerate(densities, start=1):
-                cut = partial(prune_to, dense.mask, scores, density, scope=search.scope)
-                yield training.trained(r, cut, start=dense.rewind)
+                cut = partial(prune_to, first.mask, scores, density, scope=search.scope)
+                yield training.trained(r, cut, start=first.rewind)
 
     return search_on()

@@ -223,16 +223,28 @@ class Rounds:
                 raise
             raise Interrupted(told_when_stopped(self.place, r, len(self.recipes) - 1)) from None
 
+    def taken(self, dense: Round) -> Round:
+        """Round 0 as another search with the same arguments has trained it; it is saved as this one's."""
+        if finished_round(self.place, 0, dense.rewind) is None:
+            save_round(self.place, dense)
+        self._go_on_from(dense)
+        self._work.total = (self._work.total or 0) - self.recipes[0].steps
+        return dense
+
+    def _go_on_from(self, this: Round) -> None:
+        """After a round that was found: its weights in the model; what follows is executed as it was."""
+        this.trained.restore(self.model)
+        saved_in(self.place)
+        if self.search.train is train:
+            table = choose(self.model, self.search.data.device)
+            self._alike["choice"] = this.result.choice or as_before(table)
+
     def _trained(
         self, r: int, cut: Callable[[], Mask], recipe: Recipe, *, start: Checkpoint | None = None
     ) -> Round:
         this = finished_round(self.place, r, start, self.search.data.device)
         if this is not None:
-            this.trained.restore(self.model)
-            saved_in(self.place)
-            if self.search.train is train:
-                table = choose(self.model, self.search.data.device)
-                self._alike["choice"] = this.result.choice or as_before(table)
+            self._go_on_from(this)
             self._work.skip(recipe.steps - (start.step if start else 0))
             if self.search.progress:
                 self.search.progress(recipe.steps - (start.step if start else 0))
@@ -383,6 +395,25 @@ def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> int:
             f"rewind_step={rewind_step} was given, but a training has {shortest} steps; expected 0 to {shortest - 1}."
         )
     return int(rewind_step)
+
+
+def check_dense(dense: Round, model: nn.Module, mask: Mask, rewind_step: int) -> None:
+    """ValueError if a round that is taken for the dense one of a search is that of another network, seed or rewind step.
+
+    `model` has its initial weights, `mask` is that of round 0.
+    """
+    if dense.round != 0 or dense.mask != mask:
+        raise ValueError(
+            f"dense is round {dense.round}, with {dense.mask.kept:,} weights kept; expected round 0, in which all {mask.total:,} stay."
+        )
+    if dense.rewind.step != rewind_step:
+        raise ValueError(
+            f"dense has the state of step {dense.rewind.step} to rewind to; expected that of rewind_step={rewind_step}."
+        )
+    if rewind_step == 0 and Checkpoint(0, dense.rewind.model).fingerprint != Checkpoint.of(model).fingerprint:
+        raise ValueError(
+            "dense began with other weights than this network and seed give; expected that of the same search."
+        )
 
 
 def one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:

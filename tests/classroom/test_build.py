@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from lthkit.classroom import build as build_module
 from lthkit.classroom.build import build, check_build
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import EXAMPLES, editions
@@ -190,6 +191,29 @@ def test_executing_again_gives_the_same_bytes_and_ends_its_kernel(
     monkeypatch.setattr(AsyncKernelManager, "start_kernel", spy)
     assert quiet(built, force=True) == []
     assert len(managers) == 1 and not managers[0].has_kernel
+
+
+@pytest.mark.parametrize("deaths", [1, 9])
+def test_a_kernel_that_dies_before_its_first_word_is_started_again(
+    course: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    """Catches a build that a taken port ends, one that starts kernels for ever, and a traceback in place of a sentence."""
+    dies = tmp_path_factory.mktemp("dies")
+    (dies / "ipykernel_launcher.py").write_text("raise SystemExit(1)\n")
+    environment, starts = build_module._kernel_environment, []
+
+    def planted(scratch: Path) -> dict[str, str]:
+        starts.append(scratch)
+        made = environment(scratch)
+        return made | ({"PYTHONPATH": str(dies)} if len(starts) <= deaths else {})
+
+    monkeypatch.setattr(build_module, "_kernel_environment", planted)
+    if deaths == 1:
+        assert len(quiet(course)) == 2 and len(starts) == 2 and check_build(course) == []
+    else:
+        with pytest.raises(BuildError, match="07_sums.*: no cell was executed: Kernel died before replying"):
+            quiet(course)
+        assert len(starts) == 3 and not (course / "solutions/07_sums.ipynb").exists()
 
 
 def test_new_prose_keeps_the_outputs_and_new_code_does_not(

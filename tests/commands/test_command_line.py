@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lthkit import cells
 from lthkit.__main__ import main
 from lthkit.classroom import passport
-from lthkit.runs import experiments
+from lthkit.runs import experiments, under_way
 from lthkit.storage import files, records
 
 FAST = ["--rounds", "2", "--seeds", "0,1", "--steps", "20", "--device", "cpu", "--tier", "smoke"]
@@ -67,7 +68,7 @@ def test_the_same_command_gives_the_same_numbers(tmp_path):
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
     whole = ["run", "imp", *FAST, "--out", "whole"]
     assert main(whole) == 0
-    original, calls = experiments.row_of, []
+    original, calls = cells.rows.row_of, []
 
     def interrupt(*args):
         calls.append(1)
@@ -75,10 +76,10 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, capsys):
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(experiments, "row_of", interrupt)
+    monkeypatch.setattr(cells.rows, "row_of", interrupt)
     assert main([*whole[:-1], "part"]) == 130
     assert "Give the same command again to go on" in capsys.readouterr().err
-    monkeypatch.setattr(experiments, "row_of", original)
+    monkeypatch.setattr(cells.rows, "row_of", original)
     assert main([*whole[:-1], "part"]) == 0
 
     def numbers(name):
@@ -241,7 +242,7 @@ def test_the_closing_figures_cover_all_calls(tmp_path, monkeypatch, capsys):
     """Catches: the time of the last call passed off as that of the run."""
     command = ["run", "imp", *FAST, "--out", "x"]
     with monkeypatch.context() as patch:
-        patch.setattr(experiments, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(under_way, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(command) == 130
     before = files.read_sealed(tmp_path / "x" / "sessions.json")
     assert len(before["seconds"]) == 1 and before["known"]
@@ -256,7 +257,7 @@ def test_a_time_that_is_not_known_is_not_made_up(tmp_path, monkeypatch, capsys):
     """Catches: a run begun by an older lthkit, or with a damaged file, whose last call is called the whole."""
     command = ["run", "imp", *FAST, "--out", "x"]
     with monkeypatch.context() as patch:
-        patch.setattr(experiments, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(under_way, "write_results", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         assert main(command) == 130
     (tmp_path / "x" / "sessions.json").unlink()
     assert main(command) == 0

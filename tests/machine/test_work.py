@@ -22,6 +22,7 @@ from lthkit.machine import bars, work
 from lthkit.machine.work import Interrupted, Stopped, Work, waiting
 from lthkit.storage.snapshots import Snapshots
 from lthkit.training.pool import Pool, each
+from tests.kernels import patient
 
 AT_ONCE = "from lthkit.machine import work\nwork.SOON = work.LATER = work.LONG = work.EVERY = 0.0\n"
 SETUP = AT_ONCE + "import lthkit as lth\ndata = lth.load_data()\nnet = lth.models.lenet_300_100"
@@ -32,7 +33,7 @@ class Kernel:
     """A kernel, and its messages to one cell at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self.manager, self.client = start_new_kernel(
+        self.manager, self.client = patient(start_new_kernel)(
             cwd=str(folder), env={**os.environ, "LTHKIT_RUNS": str(folder)}
         )
 

@@ -19,6 +19,7 @@ from torch import nn
 
 import lthkit as lth
 from lthkit.runs import experiments
+from lthkit.runs.run_cells import cells_of_seeds
 from lthkit.storage import files, snapshots
 from lthkit.storage.folders import RunMismatch
 from lthkit.storage.snapshots import Interrupted, Snapshots, TimeUp
@@ -348,13 +349,18 @@ def test_an_experiment_goes_on_after_any_stop_and_after_damage(pictures, tmp_pat
         with pytest.raises(Stop):
             experiments.run(EXPERIMENT, pictures, tmp_path / "run", progress=Stopper(at))
     assert table(experiments.run(EXPERIMENT, pictures, tmp_path / "run")) == whole
-    for name in ("seed-0/shuffled-01.json", "seed-1/round-01.npz", "execution.json"):
-        path = tmp_path / "run" / name
+    first, second = cells_of_seeds(tmp_path / "run").values()
+    for path in (
+        first / "shuffled-round-01" / "row.json",
+        second / "ticket-round-01" / "round-01.npz",
+        second / "dense" / "rewind.npz",
+        tmp_path / "run" / "execution.json",
+    ):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(bytes(content))
-        assert table(experiments.run(EXPERIMENT, pictures, tmp_path / "run")) == whole, name
-        assert Path(name).name in caplog.text
+        assert table(experiments.run(EXPERIMENT, pictures, tmp_path / "run")) == whole, path
+        assert path.name in caplog.text
     path = tmp_path / "run" / "table.csv"
     path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
     with pytest.raises(files.DamagedFile, match="table.csv is missing or damaged"):

@@ -1,0 +1,56 @@
+"""The cells in a run's folder: which seed each is of, and the rows of their levels as the run's table has them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from lthkit.cells import folders
+from lthkit.cells.cells import Level
+from lthkit.storage import files
+from lthkit.storage.folders import read_config
+from lthkit.storage.owners import RunMismatch
+from lthkit.storage.publishing import put_aside
+from lthkit.storage.records import Row
+
+log = logging.getLogger("lthkit")
+
+CELLS = "cells"
+_MORE = ("asked", "search_steps", "outcome")  # what a level's row has beside `cells.row_of`
+
+
+def cells_of_seeds(run: Path) -> dict[int, Path]:
+    """The folders of the cells of a run, by seed.
+
+    Raises:
+        files.DamagedFile, RunMismatch: a cell's configuration is not what was written.
+    """
+    found = sorted((run / CELLS).glob("*/config.json"))
+    return dict(sorted((int(read_config(path.parent)["seed"]), path.parent) for path in found))
+
+
+def row_at(cell: Path, level: Level, r: int) -> Row | None:
+    """The row of a published level as the run's table has it, at round r; None if it has not ended."""
+    row = folders.published_row(cell, level)
+    return row and {name: value for name, value in row.items() if name not in _MORE} | {"round": r}
+
+
+def put_damaged_aside(cell: Path, levels: Iterable[Level]) -> None:
+    """Put the levels aside of which a file is damaged, so that they are done again; the log names each.
+
+    A level that another process is publishing, or has just put aside, is left alone.
+    """
+    for level in levels:
+        place = cell / level.name
+        try:
+            if folders.finished_row(cell, level) is None:
+                continue
+            for path in sorted(place.glob("*.npz")):
+                files.load_arrays(path)
+            files.read_sealed(place / "config.json") if (place / "config.json").exists() else None
+        except FileNotFoundError:
+            continue
+        except (files.DamagedFile, RunMismatch) as error:
+            aside = put_aside(place)
+            log.warning("%s It is kept as %s, and that level is done again.", error, aside.name)

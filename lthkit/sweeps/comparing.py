@@ -1,0 +1,188 @@
+"""Two lines of sweeps against each other: paired differences over the seeds and at the densities that both have.
+
+What is not common to both is named, never left out quietly, and different data are not compared at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lthkit import evidence
+from lthkit.evidence.grouping import Line, Point, differing
+from lthkit.machine.tables import Table
+from lthkit.sweeps.tables import EQUAL, never_stable, seeds_told
+
+# What two lines must have in common, or their numbers say nothing of each other.
+_SAME = ("data", "data_fingerprint", "task", "metric", "unit", "direction")
+_NAMED = ("method", "arm", "score")  # told by the names of the lines
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One line minus the other at one density: the interval of the paired differences, in shown units, and both means.
+
+    densities: of the one and of the other, as counted. seeds: those that both have.
+    """
+
+    densities: tuple[float, float]
+    means: tuple[float, float]
+    seeds: tuple[int, ...]
+    band: evidence.Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line minus another, where both can be compared, and in `notes` all that cannot."""
+
+    one: str
+    other: str
+    by: evidence.Judged
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def table(self) -> Table:
+        """One row a density: both means, the difference with its 95 % t-interval, and n."""
+        digits = 2 if self.by.scale == 100 else 4
+        made = Table(
+            ["weights left (%)", "first", "second", "difference", "95 % interval", "n", "says"],
+            title=f"{self.one} - {self.other}: {self.by.points}",
+        )
+        for this in self.differences:
+            band = this.band
+            edges = (
+                f"[{band.low:+.{digits}f}, {band.high:+.{digits}f}]"
+                if band.n > 1 and not band.unspread
+                else None
+            )
+            means = [f"{mean:{self.by.form}}" for mean in this.means]
+            density = f"{100 * this.densities[0]:.3g}"
+            made.add(density, *means, f"{band.mean:+.{digits}f}", edges, band.n, band.says)
+        made.note("Means and differences are over the seeds that both have, paired by seed.")
+        for note in self.notes:
+            made.note(note)
+        return made
+
+
+def compare(one: Line, other: Line) -> Comparison:
+    """The paired differences one - other over common seeds at common densities.
+
+    Densities are common if the same was asked of both, or if what was counted is equal within 0.5 %. With one common seed
+    there is a difference and no interval.
+
+    Raises:
+        ValueError: other data, or another quantity; the same line twice; no density, or no seed, that both have.
+    """
+    a, b = dict(one.shared), dict(other.shared)
+    if one is other or (one.shared == other.shared and one.rows == other.rows):
+        raise ValueError(f"{one.name!r} was given twice; expected two lines, to tell one from the other.")
+    _check_comparable(one.name, a, other.name, b)
+    by = evidence.judged([*one.rows, *other.rows])
+    points, others = one.points(by.column), other.points(by.column)
+    matched = _matched(points, others)
+    found, notes = [], list(_unlike(one, other))
+    for this, that in matched:
+        seeds = sorted(this.values.keys() & that.values.keys())
+        notes += _seeds_left_out(one, this, other, that)
+        if seeds:
+            found.append(_difference(this, that, seeds, by))
+            notes += _unequal(this, that)
+    if not found:
+        raise ValueError(_nothing_common(one, points, other, others, matched))
+    notes += _levels_left_out(one, points, [p for p, _ in matched])
+    notes += _levels_left_out(other, others, [p for _, p in matched])
+    notes += never_stable([one, other])
+    return Comparison(one.name, other.name, by, tuple(found), tuple(dict.fromkeys(notes)))
+
+
+def _check_comparable(one: str, a: dict[str, Any], other: str, b: dict[str, Any]) -> None:
+    for key in _SAME:
+        if a.get(key) != b.get(key):
+            what = key.replace("_", " ")
+            raise ValueError(
+                f"{one!r} and {other!r} cannot be compared: {what} is {_short(a.get(key))} of the one, {_short(b.get(key))} of the "
+                "other. Expected two lines that were measured on the same data by the same quantity."
+            )
+
+
+def _matched(points: Sequence[Point], others: Sequence[Point]) -> list[tuple[Point, Point]]:
+    """Pairs of equal density, each point in one pair at most: those asked alike first, then the nearest."""
+    pairs = [(_apart(p, q), i, j) for i, p in enumerate(points) for j, q in enumerate(others)]
+    chosen: dict[int, int] = {}
+    for apart, i, j in sorted(pair for pair in pairs if pair[0] is not None):  # type: ignore[type-var]
+        if apart is not None and i not in chosen and j not in chosen.values():
+            chosen[i] = j
+    return [(points[i], others[j]) for i, j in sorted(chosen.items())]
+
+
+def _apart(one: Point, other: Point) -> float | None:
+    """How far two densities are from each other, relative to the larger; None if too far to be one."""
+    if one.asked is not None and one.asked == other.asked:
+        return -1.0
+    if one.density is None or other.density is None:
+        return None
+    apart = abs(one.density - other.density) / max(one.density, other.density)
+    return apart if apart <= EQUAL else None
+
+
+def _difference(this: Point, that: Point, seeds: Sequence[int], by: evidence.Judged) -> Difference:
+    assert this.density is not None and that.density is not None  # a point with values has one
+    pairs = [(by.scale * this.values[seed], by.scale * that.values[seed]) for seed in seeds]
+    means = tuple(sum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    band = evidence.interval([x - y for x, y in pairs])
+    return Difference((this.density, that.density), (means[0], means[1]), tuple(seeds), band)
+
+
+def _unequal(this: Point, that: Point) -> Iterator[str]:
+    apart = abs((this.density or 0) - (that.density or 0)) / max(this.density or 0, that.density or 0)
+    if apart > EQUAL:
+        yield (
+            f"Density {this.asked:g} was asked of both; counted are {this.density:.4g} and {that.density:.4g}, because so few weights "
+            "are left."
+        )
+
+
+def _unlike(one: Line, other: Line) -> Iterator[str]:
+    a, b = dict(one.shared), dict(other.shared)
+    told = [
+        f"{key.removeprefix('recipe_')} ({_short(a.get(key))} and {_short(b.get(key))})"
+        for key in differing(one, other)
+        if key not in _NAMED and not (a.get("method") != b.get("method") and (key in a) != (key in b))
+    ]
+    if told:
+        yield f"They also differ in {', '.join(told)}."
+
+
+def _seeds_left_out(one: Line, this: Point, other: Line, that: Point) -> Iterator[str]:
+    for line, own, rest in ((one, this, that), (other, that, this)):
+        alone = sorted(own.values.keys() - rest.values.keys() - set(rest.without))
+        if alone:
+            yield f"Of {line.name} alone at {100 * (own.density or 0):.3g} %: {seeds_told(alone)}."
+
+
+def _levels_left_out(line: Line, points: Sequence[Point], matched: Sequence[Point]) -> Iterator[str]:
+    alone = [f"{100 * p.density:.3g} %" for p in points if p not in matched and p.density is not None]
+    if alone:
+        yield f"Of {line.name} alone: weights left {', '.join(alone)}."
+
+
+def _nothing_common(
+    one: Line, points: Sequence[Point], other: Line, others: Sequence[Point], matched: Sequence[object]
+) -> str:
+    if matched:
+        return (
+            f"{one.name!r} and {other.name!r} have no seed in common at any density that both have: {seeds_told(one.seeds)} and "
+            f"{seeds_told(other.seeds)}. Expected two runs with some of the same seeds, because differences are paired by seed."
+        )
+    told = [", ".join(f"{p.density:.4g}" for p in own if p.density is not None) for own in (points, others)]
+    return (
+        f"{one.name!r} has the densities {told[0] or 'none'}, {other.name!r} has {told[1] or 'none'}; expected one that both have, "
+        "within 0.5 %."
+    )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:12] + "..." if len(text) == 64 else text

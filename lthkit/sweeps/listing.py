@@ -1,0 +1,95 @@
+"""The runs there are: how far each is, who works on it, and what its last tickets came to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from lthkit import evidence
+from lthkit.evidence.grouping import DENSE, TICKET, Line, lines
+from lthkit.machine.tables import Table
+from lthkit.machine.work import spelt
+from lthkit.storage.records import Row
+from lthkit.sweeps.results import rows_of
+from lthkit.sweeps.states import CELL, EXPERIMENT, SWEEP, UNREADABLE, State, runs_in, state_of
+
+_DAYS = 86_400.0
+
+
+def listing(folder: Path) -> Table:
+    """A row for each run in a folder: status, seeds done of those asked, the last density, accuracy there, age.
+
+    The accuracy is that of one line, which is named: the tickets that have come to the lowest density.
+    """
+    states = [state_of(run) for run in runs_in(folder)]
+    table = Table(
+        ["run", "status", "seeds", "weights left (%)", "test", "of", "age"],
+        title=f"Runs in {folder}",
+    )
+    now = time.time()
+    notes: list[str] = []
+    for state in sorted(states, key=lambda state: -state.changed):
+        density, told, of = _last(state)
+        seeds = None if state.seeds is None else "{} of {}".format(*state.seeds)
+        age = spelt_age(now - state.changed) if state.changed else None
+        table.add(state.name, state.status, seeds, density, told, of, age)
+        if state.by:
+            notes.append(f"{state.name}: {state.by} works on it.")
+        notes += [f"{state.name}: {why}" for why in state.wrong[:1]]
+        if len(state.wrong) > 1:
+            notes.append(f"{state.name}: and {len(state.wrong) - 1} cells more; lthkit show {state.name}")
+    table.note("test: mean ± half of the 95 % interval over seeds, of the line in the column beside it.")
+    for note in notes:
+        table.note(note)
+    return table
+
+
+def spelt_age(seconds: float) -> str:
+    """How long ago: 48 s, 3 min, 1 h 20 min, 5 days."""
+    return spelt(max(0.0, seconds)) if seconds < 2 * _DAYS else f"{seconds / _DAYS:.0f} days"
+
+
+def _last(state: State) -> tuple[str | None, str | None, str | None]:
+    """Density, accuracy and name of the line that has come furthest."""
+    try:
+        found = lines(_last_rows(state))
+        tickets = [line for line in found if line.arm == TICKET] or found
+        if not tickets:
+            return None, None, None
+        line = min(tickets, key=lambda line: (_lowest(line), -len(line.seeds)))
+        point = next(p for p in reversed(line.points()) if p.values)
+    except (*UNREADABLE, StopIteration):
+        return None, None, None
+    by = evidence.judged(line.rows)
+    band = evidence.interval([by.scale * value for value in point.values.values()], within=by.within)
+    told = f"{band:{by.form}}" + (f" {by.quantity.unit}" if by.quantity.unit else "")
+    return f"{100 * (point.density or 0):.3g}", told, line.name
+
+
+def _last_rows(state: State) -> list[Row]:
+    """Of each cell the row of its sparsest ticket, or of its dense training: not more is read than is told."""
+    if state.kind == EXPERIMENT and not state.cells:
+        return rows_of(state) if state.status == "finished" else []
+    if state.kind not in (SWEEP, CELL, EXPERIMENT):
+        return []
+    rows = []
+    for cell in state.cells:
+        if cell.published:
+            try:
+                rows.append(cell.row(max(cell.published, key=_sparsity)))
+            except UNREADABLE:
+                continue  # `lthkit show` names it
+    return rows
+
+
+def _sparsity(level: str) -> tuple[int, float]:
+    """By which the levels of a cell are ordered, from their names: dense, then controls, then the sparsest ticket."""
+    if level == DENSE:
+        return 0, 0.0
+    arm, _, where = level.rpartition("-density-") if "-density-" in level else level.rpartition("-round-")
+    sparse = -float(where) if "-density-" in level else float(where)
+    return (2 if arm == TICKET else 1), sparse
+
+
+def _lowest(line: Line) -> float:
+    return min((row["density"] for row in line.rows if row["density"] is not None), default=1.0)

@@ -1,0 +1,254 @@
+"""What a run folder is, how far it is and who works on it: seen from outside, without loading data and without a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lthkit.cells import folders as cell_folders
+from lthkit.cells.rows import joined
+from lthkit.runs.plans import KIND as PLANNED
+from lthkit.storage import files, owners
+from lthkit.storage.claims import Patience, claim_of
+from lthkit.storage.folders import read_config
+from lthkit.storage.records import Row
+from lthkit.sweeps.records import asked_of
+
+SWEEP, CELL, EXPERIMENT, SEARCH, OTHER = "sweep", "cell", "experiment", "search", "run"
+FINISHED, UNDER_WAY, STOPPED, FAILED, DAMAGED = "finished", "under way", "stopped", "failed", "damaged"
+CELLS = "cells"  # the folder of a sweep in which its cells are
+_RECENT = 600.0  # seconds: a run on another machine that was changed later may still be under way
+
+UNREADABLE = (files.DamagedFile, owners.RunMismatch, OSError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class CellState:
+    """One cell of a run: what is published, what was asked for and is missing, who works on it, and why it failed.
+
+    asked: what the sweep said of it (method, model, data, seed); empty where nobody did. begun: a training in it waits to be
+    gone on with.
+    """
+
+    folder: Path
+    asked: Mapping[str, Any]
+    published: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    by: str = ""
+    wrong: str = ""
+    changed: float = 0.0
+    begun: bool = False
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its configuration. DamagedFile, FileNotFoundError if it cannot be read."""
+        return read_config(self.folder)
+
+    @property
+    def seed(self) -> int | None:
+        """Its seed, None where nothing says which."""
+        if "seed" in self.asked:
+            return int(self.asked["seed"])
+        with contextlib.suppress(*UNREADABLE):
+            return int(self.config["seed"])
+        return None
+
+    def row(self, level: str) -> Row:
+        """The row of a published level, with what was trained. DamagedFile, RunMismatch if it is not what was published."""
+        row = cell_folders.published_row(self.folder, level)
+        if row is None:
+            raise FileNotFoundError(f"{self.folder} has no finished level {level}.")
+        return joined(self.folder.name, self.config, row) | told_of(self.config)
+
+
+@dataclass(frozen=True)
+class State:
+    """A run at a glance. seeds: done and asked; None where that is not known. changed: when, in seconds since 1970."""
+
+    folder: Path
+    kind: str
+    status: str
+    by: str = ""
+    seeds: tuple[int, int] | None = None
+    changed: float = 0.0
+    wrong: tuple[str, ...] = ()
+    cells: tuple[CellState, ...] = field(default=(), repr=False)
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.folder.resolve().name
+
+    @property
+    def missing(self) -> list[tuple[CellState, str]]:
+        """What was asked for and is not published, as (cell, level)."""
+        return [(cell, level) for cell in self.cells for level in cell.missing]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run: it has a configuration, or cells."""
+    return (folder / owners.CONFIG).exists() or (folder / CELLS).is_dir()
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The runs directly in a folder, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and is_run(Path(entry.path))
+    )
+
+
+def state_of(folder: Path, *, patience: Patience = Patience()) -> State:  # noqa: B008  (frozen)
+    """What a run folder is, how far it is, who works on it. FileNotFoundError if it is no run folder."""
+    if not is_run(folder):
+        raise FileNotFoundError(f"{folder} is not a run folder: it has neither a config.json nor cells.")
+    if not (folder / owners.CONFIG).exists():
+        return _of_cells(folder, SWEEP, list(_cells_of(folder, patience)))
+    try:
+        config = read_config(folder)
+    except UNREADABLE as error:
+        return State(folder, OTHER, DAMAGED, changed=_changed(folder), wrong=(str(error),))
+    if config.get("kind") == "cell":
+        return _of_cells(folder, CELL, [_cell(folder, None, patience)])
+    if "method" in config and "seeds" in config:
+        return _of_experiment(folder, config, patience)
+    kind = PLANNED if config.get("kind") == PLANNED else SEARCH if any(folder.glob("round-*.npz")) else OTHER
+    done = (folder / "summary.json").exists()
+    by = "" if done else _working_in(folder)
+    return State(folder, kind, _status(done, by, ()), by, changed=_changed(folder))
+
+
+def told_of(config: Mapping[str, Any]) -> Row:
+    """What a table must have to be compared with another: which data these were, and what was minimised and measured."""
+    task = config.get("task")
+    return {"data_fingerprint": config.get("data_fingerprint"), "task": None if task is None else str(task)}
+
+
+def _of_cells(folder: Path, kind: str, cells: Sequence[CellState]) -> State:
+    wrong = tuple(cell.wrong for cell in cells if cell.wrong)
+    seeds: dict[Any, bool] = {}
+    for cell in cells:
+        if cell.seed is not None:
+            seeds[cell.seed] = seeds.get(cell.seed, True) and not (cell.missing or cell.wrong or cell.begun)
+    done = bool(cells) and not any(cell.missing or cell.begun for cell in cells)
+    names = list(dict.fromkeys(cell.by for cell in cells if cell.by))
+    by = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") if names else ""
+    changed = max((cell.changed for cell in cells), default=_changed(folder))
+    return State(
+        folder,
+        kind,
+        _status(done, by, wrong),
+        by,
+        (sum(seeds.values()), len(seeds)),
+        changed,
+        wrong,
+        tuple(cells),
+    )
+
+
+def _of_experiment(folder: Path, config: Mapping[str, Any], patience: Patience) -> State:
+    cells = list(_cells_of(folder, patience)) if (folder / CELLS).is_dir() else []
+    asked = len(config["seeds"])
+    if (folder / "summary.json").exists():
+        return State(folder, EXPERIMENT, FINISHED, "", (asked, asked), _changed(folder), (), tuple(cells))
+    inner = _of_cells(folder, EXPERIMENT, cells)
+    by = inner.by or _working_in(folder)
+    done = inner.seeds[0] if inner.seeds is not None and cells else 0
+    status = _status(False, by, inner.wrong)
+    return State(folder, EXPERIMENT, status, by, (done, asked), _changed(folder), inner.wrong, tuple(cells))
+
+
+def _status(done: bool, by: str, wrong: Sequence[str]) -> str:
+    if wrong:
+        return FAILED
+    return FINISHED if done else UNDER_WAY if by else STOPPED
+
+
+def _cells_of(folder: Path, patience: Patience) -> Iterator[CellState]:
+    """The cells of a sweep: those that lie there, and those that were asked for and are not begun."""
+    place = folder / CELLS
+    asked = {one["cell"]: one for one in asked_of(folder)}
+    there = sorted(entry.name for entry in os.scandir(place) if entry.is_dir()) if place.is_dir() else []
+    for name in dict.fromkeys([*asked, *there]):
+        if name in there:
+            yield _cell(place / name, asked.get(name), patience)
+        else:
+            yield CellState(place / name, asked[name], (), tuple(asked[name]["levels"]))
+
+
+def _cell(folder: Path, asked: Mapping[str, Any] | None, patience: Patience) -> CellState:
+    """asked: what the sweep asked of it; None if nobody said."""
+    try:
+        published = tuple(cell_folders.level_names(folder))
+        changed = folder.stat().st_mtime  # each level that is published changes it
+    except OSError as error:
+        return CellState(folder, asked or {}, (), wrong=str(error))
+    missing = tuple(level for level in asked["levels"] if level not in published) if asked else ()
+    claim = claim_of(folder) if missing or not asked else None
+    by = claim.who if claim is not None and claim.age <= patience.lost else ""
+    wrong = _failure(folder) if missing and not by else ""
+    begun = not asked and any(folder.glob("attempt-*"))
+    return CellState(folder, asked or {}, published, missing, by, wrong, changed, begun)
+
+
+def _failure(folder: Path) -> str:
+    """Why a cell failed when it was tried last, or nothing."""
+    with contextlib.suppress(*UNREADABLE):
+        return str(files.read_sealed(folder / "failed.json")["reason"])
+    return ""
+
+
+def _working_in(folder: Path) -> str:
+    """Who holds the lock of a run folder, or nothing."""
+    try:
+        holder = files.read_json(folder / ".holder.json")
+        who = f"process {holder['process']} on {holder['machine']}"
+        here, number = holder["machine"] == socket.gethostname(), int(holder["process"])
+    except UNREADABLE:
+        return ""
+    if here:
+        return who if _lives(number) and _locked(folder) else ""
+    return f"{who}, perhaps" if time.time() - _changed(folder) < _RECENT else ""
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":
+        return True  # os.kill would end it there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _locked(folder: Path) -> bool:
+    import filelock
+
+    lock = filelock.FileLock(folder / ".lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
+def _changed(folder: Path) -> float:
+    """When something was last changed in a folder or in one of those in it."""
+    times = [0.0]
+    with contextlib.suppress(OSError):
+        times.append(folder.stat().st_mtime)
+        times += [entry.stat().st_mtime for entry in os.scandir(folder)]
+    return max(times)
