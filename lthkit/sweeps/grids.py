@@ -151,7 +151,14 @@ def grid_of(
     Raises:
         GridMistakes: names all mistakes.
     """
-    given = {"name": name, "methods": methods, "models": models, "data": data, "seeds": seeds, "tier": tier}
+    given: dict[str, Any] = {
+        "name": name,
+        "methods": methods,
+        "models": models,
+        "data": data,
+        "seeds": seeds,
+        "tier": tier,
+    }
     given |= {"densities": densities, "rounds": rounds, "recipes": recipes, "size": size, **settings}
     raw = {key: _as_in_a_file(value) for key, value in given.items() if value is not None}
     return _Reader(raw, Found()).grid(f"The grid {name!r}")
