@@ -10,10 +10,10 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 from lthkit.cells.carrying import missing_of
-from lthkit.cells.folders import finished_row, level_names
+from lthkit.cells.folders import level_names
 from lthkit.machine.bars import again
 from lthkit.machine.work import Work
-from lthkit.storage.claims import Patience, claim_of
+from lthkit.storage.claims import Patience, claim_of, time_in
 from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
 from lthkit.storage.snapshots import TimeUp
@@ -21,8 +21,9 @@ from lthkit.sweeps import jobs, records
 from lthkit.sweeps.engines import SerialEngine
 from lthkit.sweeps.failures import EngineGone, Failure, SweepFailed, SweepUnwritable
 from lthkit.sweeps.jobs import Ended, Engine, Event, Job, Reported, Tell
-from lthkit.sweeps.progress import Progress, told, told_when_stopped, updates_of
+from lthkit.sweeps.progress import Progress, told, told_when_stopped
 from lthkit.sweeps.published import Published, ordered
+from lthkit.sweeps.trainings import cost_of
 from lthkit.sweeps.units import Unit, Units
 
 log = logging.getLogger("lthkit")
@@ -32,6 +33,7 @@ LOOKS = 4  # cells of others that are looked at in one pause, at most
 SOON, LATE = 0.5, 10.0  # seconds from one look at a cell of others to the next: at first, and later
 SILENCE, AGAIN = 2.0, 60.0  # seconds of waiting after which that is told: at first, and later
 DEATHS = 3  # times that the process of a cell may end before the cell counts as failed
+UNSEEN = 8  # times that a cell may be done, and not be seen here, before it counts as failed
 GRACE = 20.0  # seconds that is waited for workers that were asked to stop
 
 
@@ -69,6 +71,7 @@ class Drive:
         self._failures: list[Failure] = []
         self._notes: set[str] = set()
         self._quick = False
+        self._clock: tuple[float, float] | None = None
         self._idle: float | None = None  # since when nothing is done here
         self._all_stopped = True
         work.stopped = lambda: told_when_stopped(folder, *self._counts(), all_stopped=self._all_stopped)
@@ -87,7 +90,8 @@ class Drive:
                 self._read(unit)
             if unit.missing:
                 self._todo.append(cell)
-                self._progress.expect(cell, updates_of(unit.asked.cell, unit.missing))
+                there = () if quick else level_names(unit.folder)
+                self._progress.expect(cell, cost_of(unit.asked.cell, unit.missing, there).updates)
         self.work.total = self._progress.total
 
     def to_the_end(self, start: Callable[[], Engine], *, last: bool = True) -> None:
@@ -165,7 +169,7 @@ class Drive:
         """Give the engine as many cells as it wants."""
         while self._todo and engine.free() > 0:
             unit = self.units[self._todo.popleft()]
-            if not missing_of(unit.folder, unit.missing):
+            if not unit.damaged and not missing_of(unit.folder, unit.missing):
                 if self._quick:
                     self._leave(unit, here=False)
                 else:
@@ -225,7 +229,13 @@ class Drive:
         self._new(unit, [level.name for level in unit.missing])
         self._read(unit)
         if unit.missing:
-            self._wait_for(unit)
+            unit.unseen += 1
+            names = ", ".join(level.name for level in unit.missing)
+            if unit.unseen < UNSEEN:
+                self._wait_for(unit)
+            else:
+                why = unit.damaged or f"{unit.folder} has no {names} for this machine."
+                self._fail(unit, f"It was done, and what it published cannot be read here. {why}")
             return
         if here:
             self.own.append(unit.cell)
@@ -247,14 +257,11 @@ class Drive:
         self._leave(unit, here=True)
 
     def _read(self, unit: Unit) -> None:
-        """Read what is published of a cell, and see what is missing. What is damaged is put aside, to be done again."""
-        if unit.folder.is_dir():
-            self._published.add(unit.cell, level_names(unit.folder))
-        for level in unit.wanted:
-            if (unit.cell, level.name) in self._published.damaged:
-                finished_row(unit.folder, level)
-                del self._published.damaged[unit.cell, level.name]
-        unit.missing = [level for level in unit.wanted if (unit.cell, level.name) not in self._published.rows]
+        """Read what is published of a cell, and see what is missing; what is damaged is to be done again (`carry_out`)."""
+        self._published.add(unit.cell, level_names(unit.folder))
+        keys = {level: (unit.cell, level.name) for level in unit.wanted}
+        unit.damaged = next(filter(None, (self._published.damaged.get(key) for key in keys.values())), "")
+        unit.missing = [level for level, key in keys.items() if key not in self._published.rows]
 
     def _new(self, unit: Unit, names: Iterable[str]) -> None:
         """Read and announce the levels of these names."""
@@ -272,11 +279,11 @@ class Drive:
         due = sorted((when, cell) for cell, (when, _) in self._waiting.items() if when <= now)
         for _, cell in due[:LOOKS]:
             unit = self.units[cell]
-            if not missing_of(unit.folder, unit.missing):
+            if not unit.damaged and not missing_of(unit.folder, unit.missing):
                 self._ended(unit, here=False)
                 continue
-            claim = claim_of(unit.folder) if unit.folder.is_dir() else None
-            if claim is None or claim.age > self.patience.lost or getattr(claim, "dead", False):
+            claim = claim_of(unit.folder, now=self._time())
+            if claim is None or claim.is_lost(self.patience):
                 del self._waiting[cell]
                 self._todo.append(cell)
             else:
@@ -291,12 +298,19 @@ class Drive:
             if self._under_way[cell] <= self.patience.lost:
                 continue
             unit = self.units[cell]
-            claim = claim_of(unit.folder) if unit.folder.is_dir() else None
+            claim = claim_of(unit.folder, now=self._time())
             self._under_way[cell] = 0.0 if claim is None else max(0.0, claim.age)
-            if claim is not None and claim.age > self.patience.lost:
+            if claim is not None and claim.is_lost(self.patience):
                 del self._under_way[cell]
                 engine.give_up(cell)
                 self._todo.appendleft(cell)
+
+    def _time(self) -> float:
+        """By the clock of the file system, which is asked now and then only: asking writes a file."""
+        now = perf_counter()
+        if self._clock is None or now - self._clock[0] > self.patience.beat:
+            self._clock = now, time_in(self.folder)
+        return self._clock[1] + now - self._clock[0]
 
     def _tell_of_waiting(self) -> None:
         """Say so where nothing is done here, because others do the rest."""
@@ -308,7 +322,7 @@ class Drive:
         elif now >= self._idle:
             self._idle = now + AGAIN
             cells = "1 cell is" if len(self._waiting) == 1 else f"{len(self._waiting)} cells are"
-            claim = claim_of(self.units[next(iter(self._waiting))].folder)
+            claim = claim_of(self.units[next(iter(self._waiting))].folder, now=self._time())
             who = "" if claim is None else f" ({claim.who}, say)"
             self.tell(
                 f"{cells} being done by another process{who}; waiting for what it publishes. A cell is free again "

@@ -6,7 +6,6 @@ import pickle
 from typing import IO, Any
 
 STOP = "stop"  # what a sweep says to a worker besides jobs
-READY = "ready"  # what a worker says first
 
 
 def send(pipe: IO[bytes], message: Any) -> None:

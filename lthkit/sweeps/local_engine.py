@@ -15,10 +15,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from lthkit.sweeps.frames import READY, STOP, receive, send
+from lthkit.storage.claims import Taken, claim_of, claimed
+from lthkit.storage.files import CannotWrite
+from lthkit.sweeps.frames import STOP, receive, send
 from lthkit.sweeps.jobs import DIED, Ended, Event, Job, Reported
 
 _BEGIN = "from lthkit.sweeps.worker import main; main()"
@@ -81,8 +84,8 @@ class LocalEngine:
 
     def _event(self, worker: _Worker, message: Any) -> list[Event]:
         """What a message is for the sweep: a job's report or end; the end of a worker ends its job too."""
-        if message == READY:
-            worker.ready, self._unborn = True, 0
+        if isinstance(message, str):
+            worker.holder, self._unborn = message, 0
             return []
         if isinstance(message, Reported):
             return [message]
@@ -94,7 +97,7 @@ class LocalEngine:
             return [message]
         code = worker.end(5.0)
         self._all.remove(worker)
-        if not worker.ready and not worker.silent:
+        if worker.holder is None and not worker.silent:
             self._unborn += 1
             if self._unborn >= STARTS:
                 raise RuntimeError(
@@ -112,7 +115,7 @@ class _Worker:
     def __init__(self, place: int, device: str, inbox: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
         self.place, self.device, self._inbox = place, device, inbox
         self.job: Job | None = None
-        self.ready = False  # it has begun
+        self.holder: str | None = None  # `claims.HOLDER` there; None until it has begun
         self.silent = False
         with interrupts_wait():  # a worker inherits that it does not see Ctrl-C
             self.process = subprocess.Popen(
@@ -140,12 +143,15 @@ class _Worker:
             self.process.stdin.close()
 
     def end(self, seconds: float) -> int:
-        """Wait for its end, but no longer than that; its exit code."""
+        """Wait for its end, but no longer than that; its exit code. What it had claimed is free then."""
         try:
-            return self.process.wait(seconds)
+            code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        return self.process.wait()
+            code = self.process.wait()
+        if self.job is not None:
+            release(self.job, self.holder)
+        return code
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -153,6 +159,15 @@ class _Worker:
             while (message := receive(self.process.stdout)) is not None:
                 self._inbox.put((self, message))
         self._inbox.put((self, None))
+
+
+def release(job: Job, holder: str | None) -> None:
+    """Give up the claim of a worker of ours that has certainly ended, so that nobody waits until it counts as lost."""
+    folder = Path(job.folder)
+    claim = claim_of(folder) if holder else None
+    if holder and claim is not None and claim.holder == holder:
+        with contextlib.suppress(Taken, CannotWrite), claimed(folder, patience=job.patience, dead=(holder,)):
+            pass
 
 
 def _environment() -> dict[str, str]:

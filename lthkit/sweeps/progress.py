@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from lthkit.cells.cells import DENSE_LEVEL, Cell, Level
-from lthkit.cells.ways import IMP, Hybrid
 from lthkit.machine.bars import again
 from lthkit.machine.work import Work, near
-
-
-def updates_of(cell: Cell, missing: Sequence[Level]) -> int:
-    """Updates that these levels of a cell still cost at most; of an Early-Bird search, what its training costs.
-
-    What was begun and is saved is counted as if it were not.
-    """
-    steps = cell.recipe.steps
-    if isinstance(cell.way, IMP):
-        rounds = {level.round for level in missing if level.arm == "ticket" or level == DENSE_LEVEL}
-        others = [level for level in missing if level.arm != "ticket" and level != DENSE_LEVEL]
-        first, last = min((r or 0 for r in rounds), default=0), max((r or 0 for r in rounds), default=-1)
-        chain = steps * (last - first + 1)
-        return chain + (steps - cell.way.rewind_step) * len(others)
-    if isinstance(cell.way, Hybrid):
-        return steps * cell.way.rounds * len(missing)
-    return steps * len(missing)
 
 
 class Progress:

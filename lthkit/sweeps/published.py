@@ -15,12 +15,12 @@ from time import perf_counter
 from typing import Any
 
 from lthkit.cells.cells import DENSE, DENSE_LEVEL, Level
-from lthkit.cells.folders import level_names, published_row
+from lthkit.cells.folders import config_of, is_cell_name, level_names, published_row
 from lthkit.cells.rows import joined
 from lthkit.runs.results import write_results
 from lthkit.storage import files
 from lthkit.storage.claims import Patience, Taken, claimed
-from lthkit.storage.folders import RunMismatch, read_config
+from lthkit.storage.owners import RunMismatch, mark_of
 from lthkit.storage.records import Row, environment
 from lthkit.sweeps.records import CELLS, KIND, name_of
 
@@ -92,7 +92,7 @@ class Published:
         self.folder = folder
         self.rows: dict[tuple[str, str], Row] = {}
         self.damaged: dict[tuple[str, str], str] = {}
-        self._configs: dict[str, dict[str, Any]] = {}
+        self._configs: dict[str, tuple[dict[str, Any], str]] = {}
         self._next = 0.0  # when the table may be written again
         self._written: set[tuple[str, str]] | None = None
 
@@ -104,16 +104,23 @@ class Published:
             if key in self.rows:
                 continue
             try:
-                row = published_row(self.folder / CELLS / cell, name)
-                if row is not None:
-                    if cell not in self._configs:
-                        self._configs[cell] = read_config(self.folder / CELLS / cell)
-                    self.rows[key] = joined(cell, self._configs[cell], row)
-                    self.damaged.pop(key, None)
-                    new.append(self.rows[key])
+                config, mark = self._config(cell)
+                row = published_row(self.folder / CELLS / cell, name, mark=mark)
             except (files.DamagedFile, RunMismatch, FileNotFoundError) as error:
                 self.damaged[key] = str(error)
+                continue
+            self.damaged.pop(key, None)
+            if row is not None:
+                self.rows[key] = joined(config, row)
+                new.append(self.rows[key])
         return new
+
+    def _config(self, cell: str) -> tuple[dict[str, Any], str]:
+        """The configuration of a cell, and its mark."""
+        if cell not in self._configs:
+            config = config_of(self.folder / CELLS / cell)
+            self._configs[cell] = config, mark_of(config)
+        return self._configs[cell]
 
     def look(self) -> set[tuple[str, str]]:
         """Read what is new in all cells; what there is, by cell and level."""
@@ -165,9 +172,9 @@ class Published:
 
 
 def cells_in(folder: Path) -> list[str]:
-    """The ids of the cells that a sweep's folder has."""
+    """The ids of the cells that a sweep's folder has; copies under other names are left out."""
     place = folder / CELLS
     if not place.is_dir():
         return []
     with os.scandir(place) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(entry.name for entry in entries if is_cell_name(entry.name) and entry.is_dir())

@@ -24,7 +24,8 @@ from lthkit.sweeps.engines import SerialEngine, check_engine, check_process, ope
 from lthkit.sweeps.failures import Failure, SweepFailed
 from lthkit.sweeps.grids import Grid
 from lthkit.sweeps.jobs import Tell
-from lthkit.sweeps.units import Units, sharded, units_of
+from lthkit.sweeps.shards import sharded
+from lthkit.sweeps.units import Units, units_of
 
 Announce = Callable[[Row], object]
 
@@ -65,7 +66,7 @@ def run(
     """
     check_process()
     check_engine(on, workers)
-    place, units = _begun(grid, folder, device, minutes, shard, patience)
+    place, units = _begun(grid, folder, device, minutes, shard, patience, check=True)
     with Work(total=0) as this, _terminations():
         drive = Drive(
             place,
@@ -114,7 +115,7 @@ def work(
         start: number of the cell to begin with, in the order of the grid; None is one at random, so that a thousand workers
             that begin together do not all ask for the first.
     """
-    place, units = _begun(grid, folder, device, minutes, shard, patience)
+    place, units = _begun(grid, folder, device, minutes, shard, patience, check=False)
     order = list(units)
     first = (
         (random.SystemRandom().randrange(len(order)) if start is None else start % len(order)) if order else 0
@@ -143,6 +144,8 @@ def _begun(
     minutes: float | None,
     shard: tuple[int, int] | None,
     patience: Patience,
+    *,
+    check: bool,
 ) -> tuple[Path, Units]:
     """The folder, with what is asked of it from now on, and the cells."""
     if minutes is not None and not (
@@ -155,7 +158,9 @@ def _begun(
         )
     device = str(resolve_device(device))
     place = Path(folder).absolute()
-    units = units_of(grid if shard is None else sharded(grid, shard), place, device)
+    if shard is not None:
+        grid = Grid(grid.name, sharded(grid.asked, *shard))
+    units = units_of(grid, place, device, check=check)
     records.begin(place, grid.name, [(cell, unit.asked) for cell, unit in units.items()])
     return place, units
 

@@ -6,20 +6,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lthkit.cells.cells import Level
+from lthkit.data.datasets import Dataset
 from lthkit.sweeps.grids import Asked, Grid, merged
 from lthkit.sweeps.jobs import dataset
+from lthkit.sweeps.planning import ids_of, plan
 from lthkit.sweeps.records import CELLS
 
 
 @dataclass
 class Unit:
-    """A cell, its folder, the levels that are asked of it in order, and those that are not published."""
+    """A cell, its folder, the levels that are asked of it in order, and those that cannot be read as published.
+
+    damaged: one of them is there, and damaged, so that its name says nothing. unseen: how often it was done, and not seen here.
+    """
 
     asked: Asked
     cell: str
     folder: Path
     wanted: list[Level]
     missing: list[Level] = field(default_factory=list)
+    damaged: str = ""
+    unseen: int = 0
     attempts: int = 0
     deaths: int = 0
 
@@ -33,24 +40,27 @@ class Unit:
 Units = dict[str, Unit]  # by the id of the cell
 
 
-def units_of(grid: Grid, folder: Path, device: str) -> Units:
-    """The cells of a grid in the order in which they are begun. Each data set is loaded, once."""
+def units_of(grid: Grid, folder: Path, device: str, *, check: bool) -> Units:
+    """The cells of a grid in the order in which they are begun. Each data set is loaded, once.
+
+    check: see first that the networks go with the data, and so on; see `planning.plan`.
+    """
+    grid = Grid(grid.name, merged(grid.asked))
+    data = datasets_of(grid, device)
+    if check:
+        plan(grid, folder, datasets=data, device=device)
     units = {}
-    for asked in merged(grid.asked):
-        cell = asked.cell
-        name = cell.id(dataset(cell.data, cell.size, device))
-        units[name] = Unit(asked, name, folder / CELLS / name, cell.levels(asked.levels))
+    for asked, name in zip(grid.asked, ids_of(grid.asked, data), strict=True):
+        units[name] = Unit(asked, name, folder / CELLS / name, asked.cell.levels(asked.levels))
     return units
 
 
-def sharded(grid: Grid, shard: tuple[int, int]) -> Grid:
-    """The cells of part `shard[0]` of `shard[1]`: each of the parts takes one cell after the other in turn.
-
-    ValueError if that is no part, such as (2, 8).
-    """
-    whole = isinstance(shard, tuple) and len(shard) == 2 and all(type(number) is int for number in shard)
-    if not whole or not 1 <= shard[0] <= shard[1]:
-        raise ValueError(
-            f"shard={shard!r} was given; expected which part of how many, such as (2, 8) for the second of eight."
-        )
-    return Grid(grid.name, grid.asked[shard[0] - 1 :: shard[1]])
+def datasets_of(grid: Grid, device: str) -> dict[str, Dataset]:
+    """As `planning.datasets_of`, from the data sets that this process keeps. ValueError for one folder in two sizes."""
+    sizes: dict[str, int | tuple[int, int] | None] = {}
+    for one in grid.asked:
+        if sizes.setdefault(one.cell.data, one.cell.size) != one.cell.size:
+            raise ValueError(
+                f"{one.cell.data} was given in two sizes, {sizes[one.cell.data]} and {one.cell.size}; expected one in a sweep."
+            )
+    return {name: dataset(name, size, device) for name, size in sizes.items()}

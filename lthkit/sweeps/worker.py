@@ -14,7 +14,7 @@ import threading
 from time import perf_counter
 from typing import IO, Any
 
-from lthkit.sweeps.frames import READY, STOP, receive, send
+from lthkit.sweeps.frames import STOP, receive, send
 
 GRACE = 20.0  # seconds that a worker has for a place to stop at, once its sweep is gone
 EVERY = 0.2  # seconds from one report of updates to the next
@@ -36,6 +36,7 @@ def main() -> None:
     import torch
 
     from lthkit.machine.work import hidden
+    from lthkit.storage import claims
     from lthkit.sweeps.jobs import Reported, do
 
     torch.set_num_threads(1)
@@ -54,7 +55,7 @@ def main() -> None:
             waiting, last = 0, perf_counter()
 
     try:
-        answer(READY)
+        answer(claims.HOLDER)
         with hidden():
             while not stop.is_set() and (job := todo.get()) is not None:
                 waiting = 0
