@@ -22,7 +22,7 @@ from tests.conftest import _split
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = lth.Recipe(steps=12, batch_size=20, evaluate_every=4)
-QUICK = Patience(beat=0.3, lost=1.5)  # of tests in which a claim is to be lost
+QUICK = Patience(beat=1.0, lost=5.0)  # of tests in which a claim is to be lost
 MODEL = "tests.gates:net"
 
 

@@ -77,8 +77,8 @@ class DaskEngine:
             self._tell_of_workers()
         return events
 
-    def give_up(self, cell: str) -> None:
-        pass  # Dask finds out by itself
+    def give_up(self, cell: str) -> bool:
+        return False  # Dask finds out by itself
 
     def stop(self) -> None:
         with contextlib.suppress(Exception):

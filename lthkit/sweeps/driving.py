@@ -67,6 +67,7 @@ class Drive:
         self._todo: deque[str] = deque()
         self._under_way: dict[str, float] = {}  # seconds without a word, by cell
         self._waiting: dict[str, tuple[float, float]] = {}  # when to look again, and the pause after that
+        self._told: set[tuple[str, str]] = set()  # levels that were announced, or need not be
         self._over_with: set[str] = set()  # cells that are done or have failed
         self._failures: list[Failure] = []
         self._notes: set[str] = set()
@@ -88,6 +89,7 @@ class Drive:
             unit.missing = list(unit.wanted)
             if not quick:
                 self._read(unit)
+                self._told |= {(cell, level.name) for level in unit.wanted if level not in unit.missing}
             if unit.missing:
                 self._todo.append(cell)
                 there = () if quick else level_names(unit.folder)
@@ -175,6 +177,8 @@ class Drive:
                 else:
                     self._ended(unit, here=False)
                 continue
+            if self._quick:
+                self._told |= {(unit.cell, name) for name in level_names(unit.folder)}
             unit.attempts += 1
             self._under_way[unit.cell] = 0.0
             engine.submit(
@@ -265,8 +269,12 @@ class Drive:
 
     def _new(self, unit: Unit, names: Iterable[str]) -> None:
         """Read and announce the levels of these names."""
-        for row in self._published.add(unit.cell, names):
-            self._announce(row)
+        names = list(names)
+        self._published.add(unit.cell, names)
+        for key in ((unit.cell, name) for name in names):
+            if key in self._published.rows and key not in self._told:
+                self._told.add(key)
+                self._announce(self._published.rows[key])
 
     def _wait_for(self, unit: Unit) -> None:
         pause = 1.5 * self._waiting[unit.cell][1] if unit.cell in self._waiting else SOON
@@ -301,9 +309,9 @@ class Drive:
             claim = claim_of(unit.folder, now=self._time())
             self._under_way[cell] = 0.0 if claim is None else max(0.0, claim.age)
             if claim is not None and claim.is_lost(self.patience):
-                del self._under_way[cell]
-                engine.give_up(cell)
-                self._todo.appendleft(cell)
+                if not engine.give_up(cell):
+                    del self._under_way[cell]
+                    self._todo.appendleft(cell)
 
     def _time(self) -> float:
         """By the clock of the file system, which is asked now and then only: asking writes a file."""

@@ -92,8 +92,8 @@ class SerialEngine:
             return []
         return [do(self._todo.popleft(), stopped=lambda: self._stopped, report=self.between)]
 
-    def give_up(self, cell: str) -> None:
-        pass
+    def give_up(self, cell: str) -> bool:
+        return False
 
     def stop(self) -> None:
         self._stopped = True

@@ -82,8 +82,8 @@ class Engine(Protocol):
     def wait(self, seconds: float) -> list[Event]:
         """What has happened; after so many seconds at most."""
 
-    def give_up(self, cell: str) -> None:
-        """The worker that has this cell is silent: no longer count on it."""
+    def give_up(self, cell: str) -> bool:
+        """The worker that has this cell hangs, and has lost its claim. True if it is ended for that, which is an event."""
 
     def stop(self) -> None:
         """Ask all workers to stop where they can save how far they are."""

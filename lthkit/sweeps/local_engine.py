@@ -38,10 +38,10 @@ class LocalEngine:
         self._unborn = 0  # workers that ended one after the other without a word
 
     def free(self) -> int:
-        return self.workers - sum(worker.job is not None for worker in self._counted())
+        return self.workers - sum(worker.job is not None for worker in self._all)
 
     def submit(self, job: Job) -> None:
-        idle = [worker for worker in self._counted() if worker.job is None]
+        idle = [worker for worker in self._all if worker.job is None]
         worker = idle[0] if idle else self._new()
         worker.begin(job)
 
@@ -55,10 +55,12 @@ class LocalEngine:
                     events += self._event(*self._inbox.get_nowait())
         return events
 
-    def give_up(self, cell: str) -> None:
-        for worker in self._counted():
+    def give_up(self, cell: str) -> bool:
+        for worker in self._all:
             if worker.job is not None and worker.job.cell == cell:
-                worker.silent = True
+                worker.process.kill()
+                return True
+        return False
 
     def stop(self) -> None:
         for worker in self._all:
@@ -72,11 +74,8 @@ class LocalEngine:
             worker.end(max(0.1, until - perf_counter()))
         self._all.clear()
 
-    def _counted(self) -> list[_Worker]:
-        return [worker for worker in self._all if not worker.silent]
-
     def _new(self) -> _Worker:
-        taken = {worker.place for worker in self._counted()}
+        taken = {worker.place for worker in self._all}
         place = next(i for i in range(self.workers) if i not in taken)
         worker = _Worker(place, self._devices[place % len(self._devices)], self._inbox)
         self._all.append(worker)
@@ -92,12 +91,10 @@ class LocalEngine:
         job = worker.job
         if isinstance(message, Ended):
             worker.job = None
-            if worker.silent:  # it was silent for long, and another has taken its place
-                worker.leave()
             return [message]
         code = worker.end(5.0)
         self._all.remove(worker)
-        if worker.holder is None and not worker.silent:
+        if worker.holder is None:
             self._unborn += 1
             if self._unborn >= STARTS:
                 raise RuntimeError(
@@ -116,7 +113,6 @@ class _Worker:
         self.place, self.device, self._inbox = place, device, inbox
         self.job: Job | None = None
         self.holder: str | None = None  # `claims.HOLDER` there; None until it has begun
-        self.silent = False
         with interrupts_wait():  # a worker inherits that it does not see Ctrl-C
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _BEGIN],
