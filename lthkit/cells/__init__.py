@@ -14,12 +14,17 @@ from lthkit.cells.cells import (
     DENSE_LEVEL,
     Cell,
     Level,
+    id_of,
 )
 from lthkit.cells.criteria import (
     CRITERIA,
     criterion,
 )
 from lthkit.cells.folders import (
+    config_of,
+    is_cell_name,
+    load_mask,
+    published_row,
     rows_of,
 )
 from lthkit.cells.networks import (
@@ -28,6 +33,7 @@ from lthkit.cells.networks import (
 )
 from lthkit.cells.rows import (
     NEVER_STABLE,
+    STABLE_TOO_LATE,
     row_of,
 )
 from lthkit.cells.ways import (
@@ -47,6 +53,7 @@ __all__ = [
     "DENSE_LEVEL",
     "IMP",
     "NEVER_STABLE",
+    "STABLE_TOO_LATE",
     "WAYS",
     "Cell",
     "Dense",
@@ -57,11 +64,16 @@ __all__ = [
     "PruneAtInit",
     "Way",
     "carry_out",
+    "config_of",
     "criterion",
     "held",
+    "id_of",
+    "is_cell_name",
+    "load_mask",
     "missing_of",
     "model_function",
     "model_identity",
+    "published_row",
     "row_of",
     "rows_of",
     "settings_of",

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from lthkit.cells import chains, folders
-from lthkit.cells.cells import Cell, Level
+from lthkit.cells import attempts, chains, folders
+from lthkit.cells.cells import DENSE, Cell, Level
 from lthkit.cells.chains import Finished, Place
-from lthkit.cells.networks import model_function
+from lthkit.cells.networks import choice_for
 from lthkit.cells.rows import joined, level_row, unstable_row
 from lthkit.data.datasets import Dataset
+from lthkit.storage import files, owners
 from lthkit.storage.claims import Holding, Patience, claimed
-from lthkit.storage.folders import open_run
+from lthkit.storage.folders import RunBusy, open_run, read_config
+from lthkit.storage.publishing import remove
 from lthkit.storage.records import Row
 from lthkit.tickets.own_loop import TrainFn
-from lthkit.training.choices import choose
+from lthkit.training.choices import Choice, check_sparse, on_one_core
 from lthkit.training.loop import train
-from lthkit.training.tasks import Task
 
 
 @dataclass
@@ -31,29 +34,40 @@ class Held:
     folder: Path
     place: Place
     claim: Holding
-    config: dict[str, object]
+    config: dict[str, Any]
+    mark: str
     _counted: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, level: Level) -> Row | None:
         """The row of a level that is finished, joined with what was trained; None if it has to be done."""
-        found = folders.finished_row(self.folder, level)
-        return None if found is None else joined(self.folder.name, self.config, found)
+        found = folders.finished_row(self.folder, level, mark=self.mark)
+        return None if found is None else joined(self.config, found)
 
     def publish(self, this: Finished) -> Row:
         """Publish a level that has ended. `Lost` if the cell was taken over meanwhile."""
         self.claim.check()
-        seed = self.place.cell.seed
+        cell = self.place.cell
         if this.result is None:
-            task = self.place.task
-            row = unstable_row(this.level, seed, task.quantity, search_steps=this.search_steps)
+            row = unstable_row(
+                this.level, cell.seed, cell.task.quantity, this.outcome, search_steps=this.search_steps
+            )
         else:
             assert this.mask is not None
             row = level_row(
-                this.level, seed, this.round, this.mask.density, this.result, search_steps=this.search_steps
+                this.level,
+                cell.seed,
+                this.round,
+                this.mask.density,
+                this.result,
+                search_steps=this.search_steps,
             )
-        return joined(
-            self.folder.name, self.config, folders.publish_level(self.folder, self.place.folder, this, row)
-        )
+        published = folders.publish_level(self.folder, self.place.folder, this, row, mark=self.mark)
+        return joined(self.config, published)
+
+    def count(self, steps: int) -> None:
+        """So many updates more are done; the heartbeat tells it."""
+        with self._counted:
+            self.claim.done += steps
 
 
 @contextmanager
@@ -65,38 +79,54 @@ def held(
     train: TrainFn | None = None,
     progress: Callable[[int], object] | None = None,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
-    task: Task = Task(),  # noqa: B008  (frozen)
+    dead: Collection[str] = (),
 ) -> Iterator[Held]:
     """Claim the folder of a cell while this lasts; `carry_out` does all of the rest.
 
-    train: None is `lthkit.train` on one thread of a CPU, so that the bits are the same on any machine and beside anything.
+    train: what changes no number but for rounding, such as a meeting's; None is `lthkit.train` on one thread of a CPU, so
+    that the bits are the same on any machine and beside anything. dead: see `claims.claimed`.
 
     Raises:
-        claims.Taken: another process works on it. RunMismatch: the folder has something else. CannotWrite.
+        claims.Taken: another process works on it. RunMismatch: the folder has something else. CannotWrite. claims.Lost: it
+            was taken over; so too where what was done then failed because of that.
     """
-    given = cell.config(data) | ({} if task.default else {"task": task.config()})
-    with claimed(folder, patience=patience) as claim:
-        open_run(folder, given)
-        place = Place(
-            cell, data, folders.attempt_in(folder, claim.number), train or alone(cell, data), None, task
-        )
-        this = Held(folder, place, claim, given)
+    config: dict[str, Any] = json.loads(owners.canonical(cell.config(data)))
+    mark, here = owners.mark_of(config), choice_for(cell.model, data)
+    with claimed(folder, patience=patience, dead=dead) as claim:
+        try:
+            folders.open_cell(folder, config)
+            attempt = attempts.attempt_of(claim)
+            begun = _go_on(folder, attempt, mark)
+            trains = train or alone(begun or here, data)
+            this = Held(folder, Place(cell, data, attempt, trains), claim, config, mark)
 
-        def count(steps: int) -> None:
-            with this._counted:
-                claim.done += steps
-            if progress is not None:
-                progress(steps)
+            def count(steps: int) -> None:
+                this.count(steps)
+                if progress is not None:
+                    progress(steps)
 
-        this.place = replace(place, progress=count)
-        yield this
+            this.place = replace(this.place, progress=count)
+            yield this
+        except (OSError, ValueError, RunBusy):
+            claim.check()  # the folder that was worked in is renamed by who takes it over
+            raise
 
 
-def alone(cell: Cell, data: Dataset) -> TrainFn:
-    """What trains a cell: as the table of choices has it, on a CPU with one thread."""
-    choice = choose(model_function(cell.model, data)(seed=0), data.device)
-    if data.device.type == "cpu":
-        choice = replace(choice, threads=1, workers=1)
+def _go_on(folder: Path, attempt: Path, mark: str) -> Choice | None:
+    """Give an attempt the rounds that are published and whole; how they were executed, None if there are none."""
+    choice = None
+    for name in folders.level_names(folder):
+        if name == DENSE or name.startswith("ticket-round-"):
+            level = folders.finished_level(folder, name, mark=mark)
+            if level is not None:
+                choice = choice or folders.choice_of(level[1])
+                attempts.give_rounds(folder, attempt, [name])
+    return choice
+
+
+def alone(choice: Choice, data: Dataset) -> TrainFn:
+    """What trains a cell: as it was begun, on a CPU with one thread. ValueError if that cannot be done here."""
+    check_sparse(choice, data.device, "this cell, by which its first trainings were done,")
     return partial(train, choice=choice)
 
 
@@ -108,28 +138,46 @@ def carry_out(
     *,
     progress: Callable[[int], object] | None = None,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
+    dead: Collection[str] = (),
 ) -> Iterator[Row]:
     """Do what is missing of a cell, and give the rows of these levels as they end; those that had ended come first.
 
     Rounds of IMP on the way to the last one are published too. A process that is killed leaves what it has published, and
-    what it has begun: the next one goes on from there, to the same bits on a CPU.
+    what it has begun: the next one goes on from there, to the same bits on a CPU. A level that is damaged is put aside and
+    done again. What is finished is read from a folder that cannot be written, too.
 
     Args:
         folder: of this cell, best named by `cell.id(data)`. progress: called with the updates done since the last call.
+        dead: see `claims.claimed`.
 
     Raises:
         ValueError: a level that this way does not have. claims.Taken: another process works on it now.
         claims.Lost: another process took it over. files.CannotWrite. What the drivers refuse, TrainingDiverged say.
     """
     wanted = cell.levels(levels)
-    if not missing_of(folder, wanted):
-        yield from _found(cell, data, folder, wanted)
-        return
-    with held(cell, data, folder, progress=progress, patience=patience) as this:
-        rows = {level: row for level in wanted if (row := this.row(level)) is not None}
-        yield from rows.values()
-        left = [level for level in wanted if level not in rows]
-        for done in chains.finished(cell.way, this.place, wanted, left.__contains__) if left else ():
+    damage: Exception | None = None
+    try:
+        if (found := _found(cell.config(data), folder, wanted)) is not None:
+            yield from found
+            return
+    except files.DamagedFile as error:
+        damage = error
+    try:
+        with held(cell, data, folder, progress=progress, patience=patience, dead=dead) as this:
+            yield from _done(this, wanted)
+    except files.CannotWrite:
+        if damage is not None:
+            raise damage from None
+        raise
+
+
+def _done(this: Held, wanted: Sequence[Level]) -> Iterator[Row]:
+    rows = {level: row for level in wanted if (row := this.row(level)) is not None}
+    yield from rows.values()
+    left = [level for level in wanted if level not in rows]
+    if left:
+        chain = chains.finished(this.place.cell.way, this.place, wanted, left.__contains__)
+        for done in _on_one_core(chain):
             if (row := this.row(done.level)) is None:
                 row = this.publish(done)
             if done.level in left:
@@ -137,20 +185,48 @@ def carry_out(
                 yield row
             if not left:
                 break
-        this.claim.check()
-        folders.remove_attempts(folder)
+    this.claim.check()
+    remove(this.place.folder)
+
+
+def _on_one_core(chain: Iterator[Finished]) -> Iterator[Finished]:
+    """What a chain gives, each worked out with one thread on a CPU; who takes it has as many as before."""
+    with closing(chain):  # type: ignore[type-var]
+        while True:
+            with on_one_core():
+                this = next(chain, None)
+            if this is None:
+                return
+            yield this
 
 
 def missing_of(folder: Path, levels: Sequence[Level]) -> list[Level]:
     """The levels that are not published; nothing is read but names."""
-    there = set(folders.level_names(folder)) if folder.is_dir() else set()
+    there = set(folders.level_names(folder))
     return [level for level in levels if level.name not in there]
 
 
-def _found(cell: Cell, data: Dataset, folder: Path, levels: Sequence[Level]) -> Iterator[Row]:
-    config = cell.config(data)
-    open_run(folder, config)
+def _found(config: dict[str, Any], folder: Path, levels: Sequence[Level]) -> list[Row] | None:
+    """The rows of these levels, None if one is missing. Nothing is written.
+
+    Raises:
+        RunMismatch: the folder is another cell's. files.DamagedFile: a level is not what was published.
+    """
+    if missing_of(folder, levels):
+        return None
+    config = json.loads(owners.canonical(config))
+    try:
+        if read_config(folder) != config:
+            open_run(folder, config)  # says what differs
+    except FileNotFoundError:
+        return None
+    mark, rows = owners.mark_of(config), []
     for level in levels:
-        row = folders.published_row(folder, level)
-        assert row is not None
-        yield joined(folder.name, config, row)
+        try:
+            row = folders.published_row(folder, level, mark=mark)
+        except owners.RunMismatch as error:
+            raise files.DamagedFile(str(error)) from error
+        if row is None:
+            return None
+        rows.append(joined(config, row))
+    return rows

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lthkit.cells.networks import model_identity
 from lthkit.cells.ways import Way, settings_of
 from lthkit.data.datasets import Dataset
-from lthkit.machine.checks import check_whole, did_you_mean
+from lthkit.machine.checks import check_whole, did_you_mean, is_number
 from lthkit.machine.seeds import derived_seed
-from lthkit.storage.owners import canonical
+from lthkit.storage.records import run_id
 from lthkit.training.recipes import Recipe
+from lthkit.training.tasks import Task
 
 DENSE, TICKET = "dense", "ticket"
 
@@ -30,15 +30,19 @@ class Level:
     arm: str = TICKET
 
     def __post_init__(self) -> None:
-        if self.density is not None:
-            number = isinstance(self.density, int | float) and not isinstance(self.density, bool)
-            if not number or not 0 < self.density < 1:
-                raise ValueError(
-                    f"density={self.density!r} was given; expected a number between 0 and 1, such as 0.05."
-                )
-            object.__setattr__(self, "density", float(f"{self.density:.6g}"))
+        if (self.round is None) == (self.density is None):
+            raise ValueError(
+                f"round={self.round!r}, density={self.density!r} were given; expected one of the two."
+            )
         if self.round is not None:
-            check_whole("round", self.round, 0)
+            object.__setattr__(self, "round", check_whole("round", self.round, 0))
+            return
+        rounded = float(f"{float(self.density):.6g}") if is_number(self.density) else 0.0  # type: ignore[arg-type]
+        if not 0 < rounded < 1:
+            raise ValueError(
+                f"density={self.density!r} was given; expected a number between 0 and 1 (to six digits), such as 0.05."
+            )
+        object.__setattr__(self, "density", rounded)
 
     @property
     def name(self) -> str:
@@ -60,7 +64,7 @@ class Cell:
     """All that decides the numbers of a chain, but for how far it goes and the data themselves.
 
     way: see `ways`. model: a name in `models.MODELS`, or "package.module:function". data: what `load_data` takes. size: of
-    the pictures in a folder. The order of the data comes from `derived_seed(seed, "order")`.
+    the pictures in a folder. task: the loss and the metrics. The order of the data comes from `derived_seed(seed, "order")`.
     """
 
     way: Way
@@ -68,10 +72,11 @@ class Cell:
     data: str
     recipe: Recipe
     seed: int = 0
-    size: int | tuple[int, int] | None = field(default=None)
+    size: int | tuple[int, int] | None = None
+    task: Task = Task()  # noqa: RUF009  (frozen)
 
     def __post_init__(self) -> None:
-        check_whole("seed", self.seed, 0)
+        object.__setattr__(self, "seed", check_whole("seed", self.seed, 0))
         step = getattr(self.way, "rewind_step", 0)
         if step >= self.recipe.steps:
             raise ValueError(
@@ -100,12 +105,11 @@ class Cell:
             "device": data.device.type,
             "recipe": self.recipe.config(),
             "seed": self.seed,
-        }
+        } | ({} if self.task.default else {"task": self.task.config()})
 
     def id(self, data: Dataset) -> str:
         """Method, and twelve hex digits of the configuration: its folder's name."""
-        digits = hashlib.sha256(canonical(self.config(data)).encode()).hexdigest()[:12]
-        return f"{self.method}-{digits}"
+        return id_of(self.config(data))
 
     def levels(self, asked: Iterable[Level]) -> list[Level]:
         """These levels, dense first, in the order in which the chain comes to them, each once.
@@ -135,6 +139,11 @@ class Cell:
             raise ValueError(f"{level} was asked of {self.method}, whose levels are counted by {by}.")
         if by == "round" and level.round == 0:
             raise ValueError("Round 0 is the dense training; expected a round from 1 for an arm.")
+
+
+def id_of(config: Mapping[str, Any]) -> str:
+    """The id of the cell that has this configuration."""
+    return run_id(config["method"], config, digits=12)
 
 
 def _order(level: Level) -> tuple[float, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from lthkit.cells.cells import DENSE_LEVEL, TICKET, Cell, Level
 from lthkit.cells.criteria import criterion
 from lthkit.cells.networks import model_function
+from lthkit.cells.rows import NEVER_STABLE, STABLE_TOO_LATE
 from lthkit.cells.ways import IMP, Dense, EarlyBird, Hybrid, OneShot, PruneAtInit
 from lthkit.data.datasets import Dataset
 from lthkit.machine.seeds import derived_seed
@@ -32,7 +33,6 @@ from lthkit.training.checkpoints import Checkpoint
 from lthkit.training.loop import train
 from lthkit.training.recipes import Recipe
 from lthkit.training.results import TrainResult
-from lthkit.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ class Place:
     folder: Path
     train: TrainFn = train
     progress: Callable[[int], object] | None = None
-    task: Task = Task()  # noqa: RUF009  (frozen)
 
     @property
     def model_fn(self) -> Callable[..., Any]:
@@ -66,14 +65,14 @@ class Place:
             "scope": cell.way.scope if not isinstance(cell.way, Dense) else "global",
             "progress": self.progress,
             "train": self.train,
-            "task": self.task,
+            "task": self.cell.task,
         }
 
 
 @dataclass(frozen=True)
 class Finished:
     """A level that has ended. `kept` is the round with its weights, and `driver` the folder from which it can be read
-    again, where a driver saved one; `result` is None where a search found no ticket."""
+    again, where a driver saved one; `result` is None where a search found no ticket, and `outcome` says why."""
 
     level: Level
     round: int
@@ -82,6 +81,7 @@ class Finished:
     search_steps: int = 0
     driver: Path | None = None
     kept: Round | None = None
+    outcome: str = ""
 
 
 Missing = Callable[[Level], bool]
@@ -139,7 +139,7 @@ def _prune_at_init(
             model = new_network(place.model_fn, place.cell.seed, place.data.device)
             mask = prune_iteratively(
                 model,
-                for_task(score, place.task, place.data),
+                for_task(score, place.cell.task, place.data),
                 level.density or 0.0,
                 rounds=way.iterations or 1,
                 scope=way.scope,
@@ -179,14 +179,10 @@ def _early_bird(
             **shared,
         )
         searched = len(found.masks) * found.steps_per_epoch
-        if found.epoch is None:
-            yield Finished(level, 1, None, None, searched)
+        if found.epoch is None or found.checkpoint.step >= place.cell.recipe.steps:
+            outcome = NEVER_STABLE if found.epoch is None else STABLE_TOO_LATE
+            yield Finished(level, 1, None, None, searched, outcome=outcome)
             continue
-        if found.checkpoint.step >= place.cell.recipe.steps:
-            raise ValueError(
-                f"The masks became stable in the last epoch of a training of {place.cell.recipe.steps} steps, so no step is left to train the "
-                "ticket. Give more steps, or a larger threshold."
-            )
         result, mask = _trained(place, place.folder / level.name, found.mask, found.checkpoint)
         yield Finished(level, 1, mask, result, searched)
 
@@ -221,7 +217,7 @@ def rounds(place: Place, last: int) -> Iterator[tuple[Round, int]]:
     assert isinstance(way, IMP)
     overrides = {}
     if way.output_fraction is not None:
-        overrides = {output_layer(place.model_fn(seed=0)): way.output_fraction}
+        overrides = {output_layer(new_network(place.model_fn, 0, "cpu")): way.output_fraction}
     search = imp(
         place.model_fn,
         place.data,
@@ -316,6 +312,6 @@ def _trained(
         folder=Snapshots(folder),
         progress=place.progress,
         train=place.train,
-        task=place.task,
+        task=place.cell.task,
     )
     return result, mask

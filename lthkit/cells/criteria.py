@@ -13,7 +13,7 @@ CRITERIA = ("snip", "grasp", "synflow", "magnitude", "random")
 LOOKS_AT_IMAGES = ("snip", "grasp")
 
 
-def criterion(name: str, data: Dataset, *, seed: int, images: int) -> ScoreFn:
+def criterion(name: str, data: Dataset, *, seed: int, images: int | None) -> ScoreFn:
     """The score function of a name in `CRITERIA` for one seed: its images, or its random numbers, are that seed's."""
     by_name: Mapping[str, ScoreFn] = {
         "magnitude": magnitude,
@@ -21,5 +21,6 @@ def criterion(name: str, data: Dataset, *, seed: int, images: int) -> ScoreFn:
         "synflow": partial(synflow, shape=data.shape),
     }
     if name in LOOKS_AT_IMAGES:
+        assert images is not None
         return partial(snip if name == "snip" else grasp, batches=data.draw(images, seed=seed))
     return by_name[name]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lthkit.cells.cells import Level
+from lthkit.cells.cells import Level, id_of
+from lthkit.storage.owners import canonical
 from lthkit.storage.records import Row
 from lthkit.training.metrics import ACCURACY, Quantity
 from lthkit.training.results import TrainResult
 
-NEVER_STABLE = (
-    "never stable"  # the outcome of an Early-Bird search whose rule did not fire: there is no ticket
-)
+# Outcomes of an Early-Bird search that gave no ticket: its rule did not fire, or in the last epoch, with no step left to train.
+NEVER_STABLE, STABLE_TOO_LATE = "never stable", "stable too late"
 # What a row says of its cell, in this order; settings that a method does not have are None.
 SETTINGS = (
     "score",
@@ -76,8 +76,8 @@ def level_row(
     return {**row, "asked": level.density, "search_steps": search_steps, "outcome": ""}
 
 
-def unstable_row(level: Level, seed: int, quantity: Quantity, *, search_steps: int) -> Row:
-    """The row of a search that found no ticket: it has no density and no accuracy, and cost its updates."""
+def unstable_row(level: Level, seed: int, quantity: Quantity, outcome: str, *, search_steps: int) -> Row:
+    """The row of a search that found no ticket, and why: it has no density and no accuracy, and cost its updates."""
     measured = {"test_accuracy": None, "validation_accuracy": None}
     if quantity != ACCURACY:
         measured = {"test_metric": None, "validation_metric": None}
@@ -95,18 +95,23 @@ def unstable_row(level: Level, seed: int, quantity: Quantity, *, search_steps: i
         "seconds": 0.0,
         "asked": level.density,
         "search_steps": search_steps,
-        "outcome": NEVER_STABLE,
+        "outcome": outcome,
     }
 
 
-def joined(cell: str, config: Mapping[str, Any], row: Row) -> Row:
-    """A level's row with what was trained: cell, method, model, data, and all settings of its way and recipe."""
+def joined(config: Mapping[str, Any], row: Row) -> Row:
+    """A level's row with what was trained: cell, method, model, data, and all settings of its way and recipe.
+
+    The cell is told by its id, so a copy of its folder under another name is still the same cell.
+    """
     recipe = {f"recipe_{name}": _cell_of_a_table(value) for name, value in config["recipe"].items()}
     return {
-        "cell": cell,
+        "cell": id_of(config),
         "method": config["method"],
         "model": config["model"],
         "data": config["data"],
+        "data_fingerprint": config["data_fingerprint"],
+        "task": canonical(config["task"]) if "task" in config else None,
         "device": config["device"],
         **row,
         **{name: config.get(name) for name in SETTINGS},

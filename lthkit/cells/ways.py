@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from lthkit.cells.criteria import CRITERIA
-from lthkit.machine.checks import check_whole, did_you_mean
+from lthkit.cells.criteria import CRITERIA, LOOKS_AT_IMAGES
+from lthkit.machine.checks import check_whole, did_you_mean, is_number
 from lthkit.tickets.mask_distances import check_threshold, check_window
 from lthkit.training.loop import MOMENTUM_POLICIES
 
@@ -43,9 +43,9 @@ class IMP:
     momentum: str = "restore"
 
     def __post_init__(self) -> None:
-        _check_fraction("fraction", self.fraction)
+        _make_fraction(self, "fraction")
         if self.output_fraction is not None:
-            _check_fraction("output_fraction", self.output_fraction)
+            _make_fraction(self, "output_fraction")
             if self.scope != "layerwise":
                 raise ValueError(
                     f"output_fraction={self.output_fraction} was given with scope={self.scope!r}; expected it with 'layerwise' only."
@@ -79,7 +79,7 @@ class PruneAtInit:
     """Score before any training, cut to each density, train once (Lee et al. 2019; Tanaka et al. 2020).
 
     score: one of `criteria.CRITERIA`. iterations: score and cut so often; None takes 100 for SynFlow, 1 for the others.
-    images: how many training images the score sees, where it sees any.
+    images: how many training images the score sees; None takes 100 for SNIP and GraSP, and is all that the others take.
     """
 
     name: ClassVar[str] = "prune-at-init"
@@ -88,15 +88,22 @@ class PruneAtInit:
 
     score: str = "snip"
     iterations: int | None = None
-    images: int = 100
+    images: int | None = None
     scope: str = "global"
 
     def __post_init__(self) -> None:
         _check_among("score", self.score, CRITERIA)
         if self.iterations is None:
             object.__setattr__(self, "iterations", 100 if self.score == "synflow" else 1)
-        check_whole("iterations", self.iterations, 1)
-        check_whole("images", self.images, 1)
+        _make_whole(self, "iterations", 1)
+        if self.score in LOOKS_AT_IMAGES:
+            object.__setattr__(self, "images", 100 if self.images is None else self.images)
+            _make_whole(self, "images", 1)
+        elif self.images is not None:
+            raise ValueError(
+                f"images={self.images!r} was given with score={self.score!r}, which sees none; expected it with "
+                f"{' or '.join(LOOKS_AT_IMAGES)} only."
+            )
         _check_among("scope", self.scope, SCOPES)
 
 
@@ -114,7 +121,10 @@ class EarlyBird:
     scope: str = "global"
 
     def __post_init__(self) -> None:
+        _make_whole(self, "window", 2)
         check_window(self.window, self.rule)
+        if is_number(self.threshold):
+            object.__setattr__(self, "threshold", float(self.threshold))
         check_threshold(self.threshold)
         _check_among("scope", self.scope, SCOPES)
 
@@ -135,9 +145,9 @@ class Hybrid:
     momentum: str = "restore"
 
     def __post_init__(self) -> None:
-        _check_fraction("snip_density", self.snip_density)
-        check_whole("rounds", self.rounds, 1)
-        check_whole("images", self.images, 1)
+        _make_fraction(self, "snip_density")
+        _make_whole(self, "rounds", 1)
+        _make_whole(self, "images", 1)
         _check_rewinding(self)
 
 
@@ -153,12 +163,19 @@ def settings_of(way: Way) -> dict[str, Any]:
 def _check_rewinding(way: IMP | OneShot | Hybrid) -> None:
     _check_among("scope", way.scope, SCOPES)
     _check_among("momentum", way.momentum, MOMENTUM_POLICIES)
-    check_whole("rewind_step", way.rewind_step, 0)
+    _make_whole(way, "rewind_step", 0)
 
 
-def _check_fraction(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+def _make_whole(way: Way, name: str, least: int) -> None:
+    """A setting as Python's whole number: numpy's has another hash and no JSON. ValueError if it is none."""
+    object.__setattr__(way, name, check_whole(name, getattr(way, name), least))
+
+
+def _make_fraction(way: Way, name: str) -> None:
+    value = getattr(way, name)
+    if not is_number(value) or not 0 < float(value) < 1:
         raise ValueError(f"{name}={value!r} was given; expected a number between 0 and 1, such as 0.2.")
+    object.__setattr__(way, name, float(value))
 
 
 def _check_among(name: str, value: object, known: tuple[str, ...]) -> None:

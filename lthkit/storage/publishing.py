@@ -6,8 +6,11 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 from lthkit.storage import files
+
+REMOVED = ".removed-"  # begins the names of folders that are being removed
 
 
 def publish(stage: Path, target: Path) -> bool:
@@ -31,23 +34,43 @@ def publish(stage: Path, target: Path) -> bool:
 
 
 def put_aside(folder: Path) -> Path:
-    """Rename a folder that is damaged, so that it can be made again and nothing of it is lost; its new place."""
-    for number in range(1, 1000):
-        aside = folder.with_name(f"damaged-{number}-{folder.name}")
-        with contextlib.suppress(OSError):
-            if not aside.exists():
-                os.rename(folder, aside)
-                return aside
-    raise files.CannotWrite(0, "a damaged folder could not be renamed", str(folder))
+    """Rename a folder or a file that is damaged, so that it can be made again and nothing of it is lost; its new place.
+
+    Raises:
+        files.CannotWrite: it cannot be renamed; it is where it was.
+    """
+    number = 1
+    while (aside := folder.with_name(f"damaged-{number}-{folder.name}")).exists():
+        number += 1
+    try:
+        os.rename(folder, aside)
+    except OSError as error:
+        raise files.CannotWrite(error.errno, error.strerror or str(error), str(aside)) from error
+    return aside
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that another process may take over by renaming it: what it has renamed is left alone.
+
+    The folder gets a name first that nobody looks for. What cannot be removed is left, under that name.
+    """
+    doomed = folder.with_name(f"{REMOVED}{uuid4().hex}")
+    with contextlib.suppress(OSError):
+        os.rename(folder, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def same_file(source: Path, target: Path) -> None:
-    """Let `target` be the same file as `source`: a hard link, or a copy where the file system has none."""
+    """Let `target` be the same file as `source`: a hard link, or a copy where the file system has none.
+
+    A target that is there stays. Neither is ever changed in place (`files.write_bytes` makes a new file).
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            raise
-        except OSError:
-            files.write_bytes(target, source.read_bytes())
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        raise
+    except OSError:
+        files.write_bytes(target, source.read_bytes())

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from lthkit.machine.checks import check_network
+from lthkit.machine.devices import operator_threads
 from lthkit.training.recipes import Recipe
 from lthkit.training.tasks import Task
 
@@ -126,8 +130,24 @@ def family(model: nn.Module) -> str:
     return "convolutional" if conv else "linear"
 
 
+_one_core: ContextVar[bool] = ContextVar("lthkit_one_core", default=False)
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Within it torch's operators have one thread, and `choose` gives one: the same bits beside anything, on any number of cores."""
+    token = _one_core.set(True)
+    try:
+        with operator_threads(1):
+            yield
+    finally:
+        _one_core.reset(token)
+
+
 def cores() -> int:
-    """Cores that this process may use, at most 8: more do not help networks of this size."""
+    """Cores that this process may use, at most 8: more do not help networks of this size. One within `on_one_core`."""
+    if _one_core.get():
+        return 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(8, usable or 1)
 
