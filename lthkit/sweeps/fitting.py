@@ -81,7 +81,7 @@ def check_against(
 
 def _of_way(cell: Cell, data: Dataset, weights: Weights) -> Iterator[str]:
     way, rows = cell.way, len(data.train)
-    images = getattr(way, "images", 0)
+    images = getattr(way, "images", None) or 0
     if isinstance(way, PruneAtInit) and way.score not in LOOKS_AT_IMAGES:
         images = 0
     if images > rows:
