@@ -5,12 +5,54 @@ This file is the table of contents.
 
 from __future__ import annotations
 
+from lthkit.sweeps.estimates import (
+    Pace,
+    estimate,
+    paces_of,
+    text_of,
+)
 from lthkit.sweeps.grids import (
     Asked,
     Grid,
+    grid_of,
+    read_grid,
+)
+from lthkit.sweeps.mistakes import (
+    GridMistakes,
+    Mistake,
+)
+from lthkit.sweeps.planning import (
+    Plan,
+    Planned,
+    datasets_of,
+    plan,
+)
+from lthkit.sweeps.shards import (
+    parsed_shard,
+    sharded,
+)
+from lthkit.sweeps.trainings import (
+    Cost,
+    cost_of,
 )
 
 __all__ = [
     "Asked",
+    "Cost",
     "Grid",
+    "GridMistakes",
+    "Mistake",
+    "Pace",
+    "Plan",
+    "Planned",
+    "cost_of",
+    "datasets_of",
+    "estimate",
+    "grid_of",
+    "paces_of",
+    "parsed_shard",
+    "plan",
+    "read_grid",
+    "sharded",
+    "text_of",
 ]
