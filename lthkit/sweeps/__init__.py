@@ -5,11 +5,19 @@ This file is the table of contents.
 
 from __future__ import annotations
 
+from lthkit.sweeps.engines import (
+    ENGINES,
+)
 from lthkit.sweeps.estimates import (
-    Pace,
     estimate,
+    Pace,
     paces_of,
     text_of,
+)
+from lthkit.sweeps.failures import (
+    Failure,
+    SweepFailed,
+    SweepUnwritable,
 )
 from lthkit.sweeps.grids import (
     Asked,
@@ -22,10 +30,17 @@ from lthkit.sweeps.mistakes import (
     Mistake,
 )
 from lthkit.sweeps.planning import (
-    Plan,
-    Planned,
     datasets_of,
+    Plan,
     plan,
+    Planned,
+)
+from lthkit.sweeps.published import (
+    rows,
+)
+from lthkit.sweeps.running import (
+    run,
+    work,
 )
 from lthkit.sweeps.shards import (
     parsed_shard,
@@ -39,12 +54,16 @@ from lthkit.sweeps.trainings import (
 __all__ = [
     "Asked",
     "Cost",
+    "ENGINES",
+    "Failure",
     "Grid",
     "GridMistakes",
     "Mistake",
     "Pace",
     "Plan",
     "Planned",
+    "SweepFailed",
+    "SweepUnwritable",
     "cost_of",
     "datasets_of",
     "estimate",
@@ -53,6 +72,9 @@ __all__ = [
     "parsed_shard",
     "plan",
     "read_grid",
+    "rows",
+    "run",
     "sharded",
     "text_of",
+    "work",
 ]

@@ -1,0 +1,350 @@
+"""Seeing to the cells of a sweep until all are done: which are begun, which are waited for, what has ended, what failed."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from time import perf_counter, sleep
+
+from lthkit.cells.carrying import missing_of
+from lthkit.cells.folders import finished_row, level_names
+from lthkit.machine.bars import again
+from lthkit.machine.work import Work
+from lthkit.storage.claims import Patience, claim_of
+from lthkit.storage.files import CannotWrite
+from lthkit.storage.records import Row
+from lthkit.storage.snapshots import TimeUp
+from lthkit.sweeps import jobs, records
+from lthkit.sweeps.engines import SerialEngine
+from lthkit.sweeps.failures import EngineGone, Failure, SweepFailed, SweepUnwritable
+from lthkit.sweeps.jobs import Ended, Engine, Event, Job, Reported, Tell
+from lthkit.sweeps.progress import Progress, told, told_when_stopped, updates_of
+from lthkit.sweeps.published import Published, ordered
+from lthkit.sweeps.units import Unit, Units
+
+log = logging.getLogger("lthkit")
+
+PAUSE = 0.2  # seconds from one look at the engine to the next, at most
+LOOKS = 4  # cells of others that are looked at in one pause, at most
+SOON, LATE = 0.5, 10.0  # seconds from one look at a cell of others to the next: at first, and later
+SILENCE, AGAIN = 2.0, 60.0  # seconds of waiting after which that is told: at first, and later
+DEATHS = 3  # times that the process of a cell may end before the cell counts as failed
+GRACE = 20.0  # seconds that is waited for workers that were asked to stop
+
+
+class Drive:
+    """A sweep under way. Each cell is in one of todo, under way, waiting (others have it), done and failed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        units: Units,
+        work: Work,
+        *,
+        device: str,
+        patience: Patience,
+        minutes: float | None,
+        announce: Callable[[Row], object] | None,
+        tell: Tell | None,
+    ) -> None:
+        self.folder, self.units, self.work, self.patience, self.minutes = (
+            folder,
+            units,
+            work,
+            patience,
+            minutes,
+        )
+        self.device, self.tell = device, tell or log.warning
+        self.own: list[str] = []  # cells that were done by this call, in the order in which they ended
+        self._announce = announce or (lambda row: None)
+        self._begun = self._last = perf_counter()
+        self._published, self._progress = Published(folder), Progress(work)
+        self._todo: deque[str] = deque()
+        self._under_way: dict[str, float] = {}  # seconds without a word, by cell
+        self._waiting: dict[str, tuple[float, float]] = {}  # when to look again, and the pause after that
+        self._over_with: set[str] = set()  # cells that are done or have failed
+        self._failures: list[Failure] = []
+        self._notes: set[str] = set()
+        self._quick = False
+        self._idle: float | None = None  # since when nothing is done here
+        self._all_stopped = True
+        work.stopped = lambda: told_when_stopped(folder, *self._counts(), all_stopped=self._all_stopped)
+
+    @property
+    def left(self) -> int:
+        """Cells that have not ended."""
+        return len(self._todo) + len(self._under_way) + len(self._waiting)
+
+    def look(self, *, quick: bool) -> None:
+        """See what is missing. With `quick` nothing is read before its turn comes, so all counts as missing till then."""
+        self._quick = quick
+        for cell, unit in self.units.items():
+            unit.missing = list(unit.wanted)
+            if not quick:
+                self._read(unit)
+            if unit.missing:
+                self._todo.append(cell)
+                self._progress.expect(cell, updates_of(unit.asked.cell, unit.missing))
+        self.work.total = self._progress.total
+
+    def to_the_end(self, start: Callable[[], Engine], *, last: bool = True) -> None:
+        """Do all with an engine. What has ended is in the table when this ends, in whatever way.
+
+        last: see to it that the table has everything, though somebody else is writing it.
+        """
+        try:
+            engine = start()
+            try:
+                self._drive(engine)
+            finally:
+                engine.close()
+            self._write(wait=last)
+        except CannotWrite as error:
+            stopped = SweepUnwritable(error.errno, error.strerror, error.filename)
+            stopped.told = told(self.folder, *self._counts())
+            raise stopped from None
+        except EngineGone as error:
+            self._write(wait=False)
+            saved = told(self.folder, *self._counts())
+            raise EngineGone(f"{error} {saved} {again().capitalize()} to go on from there.") from None
+        except BaseException:
+            try:
+                self._write(wait=False)
+            except CannotWrite as error:
+                log.warning("%s", error)
+            raise
+
+    def rows(self, cells: Iterable[str]) -> list[Row]:
+        """The rows of these cells, as far as they were asked for. `SweepFailed` if a cell failed."""
+        keys = [(cell, level.name) for cell in cells for level in self.units[cell].wanted]
+        found = ordered(self._published.rows[key] for key in keys if key in self._published.rows)
+        if self._failures:
+            raise SweepFailed(self.folder, len(self.units), self._failures, found)
+        return found
+
+    def _drive(self, engine: Engine) -> None:
+        if isinstance(engine, SerialEngine):
+            self._progress.inside = True
+            engine.between = lambda report: self._between(engine, report)
+        try:
+            while self.left:
+                self._fill(engine)
+                for event in engine.wait(PAUSE if self._under_way else min(PAUSE, SOON)):
+                    self._happened(event)
+                self._look_at_silent(engine)
+                self._look_at_waiting()
+                self._published.write_if_due(self.patience)
+                self._tell_of_waiting()
+                self.work.doing = self._described()
+                self.work.count(0)
+                if self._over:
+                    self._stop(engine)
+                    done, trainings = self._counts()
+                    raise TimeUp(
+                        f"{self.minutes:g} minutes are over, as asked. {told(self.folder, done, trainings)}"
+                    )
+        except (KeyboardInterrupt, CannotWrite):
+            self._stop(engine)
+            raise
+
+    @property
+    def _over(self) -> bool:
+        return self.minutes is not None and self.left > 0 and perf_counter() - self._begun > 60 * self.minutes
+
+    def _between(self, engine: Engine, report: Reported) -> None:
+        """Between two pieces of a job in this process."""
+        self._happened(report)
+        self._published.write_if_due(self.patience)
+        if self._over:
+            engine.stop()
+
+    def _fill(self, engine: Engine) -> None:
+        """Give the engine as many cells as it wants."""
+        while self._todo and engine.free() > 0:
+            unit = self.units[self._todo.popleft()]
+            if not missing_of(unit.folder, unit.missing):
+                if self._quick:
+                    self._leave(unit, here=False)
+                else:
+                    self._ended(unit, here=False)
+                continue
+            unit.attempts += 1
+            self._under_way[unit.cell] = 0.0
+            engine.submit(
+                Job(unit.asked, unit.cell, str(unit.folder), self.device, self.patience, unit.attempts)
+            )
+
+    def _happened(self, event: Event) -> None:
+        unit = self.units[event.cell]
+        if isinstance(event, Reported):
+            if event.cell in self._under_way:
+                self._under_way[event.cell] = 0.0
+            if event.updates:
+                self._progress.count(event.cell, event.updates)
+            if event.level:
+                self._new(unit, [event.level])
+            return
+        for note in event.notes:
+            if note not in self._notes:
+                self._notes.add(note)
+                log.warning("%s", note)
+        current = event.attempt == unit.attempts and event.cell in self._under_way
+        if not current and event.status != jobs.DONE:
+            return  # it was given up, and another has it or has done it
+        if current:
+            del self._under_way[event.cell]
+        self._end(unit, event)
+
+    def _end(self, unit: Unit, event: Ended) -> None:
+        if event.status == jobs.DONE:
+            if unit.cell not in self._over_with:
+                self._ended(unit, here=True)
+        elif event.status == jobs.TAKEN:
+            self._wait_for(unit)
+        elif event.status == jobs.STOPPED:
+            self._todo.appendleft(unit.cell)
+        elif event.status == jobs.UNWRITABLE:
+            assert event.error is not None
+            self._todo.appendleft(unit.cell)
+            raise CannotWrite(*event.error)
+        elif event.status == jobs.REFUSED:
+            raise ValueError(event.message)
+        elif event.status == jobs.DIED and unit.deaths + 1 < DEATHS:
+            unit.deaths += 1
+            self._todo.appendleft(unit.cell)
+        elif event.status == jobs.DIED:
+            self._fail(unit, f"{event.message}; that happened {DEATHS} times.")
+        else:
+            self._fail(unit, event.message)
+
+    def _ended(self, unit: Unit, *, here: bool) -> None:
+        """All that was asked of a cell is published; or it is not to be seen here yet, and is looked for again."""
+        self._new(unit, [level.name for level in unit.missing])
+        self._read(unit)
+        if unit.missing:
+            self._wait_for(unit)
+            return
+        if here:
+            self.own.append(unit.cell)
+        records.not_failed(self.folder, unit.cell)
+        self._leave(unit, here=here)
+
+    def _leave(self, unit: Unit, *, here: bool) -> None:
+        """Nothing is to be done for a cell any longer."""
+        self._over_with.add(unit.cell)
+        self._waiting.pop(unit.cell, None)
+        self._under_way.pop(unit.cell, None)
+        if unit.cell in self._todo:
+            self._todo.remove(unit.cell)
+        self._progress.ended(unit.cell, here=here)
+
+    def _fail(self, unit: Unit, message: str) -> None:
+        self._failures.append(Failure(unit.cell, unit.described, message))
+        records.failed(self.folder, unit.cell, message, [level.name for level in unit.missing])
+        self._leave(unit, here=True)
+
+    def _read(self, unit: Unit) -> None:
+        """Read what is published of a cell, and see what is missing. What is damaged is put aside, to be done again."""
+        if unit.folder.is_dir():
+            self._published.add(unit.cell, level_names(unit.folder))
+        for level in unit.wanted:
+            if (unit.cell, level.name) in self._published.damaged:
+                finished_row(unit.folder, level)
+                del self._published.damaged[unit.cell, level.name]
+        unit.missing = [level for level in unit.wanted if (unit.cell, level.name) not in self._published.rows]
+
+    def _new(self, unit: Unit, names: Iterable[str]) -> None:
+        """Read and announce the levels of these names."""
+        for row in self._published.add(unit.cell, names):
+            self._announce(row)
+
+    def _wait_for(self, unit: Unit) -> None:
+        pause = 1.5 * self._waiting[unit.cell][1] if unit.cell in self._waiting else SOON
+        pause = min(pause, LATE) * random.uniform(0.8, 1.2)
+        self._waiting[unit.cell] = perf_counter() + pause, pause
+
+    def _look_at_waiting(self) -> None:
+        """See whether cells that others have are done, or free."""
+        now = perf_counter()
+        due = sorted((when, cell) for cell, (when, _) in self._waiting.items() if when <= now)
+        for _, cell in due[:LOOKS]:
+            unit = self.units[cell]
+            if not missing_of(unit.folder, unit.missing):
+                self._ended(unit, here=False)
+                continue
+            claim = claim_of(unit.folder) if unit.folder.is_dir() else None
+            if claim is None or claim.age > self.patience.lost or getattr(claim, "dead", False):
+                del self._waiting[cell]
+                self._todo.append(cell)
+            else:
+                self._wait_for(unit)
+
+    def _look_at_silent(self, engine: Engine) -> None:
+        """A worker that says nothing may be one that hangs: its claim tells. Time in which we slept ourselves counts little."""
+        now = perf_counter()
+        passed, self._last = min(now - self._last, 1.0), now
+        for cell in list(self._under_way):
+            self._under_way[cell] += passed
+            if self._under_way[cell] <= self.patience.lost:
+                continue
+            unit = self.units[cell]
+            claim = claim_of(unit.folder) if unit.folder.is_dir() else None
+            self._under_way[cell] = 0.0 if claim is None else max(0.0, claim.age)
+            if claim is not None and claim.age > self.patience.lost:
+                del self._under_way[cell]
+                engine.give_up(cell)
+                self._todo.appendleft(cell)
+
+    def _tell_of_waiting(self) -> None:
+        """Say so where nothing is done here, because others do the rest."""
+        now = perf_counter()
+        if self._under_way or self._todo or not self._waiting:
+            self._idle = None
+        elif self._idle is None:
+            self._idle = now + SILENCE
+        elif now >= self._idle:
+            self._idle = now + AGAIN
+            cells = "1 cell is" if len(self._waiting) == 1 else f"{len(self._waiting)} cells are"
+            claim = claim_of(self.units[next(iter(self._waiting))].folder)
+            who = "" if claim is None else f" ({claim.who}, say)"
+            self.tell(
+                f"{cells} being done by another process{who}; waiting for what it publishes. A cell is free again "
+                f"{self.patience.lost:g} s after its process was last heard of."
+            )
+
+    def _described(self) -> str:
+        ended = len(self.units) - self.left
+        others = f", {len(self._waiting)} done by others" if self._waiting else ""
+        return f"{ended} of {len(self.units)} cells{others}"
+
+    def _counts(self) -> tuple[int, int]:
+        """Trainings that are finished, and all, as far as this call knows."""
+        wanted = [(unit.cell, level.name) for unit in self.units.values() for level in unit.wanted]
+        return sum(key in self._published.rows for key in wanted), len(wanted)
+
+    def _stop(self, engine: Engine) -> None:
+        """Ask all workers to stop, and wait for them, but not for ever, and not after a second Ctrl-C."""
+        self.work.doing = "stopping"
+        try:
+            engine.stop()
+            until = perf_counter() + GRACE
+            while self._under_way and perf_counter() < until:
+                for event in engine.wait(PAUSE):
+                    try:
+                        self._happened(event)
+                    except (CannotWrite, ValueError) as error:
+                        log.debug("while stopping: %s", error)
+                self.work.count(0)
+        except KeyboardInterrupt:
+            pass
+        self._all_stopped = not self._under_way
+
+    def _write(self, *, wait: bool) -> None:
+        """The table of all that is published."""
+        until = perf_counter() + self.patience.lost + PAUSE
+        while not self._published.write(self.patience) and wait and perf_counter() < until:
+            sleep(PAUSE)
+            self.work.count(0)

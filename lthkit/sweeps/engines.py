@@ -1,0 +1,102 @@
+"""Engines by one line: `local` (processes of this machine), `serial` (this process), `dask`, `dask=tcp://HOST:PORT`."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable
+from time import sleep
+
+import torch
+
+from lthkit.machine.checks import check_whole, did_you_mean
+from lthkit.sweeps.jobs import Engine, Event, Job, Reported, Tell, do
+from lthkit.sweeps.local_engine import LocalEngine
+from lthkit.training.choices import cores
+
+ENGINES = ("local", "serial", "dask")
+
+
+def check_engine(on: str, workers: int | None) -> None:
+    """ValueError for an engine that there is not, or workers that are no number above 0."""
+    name, given, address = str(on).partition("=")
+    if name not in ENGINES or (given and (name != "dask" or not address)):
+        raise ValueError(
+            f"on={on!r} was given; expected local, serial, dask or dask=ADDRESS, such as "
+            f"dask=tcp://head-node:8786.{did_you_mean(name, ENGINES)}"
+        )
+    if workers is not None:
+        check_whole("workers", workers, 1)
+
+
+def check_process() -> None:
+    """End a process that was started to work for another one, and runs the script of that one anew, with its sweep.
+
+    Processes of Dask, and all that `multiprocessing` spawns, import the script that started them.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(
+            "lthkit: this script starts a sweep wherever it is imported, and its worker processes import it. Put the call below\n"
+            '    if __name__ == "__main__":'
+        )
+
+
+def open_engine(on: str, *, cells: int, device: str, workers: int | None, tell: Tell, folder: str) -> Engine:
+    """Start an engine for so many cells. One worker on this machine is this process.
+
+    workers: None is one for each core (at most 8), or for each GPU. tell: is told what somebody who waits should know.
+
+    Raises:
+        ValueError: see `check_engine`; Dask is not installed, or its workers cannot see the folder.
+    """
+    check_engine(on, workers)
+    name, _, address = on.partition("=")
+    if name == "dask":
+        from lthkit.sweeps.dask_engine import DaskEngine
+
+        return DaskEngine(address, workers=workers and min(workers, cells), tell=tell, folder=folder)
+    devices = devices_of(device)
+    count = min(workers or (cores() if device == "cpu" else len(devices)), max(1, cells))
+    if name == "serial" or count == 1:
+        return SerialEngine()
+    return LocalEngine(count, devices)
+
+
+def devices_of(device: str) -> list[str]:
+    """The devices that workers share: all GPUs for "cuda", else the one that was given."""
+    if device != "cuda":
+        return [device]
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or [device]
+
+
+class SerialEngine:
+    """One job after the other in this process; see `jobs.Engine`. What is trained counts for the work at hand.
+
+    between: called with each report of a job, while that goes on.
+    """
+
+    def __init__(self) -> None:
+        self._todo: deque[Job] = deque()
+        self._stopped = False
+        self.between: Callable[[Reported], object] = lambda report: None
+
+    def free(self) -> int:
+        return 1 - len(self._todo)
+
+    def submit(self, job: Job) -> None:
+        self._todo.append(job)
+
+    def wait(self, seconds: float) -> list[Event]:
+        if not self._todo:
+            sleep(seconds)
+            return []
+        return [do(self._todo.popleft(), stopped=lambda: self._stopped, report=self.between)]
+
+    def give_up(self, cell: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,181 @@
+"""Workers on this machine: processes, each with one thread, each with one cell at a time.
+
+A worker is a new Python that imports nothing of the script that started the sweep, so such a script needs no
+`if __name__ == "__main__":`. One that is killed is noticed at once, its cell is free again at once, and another worker takes its
+place. With several GPUs worker i has GPU i modulo their number; that was not tried on a machine with more than one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+from lthkit.sweeps.frames import READY, STOP, receive, send
+from lthkit.sweeps.jobs import DIED, Ended, Event, Job, Reported
+
+_BEGIN = "from lthkit.sweeps.worker import main; main()"
+STARTS = 3  # workers that may end one after the other before they have begun
+
+
+class LocalEngine:
+    """See `jobs.Engine`. devices: of the workers, in turn."""
+
+    def __init__(self, workers: int, devices: Sequence[str] = ("cpu",)) -> None:
+        self.workers, self._devices = workers, list(devices)
+        self._inbox: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
+        self._all: list[_Worker] = []
+        self._unborn = 0  # workers that ended one after the other without a word
+
+    def free(self) -> int:
+        return self.workers - sum(worker.job is not None for worker in self._counted())
+
+    def submit(self, job: Job) -> None:
+        idle = [worker for worker in self._counted() if worker.job is None]
+        worker = idle[0] if idle else self._new()
+        worker.begin(job)
+
+    def wait(self, seconds: float) -> list[Event]:
+        events: list[Event] = []
+        until = perf_counter() + seconds
+        while not events and (left := until - perf_counter()) > 0:
+            with contextlib.suppress(queue.Empty):
+                events += self._event(*self._inbox.get(timeout=left))
+                while True:
+                    events += self._event(*self._inbox.get_nowait())
+        return events
+
+    def give_up(self, cell: str) -> None:
+        for worker in self._counted():
+            if worker.job is not None and worker.job.cell == cell:
+                worker.silent = True
+
+    def stop(self) -> None:
+        for worker in self._all:
+            worker.say(STOP)
+
+    def close(self) -> None:
+        for worker in self._all:
+            worker.leave()
+        until = perf_counter() + 1.0
+        for worker in self._all:
+            worker.end(max(0.1, until - perf_counter()))
+        self._all.clear()
+
+    def _counted(self) -> list[_Worker]:
+        return [worker for worker in self._all if not worker.silent]
+
+    def _new(self) -> _Worker:
+        taken = {worker.place for worker in self._counted()}
+        place = next(i for i in range(self.workers) if i not in taken)
+        worker = _Worker(place, self._devices[place % len(self._devices)], self._inbox)
+        self._all.append(worker)
+        return worker
+
+    def _event(self, worker: _Worker, message: Any) -> list[Event]:
+        """What a message is for the sweep: a job's report or end; the end of a worker ends its job too."""
+        if message == READY:
+            worker.ready, self._unborn = True, 0
+            return []
+        if isinstance(message, Reported):
+            return [message]
+        job = worker.job
+        if isinstance(message, Ended):
+            worker.job = None
+            if worker.silent:  # it was silent for long, and another has taken its place
+                worker.leave()
+            return [message]
+        code = worker.end(5.0)
+        self._all.remove(worker)
+        if not worker.ready and not worker.silent:
+            self._unborn += 1
+            if self._unborn >= STARTS:
+                raise RuntimeError(
+                    f"{STARTS} workers of the sweep ended one after the other before they had begun, the last {_how(code)}. What they "
+                    "said stands above. Expected a Python that can import lthkit, and memory enough for so many workers."
+                )
+        if job is None:
+            return []
+        return [Ended(job.cell, DIED, f"its process was ended, {_how(code)}", attempt=job.attempt)]
+
+
+class _Worker:
+    """The sweep's side of a worker: the process, and a thread that reads what it says."""
+
+    def __init__(self, place: int, device: str, inbox: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
+        self.place, self.device, self._inbox = place, device, inbox
+        self.job: Job | None = None
+        self.ready = False  # it has begun
+        self.silent = False
+        with interrupts_wait():  # a worker inherits that it does not see Ctrl-C
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _BEGIN],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | _environment(),
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+            threading.Thread(target=self._listen, name="worker", daemon=True).start()
+
+    def begin(self, job: Job) -> None:
+        self.job = job
+        device = self.device if job.device == "cuda" else job.device
+        self.say(Job(job.asked, job.cell, job.folder, device, job.patience, job.attempt))
+
+    def say(self, message: Any) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # it is gone: the listener says so
+            send(self.process.stdin, message)
+
+    def leave(self) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+
+    def end(self, seconds: float) -> int:
+        """Wait for its end, but no longer than that; its exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        return self.process.wait()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with contextlib.suppress(Exception):
+            while (message := receive(self.process.stdout)) is not None:
+                self._inbox.put((self, message))
+        self._inbox.put((self, None))
+
+
+def _environment() -> dict[str, str]:
+    """One thread in each worker, and the modules where this process finds them."""
+    path = os.pathsep.join(dict.fromkeys(entry or os.getcwd() for entry in sys.path))
+    return {"PYTHONPATH": path} | {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Within it this thread takes no Ctrl-C; one that came meanwhile comes after it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"with status {code}"
+    hint = ", as a system does whose memory is full" if -code == getattr(signal, "SIGKILL", 9) else ""
+    return f"by signal {-code} ({signal.Signals(-code).name}{hint})"
