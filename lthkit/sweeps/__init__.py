@@ -9,8 +9,8 @@ from lthkit.sweeps.engines import (
     ENGINES,
 )
 from lthkit.sweeps.estimates import (
-    estimate,
     Pace,
+    estimate,
     paces_of,
     text_of,
 )
@@ -30,10 +30,10 @@ from lthkit.sweeps.mistakes import (
     Mistake,
 )
 from lthkit.sweeps.planning import (
-    datasets_of,
     Plan,
-    plan,
     Planned,
+    datasets_of,
+    plan,
 )
 from lthkit.sweeps.published import (
     rows,
