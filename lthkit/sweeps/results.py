@@ -11,6 +11,7 @@ from lthkit.cells.rows import joined
 from lthkit.runs import results as of_experiments
 from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row, runs_folder
+from lthkit.sweeps.published import ordered
 from lthkit.sweeps.states import EXPERIMENT, FINISHED, UNREADABLE, State, is_run, runs_in, state_of, told_of
 
 log = logging.getLogger("lthkit")
@@ -61,7 +62,7 @@ def rows_of(state: State) -> list[Row]:
         except UNREADABLE as error:
             log.warning("%s is left out: %s", state.folder, error)
             return []
-    return list(_rows_of_cells(state))
+    return ordered(_rows_of_cells(state))
 
 
 def with_equal_keys(rows: Sequence[Row]) -> list[Row]:
@@ -84,10 +85,12 @@ def _rows_of_experiment(folder: Path) -> list[Row]:
     rows, config = of_experiments.load(folder)[2], read_config(folder)
     before = _Before(rows, str(config["method"]))
     added: Row = {"asked": None, "outcome": ""}
+    far = {"rounds": None}  # how far it goes is no setting of these methods
     return [
         joined("", config, row | added | {"search_steps": before.updates(row)})
         | told_of(config)
         | {"cell": None}
+        | far
         for row in rows
     ]
 

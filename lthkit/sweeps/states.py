@@ -19,11 +19,10 @@ from lthkit.storage import files, owners
 from lthkit.storage.claims import Patience, claim_of
 from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row
-from lthkit.sweeps.records import asked_of
+from lthkit.sweeps.records import CELLS, asked_of, failures_of, is_sweep
 
 SWEEP, CELL, EXPERIMENT, SEARCH, OTHER = "sweep", "cell", "experiment", "search", "run"
 FINISHED, UNDER_WAY, STOPPED, FAILED, DAMAGED = "finished", "under way", "stopped", "failed", "damaged"
-CELLS = "cells"  # the folder of a sweep in which its cells are
 _RECENT = 600.0  # seconds: a run on another machine that was changed later may still be under way
 
 UNREADABLE = (files.DamagedFile, owners.RunMismatch, OSError, KeyError, TypeError, ValueError)
@@ -93,8 +92,8 @@ class State:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run: it has a configuration, or cells."""
-    return (folder / owners.CONFIG).exists() or (folder / CELLS).is_dir()
+    """Whether a folder is a run: it has a configuration, or it is a sweep's."""
+    return (folder / owners.CONFIG).exists() or is_sweep(folder)
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -109,7 +108,9 @@ def runs_in(folder: Path) -> list[Path]:
 def state_of(folder: Path, *, patience: Patience = Patience()) -> State:  # noqa: B008  (frozen)
     """What a run folder is, how far it is, who works on it. FileNotFoundError if it is no run folder."""
     if not is_run(folder):
-        raise FileNotFoundError(f"{folder} is not a run folder: it has neither a config.json nor cells.")
+        raise FileNotFoundError(
+            f"{folder} is not a run folder: it has neither a config.json nor a sweep.json."
+        )
     if not (folder / owners.CONFIG).exists():
         return _of_cells(folder, SWEEP, list(_cells_of(folder, patience)))
     try:
@@ -118,7 +119,7 @@ def state_of(folder: Path, *, patience: Patience = Patience()) -> State:  # noqa
         return State(folder, OTHER, DAMAGED, changed=_changed(folder), wrong=(str(error),))
     if config.get("kind") == "cell":
         return _of_cells(folder, CELL, [_cell(folder, None, patience)])
-    if "method" in config and "seeds" in config:
+    if config.get("kind") == "experiment" or ("method" in config and "seeds" in config):
         return _of_experiment(folder, config, patience)
     kind = PLANNED if config.get("kind") == PLANNED else SEARCH if any(folder.glob("round-*.npz")) else OTHER
     done = (folder / "summary.json").exists()
@@ -175,17 +176,18 @@ def _status(done: bool, by: str, wrong: Sequence[str]) -> str:
 def _cells_of(folder: Path, patience: Patience) -> Iterator[CellState]:
     """The cells of a sweep: those that lie there, and those that were asked for and are not begun."""
     place = folder / CELLS
-    asked = {one["cell"]: one for one in asked_of(folder)}
+    asked, failures = {one["cell"]: one for one in asked_of(folder)}, failures_of(folder)
     there = sorted(entry.name for entry in os.scandir(place) if entry.is_dir()) if place.is_dir() else []
     for name in dict.fromkeys([*asked, *there]):
         if name in there:
-            yield _cell(place / name, asked.get(name), patience)
+            yield _cell(place / name, asked.get(name), patience, failures.get(name, ""))
         else:
-            yield CellState(place / name, asked[name], (), tuple(asked[name]["levels"]))
+            levels = tuple(asked[name]["levels"])
+            yield CellState(place / name, asked[name], (), levels, wrong=failures.get(name, ""))
 
 
-def _cell(folder: Path, asked: Mapping[str, Any] | None, patience: Patience) -> CellState:
-    """asked: what the sweep asked of it; None if nobody said."""
+def _cell(folder: Path, asked: Mapping[str, Any] | None, patience: Patience, failure: str = "") -> CellState:
+    """asked: what the sweep asked of it; None if nobody said. failure: why it failed when it was tried last."""
     try:
         published = tuple(cell_folders.level_names(folder))
         changed = folder.stat().st_mtime  # each level that is published changes it
@@ -194,16 +196,9 @@ def _cell(folder: Path, asked: Mapping[str, Any] | None, patience: Patience) -> 
     missing = tuple(level for level in asked["levels"] if level not in published) if asked else ()
     claim = claim_of(folder) if missing or not asked else None
     by = claim.who if claim is not None and claim.age <= patience.lost else ""
-    wrong = _failure(folder) if missing and not by else ""
+    wrong = failure if missing and not by else ""
     begun = not asked and any(folder.glob("attempt-*"))
     return CellState(folder, asked or {}, published, missing, by, wrong, changed, begun)
-
-
-def _failure(folder: Path) -> str:
-    """Why a cell failed when it was tried last, or nothing."""
-    with contextlib.suppress(*UNREADABLE):
-        return str(files.read_sealed(folder / "failed.json")["reason"])
-    return ""
 
 
 def _working_in(folder: Path) -> str:
