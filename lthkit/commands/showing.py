@@ -99,13 +99,17 @@ def found_run(name: str) -> Path:
 
 def _show(arguments: argparse.Namespace) -> int:
     from lthkit.data.sources import data_folder
-    from lthkit.sweeps.states import CELL, SWEEP, state_of
+    from lthkit.sweeps.states import CELL, EXPERIMENT, FINISHED, SWEEP, state_of
 
     if arguments.run is None:
         return _list(None)
     folder = found_run(arguments.run)
     comes_with_the_course = folder.parent == data_folder() / "results"
-    if not comes_with_the_course and (state := state_of(folder)).kind in (SWEEP, CELL):
+    state = state_of(folder)
+    of_cells = state.kind in (SWEEP, CELL) or (
+        state.kind == EXPERIMENT and state.status != FINISHED and state.cells
+    )
+    if of_cells and not comes_with_the_course:
         _show_cells(state)
     elif planned.shown(folder):
         pass
@@ -119,7 +123,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _show_cells(state: Any) -> None:
     """A sweep, or one cell: its table, figures, and in words what is missing or failed."""
+    from lthkit.storage.claims import Patience
+    from lthkit.sweeps.published import Published
     from lthkit.sweeps.results import rows_of, with_equal_keys
+    from lthkit.sweeps.states import SWEEP
 
     seeds = "" if state.seeds is None else ", {} of {} seeds".format(*state.seeds)
     by = f", {state.by} works on it" if state.by else ""
@@ -128,8 +135,10 @@ def _show_cells(state: Any) -> None:
     tell_rows(rows)
     for sentence in _not_there(state):
         say(sentence)
-    if rows:
-        tell_files(state.folder, rows if state.kind == "sweep" else None)
+    if rows and state.kind == SWEEP:
+        Published(state.folder).write(Patience())
+        _draw(state.folder, rows)
+        say(f"table  {state.folder / 'table.csv'}")
 
 
 def _not_there(state: Any) -> Iterator[str]:
@@ -162,11 +171,35 @@ def tell_rows(rows: Sequence[Any]) -> None:
         say(table)
 
 
-def tell_files(folder: Path, rows: Sequence[Any] | None = None) -> None:
-    """Which files there are, and how to see them again. rows: draw the figures too."""
+def tell_files(folder: Path) -> None:
+    """Which files there are, and how to see them again."""
     if (folder / "table.csv").exists():
         say(f"table  {folder / 'table.csv'}")
-    say(f"again: lthkit show {folder}")
+    say(f"again, with figures: lthkit show {folder}")
+
+
+def _draw(folder: Path, rows: Sequence[Any]) -> None:
+    """The figures of a sweep into its folder: accuracy against density, cost against accuracy, paired differences."""
+    from importlib.metadata import version
+
+    from lthkit import plots
+    from lthkit.sweeps.tables import seeds_told
+
+    stamp = f"{folder.resolve().name}, {seeds_told(sorted({row['seed'] for row in rows}))}, lthkit {version('lthkit')}"
+    parts = plots.sweep_parts(rows)
+    for name, draw, describe in (
+        ("densities", plots.sweep, plots.describe_sweep),
+        ("costs", plots.sweep_costs, plots.describe_sweep_costs),
+        ("differences", plots.sweep_matrix, plots.describe_sweep_matrix),
+    ):
+        for number, part in enumerate(parts, start=1):
+            path = folder / (name if len(parts) == 1 else f"{name}-{number}")
+            try:
+                figure = draw(part, stamp=stamp)  # type: ignore[operator]
+            except ValueError as error:
+                say(f"no figure of {name}: {' '.join(str(error).split())}")
+                continue
+            say(f"figure {plots.save(figure, path, alt=describe(part))[0]}")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -181,7 +214,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         rows = rows_of(state)
         if not rows:
             raise ValueError(
-                f"{state.folder} has no table of trainings to compare (it is a {state.kind}, {state.status}); expected a run of "
+                f"{state.folder} has no table of trainings to compare ({state.kind}, {state.status}); expected a run of "
                 "`lthkit run` or `lthkit sweep` in which something has ended."
             )
         found.append(lines(rows))
