@@ -120,7 +120,7 @@ def _searches(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
 
 
 def _searches_of_cells(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
-    found = {}
+    found: dict[int, Searched] = {}
     for own in sorted(path.parent for path in (folder / CELLS).glob("*/config.json")):
         try:
             seed = read_config(own)["seed"]

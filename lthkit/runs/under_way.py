@@ -167,14 +167,18 @@ class UnderWay:
                         return
                 time.sleep(POLL)
                 work.count(0)
+                self._in_time()
 
     def _tick(self, steps: int) -> None:
         self.pool.check()
-        if self.minutes is not None and self.sessions.seconds > 60 * self.minutes:
-            raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
+        self._in_time()
         with self._lock:
             self.sessions.save_if_due()
             self.progress(steps)
+
+    def _in_time(self) -> None:
+        if self.minutes is not None and self.sessions.seconds > 60 * self.minutes:
+            raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
 
     def _ended(self, seed: int, r: int, arm: str) -> None:
         """A level is published: its row, once."""
