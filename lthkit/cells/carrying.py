@@ -94,9 +94,10 @@ def held(
     mark, here = owners.mark_of(config), choice_for(cell.model, data)
     with claimed(folder, patience=patience, dead=dead) as claim:
         try:
-            folders.open_cell(folder, config)
-            attempt = attempts.attempt_of(claim)
-            begun = _go_on(folder, attempt, mark)
+            with files.explained(folder):
+                folders.open_cell(folder, config)
+                attempt = attempts.attempt_of(claim)
+                begun = _go_on(folder, attempt, mark)
             trains = train or alone(begun or here, data)
             this = Held(folder, Place(cell, data, attempt, trains), claim, config, mark)
 

@@ -176,10 +176,10 @@ def publish_level(folder: Path, attempt: Path, this: Finished, row: Row, *, mark
             "Does a metric of your own divide by a count that may be 0?"
         )
     stage = attempt / STAGE / this.level.name
-    if stage.exists():
-        shutil.rmtree(stage)  # of one that was killed here
-    stage.mkdir(parents=True)
     try:
+        if stage.exists():
+            shutil.rmtree(stage)  # of one that was killed here
+        stage.mkdir(parents=True)
         if this.driver is not None:
             for source in round_files(this.driver, this.round):
                 same_file(source, stage / source.name)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -57,6 +57,20 @@ def write_bytes(path: Path | str, content: bytes) -> Path:
     except OSError as error:
         raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
     return path
+
+
+@contextlib.contextmanager
+def explained(path: Path | str) -> Iterator[None]:
+    """Around what is done in a folder: what the system has against it becomes a `CannotWrite` with its name.
+
+    A file that is not there is none of this: it is `FileNotFoundError` as before.
+    """
+    try:
+        yield
+    except (CannotWrite, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def write_text(path: Path | str, text: str) -> Path:
