@@ -15,7 +15,7 @@ from lthkit.storage.records import Row
 
 MOST = 8  # curves in one panel
 MANY = (*SERIES, Look("#4B3F8F", "<", (0, (3, 1, 1, 1))))
-NEAR = 0.12  # of two densities of one column: a round of IMP that removes a fifth can be no nearer to what is asked
+NEAR = 0.005  # how far, relatively, two densities may be apart and are one, as in the grid and in `compare`
 _GREYS = ("-.", (0, (8, 3)), (0, (2, 2)), (0, (10, 2, 2, 2)))
 _PLACE = ("model", "data", "data_fingerprint", "task", "metric", "unit", "direction")
 _METHODS = (DENSE, "imp", "one-shot", "prune-at-init", "early-bird", "hybrid")

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
 from lthkit.plots.letters import lettered
-from lthkit.plots.style import DPI, SMALL, STYLE, WIDTH, few, measured, wrapped
+from lthkit.plots.style import DPI, INK, SMALL, STYLE, WIDTH, few, measured, wrapped
 from lthkit.plots.sweep_panels import Curve, Panel, Spot, panels, percent
 from lthkit.plots.sweep_remarks import remarks
 from lthkit.plots.sweeps import closing, framed, levels, marked
@@ -62,7 +62,7 @@ def sweep_costs(
         closing(axes, found, bands=False)
         words = "numbers: weights remaining (%), where there is room"
         words += "; lines of one cost stand side by side" * (len(set(aside.values())) > 1)
-        axes[0].plot([], [], " ", label=words)
+        axes[0].plot([], [], " ", color=INK, label=words)
         framed(figure, axes, title, stamp, remarks(found))
         figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
         figure.draw_without_rendering()

@@ -13,8 +13,7 @@ from lthkit.storage.records import Row
 def sweep_tables(rows: Sequence[Row], *, column: str | None = None) -> list[Table]:
     """One table for each network and data: a row a density, a column a line, in the cells the mean ± half the 95 % interval.
 
-    Densities of different lines stand in one row where they are within 12 % of one another; the row says from where to where. No
-    line has two levels in a row. A star says that some seed's best step lay in the last tenth of its
+    Densities of different lines stand in one row where they are within 0.5 % of one another. A star says that some seed's best step lay in the last tenth of its
     budget, an exclamation mark that the mean is of fewer seeds than the heading says. The notes say what the dense network reaches, n, searches that found no ticket, and levels that are missing.
 
     rows: those of a sweep, as `lth.results` gives them. column: None is that by which they are judged (see `evidence.judged`).

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from lthkit.plots.letters import lettered
 from lthkit.plots.style import (
     DPI,
+    INK,
     PAPER,
     QUIET,
     SMALL,
@@ -27,12 +28,13 @@ from lthkit.plots.style import (
     measured,
     wrapped,
 )
-from lthkit.plots.sweep_panels import NEAR, Curve, Panel, panels, percent
+from lthkit.plots.sweep_panels import Curve, Panel, panels, percent
 from lthkit.plots.sweep_remarks import remarks, shortened
 from lthkit.storage.records import Row
 
 _BANDS = 4  # curves in a panel up to which intervals are bands; more of them would hide one another
 _ASIDE = 1.03
+_CLOSE = 1.12  # densities that span no more have no axis of their own
 
 
 def sweep(
@@ -115,7 +117,7 @@ def closing(axes: Sequence[Axes], found: Sequence[Panel], *, bands: bool) -> Non
         words = words.replace("95 % interval", "band: 95 % interval")
     if all(band.n == 1 for _, band in every):
         words = "the one seed (no interval)"
-    axes[0].plot([], [], " ", label=words)
+    axes[0].plot([], [], " ", color=INK, label=words)
 
 
 def levels(ax: Axes, panel: Panel, keys: dict[str, Any]) -> list[float]:
@@ -133,7 +135,7 @@ def levels(ax: Axes, panel: Panel, keys: dict[str, Any]) -> list[float]:
 
 def _one(densities: Sequence[float]) -> bool:
     """Whether there is one density, or several that are as near to one another as lines of one level can be."""
-    return bool(densities) and max(densities) <= (1 + NEAR) * min(densities)
+    return bool(densities) and max(densities) <= _CLOSE * min(densities)
 
 
 def _places(
