@@ -70,7 +70,7 @@ class Top:
             if name in self.settings:
                 good = bool(self.settings[name])
             elif name == "controls":
-                good = set(self.controls) <= set(_CONTROLS)
+                good = bool(self.controls)
             else:
                 good = name in ("densities", "rounds") or (name == "size" and self.size is not None)
             if good and name not in used:
@@ -119,7 +119,7 @@ class Top:
                     "controls",
                     f"unknown control {one!r}; expected some of {', '.join(_CONTROLS)}.{did_you_mean(str(one), _CONTROLS)}",
                 )
-        return controls
+        return [one for one in controls if one in _CONTROLS]
 
     @cached_property
     def settings(self) -> dict[str, list[Any]]:
@@ -137,7 +137,10 @@ class Top:
     def far(self) -> Far:
         fractions = self.settings.get("fraction", [IMP.fraction])
         return Far(
-            self.raw.get("densities"), self.raw.get("rounds"), fractions[0] if len(fractions) == 1 else None
+            self.raw.get("densities"),
+            self.raw.get("rounds"),
+            fractions[0] if len(fractions) == 1 else None,
+            any(e.way.by == "density" and e.densities is None and e.rounds is None for e in self.entries),
         )
 
     @cached_property

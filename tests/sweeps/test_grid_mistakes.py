@@ -6,9 +6,14 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lthkit.sweeps.grids import grid_of, read_grid
+from lthkit.sweeps.entries import METHODS, SETTINGS
+from lthkit.sweeps.grids import Grid, grid_of, read_grid
 from lthkit.sweeps.mistakes import GridMistakes
+from lthkit.sweeps.top import KEYS
+from lthkit.training.recipes import Recipe
 
 GOOD = {
     "methods": '["imp", "dense"]',
@@ -278,6 +283,25 @@ MISTAKES = [
         "once",
     ),
     ({"zip": "3"}, "", "zip: 3 was given", "lists of axes"),
+    ({"zip": '[[["seeds"]]]'}, "", "zip: [[['seeds']]] was given", "lists of axes"),
+    (
+        {"rounds": "[99999]", "methods": '["early-bird"]'},
+        "",
+        "rounds: round 99999 of a ladder",
+        "between 0 and 1",
+    ),
+    (
+        {"rounds": None, "densities": "[0.99999999]", "methods": PRUNED},
+        "",
+        "densities[0]: 0.99999999 was given",
+        '"dense"',
+    ),
+    (
+        {"methods": '["imp", "one-shot"]', "scope": '"layerwise"'},
+        "output_fraction = 0.1",
+        "rounds: imp with output_fraction=0.1 has other densities",
+        "rounds in its own table",
+    ),
     # what would change nothing
     ({"methods": '["dense"]'}, "", "rounds: no method of this grid uses it", "leave it out"),
     (
@@ -396,3 +420,61 @@ def test_too_many_combinations_are_a_slip():
     """Catches: a grid of a billion cells that fills the memory before anybody can look at its plan."""
     with pytest.raises(GridMistakes, match="combinations were asked for"):
         grid_of("x", methods=["dense"], seeds=range(2000), rewind_step=list(range(2000)))
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 5)
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(
+        [
+            "imp",
+            "dense",
+            "hybrid",
+            "snip",
+            "global",
+            "seeds",
+            "models",
+            "scope",
+            "",
+            "lenet-5",
+            "a:b",
+            "folder:",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["method", "arm", "rounds", "densities", *SETTINGS, "steps", "lr"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+_FIELDS = st.dictionaries(st.sampled_from(list(Recipe.__dataclass_fields__)), _VALUES, max_size=3)
+_TABLE = st.fixed_dictionaries(
+    {"method": st.sampled_from(list(METHODS))}, optional=dict.fromkeys(SETTINGS, _VALUES) | {"arm": _VALUES}
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    given=st.dictionaries(
+        st.sampled_from([key for key in KEYS if key not in ("name", "methods", "recipes")]),
+        _VALUES,
+        max_size=4,
+    ),
+    methods=st.lists(_TABLE, min_size=1, max_size=2) | _VALUES,
+    recipes=st.dictionaries(st.text(max_size=3), _FIELDS, max_size=2) | _VALUES,
+)
+def test_whatever_stands_in_a_grid_is_read_or_refused(given, methods, recipes):
+    """Catches: a traceback for a value that nobody thought of, such as a list in a list, nan, or a table for a number."""
+    try:
+        assert isinstance(
+            grid_of("x", **{"rounds": [1], "methods": methods, "recipes": recipes, **given}), Grid
+        )
+    except GridMistakes as refused:
+        assert refused.mistakes
