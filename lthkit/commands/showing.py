@@ -67,12 +67,12 @@ def add(commands: Any) -> None:
 def _list(folder: Path | None) -> int:
     from lthkit.machine.faces import terminal_width
     from lthkit.storage.records import runs_folder
-    from lthkit.sweeps.listing import listing
+    from lthkit.sweeps.listing import listed_in
 
     place = runs_folder() if folder is None else folder
     if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}; expected one with runs in it, such as runs.")
-    found = listing(place)
+    found = listed_in(place)
     for one in found:
         say("\n".join(one.lines(terminal_width(sys.stdout))))
     if not found:
@@ -162,11 +162,11 @@ def _what(cell: Any) -> str:
 
 def tell_rows(rows: Sequence[Any]) -> None:
     """The tables of methods against densities, one for each network and data set."""
-    from lthkit.sweeps.tables import tables
+    from lthkit.sweeps.tables import tables_of
 
     if not rows:
         say("No training has ended yet.")
-    for table in tables(rows):
+    for table in tables_of(rows):
         say("")
         say(table)
 

@@ -5,6 +5,11 @@ This file is the table of contents.
 
 from __future__ import annotations
 
+from lthkit.sweeps.comparing import (
+    Comparison,
+    Difference,
+    compare,
+)
 from lthkit.sweeps.engines import (
     ENGINES,
 )
@@ -46,6 +51,14 @@ from lthkit.sweeps.shards import (
     parsed_shard,
     sharded,
 )
+from lthkit.sweeps.states import (
+    State,
+    state_of,
+)
+from lthkit.sweeps.tables import (
+    table,
+    tables_of,
+)
 from lthkit.sweeps.trainings import (
     Cost,
     cost_of,
@@ -53,7 +66,9 @@ from lthkit.sweeps.trainings import (
 
 __all__ = [
     "Asked",
+    "Comparison",
     "Cost",
+    "Difference",
     "ENGINES",
     "Failure",
     "Grid",
@@ -62,8 +77,10 @@ __all__ = [
     "Pace",
     "Plan",
     "Planned",
+    "State",
     "SweepFailed",
     "SweepUnwritable",
+    "compare",
     "cost_of",
     "datasets_of",
     "estimate",
@@ -75,6 +92,9 @@ __all__ = [
     "rows",
     "run",
     "sharded",
+    "state_of",
+    "table",
+    "tables_of",
     "text_of",
     "work",
 ]

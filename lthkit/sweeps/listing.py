@@ -40,7 +40,7 @@ class Listed:
         return [state.name, *(line for each in sentences for line in _wrapped(each, width))]
 
 
-def listing(folder: Path) -> list[Listed]:
+def listed_in(folder: Path) -> list[Listed]:
     """The runs in a folder, the newest first: status, seeds done of those asked, the last density, accuracy there, age.
 
     The accuracy is the mean ± half of the 95 % interval over seeds of one line, which is named: the tickets that have come to

@@ -43,7 +43,7 @@ def table(rows: Sequence[Row], *, title: str = "") -> Table:
     return made
 
 
-def tables(rows: Sequence[Row]) -> list[Table]:
+def tables_of(rows: Sequence[Row]) -> list[Table]:
     """A `table` for each network and data set of a sweep, in the order in which they come."""
     places: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
