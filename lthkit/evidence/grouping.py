@@ -195,13 +195,11 @@ def _once(rows: Sequence[Row]) -> list[Row]:
     order = {name: place for place, name in enumerate(_DENSE_OF)}
     chosen: dict[int, Row] = {}
     for row in sorted(rows, key=lambda row: order.get(str(row.get("method")), len(order))):
-        known = chosen.setdefault(row["seed"], row)
-        if (
-            known is not row
-            and known.get("method") == row.get("method")
-            and known.get("cell") == row.get("cell")
-        ):
-            return list(rows)  # the same rows twice: `points` refuses them
+        known = chosen.get(row["seed"])
+        if known is None:
+            chosen[row["seed"]] = row
+        elif all(known.get(key) == row.get(key) for key in ("method", "cell")):
+            return list(rows)  # the same row twice: `points` refuses them
     return list(chosen.values())
 
 
