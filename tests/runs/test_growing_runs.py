@@ -172,17 +172,24 @@ def test_a_claim_that_was_lost_is_no_end_of_the_run(
     assert not list((tmp_path / "run").rglob(".claim-*")) and not list((tmp_path / "run").rglob("attempt-*"))
 
 
+SHARED = """
+import sys
+import lthkit as lth
+from lthkit.runs import experiments
+small = experiments.Experiment("shared", "lenet-300-100", lth.Recipe(steps=60, batch_size=20, evaluate_every=20), "smoke",
+    seeds=(0, 1, 2, 3), rounds=2, controls=("shuffled",), control_rounds=(1, 2))
+print(len(experiments.run(small, lth.load_data("fashion-mnist").head(train=60, validation=30), sys.argv[1])))
+"""
+
+
 def test_two_processes_share_one_folder(tmp_path: Path) -> None:
     """Catches: two machines that train the same seeds, or of which one fails, or whose tables differ from the serial one."""
-    asked = "run imp --tier smoke --steps 9 --rounds 2 --seeds 0,1,2,3 --controls shuffled --device cpu --out"
-    command = [sys.executable, "-m", "lthkit", *asked.split()]
-    both = [
-        subprocess.Popen([*command, str(tmp_path / "shared")], stderr=subprocess.PIPE, text=True)
-        for _ in "12"
-    ]
-    said = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert subprocess.run([*command, str(tmp_path / "alone")], check=False).returncode == 0
+    command = [sys.executable, "-c", SHARED]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([*command, str(tmp_path / "shared")], **pipes) for _ in range(2)]
+    told = [process.communicate() for process in both]
+    assert [out for out, _ in told] == ["20\n", "20\n"], told
+    subprocess.run([*command, str(tmp_path / "alone")], check=True, capture_output=True)
     tables = [results.load(tmp_path / name)[2] for name in ("shared", "alone")]
     assert numbers(tables[0]) == numbers(tables[1])
     assert len(levels(tmp_path / "shared")) == 4 * 5
