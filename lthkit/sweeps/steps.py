@@ -128,6 +128,9 @@ def _of_rounds(
             '{method = "imp", fraction = [0.2, 0.5], rounds = [3]}.',
         )
         return []
+    if not is_number(far.fraction) or not 0 < far.fraction < 1:
+        found.add("fraction", f"{far.fraction!r} was given; expected a number between 0 and 1, such as 0.2.")
+        return []
     given = []
     for r in rounds:
         density = float(f"{(1 - far.fraction) ** r:.6g}")

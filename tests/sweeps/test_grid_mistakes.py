@@ -296,6 +296,7 @@ MISTAKES = [
         "densities[0]: 0.99999999 was given",
         '"dense"',
     ),
+    ({"fraction": '"half"', "methods": '["one-shot"]'}, "", "fraction: 'half' was given", "between 0 and 1"),
     (
         {"methods": '["imp", "one-shot"]', "scope": '"layerwise"'},
         "output_fraction = 0.1",
