@@ -11,6 +11,8 @@ from lthkit.storage.records import Row
 
 EQUAL = 0.005  # densities that differ by less, relative to the larger, are taken for one
 
+_PLACE = ("model", "data", "data_fingerprint", "task", "metric")
+
 
 def table(rows: Sequence[Row], *, title: str = "") -> Table:
     """One row a line, one column a density: mean ± half of the 95 % t-interval over seeds, and always n.
@@ -41,15 +43,36 @@ def table(rows: Sequence[Row], *, title: str = "") -> Table:
     return made
 
 
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """A `table` for each network and data set of a sweep, in the order in which they come."""
+    places: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        places.setdefault(tuple(str(row.get(key)) for key in _PLACE), []).append(row)
+    made = []
+    for (model, data, *_), own in places.items():
+        by = evidence.judged(own)
+        unit = f" ({by.quantity.unit})" if by.quantity.unit else ""
+        made.append(table(own, title=f"{model} on {data}: {by.name}{unit}"))
+    return made
+
+
 def never_stable(found: Sequence[Line]) -> Iterator[str]:
     """A sentence for each density at which searches ended without a ticket."""
     for line in found:
         for point in line.points():
             if point.without:
-                yield (
-                    f"{line.name}, {point.name}: no ticket for {seeds_told(point.without)}, because the masks were never stable; "
-                    "the mean is over the other seeds" + ("." if point.values else ", and there are none.")
-                )
+                why = _outcomes(line, point)
+                rest = "the mean is over the other seeds" if point.values else "there is no other seed"
+                yield f"{line.name}, {point.name}: no ticket for {seeds_told(point.without)} ({why}); {rest}."
+
+
+def _outcomes(line: Line, point: Point) -> str:
+    told = dict.fromkeys(
+        row.get("outcome")
+        for row in line.rows
+        if row["seed"] in point.without and row["round"] == point.round and row.get("asked") == point.asked
+    )
+    return ", ".join(str(one) for one in told if one) or "it was not measured"
 
 
 def seeds_told(seeds: Sequence[int]) -> str:
