@@ -38,7 +38,7 @@ def table(rows: Sequence[Row], *, title: str = "") -> Table:
                 cell = _cell(point, by, several=len(numbers) > 1)
                 at[_nearest(point.density, columns)].append(cell)
         made.add(line.name, *(" / ".join(cells) or None for cells in at.values()))
-    for note in _notes(found, points, numbers, by):
+    for note in _notes(found, made.rows, numbers, by):
         made.note(note)
     return made
 
@@ -84,7 +84,7 @@ def seeds_told(seeds: Sequence[int]) -> str:
 
 
 def _notes(
-    found: Sequence[Line], points: dict[str, list[Point]], numbers: set[int], by: evidence.Judged
+    found: Sequence[Line], cells: Sequence[Sequence[str]], numbers: set[int], by: evidence.Judged
 ) -> Iterator[str]:
     if len(numbers) == 1:
         (n,) = numbers
@@ -92,6 +92,8 @@ def _notes(
         yield f"{spread}; n = {n}."
     else:
         yield "mean ± half of the 95 % interval over seeds, with the number n of seeds behind it."
+    if any("(seeds" in cell for row in cells for cell in row):
+        yield "(seeds ... to ...): how far the seeds reach, where such an interval could not be."
     if by.quantity.better:
         yield f"{by.name}: {by.quantity.better}"
     if any(row["still_improving"] for line in found for row in line.rows):

@@ -74,7 +74,9 @@ def test_the_dense_training_of_all_methods_is_one_line() -> None:
     first, ticket = lines(rows)
     assert (first.name, ticket.name) == ("dense", "imp") and first.points()[0].values == {0: 0.9}
     other = [row(**dense, method="one-shot", cell="b", test_accuracy=0.8), row(**dense, cell="a")]
-    assert names(*other) == ["one-shot dense", "imp dense"], "other numbers, as on a GPU: nothing is taken in silence"
+    assert names(*other) == ["one-shot dense", "imp dense"], (
+        "other numbers, as on a GPU: nothing is taken in silence"
+    )
 
 
 def test_two_rows_of_one_training_are_refused() -> None:
@@ -98,7 +100,9 @@ def test_a_line_is_found_by_its_name() -> None:
     """Catches: a slip in a name that takes another line."""
     found = lines([row(), row(arm="shuffled")])
     assert line_named(found, " imp shuffled ").arm == "shuffled"
-    with pytest.raises(ValueError, match="expected one of 'imp', 'imp shuffled'. Did you mean 'imp shuffled'?"):
+    with pytest.raises(
+        ValueError, match="expected one of 'imp', 'imp shuffled'. Did you mean 'imp shuffled'?"
+    ):
         line_named(found, "imp shufled")
 
 

@@ -44,7 +44,9 @@ def test_differences_are_paired_by_seed() -> None:
     found = compare(line("imp", THREE), other)
     (one,) = found.differences
     by_hand = evidence.interval([5.0, 3.0, 4.0])
-    assert one.band.mean == pytest.approx(4) and one.band.low == pytest.approx(by_hand.low) and one.band.n == 3
+    assert (
+        one.band.mean == pytest.approx(4) and one.band.low == pytest.approx(by_hand.low) and one.band.n == 3
+    )
     assert one.means == (pytest.approx(92), pytest.approx(88)) and one.seeds == (0, 1, 2)
     assert "[+1.52, +6.48]" in str(found.table) and found.notes == ()
 
@@ -78,7 +80,10 @@ def test_one_common_seed_has_no_interval() -> None:
         ({"data": "cifar10"}, "data is mnist of the one, cifar10 of the other"),
         ({"data_fingerprint": None}, "data fingerprint is aa of the one, None of the other"),
         ({"task": "{}"}, "task is None of the one"),
-        ({"metric": "rmse", "unit": "m", "direction": "lower"}, "metric is None of the one, rmse of the other"),
+        (
+            {"metric": "rmse", "unit": "m", "direction": "lower"},
+            "metric is None of the one, rmse of the other",
+        ),
     ],
 )
 def test_other_data_or_another_quantity_are_refused(change: dict[str, Any], says: str) -> None:
@@ -95,14 +100,18 @@ def test_another_recipe_network_or_device_is_said() -> None:
     assert note == "They also differ in device (None and cuda), model (lenet-5 and conv-2), lr (0.1 and 0.2)."
 
 
-@pytest.mark.parametrize(("other", "common"), [(0.1004, True), (0.1006, False), (0.0996, True), (0.0994, False)])
+@pytest.mark.parametrize(
+    ("other", "common"), [(0.1004, True), (0.1006, False), (0.0996, True), (0.0994, False)]
+)
 def test_densities_are_common_within_half_a_percent(other: float, common: bool) -> None:
     """Catches: 10 % compared with 9 %, and a round of the ladder that is never found because of one weight."""
     one, that = line("imp", THREE), line("snip", {(other, seed): v for (_, seed), v in LESS.items()})
     if common:
         assert compare(one, that).differences[0].densities == (0.1, other)
     else:
-        with pytest.raises(ValueError, match=f"has the densities 0.1, 'snip' has {other}; expected one that both"):
+        with pytest.raises(
+            ValueError, match=f"has the densities 0.1, 'snip' has {other}; expected one that both"
+        ):
             compare(one, that)
 
 
