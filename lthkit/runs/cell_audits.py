@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from lthkit.cells import folders
-from lthkit.cells.cells import DENSE, TICKET
+from lthkit.cells.cells import DENSE, DENSE_LEVEL, TICKET, Level
 from lthkit.evidence import checks
 from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, together
 from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.pruning.masks import Mask
+from lthkit.runs.asked import CONTROLS
 from lthkit.runs.remade import Given
 from lthkit.runs.search_audits import audit_search
 from lthkit.runs.searched import Searched, read_cell
@@ -48,12 +50,20 @@ def _levels(folder: Path) -> tuple[Levels, str]:
     problem = ""
     for name in folders.level_names(folder):
         try:
-            row, path = folders.published_row(folder, name), folder / name / folders.MASK
-            if row is not None:
-                found[name] = row, Mask.load(path) if path.exists() else None
-        except (files.DamagedFile, RunMismatch) as error:
+            if (row := folders.published_row(folder, name)) is not None:
+                found[name] = row, None if row["outcome"] else folders.load_mask(folder, _level(name))
+        except (files.DamagedFile, RunMismatch, FileNotFoundError) as error:
             problem = problem or " ".join(str(error).split())
     return found, problem
+
+
+def _level(name: str) -> Level:
+    """The level of this name."""
+    found = re.fullmatch(r"(.+)-(round|density)-(.+)", name)
+    if found is None:
+        return DENSE_LEVEL
+    arm, kind, where = found.groups()
+    return Level(round=int(where), arm=arm) if kind == "round" else Level(density=float(where), arm=arm)
 
 
 def _record(search: Searched, levels: Levels, problem: str, of_search: Finding) -> Finding:
@@ -147,11 +157,9 @@ def _controls(levels: Levels) -> Finding:
     """Of controls their masks and results are kept; with which weights they began is not."""
     found = []
     for name, (row, mask) in levels.items():
-        arm, _, where = name.partition("-round-" if "-round-" in name else "-density-")
-        if arm in (DENSE, TICKET) or mask is None:
-            continue
+        arm = _level(name).arm
         beside = levels.get(name.replace(arm, TICKET, 1))
-        if arm not in ("re-initialised", "shuffled") or beside is None or beside[1] is None:
+        if arm not in CONTROLS or mask is None or beside is None or beside[1] is None:
             continue
         if any(row.get(key) is not None for key in _MEASURED) and all(
             row.get(key) == beside[0].get(key) for key in _MEASURED

@@ -71,6 +71,7 @@ class UnderWay:
         self.rows: dict[Training, Row] = {}
         self._chains = {seed: self._chain_of(seed) for seed in experiment.seeds}
         self._of_others: dict[int, str] = {}  # seeds that another process works on, and who that is
+        self._told: set[int] = set()
         self._lock = Lock()
 
     def to_the_end(self) -> list[Row]:
