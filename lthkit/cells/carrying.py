@@ -180,7 +180,8 @@ def _done(this: Held, wanted: Sequence[Level]) -> Iterator[Row]:
         chain = chains.finished(this.place.cell.way, this.place, wanted, left.__contains__)
         for done in _on_one_core(chain):
             if (row := this.row(done.level)) is None:
-                row = this.publish(done)
+                with on_one_core():
+                    row = this.publish(done)
             if done.level in left:
                 left.remove(done.level)
                 yield row

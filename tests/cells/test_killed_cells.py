@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -222,9 +223,10 @@ def many(context: Any, whole: Any, folder: Path, data: Any, chance: random.Rando
             victim.join()
             workers[number] = start(context, folder, patience=SHORT)
         else:
-            os.kill(victim.pid, signal.SIGSTOP)
-            time.sleep(chance.uniform(0, 2 * SHORT.lost))
-            os.kill(victim.pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(victim.pid, signal.SIGSTOP)
+                time.sleep(chance.uniform(0, 2 * SHORT.lost))
+                os.kill(victim.pid, signal.SIGCONT)
     for worker in workers:
         assert told(worker, folder)["ended"] in ("done", "lost")
     check(folder, whole[0], data)
