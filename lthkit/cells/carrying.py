@@ -13,8 +13,8 @@ from typing import Any
 
 from lthkit.cells import attempts, chains, folders
 from lthkit.cells.cells import DENSE, Cell, Level
-from lthkit.cells.chains import Finished, Place
 from lthkit.cells.networks import choice_for
+from lthkit.cells.places import Finished, Place
 from lthkit.cells.rows import joined, level_row, unstable_row
 from lthkit.data.datasets import Dataset
 from lthkit.storage import files, owners
@@ -63,6 +63,11 @@ class Held:
             )
         published = folders.publish_level(self.folder, self.place.folder, this, row, mark=self.mark)
         return joined(self.config, published)
+
+    def clear(self) -> None:
+        """Remove what was begun, once nothing is missing. `Lost` if the cell was taken over meanwhile."""
+        self.claim.check()
+        remove(self.place.folder)
 
     def count(self, steps: int) -> None:
         """So many updates more are done; the heartbeat tells it."""
@@ -118,7 +123,7 @@ def _go_on(folder: Path, attempt: Path, mark: str) -> Choice | None:
     choice = None
     for name in folders.level_names(folder):
         if name == DENSE or name.startswith("ticket-round-"):
-            level = folders.finished_level(folder, name, mark=mark)
+            level = folders.finished_level(folder, name, mark=mark, read=True)
             if level is not None:
                 choice = choice or folders.choice_of(level[1])
                 attempts.give_rounds(folder, attempt, [name])
@@ -187,8 +192,7 @@ def _done(this: Held, wanted: Sequence[Level]) -> Iterator[Row]:
                 yield row
             if not left:
                 break
-    this.claim.check()
-    remove(this.place.folder)
+    this.clear()
 
 
 def _on_one_core(chain: Iterator[Finished]) -> Iterator[Finished]:

@@ -77,6 +77,10 @@ DAMAGE: dict[str, Any] = {
     "a row of another level": lambda folder, other: shutil.copy(
         folder / "ticket-round-01" / "row.json", folder / "ticket-round-02" / "row.json"
     ),
+    "the rounds of another cell": lambda folder, other: [
+        shutil.copy(other / "dense" / name, folder / "dense" / name)
+        for name in ("config.json", "rewind.npz", "round-00.npz")
+    ],
     "an empty folder": lambda folder, other: (shutil.rmtree(folder / "dense"), (folder / "dense").mkdir()),
     "a file for a folder": lambda folder, other: (
         shutil.rmtree(folder / "ticket-round-02"),
@@ -94,8 +98,13 @@ def test_damage_is_mended(tiny, whole, copy, name):
     DAMAGE[name](copy, whole[2])
     before = {path.name for path in copy.iterdir()}
     assert rows(cell_of(), tiny, copy) == whole[1]
-    lost = {"config.json lost", "a mask lost", "a round lost"}
-    assert any(path.name.startswith("damaged-") for path in copy.iterdir()) == (name not in lost)
+    unseen = {
+        "config.json lost",
+        "a mask lost",
+        "a round lost",
+        "the rounds of another cell",
+    }  # the rows are right
+    assert any(path.name.startswith("damaged-") for path in copy.iterdir()) == (name not in unseen)
     assert before - {path.name for path in copy.iterdir()} == set() and attempts_in(copy) == []
     assert rows(cell_of(), tiny, copy, [*LEVELS, Level(round=3)])[: len(whole[1])] == whole[1]  # and it grows
     assert folders.level_names(copy) == [
@@ -103,7 +112,9 @@ def test_damage_is_mended(tiny, whole, copy, name):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a mask lost", "a round lost", "the dense level of another cell"])
+@pytest.mark.parametrize(
+    "name", ["a round lost", "the rounds of another cell", "the dense level of another cell"]
+)
 def test_damage_below_what_is_asked(tiny, whole, copy, name):
     """Catches: a file that is missing in a level that the chain goes on from, as a traceback or as other numbers."""
     DAMAGE[name](copy, whole[2])

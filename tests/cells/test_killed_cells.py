@@ -34,7 +34,7 @@ LEVELS = [
     Level(round=1, arm="shuffled"),
     Level(round=2, arm="re-initialised"),
 ]
-SHORT = Patience(beat=0.1, lost=0.6)
+SHORT, LONG = Patience(beat=0.1, lost=0.6), Patience()
 RENAMES = ("before a rename of a folder", "after a rename of a folder")
 
 
@@ -48,9 +48,7 @@ def plain(rows: Any) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["round"], row["arm"]))
 
 
-def work(
-    folder: Path, kill: tuple[str, float] | None, patience: Patience = Patience(), pace: float = 0
-) -> None:  # noqa: B008
+def work(folder: Path, kill: tuple[str, float] | None, *, patience: Patience = LONG, pace: float = 0) -> None:
     """Carry the cell out, a snapshot at each evaluation, and say how it ended in a file beside the folder."""
     torch.set_num_threads(1)
     snapshots.INTERVAL, snapshots.SHARE = 0.0, float("inf")
