@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatch
 from typing import Any
 
-from lthkit.cells.arms import control, retrained, shuffled, trained
+from lthkit.cells.arms import control as control
+from lthkit.cells.arms import retrained, shuffled, trained
 from lthkit.cells.cells import DENSE_LEVEL, TICKET, Level
 from lthkit.cells.criteria import criterion
 from lthkit.cells.places import Finished as Finished
