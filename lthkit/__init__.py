@@ -5,7 +5,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lthkit import data, evidence, export, machine, models, moved, pruning, runs, storage, tickets, training
+from lthkit import (
+    data,
+    evidence,
+    export,
+    machine,
+    models,
+    moved,
+    pruning,
+    runs,
+    storage,
+    sweeps,
+    tickets,
+    training,
+)
 from lthkit.data import Dataset, load_data
 from lthkit.evidence import costs
 from lthkit.machine import Table, by_tier, derived_seed, filled, resolve_device, tier, waiting
@@ -30,6 +43,7 @@ from lthkit.pruning import (
 )
 from lthkit.runs import audit
 from lthkit.storage import keep_no_runs, keep_runs
+from lthkit.sweeps.results import results
 from lthkit.tickets import (
     Round,
     fresh_start,
@@ -103,6 +117,7 @@ __all__ = [
     "pruning",
     "random",
     "resolve_device",
+    "results",
     "retrain",
     "runs",
     "snip",
@@ -110,6 +125,7 @@ __all__ = [
     "sparse_training",
     "storage",
     "supermask",
+    "sweeps",
     "synflow",
     "tickets",
     "tier",

@@ -1,4 +1,4 @@
-"""The command line: `lthkit doctor`, `start`, `run`, `show`, `audit`, `bench`, `build`, `grade`."""
+"""The command line: `lthkit doctor`, `start`, `run`, `sweep`, `show`, `list`, `compare`, `audit`, `bench`, `build`, `grade`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lthkit.commands import audit, bench, course, grade, runs
+from lthkit.commands import audit, bench, course, grade, runs, showing, sweeping
 from lthkit.commands.console import NobodyReads, Parser, one_line, say
 
 EXAMPLES = """\
@@ -24,8 +24,14 @@ examples:
              --rewind-step 500 --seeds 0,1,2 --device cuda \\
              --tier gpu --out runs/c10
   lthkit run one-shot --model lenet-5 --rounds 8
-  lthkit show
+  lthkit run prune-at-init --score synflow --densities 0.2,0.05
+  lthkit sweep grid.toml
+      methods x densities x seeds x networks from one file, on all cores, or
+      shared by many machines; --dry-run says what it would take
+  lthkit list
       the runs there are; lthkit show RUN prints and draws one of them again
+  lthkit compare RUN OTHER
+      paired differences of two runs over the seeds that both have
   lthkit audit RUN
       is the ticket one? a checklist with an answer to each item
 
@@ -34,7 +40,8 @@ A run that was stopped goes on when its command is given again.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it did its work, 2 for a bad value (one line says which), 130 after Ctrl-C, 3 if time is up."""
+    """Run one command; 0 if it did its work, 2 for a bad value (one line says which), 130 after Ctrl-C, 3 if time is up, 1 if
+    cells of a sweep failed."""
     parser = _parser()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -65,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     course.add_student(commands)
     runs.add(commands)
+    sweeping.add(commands)
+    showing.add(commands)
     audit.add(commands)
     bench.add(commands)
     course.add_author(commands)

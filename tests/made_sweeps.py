@@ -12,6 +12,8 @@ from lthkit.cells.rows import NEVER_STABLE
 from lthkit.data.datasets import Dataset
 from lthkit.storage import files, owners
 from lthkit.storage.folders import open_run, read_config
+from lthkit.sweeps import records
+from lthkit.sweeps.grids import Asked
 from lthkit.training.recipes import Recipe
 
 RECIPE = Recipe(steps=40, evaluate_every=20)
@@ -41,14 +43,11 @@ def made_cell(sweep: Path, cell: Cell, data: Dataset, ended: Ended, *, density: 
             "outcome": NEVER_STABLE if accuracy is None else "",
         }
         mark = owners.mark_of(read_config(folder))
-        files.write_sealed(folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark})
+        files.write_sealed(folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark, "files": []})
     return folder
 
 
 def asked_for(sweep: Path, cells: Mapping[Cell, Sequence[Level]], data: Dataset) -> None:
     """What a call asked of a sweep, as `lthkit sweep` writes it down."""
-    from lthkit.sweeps import records
-    from lthkit.sweeps.grids import Asked, Grid
-
-    grid = Grid(sweep.name, tuple(Asked(cell, tuple(levels)) for cell, levels in cells.items()))
-    records.ask(sweep, grid, {name: data for name in grid.data_names})  # type: ignore[attr-defined]
+    asked = [(cell.id(data), Asked(cell, tuple(levels))) for cell, levels in cells.items()]
+    records.begin(sweep, sweep.name, asked)

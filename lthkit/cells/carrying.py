@@ -13,8 +13,8 @@ from typing import Any
 
 from lthkit.cells import attempts, chains, folders
 from lthkit.cells.cells import DENSE, Cell, Level
-from lthkit.cells.chains import Finished, Place
 from lthkit.cells.networks import choice_for
+from lthkit.cells.places import Finished, Place
 from lthkit.cells.rows import joined, level_row, unstable_row
 from lthkit.data.datasets import Dataset
 from lthkit.storage import files, owners
@@ -64,6 +64,11 @@ class Held:
         published = folders.publish_level(self.folder, self.place.folder, this, row, mark=self.mark)
         return joined(self.config, published)
 
+    def clear(self) -> None:
+        """Remove what was begun, once nothing is missing. `Lost` if the cell was taken over meanwhile."""
+        self.claim.check()
+        remove(self.place.folder)
+
     def count(self, steps: int) -> None:
         """So many updates more are done; the heartbeat tells it."""
         with self._counted:
@@ -94,9 +99,10 @@ def held(
     mark, here = owners.mark_of(config), choice_for(cell.model, data)
     with claimed(folder, patience=patience, dead=dead) as claim:
         try:
-            folders.open_cell(folder, config)
-            attempt = attempts.attempt_of(claim)
-            begun = _go_on(folder, attempt, mark)
+            with files.explained(folder):
+                folders.open_cell(folder, config)
+                attempt = attempts.attempt_of(claim)
+                begun = _go_on(folder, attempt, mark)
             trains = train or alone(begun or here, data)
             this = Held(folder, Place(cell, data, attempt, trains), claim, config, mark)
 
@@ -117,7 +123,7 @@ def _go_on(folder: Path, attempt: Path, mark: str) -> Choice | None:
     choice = None
     for name in folders.level_names(folder):
         if name == DENSE or name.startswith("ticket-round-"):
-            level = folders.finished_level(folder, name, mark=mark)
+            level = folders.finished_level(folder, name, mark=mark, read=True)
             if level is not None:
                 choice = choice or folders.choice_of(level[1])
                 attempts.give_rounds(folder, attempt, [name])
@@ -179,14 +185,14 @@ def _done(this: Held, wanted: Sequence[Level]) -> Iterator[Row]:
         chain = chains.finished(this.place.cell.way, this.place, wanted, left.__contains__)
         for done in _on_one_core(chain):
             if (row := this.row(done.level)) is None:
-                row = this.publish(done)
+                with on_one_core():
+                    row = this.publish(done)
             if done.level in left:
                 left.remove(done.level)
                 yield row
             if not left:
                 break
-    this.claim.check()
-    remove(this.place.folder)
+    this.clear()
 
 
 def _on_one_core(chain: Iterator[Finished]) -> Iterator[Finished]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lthkit.cells.networks import model_identity
-from lthkit.cells.ways import Way, settings_of
+from lthkit.cells.ways import Way, at_last_rate, settings_of
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_whole, did_you_mean, is_number
 from lthkit.machine.seeds import derived_seed
@@ -139,6 +139,8 @@ class Cell:
             raise ValueError(f"{level} was asked of {self.method}, whose levels are counted by {by}.")
         if by == "round" and level.round == 0:
             raise ValueError("Round 0 is the dense training; expected a round from 1 for an arm.")
+        if level.arm == "fine-tune":
+            at_last_rate(self.recipe)  # a rate of 0, say, is refused now and not after the dense training
 
 
 def id_of(config: Mapping[str, Any]) -> str:

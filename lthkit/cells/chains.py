@@ -3,86 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import singledispatch
-from pathlib import Path
 from typing import Any
 
-from lthkit.cells.cells import DENSE_LEVEL, TICKET, Cell, Level
+from lthkit.cells.arms import control as control
+from lthkit.cells.arms import retrained, shuffled, trained
+from lthkit.cells.cells import DENSE_LEVEL, TICKET, Level
 from lthkit.cells.criteria import criterion
-from lthkit.cells.networks import model_function
+from lthkit.cells.places import Finished as Finished
+from lthkit.cells.places import Place as Place
 from lthkit.cells.rows import NEVER_STABLE, STABLE_TOO_LATE
 from lthkit.cells.ways import IMP, Dense, EarlyBird, Hybrid, OneShot, PruneAtInit
-from lthkit.data.datasets import Dataset
-from lthkit.machine.seeds import derived_seed
 from lthkit.models import output_layer
 from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_iteratively, prune_to
-from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.early_bird_search import early_bird
 from lthkit.tickets.hybrid import snip_then_imp
 from lthkit.tickets.iterative_pruning import imp
-from lthkit.tickets.own_loop import TrainFn
 from lthkit.tickets.own_score import for_task
 from lthkit.tickets.pruning_at_init import prune_at_init
-from lthkit.tickets.retraining import fresh_start, retrain
 from lthkit.tickets.rounds import Round
 from lthkit.tickets.search import new_network
 from lthkit.training.checkpoints import Checkpoint
-from lthkit.training.loop import train
-from lthkit.training.recipes import Recipe
-from lthkit.training.results import TrainResult
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a chain is gone, and with what.
-
-    folder: of this attempt; drivers keep their rounds and snapshots below it. train: what trains a network.
-    progress: called with the number of updates done since the last call.
-    """
-
-    cell: Cell
-    data: Dataset
-    folder: Path
-    train: TrainFn = train
-    progress: Callable[[int], object] | None = None
-
-    @property
-    def model_fn(self) -> Callable[..., Any]:
-        """Makes the network for these data."""
-        return model_function(self.cell.model, self.data)
-
-    @property
-    def shared(self) -> dict[str, Any]:
-        """The keywords that all drivers take."""
-        cell = self.cell
-        return {
-            "seed": cell.seed,
-            "order_seed": cell.order,
-            "recipe": cell.recipe,
-            "scope": cell.way.scope if not isinstance(cell.way, Dense) else "global",
-            "progress": self.progress,
-            "train": self.train,
-            "task": self.cell.task,
-        }
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A level that has ended. `kept` is the round with its weights, and `driver` the folder from which it can be read
-    again, where a driver saved one; `result` is None where a search found no ticket, and `outcome` says why."""
-
-    level: Level
-    round: int
-    mask: Mask | None
-    result: TrainResult | None
-    search_steps: int = 0
-    driver: Path | None = None
-    kept: Round | None = None
-    outcome: str = ""
-
 
 Missing = Callable[[Level], bool]
 
@@ -112,6 +55,8 @@ def _imp(way: IMP, place: Place, levels: Sequence[Level], missing: Missing) -> I
 
 @finished.register
 def _one_shot(way: OneShot, place: Place, levels: Sequence[Level], missing: Missing) -> Iterator[Finished]:
+    if any(map(missing, levels)):
+        _check_densities(way, place, levels)  # refused now, not after the dense training
     first, this = dense(place)
     yield first
     scores = None
@@ -124,6 +69,16 @@ def _one_shot(way: OneShot, place: Place, levels: Sequence[Level], missing: Miss
             scores = for_mask(magnitude, this.mask)(model)
         mask = prune_to(this.mask, scores, level.density or 0.0, scope=way.scope)
         yield retrained(place, level, mask, this, search_steps=this.result.steps)
+
+
+def _check_densities(way: OneShot, place: Place, levels: Sequence[Level]) -> None:
+    """ValueError for a density to which this network cannot be cut."""
+    model = new_network(place.model_fn, place.cell.seed, place.data.device)
+    everything = Mask.ones(model)
+    scores = for_mask(magnitude, everything)(model)
+    for level in levels:
+        if level.density is not None:
+            prune_to(everything, scores, level.density, scope=way.scope)
 
 
 @finished.register
@@ -144,7 +99,7 @@ def _prune_at_init(
                 rounds=way.iterations or 1,
                 scope=way.scope,
             )
-            result, mask = _trained(place, where, shuffled(mask, place, level), Checkpoint.of(model))
+            result, mask = trained(place, where, shuffled(mask, place, level), Checkpoint.of(model))
             yield Finished(level, 1, mask, result)
             continue
         this = prune_at_init(
@@ -183,7 +138,7 @@ def _early_bird(
             outcome = NEVER_STABLE if found.epoch is None else STABLE_TOO_LATE
             yield Finished(level, 1, None, None, searched, outcome=outcome)
             continue
-        result, mask = _trained(place, place.folder / level.name, found.mask, found.checkpoint)
+        result, mask = trained(place, place.folder / level.name, found.mask, found.checkpoint)
         yield Finished(level, 1, mask, result, searched)
 
 
@@ -250,68 +205,3 @@ def dense(place: Place) -> tuple[Finished, Round]:
     shared = place.shared | {"folder": folder, "scope": "global"}
     (this,) = imp(place.model_fn, place.data, rounds=0, rewind_step=step, **shared)
     return Finished(DENSE_LEVEL, 0, this.mask, this.result, 0, folder, this), this
-
-
-def control(place: Place, level: Level, this: Round, before: int) -> Finished:
-    """A control of IMP at one round: the ticket's mask with new weights, or a shuffled one with the ticket's weights."""
-    return retrained(place, level, this.mask, this, search_steps=before)
-
-
-def retrained(place: Place, level: Level, mask: Mask, this: Round, *, search_steps: int) -> Finished:
-    """One training of a mask in one of the arms of `ways.OneShot`; `this` has the weights to rewind to, and the trained ones."""
-    cell, recipe, lr_from = place.cell, place.cell.recipe, None
-    step = this.rewind.step
-    start = this.rewind
-    if level.arm == "re-initialised":
-        start = fresh_start(place.model_fn, seed=cell.seed, device=place.data.device)
-    elif level.arm == "shuffled":
-        mask = shuffled(mask, place, level)
-    elif level.arm in ("lr-rewind", "fine-tune"):
-        start, lr_from = this.trained, step
-        recipe = at_last_rate(recipe) if level.arm == "fine-tune" else recipe
-    result, mask = _trained(place, place.folder / level.name, mask, start, recipe=recipe, lr_from=lr_from)
-    return Finished(level, level.round or 1, mask, result, search_steps)
-
-
-def shuffled(mask: Mask, place: Place, level: Level) -> Mask:
-    """The mask shuffled in each layer, by a seed of its own for this seed and level."""
-    where = f"round {level.round}" if level.density is None else f"density {level.density:.6g}"
-    return mask.shuffled(derived_seed(place.cell.seed, f"shuffled {where}"))
-
-
-def at_last_rate(recipe: Recipe) -> Recipe:
-    """The recipe with the learning rate that its last step has, at all steps (fine-tuning of Renda et al. 2020, section 2)."""
-    return replace(
-        recipe,
-        schedule="constant",
-        milestones=(),
-        decay=Recipe.decay,
-        warmup=0,
-        lr=recipe.lr_at(recipe.steps - 1),
-    )
-
-
-def _trained(
-    place: Place,
-    folder: Path,
-    mask: Mask,
-    start: Checkpoint,
-    *,
-    recipe: Recipe | None = None,
-    lr_from: int | None = None,
-) -> tuple[TrainResult, Mask]:
-    result = retrain(
-        place.model_fn,
-        place.data,
-        mask=mask,
-        weights_from=start,
-        lr_from=lr_from,
-        seed=place.cell.order,
-        recipe=recipe or place.cell.recipe,
-        momentum=getattr(place.cell.way, "momentum", "restore"),
-        folder=Snapshots(folder),
-        progress=place.progress,
-        train=place.train,
-        task=place.cell.task,
-    )
-    return result, mask

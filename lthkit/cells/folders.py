@@ -11,6 +11,7 @@ A level has `row.json`, `mask.npz`, and, where a driver keeps them, its round an
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lthkit.cells.cells import DENSE, Level, id_of
-from lthkit.cells.chains import Finished
+from lthkit.cells.places import Finished
 from lthkit.cells.rows import joined
 from lthkit.cells.ways import WAYS
 from lthkit.pruning.masks import Mask
@@ -76,8 +77,8 @@ def open_cell(folder: Path, config: Mapping[str, Any]) -> None:
 
 def _check_level_is_of(folder: Path, name: str, mark: str) -> None:
     try:
-        other = files.read_sealed(folder / name / ROW).get("of_cell")
-    except (FileNotFoundError, files.DamagedFile, owners.RunMismatch):
+        other = files.read_sealed(folder / name / ROW, anyones=True).get("of_cell")
+    except (FileNotFoundError, NotADirectoryError, files.DamagedFile):
         return  # it is put aside when its turn comes
     if other != mark:
         raise owners.RunMismatch(
@@ -104,13 +105,20 @@ def finished_row(folder: Path, level: Level | str, *, mark: str | None = None) -
     return None if found is None else found[0]
 
 
-def finished_level(folder: Path, name: str, *, mark: str | None = None) -> tuple[Row, dict[str, Any]] | None:
-    """As `finished_row`, with what else `row.json` says: mask (its fingerprint), choice, files. All files are there then."""
+def finished_level(
+    folder: Path, name: str, *, mark: str | None = None, read: bool = False
+) -> tuple[Row, dict[str, Any]] | None:
+    """As `finished_row`, with what else `row.json` says: mask (its fingerprint), choice, files (their checksums).
+
+    read: all files of the level are read, and are those that were published; else they are there.
+    """
     mark = owners.mark_of(read_config(folder)) if mark is None else mark
     try:
         found = _published(folder, name, mark)
-        if found is not None and (lost := set(found[1]["files"]) - set(os.listdir(folder / name))):
-            raise files.DamagedFile(f"{folder / name} has no {', '.join(sorted(lost))}, so it is not whole.")
+        for file, digest in found[1]["files"].items() if found is not None else ():
+            path = folder / name / file
+            if not path.exists() or (read and _digest(path) != digest):
+                raise files.DamagedFile(f"{path} is not there, or is not what was published.")
         return found
     except (files.DamagedFile, owners.RunMismatch) as error:
         aside = put_aside(folder / name)
@@ -121,7 +129,7 @@ def finished_level(folder: Path, name: str, *, mark: str | None = None) -> tuple
 def _published(folder: Path, name: str, mark: str | None) -> tuple[Row, dict[str, Any]] | None:
     place = folder / name
     try:
-        row = files.read_sealed(place / ROW)
+        row = files.read_sealed(place / ROW, anyones=True)  # it says of which cell it is
     except (FileNotFoundError, NotADirectoryError):
         if not os.path.lexists(place):
             return None
@@ -129,7 +137,7 @@ def _published(folder: Path, name: str, mark: str | None) -> tuple[Row, dict[str
     told = {key: row.pop(key, None) for key in ("level", "of_cell", "mask", "choice", "files")}
     if told["level"] != name:
         raise files.DamagedFile(f"{place} holds another level ({told['level']}), {_NO_LEVEL}")
-    if not isinstance(told["files"], list):
+    if not isinstance(told["files"], dict):
         raise files.DamagedFile(f"{place} was written by another version of lthkit, {_NO_LEVEL}")
     if told["of_cell"] != (owners.mark_of(read_config(folder)) if mark is None else mark):
         raise files.DamagedFile(f"{place} is of another cell, {_NO_LEVEL}")
@@ -176,10 +184,10 @@ def publish_level(folder: Path, attempt: Path, this: Finished, row: Row, *, mark
             "Does a metric of your own divide by a count that may be 0?"
         )
     stage = attempt / STAGE / this.level.name
-    if stage.exists():
-        shutil.rmtree(stage)  # of one that was killed here
-    stage.mkdir(parents=True)
     try:
+        if stage.exists():
+            shutil.rmtree(stage)  # of one that was killed here
+        stage.mkdir(parents=True)
         if this.driver is not None:
             for source in round_files(this.driver, this.round):
                 same_file(source, stage / source.name)
@@ -191,7 +199,7 @@ def publish_level(folder: Path, attempt: Path, this: Finished, row: Row, *, mark
             "of_cell": mark,
             "mask": None if this.mask is None else this.mask.fingerprint,
             "choice": None if choice is None else asdict(choice),
-            "files": sorted([ROW, *os.listdir(stage)]),
+            "files": {path.name: _digest(path) for path in sorted(stage.iterdir())},
         }
         files.write_sealed(stage / ROW, row | told)
         mine = publish(stage, folder / this.level.name)
@@ -206,6 +214,11 @@ def publish_level(folder: Path, attempt: Path, this: Finished, row: Row, *, mark
 def round_files(driver: Path, round_: int) -> list[Path]:
     """What is needed to read a round of a driver's folder again."""
     return [driver / owners.CONFIG, driver / "rewind.npz", driver / f"round-{round_:02d}.npz"]
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 def choice_of(told: Mapping[str, Any]) -> Choice | None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import check_network, did_you_mean
+from lthkit.machine.seeds import global_generators
 from lthkit.models import model_by_name
 from lthkit.storage.identity import name_of
 from lthkit.tickets.search import new_network
@@ -98,12 +99,14 @@ def _choice(name: str, function: ModelFn, *key: Any) -> Choice:
 @cache
 def model_identity(name: str) -> str:
     """What stands for the network in a configuration: the name of one of lthkit's; of your own its name and code."""
-    return name if ":" not in name else name_of(named_function(name))
+    function = named_function(name)  # a wrong name is refused in its words
+    return name if ":" not in name else name_of(function)
 
 
 @cache
 def _check_seeded(name: str, function: ModelFn, told: tuple[tuple[str, Any], ...]) -> None:
-    first, again, other = (function(seed=seed, **dict(told)) for seed in (0, 0, 1))
+    with global_generators("cpu"):
+        first, again, other = (function(seed=seed, **dict(told)) for seed in (0, 0, 1))
     check_network(first)
     one, same, another = (list(network.parameters()) for network in (first, again, other))
     if all(map(torch.equal, one, another)):

@@ -5,13 +5,14 @@ How far a cell goes (rounds, densities) is no setting: see `cells.Level`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from lthkit.cells.criteria import CRITERIA, LOOKS_AT_IMAGES
 from lthkit.machine.checks import check_whole, did_you_mean, is_number
 from lthkit.tickets.mask_distances import check_threshold, check_window
 from lthkit.training.loop import MOMENTUM_POLICIES
+from lthkit.training.recipes import Recipe
 
 SCOPES = ("global", "layerwise")
 
@@ -149,6 +150,18 @@ class Hybrid:
         _make_whole(self, "rounds", 1)
         _make_whole(self, "images", 1)
         _check_rewinding(self)
+
+
+def at_last_rate(recipe: Recipe) -> Recipe:
+    """The recipe with the learning rate that its last step has, at all steps (fine-tuning of Renda et al. 2020, section 2)."""
+    return replace(
+        recipe,
+        schedule="constant",
+        milestones=(),
+        decay=Recipe.decay,
+        warmup=0,
+        lr=recipe.lr_at(recipe.steps - 1),
+    )
 
 
 Way = Dense | IMP | OneShot | PruneAtInit | EarlyBird | Hybrid

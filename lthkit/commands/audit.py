@@ -116,7 +116,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 def _data(arguments: argparse.Namespace) -> Any:
     """The data that were given for a run, or None."""
-    from lthkit.commands.runs import data_name
+    from lthkit.commands.options import data_name
     from lthkit.data.named import load_data
 
     size = arguments.size

@@ -91,7 +91,8 @@ def one_line(error: BaseException, arguments: argparse.Namespace) -> str:
     """What an error says, and for a file that cannot be read or written what to do."""
     if isinstance(error, OSError) and error.filename:
         other = " Choose another folder with --out." if hasattr(arguments, "out") else ""
-        return f"{error.filename} ({error.strerror}). What was saved is whole.{other}"
+        told = f" {text}" if (text := getattr(error, "told", "")) else ""
+        return f"{error.filename} ({error.strerror}). What was saved is whole.{told}{other}"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -102,6 +103,13 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} was given; expected whole numbers such as 0,1,2"
         ) from None
+
+
+def fractions(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected fractions such as 0.2,0.05") from None
 
 
 def folder(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""`lthkit run` and `lthkit show`: experiments, and what is left of them."""
+"""`lthkit run`: experiments, each method by its name, and what is printed of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lthkit.commands import planned
-from lthkit.commands.console import folder, say, whole_numbers, words
+from lthkit.commands import methods, options, showing, sweeping
+from lthkit.commands.console import say
+from lthkit.commands.options import data_name, recipe_of, size_of, slug, tier_of
 
 COMMON = """\
 options of every experiment, with an example each:
@@ -19,34 +20,53 @@ options of every experiment, with an example each:
   --device cuda            where: auto, cuda, mps, cpu
   --out runs/mine          the run folder (default: runs/<name>-<id>)
   --minutes 20             stop after this time, with everything saved
+  --dry-run                say what it would take, and do nothing
 
-further options of imp and one-shot:
-  --model lenet-5          which network
+further options of all but winning-ticket:
+  --model lenet-5          which network; or a function of yours that makes
+                           one, such as my.networks:small
   --data cifar10           which data; or a folder of pictures, with one
                            folder in it for each class
-  --rounds 8               rounds of pruning
-  --fraction 0.2           what each round removes of the rest
+  --densities 0.2,0.05     how far to prune: the fractions kept
+  --steps 2000 --lr 0.001 --batch-size 60 --patience 400
+                           how each network is trained
+  --scope layerwise        rank weights over all layers (global) or in each
   --rewind-step 500        where to go back to
   --controls shuffled      what to compare with
+  --on dask --workers 4    what does the trainings: local, dask, or
+                           dask=tcp://HOST:8786
+
+of one method:
+  imp, one-shot            --rounds 8 --fraction 0.2 instead of --densities
+  retrain                  --arm rewind,lr-rewind,fine-tune
+  prune-at-init            --score synflow --iterations 100 --images 200
+  early-bird               --window 5 --threshold 0.1 --rule newest
+  hybrid                   --snip-density 0.5 --rounds 3 --images 200
 
 All of them, with their values: lthkit run imp --help
 
-example:
+examples:
   lthkit run winning-ticket --tier smoke --seeds 0,1
+  lthkit run prune-at-init --score snip --densities 0.2,0.05
 
-A run that was stopped goes on when its command is given again.
+A run that was stopped goes on when its command is given again. A seed or a
+density more adds to the folder only what is missing.
 """
-
 
 EXAMPLE_OF = {
     "winning-ticket": "lthkit run winning-ticket --seeds 0,1,2,3,4",
     "imp": "lthkit run imp --model lenet-5 --rounds 8 --rewind-step 100 --controls shuffled",
     "one-shot": "lthkit run one-shot --model lenet-5 --rounds 8",
+    "dense": "lthkit run dense --model lenet-5 --seeds 0,1,2,3,4",
+    "retrain": "lthkit run retrain --arm rewind,fine-tune --densities 0.2,0.05 --rewind-step 100",
+    "prune-at-init": "lthkit run prune-at-init --score synflow --densities 0.2,0.05",
+    "early-bird": "lthkit run early-bird --densities 0.5,0.3 --threshold 0.05",
+    "hybrid": "lthkit run hybrid --snip-density 0.5 --densities 0.05",
 }
 
 
 def add(commands: Any) -> None:
-    """The parsers of `run` and `show`."""
+    """The parser of `run`."""
     run = commands.add_parser(
         "run",
         help="run an experiment and save its table and figure",
@@ -60,169 +80,103 @@ def add(commands: Any) -> None:
         description="Iterative magnitude pruning of LeNet-300-100 on the embedded Fashion-MNIST to about 1 % of the "
         "weights, beside a re-initialised and a shuffled control at four densities.",
     )
+    options.common(ticket, device="cpu")
+    ticket.set_defaults(command=_run_winning_ticket)
     imp = experiments.add_parser("imp", help="iterative magnitude pruning of any model on any data set",
                                  description="Iterative magnitude pruning with rewinding.")  # fmt: skip
     shot = experiments.add_parser("one-shot", help="one-shot pruning to the densities of the same ladder",
                                   description="One-shot magnitude pruning with rewinding, to every density of the "
-                                  "ladder that iterative pruning would visit.")  # fmt: skip
-    for sub in (ticket, imp, shot):
-        _common(sub)
-        sub.epilog = f"example: {EXAMPLE_OF[sub.prog.split()[-1]]}"
-    for sub in (imp, shot):
-        _free(sub)
-    ticket.set_defaults(command=_run_winning_ticket)
-    imp.set_defaults(command=_run_free, method="imp")
-    shot.set_defaults(command=_run_free, method="one-shot")
-
-    show = commands.add_parser("show", help="print and draw a finished run, or list the runs")
-    show.add_argument(
-        "run", nargs="?", help="a run folder, or its name inside runs/; without it, all runs are listed"
-    )
-    show.set_defaults(command=_show)
-
-
-def _common(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--seeds", type=whole_numbers, default=(0, 1, 2), help="such as 0,1,2 (default)")
-    sub.add_argument("--device", default="cpu" if sub.prog.endswith("winning-ticket") else "auto",
-                     help="auto (cuda, else mps, else cpu), cuda, mps or cpu; default %(default)s")  # fmt: skip
-    sub.add_argument("--tier", choices=("smoke", "laptop", "gpu", "recorded"), default=None,
-                     help="size of the experiment: seconds, minutes, paper scale (default: $LTHKIT_TIER or laptop); "
-                     "recorded runs nothing")  # fmt: skip
-    sub.add_argument(
-        "--out",
-        type=folder,
-        default=None,
-        help="run folder (default: runs/<name>-<id of the configuration>)",
-    )
-    sub.add_argument(
-        "--minutes",
-        type=float,
-        default=None,
-        help="stop after this time with everything saved (exit status 3); the same command goes on",
-    )
+                                  "ladder that iterative pruning would visit, or to densities of your own.")  # fmt: skip
+    for sub, told in ((imp, "of the ladder; default: --rounds"), (shot, "default: those of --rounds")):
+        options.common(sub)
+        options.network(sub)
+        options.densities(sub, default=None, told=told)
+        options.rounds(sub)
+        options.scope(sub)
+        options.rewinding(sub)
+        options.controls(sub)
+        options.engine(sub, on=None)
+        sub.set_defaults(command=_run_free)
+    _add_methods(experiments)
+    for name, sub in experiments.choices.items():
+        sub.epilog = f"example: {EXAMPLE_OF[name]}"
+        sub.set_defaults(method=name)
 
 
-def _free(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--model", default="lenet-300-100",
-                     help="lenet-300-100 (default), lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16")  # fmt: skip
-    sub.add_argument("--data", default="fashion-mnist",
-                     help="fashion-mnist (embedded subset, default), fashion-mnist-full, mnist, cifar10; or the path of a "
-                     "folder of pictures, with one folder in it for each class (./mnist, if it is called as a set)")  # fmt: skip
-    sub.add_argument("--size", type=whole_numbers, default=None,
-                     help="of the pictures in a folder: pixels a side, or height,width (default: their own, where all have "
-                     "one up to 64, else 32)")  # fmt: skip
-    sub.add_argument(
-        "--rounds", type=int, default=5, help="rounds of pruning after the dense training (default 5)"
-    )
-    sub.add_argument(
-        "--fraction", type=float, default=0.2, help="part of the remaining weights to remove a round (0.2)"
-    )
-    sub.add_argument(
-        "--scope",
-        default="global",
-        choices=("global", "layerwise"),
-        help="rank weights over all layers or in each",
-    )
-    sub.add_argument(
-        "--rewind-step", type=int, default=0, help="step to rewind to; 0 is initialisation (default)"
-    )
-    sub.add_argument(
-        "--controls", type=words, default=(), help="such as re-initialised,shuffled (default: none)"
-    )
-    sub.add_argument(
-        "--control-rounds",
-        type=whole_numbers,
-        default=None,
-        help="rounds at which controls are trained (all)",
-    )
-    sub.add_argument("--precision", default=None, choices=("float32", "medium", "bfloat16", "auto"),
-                     help="float32 (equal seeds give equal bits on a CPU); medium: faster matrix products, which may "
-                     "round inside; bfloat16; auto: bfloat16 on a GPU that has it (default of tier gpu, else float32)")  # fmt: skip
-    for name, kind, text in (
-        ("steps", int, "updates a training"),
-        ("lr", float, "learning rate"),
-        ("batch-size", int, "images an update"),
-        ("patience", int, "stop when the validation loss has not fallen for this many updates"),
-    ):
-        sub.add_argument(
-            f"--{name}", type=kind, default=None, help=f"{text} (default: as the model and tier have it)"
-        )
+def _add_methods(experiments: Any) -> None:
+    """The parsers of the methods that are grids of one method only."""
+    dense = experiments.add_parser("dense", help="the whole network, trained once a seed",
+                                   description="The whole network, trained once for each seed.")  # fmt: skip
+    retrain = experiments.add_parser("retrain", help="after one cut: rewind, lr-rewind, fine-tune or re-initialised",
+                                     description="Train once, cut by magnitude, and retrain in the ways of Renda, Frankle & "
+                                     "Carbin 2020.")  # fmt: skip
+    scored = experiments.add_parser("prune-at-init", help="SNIP, GraSP, SynFlow, magnitude or random, before any training",
+                                    description="Score before any training, cut, train once.")  # fmt: skip
+    early = experiments.add_parser("early-bird", help="train until the mask is stable, go on with the ticket",
+                                   description="Early-Bird tickets (You et al. 2020), of single weights.")  # fmt: skip
+    hybrid = experiments.add_parser("hybrid", help="SNIP first, then iterative magnitude pruning",
+                                    description="SNIP to a density before any training, then IMP in rounds.")  # fmt: skip
+    for sub in (dense, retrain, scored, early, hybrid):
+        options.common(sub)
+        options.network(sub)
+        options.engine(sub)
+        sub.set_defaults(command=methods.run)
+    for sub in (retrain, scored, early, hybrid):
+        options.densities(sub, default=(0.2, 0.05), told="default")
+        options.scope(sub)
+    options.arm(retrain)
+    options.rewinding(retrain)
+    options.score(scored)
+    options.controls(scored)
+    options.stability(early)
+    options.hybrid(hybrid)
+    options.rewinding(hybrid)
 
 
-def _tier(arguments: argparse.Namespace) -> str:
-    from lthkit.machine.tiers import tier
-
-    if (chosen := tier(arguments.tier)) == "recorded":
-        raise ValueError(
-            "tier recorded reads results and runs nothing; choose smoke, laptop or gpu with --tier, or look at a "
-            "recorded run: lthkit show winning-ticket."
-        )
-    return chosen
-
-
-def _control_rounds(arguments: argparse.Namespace) -> tuple[int, ...]:
+def _control_rounds(arguments: argparse.Namespace, rounds: int) -> tuple[int, ...]:
     if not arguments.controls:
         if arguments.control_rounds:
             raise ValueError(
                 "--control-rounds were given without --controls; expected such as --controls shuffled."
             )
         return ()
-    chosen = arguments.control_rounds or tuple(range(1, arguments.rounds + 1))
-    if bad := [r for r in chosen if not 1 <= r <= arguments.rounds]:
-        raise ValueError(f"--control-rounds {bad} were given; expected rounds from 1 to {arguments.rounds}.")
+    chosen = arguments.control_rounds or tuple(range(1, rounds + 1))
+    if bad := [r for r in chosen if not 1 <= r <= rounds]:
+        raise ValueError(f"--control-rounds {bad} were given; expected rounds from 1 to {rounds}.")
     return tuple(chosen)
 
 
 def _run_winning_ticket(arguments: argparse.Namespace) -> int:
     from lthkit.runs.experiments import winning_ticket
 
-    return _run(winning_ticket(_tier(arguments), arguments.seeds), "fashion-mnist", arguments)
+    return _run(winning_ticket(tier_of(arguments), arguments.seeds), "fashion-mnist", arguments)
 
 
 def _run_free(arguments: argparse.Namespace) -> int:
+    """IMP or one-shot pruning: by rounds an experiment, by densities or on an engine a grid of one method."""
     from lthkit.models import model_by_name
     from lthkit.runs.experiments import Experiment, default_recipe
 
+    of_a_grid = (arguments.densities, arguments.on, arguments.workers)
+    if ":" in arguments.model or any(given is not None for given in of_a_grid):
+        return methods.run(arguments)
     model_by_name(arguments.model)
-    names = ("steps", "lr", "batch_size", "patience", "precision")
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    data = data_name(arguments.data)
+    data, rounds = data_name(arguments.data), 5 if arguments.rounds is None else arguments.rounds
     experiment = Experiment(
-        name=f"{arguments.method}-{arguments.model}-{_slug(data)}",
+        name=f"{arguments.method}-{arguments.model}-{slug(data)}",
         model=arguments.model,
-        recipe=replace(default_recipe(arguments.model, _tier(arguments)), **given),
-        tier=_tier(arguments),
+        recipe=replace(default_recipe(arguments.model, tier_of(arguments)), **recipe_of(arguments)),
+        tier=tier_of(arguments),
         seeds=arguments.seeds,
         method=arguments.method,
-        rounds=arguments.rounds,
-        fraction=arguments.fraction,
-        scope=arguments.scope,
-        rewind_step=arguments.rewind_step,
+        rounds=rounds,
+        fraction=0.2 if arguments.fraction is None else arguments.fraction,
+        scope=arguments.scope or "global",
+        rewind_step=arguments.rewind_step or 0,
         controls=arguments.controls,
-        control_rounds=_control_rounds(arguments),
+        control_rounds=_control_rounds(arguments, rounds),
     )
     return _run(experiment, data, arguments)
-
-
-def data_name(text: str) -> str:
-    """What `load_data` takes for what was given: a name, or "folder:" and a path."""
-    from lthkit.data.named import DATA_NAMES, FOLDER
-
-    if text in DATA_NAMES or text.startswith(FOLDER):
-        return text
-    path = set("/\\") & set(text) or text.startswith((".", "~")) or Path(text).is_dir()
-    return FOLDER + text if path else text
-
-
-def _slug(data_name: str) -> str:
-    """The name of a data set as a part of a folder's name."""
-    from lthkit.data.folders import name_of_folder
-    from lthkit.data.named import FOLDER
-
-    if not data_name.startswith(FOLDER):
-        return data_name
-    name = name_of_folder(data_name.removeprefix(FOLDER))
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40]
 
 
 def _fitted(experiment: Any, data: Any, arguments: argparse.Namespace) -> Any:
@@ -255,13 +209,14 @@ def _run(experiment: Any, name: str, arguments: argparse.Namespace) -> int:
     from lthkit.storage.snapshots import TimeUp
 
     device = resolve_device(arguments.device)
-    size = getattr(arguments, "size", None)
-    data = load_data(name, size=size[0] if size and len(size) == 1 else size).to(device)
+    data = load_data(name, size=size_of(arguments)).to(device)
     if name.startswith(FOLDER):
         _tell_of_folder(data)
         experiment = _fitted(experiment, data, arguments)
     model = model_by_name(experiment.model)(seed=0, input_shape=data.shape, classes=len(data.classes))
     folder = arguments.out or runs_folder() / experiments.folder_name(experiment, data)
+    if arguments.dry_run:
+        return _tell_plan(experiment, name, data, folder, arguments)
     say(
         f"{experiment.model} on {data.label}, {len(experiment.seeds)} seeds, {device}, tier {experiment.tier}, run {folder}"
     )
@@ -287,11 +242,38 @@ def _run(experiment: Any, name: str, arguments: argparse.Namespace) -> int:
         say(f"{error} About {100 * done / experiment.budget:.0f} % is done.")
         say("Give the same command again to go on.")
         return 3
-    _report(folder)
+    showing.report(folder)
     workers = experiments.execution(experiment, data, folder).workers
     speed = _closing_figures(rows, workers, len(data.train) // experiment.recipe.batch_size, folder)
     if device.type == "cpu":
         _compare_with_textbook(model, data, experiment.recipe.batch_size, speed)
+    return 0
+
+
+def _tell_plan(experiment: Any, name: str, data: Any, folder: Path, arguments: argparse.Namespace) -> int:
+    """What an experiment would take: its trainings as the cells of a grid."""
+    from lthkit.cells import IMP, Cell, Level, OneShot
+    from lthkit.pruning.selection import ladder
+    from lthkit.sweeps.grids import Asked, Grid
+    from lthkit.sweeps.planning import plan
+
+    shared = {key: getattr(experiment, key) for key in ("scope", "rewind_step", "momentum")}
+    by_round = experiment.method == "imp"
+    imp = {"fraction": experiment.fraction, "output_fraction": experiment.output_fraction}
+    way = IMP(**imp, **shared) if by_round else OneShot(**shared)
+    densities = ladder(experiment.fraction, experiment.rounds)
+    levels = [
+        Level(round=r, arm=arm) if by_round else Level(density=densities[r], arm=arm)
+        for r in range(1, experiment.rounds + 1)
+        for arm in ("ticket", *(experiment.controls if r in experiment.control_rounds else ()))
+    ]
+    asked = [
+        Asked(cell, tuple(cell.levels(levels)))
+        for seed in experiment.seeds
+        for cell in [Cell(way, experiment.model, name, experiment.recipe, seed, size_of(arguments))]
+    ]
+    planned = plan(Grid(experiment.name, tuple(asked)), folder, datasets={name: data})
+    sweeping.tell_plan(planned, {name: data}, arguments, data.device.type)
     return 0
 
 
@@ -324,62 +306,3 @@ def _compare_with_textbook(model: Any, data: Any, batch_size: int, speed: float)
         f"a textbook loop (torchvision transforms, DataLoader, masks in Python) makes {textbook:,.0f} a second here: "
         f"the run took {100 * textbook / speed:.2g} % of its time"
     )
-
-
-def _show(arguments: argparse.Namespace) -> int:
-    from lthkit.runs.results import recorded
-    from lthkit.storage.records import runs_folder
-
-    if arguments.run is None:
-        runs = sorted(path.parent.name for path in runs_folder().glob("*/config.json"))
-        say(
-            "\n".join(runs) if runs else "There are no runs in runs/ yet. Make one: lthkit run winning-ticket"
-        )
-        return 0
-    folder = next(
-        (p for p in (Path(arguments.run), runs_folder() / arguments.run) if (p / "config.json").exists()),
-        None,
-    )
-    if folder is not None:
-        if not planned.shown(folder):
-            _report(folder)
-        return 0
-    try:
-        folder = recorded(arguments.run)
-    except ValueError as error:
-        raise FileNotFoundError(
-            f"{arguments.run!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
-        ) from None
-    if planned.shown(folder):
-        return 0
-    _describe(folder)
-    say(f"a recorded run, which comes with the course; figure {folder / 'trade_off.png'}")
-    return 0
-
-
-def _report(folder: Path) -> None:
-    from lthkit import plots
-    from lthkit.runs.report import stamp
-
-    config, summary, rows = _describe(folder)
-    alt = plots.describe(rows)
-    figure = plots.save(plots.trade_off(rows, stamp=stamp(config, summary)), folder / "trade_off", alt=alt)[0]
-    steps = plots.describe(rows, column="best_step", scale=1.0, unit="")
-    plots.save(
-        plots.early_stop(rows, stamp=stamp(config, summary), budget=config["recipe"]["steps"]),
-        folder / "early_stop",
-        alt=steps,
-    )
-    say(f"figure {figure}\ntable  {folder / 'table.csv'}\nagain: lthkit show {folder}")
-
-
-def _describe(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
-    from lthkit.runs.report import differences, table
-    from lthkit.runs.results import load
-
-    config, summary, rows = load(folder)
-    say(table(rows))
-    if (found := differences(rows)) is not None:
-        say("")
-        say(found)
-    return config, summary, rows

@@ -21,8 +21,13 @@ _OF_A_TRAINING = frozenset(
 )
 _MEASURED = ("test_", "validation_")
 DENSE, TICKET = "dense", "ticket"
-# Of a dense training nothing else decides the numbers: what is cut from it later, it does not know.
-_OF_DENSE = ("model", "data", "data_fingerprint", "task", "device", "metric", "unit", "direction")
+# What is done after a dense training decides nothing of it: columns of the methods that begin with one.
+_AFTER_DENSE = frozenset(
+    (
+        *("method", "score", "iterations", "images", "snip_density", "fraction", "output_fraction", "rounds"),
+        *("rewind_step", "momentum", "scope", "window", "threshold", "rule"),
+    )
+)
 _DENSE_OF = ("dense", "imp", "one-shot")  # of two that are the same training, the first of these is taken
 _FOR_ALL = ("model", "data", "task")  # told of every line, if they vary at all
 _FIRST = ("method", "arm", "score")  # told by the first words of a name
@@ -95,11 +100,10 @@ def lines(rows: Iterable[Row]) -> list[Line]:
 
     Rows are of one line if they agree in every column that is not measured and is not the seed or the level: other data
     under the same name, another recipe or another device are other lines. The dense trainings of all methods with the
-    same model, data and recipe are one line, because they are the same training.
+    same model, data and recipe are one line, because they are the same training; where they came to other numbers, as they
+    may on a GPU, each method has its own.
     """
-    found: dict[Shared, list[Row]] = {}
-    for row in rows:
-        found.setdefault(_shared(row), []).append(row)
+    found = _grouped(rows)
     kinds = [dict(shared) for shared in found]
     names = _names(kinds)
     made = [
@@ -143,13 +147,40 @@ def _point(line: str, rows: Sequence[Row], column: str) -> Point:
     )
 
 
-def _shared(row: Row) -> Shared:
-    if row["arm"] == DENSE:
-        own = {key: row.get(key) for key in _OF_DENSE} | {
-            key: value for key, value in row.items() if key.startswith("recipe_")
-        }
-        return (("arm", DENSE), *_told(own))
-    return _told({k: v for k, v in row.items() if k not in _OF_A_TRAINING and not k.startswith(_MEASURED)})
+def _shared(row: Row, *, dense: bool = True) -> Shared:
+    """dense: leave out of a dense row what is done after it."""
+    after = _AFTER_DENSE if dense and row["arm"] == DENSE else frozenset()
+    return _told({k: v for k, v in row.items() if not _of_a_training(k) and k not in after})
+
+
+def _of_a_training(column: str) -> bool:
+    return column in _OF_A_TRAINING or column.startswith(_MEASURED)
+
+
+def _grouped(rows: Iterable[Row]) -> dict[Shared, list[Row]]:
+    """Rows by what they share. Dense trainings of several methods that came to other numbers, as on a GPU, are of their
+    methods."""
+    found: dict[Shared, list[Row]] = {}
+    for row in rows:
+        found.setdefault(_shared(row), []).append(row)
+    apart: dict[Shared, list[Row]] = {}
+    for shared, own in found.items():
+        if own[0]["arm"] == DENSE and not _alike(own):
+            for row in own:
+                apart.setdefault(_shared(row, dense=False), []).append(row)
+        else:
+            apart[shared] = own
+    return apart
+
+
+def _alike(rows: Sequence[Row]) -> bool:
+    """Whether rows of one seed have measured the same."""
+    by_seed: dict[int, Row] = {}
+    for row in rows:
+        known = by_seed.setdefault(row["seed"], row)
+        if any(row[key] != known.get(key) for key in row if key.startswith(_MEASURED)):
+            return False
+    return True
 
 
 def _told(own: Row) -> Shared:
@@ -164,13 +195,11 @@ def _once(rows: Sequence[Row]) -> list[Row]:
     order = {name: place for place, name in enumerate(_DENSE_OF)}
     chosen: dict[int, Row] = {}
     for row in sorted(rows, key=lambda row: order.get(str(row.get("method")), len(order))):
-        known = chosen.setdefault(row["seed"], row)
-        if (
-            known is not row
-            and known.get("method") == row.get("method")
-            and known.get("cell") == row.get("cell")
-        ):
-            return list(rows)  # the same rows twice: `points` refuses them
+        known = chosen.get(row["seed"])
+        if known is None:
+            chosen[row["seed"]] = row
+        elif all(known.get(key) == row.get(key) for key in ("method", "cell")):
+            return list(rows)  # the same row twice: `points` refuses them
     return list(chosen.values())
 
 
@@ -205,7 +234,7 @@ def _base(kind: Row) -> str:
     if "method" not in kind:
         return arm
     told = [kind["method"], kind.get("score"), None if arm == TICKET else arm]
-    return " ".join(str(word) for word in told if word is not None)
+    return " ".join(dict.fromkeys(str(word) for word in told if word is not None))
 
 
 def _setting(key: str, value: Any) -> str:

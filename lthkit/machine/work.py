@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Self, TypeVar
 
 from lthkit.machine import bars
+from lthkit.machine.interrupts import held
 
 T = TypeVar("T")
 
@@ -117,10 +118,13 @@ class Work:
                 return
         if root._thread != threading.get_ident():
             return
-        try:
+        if not isinstance(error, KeyboardInterrupt) or isinstance(error, Interrupted):
             bars.leave(at_once=error is not None)
-        finally:
-            if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+            return
+        with held():  # a second one says nothing that the first has not said
+            try:
+                bars.leave(at_once=True)
+            finally:
                 raise Interrupted((self.stopped or root.told_when_stopped)()) from None
 
     @property

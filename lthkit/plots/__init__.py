@@ -65,6 +65,11 @@ from lthkit.plots.seeds import (
     stopping,
 )
 from lthkit.plots.style import DPI, HEIGHT, LOOKS, SERIES, STYLE, WIDTH, Look, density_axis, save, show
+from lthkit.plots.sweep_pairs import describe_sweep_matrix, sweep_differences, sweep_matrix
+from lthkit.plots.sweep_panels import sweep_parts
+from lthkit.plots.sweep_prices import describe_sweep_costs, sweep_costs
+from lthkit.plots.sweep_tables import sweep_tables
+from lthkit.plots.sweeps import describe_sweep, sweep
 
 __all__ = [
     "DPI",
@@ -114,6 +119,9 @@ __all__ = [
     "describe_sanity",
     "describe_steps",
     "describe_stopping",
+    "describe_sweep",
+    "describe_sweep_costs",
+    "describe_sweep_matrix",
     "describe_window",
     "diagram",
     "draw_diagram",
@@ -143,6 +151,12 @@ __all__ = [
     "speed",
     "speed_steps",
     "stopping",
+    "sweep",
+    "sweep_costs",
+    "sweep_differences",
+    "sweep_matrix",
+    "sweep_parts",
+    "sweep_tables",
     "trade_off",
     "window_curves",
 ]

@@ -25,6 +25,8 @@ from lthkit.evidence.findings import (
 )
 from lthkit.evidence.record_checks import not_shuffled, seeds_said
 from lthkit.machine.seeds import derived_seed
+from lthkit.runs.asked import KIND as EXPERIMENT
+from lthkit.runs.cell_audits import audit_cell
 from lthkit.runs.plans import KEPT, KIND
 from lthkit.runs.remade import Given, Network, initial_state, remake
 from lthkit.runs.results import recorded
@@ -41,6 +43,7 @@ from lthkit.training.recipes import Recipe
 from lthkit.training.tasks import Task
 
 _TRAINING = {"start", "mask", "recipe", "keep"}  # what the configuration of a single training has
+CELL = "cell"
 MANY = 10  # seeds from 0 that are tried when a start is looked for
 ALIKE = ("network", "data", "device", "task", "recipe")  # what a control shares with its ticket
 OWN = ("seed", "order", "start")  # what differs between the seeds of one search
@@ -134,7 +137,9 @@ def find_run(name: str | Path) -> Path:
 
 
 def audit_folder(folder: Path, given: Given, *, replay: bool = False) -> Audit:
-    """The audit of one run folder, or of a folder with several of them."""
+    """The audit of one run folder, or of a folder with several of them; a level counts as the cell that it is in."""
+    if _is_cell(folder.resolve().parent):
+        folder = folder.resolve().parent
     if (folder / "config.json").exists():
         try:
             config = read_config(folder)
@@ -142,7 +147,10 @@ def audit_folder(folder: Path, given: Given, *, replay: bool = False) -> Audit:
             return complete(folder.name, [fails("record", " ".join(str(error).split()))], _OF_A_RUN)
         return complete(f"{folder.name}", _findings(folder, config, given, replay=replay).values(), _OF_A_RUN)
     inside = sorted(
-        path.parent for path in [*folder.glob("*/config.json"), *folder.glob("kept/*/config.json")]
+        path.parent
+        for below in ("*", "kept/*", "cells/*")
+        for path in folder.glob(f"{below}/config.json")
+        if path.parent.parent.name != "cells" or _is_cell(path.parent)
     )
     if not inside:
         raise ValueError(
@@ -164,6 +172,13 @@ def _of_several(folder: Path, inside: Sequence[Path], given: Given, *, replay: b
     return complete(f"{folder.name}: {len(parts)} runs", merged, _OF_A_RUN, notes)
 
 
+def _is_cell(folder: Path) -> bool:
+    try:
+        return read_config(folder).get("kind") == CELL
+    except (files.DamagedFile, RunMismatch, OSError):
+        return False
+
+
 def _is_training(folder: Path) -> bool:
     try:
         return _TRAINING <= read_config(folder).keys()
@@ -174,7 +189,9 @@ def _is_training(folder: Path) -> bool:
 def _findings(folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool) -> dict[str, Finding]:
     if config.get("kind") == KIND:
         return _of_plan(folder, config, given, replay=replay)
-    if isinstance(config.get("seeds"), list):
+    if config.get("kind") == CELL:
+        return audit_cell(folder, config, given, replay=replay)
+    if isinstance(config.get("seeds"), list) or config.get("kind") == EXPERIMENT:
         return audit_experiment(folder, config, given, replay=replay)
     if "rewind_step" in config and ("fraction" in config or "densities" in config):
         search = read_search(folder, config)

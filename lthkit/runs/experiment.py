@@ -85,7 +85,7 @@ class Experiment:
         way: IMP | OneShot = OneShot(self.scope, self.rewind_step, self.momentum)
         if self.method == "imp":
             way = IMP(self.fraction, self.output_fraction, self.scope, self.rewind_step, self.momentum)
-        return Cell(way, self.model, data, self.recipe, seed)
+        return Cell(way, self.model, data, self.recipe, seed, task=self.task)
 
     def config(self, data: Dataset, device: str) -> dict[str, Any]:
         """The canonical configuration, from which the name of the run's folder is made; how far it goes is not in it."""

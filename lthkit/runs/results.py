@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lthkit.cells.cells import TICKET
-from lthkit.cells.folders import MASK
+from lthkit.cells.folders import load_mask as mask_of_level
 from lthkit.cells.rows import row_of as row_of
 from lthkit.data.sources import data_folder
 from lthkit.machine.checks import did_you_mean
@@ -100,9 +100,9 @@ def load_mask(folder: Path | str, *, seed: int, level: int) -> Mask:
     if (folder / "cells").is_dir():
         config = read_config(folder)
         own = cells_of_seeds(folder).get(seed)
-        name = level_at(config["method"], config["fraction"], TICKET, level).name
-        if own is not None and (own / name / MASK).exists():
-            return Mask.load(own / name / MASK)
+        at = level_at(config["method"], config["fraction"], TICKET, level)
+        if own is not None and (own / at.name).is_dir():
+            return mask_of_level(own, at)
     elif (found := load_round(folder / f"seed-{seed}", level)) is not None:
         return found.mask
     raise FileNotFoundError(f"{folder} has no round {level} of seed {seed}.")

@@ -10,7 +10,7 @@ from lthkit.cells import folders
 from lthkit.cells.cells import Level
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
-from lthkit.storage.owners import RunMismatch
+from lthkit.storage.owners import CONFIG, RunMismatch
 from lthkit.storage.publishing import put_aside
 from lthkit.storage.records import Row
 
@@ -36,19 +36,29 @@ def row_at(cell: Path, level: Level, r: int) -> Row | None:
     return row and {name: value for name, value in row.items() if name not in _MORE} | {"round": r}
 
 
+def is_readable(cell: Path) -> bool:
+    """True if the configuration of a cell can be read; without it, who claims the cell writes it again."""
+    try:
+        read_config(cell)
+    except (FileNotFoundError, files.DamagedFile):
+        return False
+    return True
+
+
 def put_damaged_aside(cell: Path, levels: Iterable[Level]) -> None:
     """Put the levels aside of which a file is damaged, so that they are done again; the log names each.
 
     A level that another process is publishing, or has just put aside, is left alone.
     """
-    for level in levels:
+    for level in levels if is_readable(cell) else ():
         place = cell / level.name
         try:
             if folders.finished_row(cell, level) is None:
                 continue
             for path in sorted(place.glob("*.npz")):
                 files.load_arrays(path)
-            files.read_sealed(place / "config.json") if (place / "config.json").exists() else None
+            if (place / CONFIG).exists():
+                read_config(place)
         except FileNotFoundError:
             continue
         except (files.DamagedFile, RunMismatch) as error:

@@ -76,12 +76,11 @@ def _record(search: Searched, rounds: int | None) -> Finding:
             "record",
             f"Round {search.rounds[0].round} has another mask than {said}, which the configuration names.",
         )
-    under_way = [path.name for path in search.folder.glob("training-*") if path.is_dir()]
     done = len(search.rounds) - 1
     if rounds is not None and done < rounds:
         return fails("record", f"{done} of {rounds} rounds are there: the search is not finished.")
-    if under_way:
-        return cannot_tell("record", f"{under_way[0]} is under way. Needs the end of it.")
+    if search.under_way:
+        return cannot_tell("record", f"{search.under_way} is under way. Needs the end of it.")
     return holds(
         "record", f"Rounds 0 to {done} are whole, each with its checksum and the mark of this configuration."
     )

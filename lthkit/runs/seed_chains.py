@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
-from lthkit.cells import chains, folders
+from lthkit.cells import chains
 from lthkit.cells.carrying import Held, held
 from lthkit.cells.cells import Cell, Level
 from lthkit.cells.chains import CHAIN, Finished, Place
@@ -18,11 +18,11 @@ from lthkit.pruning.selection import ladder
 from lthkit.runs.asked import CONTROLS
 from lthkit.runs.experiment import Experiment
 from lthkit.storage.claims import Lost
+from lthkit.storage.publishing import remove
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.one_shot_pruning import one_shot
 from lthkit.tickets.own_loop import TrainFn
 from lthkit.tickets.rounds import Round, load_round
-from lthkit.training.tasks import Task
 
 Levels = Mapping[tuple[int, str], Level]  # by round and arm
 
@@ -44,8 +44,8 @@ class Chain:
     worked: True once this process has claimed it.
     """
 
-    def __init__(self, cell: Cell, data: Dataset, folder: Path, task: Task) -> None:
-        self.cell, self.data, self.folder, self.task = cell, data, folder, task
+    def __init__(self, cell: Cell, data: Dataset, folder: Path) -> None:
+        self.cell, self.data, self.folder = cell, data, folder
         self.worked = False
         self._jobs, self._lock = 0, Lock()
         self._wanted: list[Level] = []
@@ -59,7 +59,7 @@ class Chain:
         Raises:
             claims.Taken: another process works on it.
         """
-        claim = held(self.cell, self.data, self.folder, progress=progress, task=self.task)
+        claim = held(self.cell, self.data, self.folder, progress=progress)
         self._held = claim.__enter__()
         self._claim, self._jobs, self._wanted, self.worked = claim, 1, list(levels.values()), True
         with self.expected_job():
@@ -91,7 +91,7 @@ class Chain:
         try:
             if all((self.folder / level.name).is_dir() for level in self._wanted):
                 self._held.claim.check()
-                folders.remove_attempts(self.folder)
+                remove(self._held.place.folder)
         except Lost:
             pass  # another process goes on there
         finally:

@@ -13,10 +13,12 @@ from lthkit.evidence.findings import Finding, cannot_tell, fails, holds, togethe
 from lthkit.evidence.record_checks import seeds_said
 from lthkit.models import MODELS, output_layer
 from lthkit.pruning.masks import Mask
+from lthkit.runs.asked import FILE, KIND, Asked, all_trainings, asked_of, joined, read_again
 from lthkit.runs.remade import Given
 from lthkit.runs.results import read_results, row_of
+from lthkit.runs.run_cells import CELLS
 from lthkit.runs.search_audits import audit_search, kept_by_layer
-from lthkit.runs.searched import Searched, read_search
+from lthkit.runs.searched import Searched, read_cell, read_search
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
 from lthkit.storage.owners import RunMismatch
@@ -29,15 +31,24 @@ TEST = ("test_metric", "test_accuracy")  # the first metric of a task, and of th
 def audit_experiment(
     folder: Path, config: Mapping[str, Any], given: Given, *, replay: bool = False
 ) -> dict[str, Finding]:
-    """Findings by item of a run whose configuration names seeds: its searches seed by seed, then table, seeds, controls."""
+    """Findings by item of a run with several seeds: its searches seed by seed, then table, seeds, controls."""
     rows, problem = _rows(folder)
+    asked: list[Asked] = []
+    if config.get("kind") == KIND:
+        try:
+            asked = _asked(folder)
+        except (files.DamagedFile, RunMismatch) as error:
+            return {"record": fails("record", " ".join(str(error).split()))}
+        if not asked:
+            return {"record": fails("record", f"There is no {FILE}, which says how far this run goes.")}
+        config = joined(config, asked)
     searches = _searches(folder, config)
     parts = {
         f"seed {seed}": audit_search(
             search,
             given=given,
             replay=replay and seed == min(searches),
-            rounds=config.get("rounds"),
+            rounds=max((one.rounds for one in asked if seed in one.seeds), default=config.get("rounds")),
         )
         for seed, search in searches.items()
     }
@@ -53,9 +64,17 @@ def audit_experiment(
     if "test" not in found and rows:
         found["test"] = _tested(rows)
     found["record"] = _record(folder, config, searches, rows, problem, found.get("record"))
-    found["seeds"] = _seeds(config, rows, searches)
+    found["seeds"] = _seeds(config, rows, searches, asked)
     found["controls"] = _controls(config, rows)
     return found
+
+
+def _asked(folder: Path) -> list[Asked]:
+    """How far the table goes; of a run that is not finished, how far it was asked to go."""
+    try:
+        return read_again(files.read_sealed(folder / "summary.json")["asked"])
+    except (FileNotFoundError, files.DamagedFile, RunMismatch):
+        return asked_of(folder)
 
 
 def _rows(folder: Path) -> tuple[list[Row], str]:
@@ -88,6 +107,8 @@ def _tested(rows: Sequence[Row]) -> Finding:
 
 def _searches(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
     found = {}
+    if (folder / CELLS).is_dir():
+        return _searches_of_cells(folder, config)
     for seed in config["seeds"]:
         own = folder / f"seed-{seed}"
         if (own / "config.json").exists():
@@ -96,6 +117,19 @@ def _searches(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
             except (files.DamagedFile, RunMismatch) as error:
                 found[seed] = Searched(own, {}, (), (str(error),))
     return found
+
+
+def _searches_of_cells(folder: Path, config: Mapping[str, Any]) -> dict[int, Searched]:
+    found: dict[int, Searched] = {}
+    for own in sorted(path.parent for path in (folder / CELLS).glob("*/config.json")):
+        try:
+            seed = read_config(own)["seed"]
+        except (files.DamagedFile, RunMismatch) as error:
+            lacking = [seed for seed in config["seeds"] if seed not in found]
+            return found | {lacking[0] if lacking else -1: Searched(own, {}, (), (str(error),))}
+        if seed in config["seeds"]:
+            found[seed] = read_cell(own)
+    return dict(sorted(found.items()))
 
 
 def _record(
@@ -142,17 +176,23 @@ def _other(row: Row, name: str, value: Any) -> bool:
     return name != "seconds" and written != value and str(written) != str(value)
 
 
-def _seeds(config: Mapping[str, Any], rows: Sequence[Row], searches: Mapping[int, Searched]) -> Finding:
+def _seeds(
+    config: Mapping[str, Any],
+    rows: Sequence[Row],
+    searches: Mapping[int, Searched],
+    asked: Sequence[Asked],
+) -> Finding:
     said = list(config["seeds"])
     if len(said) < 2:
         return fails("seeds", "One seed: no spread is known, so no difference can be told from luck.")
     if rows and "arm" in rows[0]:
         for arm, level in sorted({(row["arm"], row["round"]) for row in rows}):
             there = sorted(row["seed"] for row in rows if (row["arm"], row["round"]) == (arm, level))
-            if there != sorted(said):
+            wanted = sorted({s for r, a, s in all_trainings(asked) if (r, a) == (level, arm)} or said)
+            if there != wanted:
                 return fails(
                     "seeds",
-                    f"{arm} at round {level} has the seeds {there}, and the configuration names {sorted(said)}.",
+                    f"{arm} at round {level} has the seeds {there}, and the configuration names {wanted}.",
                 )
     starts = {seed: search.config.get("start") for seed, search in searches.items()}
     known = len(starts) == len(said) and None not in starts.values()

@@ -19,7 +19,7 @@ from lthkit.machine.work import Work, skip
 from lthkit.runs.asked import ARMS, Asked, Training, all_trainings, asked_of, levels_of, read_again, written
 from lthkit.runs.experiment import Experiment
 from lthkit.runs.results import write_results
-from lthkit.runs.run_cells import CELLS, put_damaged_aside, row_at
+from lthkit.runs.run_cells import CELLS, is_readable, put_damaged_aside, row_at
 from lthkit.runs.seed_chains import Chain, Stage
 from lthkit.runs.sessions import Sessions
 from lthkit.storage import files
@@ -71,6 +71,7 @@ class UnderWay:
         self.rows: dict[Training, Row] = {}
         self._chains = {seed: self._chain_of(seed) for seed in experiment.seeds}
         self._of_others: dict[int, str] = {}  # seeds that another process works on, and who that is
+        self._told: set[int] = set()
         self._lock = Lock()
 
     def to_the_end(self) -> list[Row]:
@@ -100,7 +101,7 @@ class UnderWay:
 
     def _chain_of(self, seed: int) -> Chain:
         cell = self.experiment.cell(self.data.name, seed)
-        return Chain(cell, self.data, self.folder / CELLS / cell.id(self.data), self.experiment.task)
+        return Chain(cell, self.data, self.folder / CELLS / cell.id(self.data))
 
     def _missing(self, seed: int) -> list[Level]:
         return missing_of(self._chains[seed].folder, list(self.levels.values()))
@@ -108,7 +109,7 @@ class UnderWay:
     def _seed(self, seed: int) -> None:
         """All rounds of one seed, read if they are finished, else trained here unless another process does."""
         chain = self._chains[seed]
-        if not self._missing(seed):
+        if is_readable(chain.folder) and not self._missing(seed):
             self._read(seed)
             return
         try:
@@ -167,21 +168,24 @@ class UnderWay:
                         return
                 time.sleep(POLL)
                 work.count(0)
+                self._in_time()
 
     def _tick(self, steps: int) -> None:
         self.pool.check()
-        if self.minutes is not None and self.sessions.seconds > 60 * self.minutes:
-            raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
+        self._in_time()
         with self._lock:
             self.sessions.save_if_due()
             self.progress(steps)
 
+    def _in_time(self) -> None:
+        if self.minutes is not None and self.sessions.seconds > 60 * self.minutes:
+            raise TimeUp(f"{self.minutes:g} minutes are over, as asked. The run is saved in {self.folder}.")
+
     def _ended(self, seed: int, r: int, arm: str) -> None:
         """A level is published: its row, once."""
         row = row_at(self._chains[seed].folder, self.levels[r, arm], r)
-        assert row is not None
         with self._lock:
-            if (r, arm, seed) not in self.rows:
+            if row is not None and (r, arm, seed) not in self.rows:
                 self.rows[r, arm, seed] = row
                 self.announce(row)
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,10 +33,11 @@ class CannotWrite(OSError):
         )
 
 
-def write_bytes(path: Path | str, content: bytes) -> Path:
+def write_bytes(path: Path | str, content: bytes, *, forced: bool = True) -> Path:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
-    The bytes go to a temporary file in the same folder, are forced to disk and then renamed.
+    The bytes go to a temporary file in the same folder, are forced to disk and then renamed. With `forced=False` they may
+    be lost in a power cut, and the file be empty.
 
     Raises:
         CannotWrite: no room, no permission, or a file where a folder should be.
@@ -44,19 +45,48 @@ def write_bytes(path: Path | str, content: bytes) -> Path:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(temporary, content, forced)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(temporary, content, forced)
+        try:
             os.replace(temporary, path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
-        force_folder(path.parent)
+            raise
+        if forced:
+            force_folder(path.parent)
     except OSError as error:
         raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
     return path
+
+
+def _write(path: Path, content: bytes, forced: bool) -> None:
+    """All of it, or no file."""
+    try:
+        with open(path, "wb") as file:
+            file.write(content)
+            file.flush()
+            if forced:
+                os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def explained(path: Path | str) -> Iterator[None]:
+    """Around what is done in a folder: what the system has against it becomes a `CannotWrite` with its name.
+
+    A file that is not there is none of this: it is `FileNotFoundError` as before.
+    """
+    try:
+        yield
+    except (CannotWrite, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def write_text(path: Path | str, text: str) -> Path:
@@ -83,8 +113,10 @@ def write_sealed(path: Path | str, record: Mapping[str, Any]) -> Path:
     return write_json(path, record | {_SEAL: _seal(record)})
 
 
-def read_sealed(path: Path | str) -> dict[str, Any]:
+def read_sealed(path: Path | str, *, anyones: bool = False) -> dict[str, Any]:
     """Read what `write_sealed` wrote, without mark and checksum.
+
+    anyones: True does not look whose it is, for who finds that out by what it says.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -96,7 +128,9 @@ def read_sealed(path: Path | str) -> dict[str, Any]:
         raise DamagedFile(f"{path} has no checksum: it is damaged, or was not written by lthkit.")
     if record.pop(_SEAL) != _seal(record):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
-    owners.check(path, record.pop(owners.MARK, None))
+    mark = record.pop(owners.MARK, None)
+    if not anyones:
+        owners.check(path, mark)
     return record
 
 

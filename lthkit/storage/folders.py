@@ -270,7 +270,7 @@ def _acquired(folder: Path) -> filelock.BaseFileLock:
             return filelock.SoftFileLock(folder / ".unlocked")
         raise files.CannotWrite(error.errno, error.strerror or str(error), str(folder)) from error
     with contextlib.suppress(OSError):  # only for the message of the next process
-        files.write_json(holder, me)
+        files.write_bytes(holder, json.dumps(me, indent=1).encode(), forced=False)
     return lock
 
 

@@ -5,8 +5,19 @@ This file is the table of contents.
 
 from __future__ import annotations
 
+from lthkit.sweeps.comparing import (
+    Comparison,
+    Difference,
+    compare,
+)
 from lthkit.sweeps.engines import (
     ENGINES,
+)
+from lthkit.sweeps.estimates import (
+    Pace,
+    estimate,
+    paces_of,
+    text_of,
 )
 from lthkit.sweeps.failures import (
     Failure,
@@ -16,6 +27,18 @@ from lthkit.sweeps.failures import (
 from lthkit.sweeps.grids import (
     Asked,
     Grid,
+    grid_of,
+    read_grid,
+)
+from lthkit.sweeps.mistakes import (
+    GridMistakes,
+    Mistake,
+)
+from lthkit.sweeps.planning import (
+    Plan,
+    Planned,
+    datasets_of,
+    plan,
 )
 from lthkit.sweeps.published import (
     rows,
@@ -24,15 +47,54 @@ from lthkit.sweeps.running import (
     run,
     work,
 )
+from lthkit.sweeps.shards import (
+    parsed_shard,
+    sharded,
+)
+from lthkit.sweeps.states import (
+    State,
+    state_of,
+)
+from lthkit.sweeps.tables import (
+    table,
+    tables_of,
+)
+from lthkit.sweeps.trainings import (
+    Cost,
+    cost_of,
+)
 
 __all__ = [
-    "ENGINES",
     "Asked",
+    "Comparison",
+    "Cost",
+    "Difference",
+    "ENGINES",
     "Failure",
     "Grid",
+    "GridMistakes",
+    "Mistake",
+    "Pace",
+    "Plan",
+    "Planned",
+    "State",
     "SweepFailed",
     "SweepUnwritable",
+    "compare",
+    "cost_of",
+    "datasets_of",
+    "estimate",
+    "grid_of",
+    "paces_of",
+    "parsed_shard",
+    "plan",
+    "read_grid",
     "rows",
     "run",
+    "sharded",
+    "state_of",
+    "table",
+    "tables_of",
+    "text_of",
     "work",
 ]

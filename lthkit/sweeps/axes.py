@@ -20,7 +20,8 @@ def groups_of(zipped: Any, axes: Mapping[str, Sequence[Any]], found: Found) -> G
     """
     if zipped and isinstance(zipped, list) and all(isinstance(name, str) for name in zipped):
         zipped = [zipped]
-    if not isinstance(zipped, list) or not all(isinstance(group, list) for group in zipped):
+    lists = isinstance(zipped, list) and all(isinstance(group, list) for group in zipped)
+    if not lists or not all(isinstance(name, str) for group in zipped for name in group):
         found.add("zip", f'{zipped!r} was given; expected lists of axes, such as [["models", "data"]].')
         zipped = []
     partners: dict[str, list[str]] = {}
@@ -30,7 +31,7 @@ def groups_of(zipped: Any, axes: Mapping[str, Sequence[Any]], found: Found) -> G
                 found.add(
                     f"zip[{i}]",
                     f"{name!r} is no axis of this grid, which has {', '.join(axes)}: a setting is one if a list is given for it at "
-                    f"the top.{did_you_mean(str(name), axes)}",
+                    f"the top.{did_you_mean(name, axes)}",
                 )
             elif name in partners:
                 found.add(f"zip[{i}]", f"{name!r} stands in zip twice; expected each axis once.")

@@ -6,11 +6,11 @@ What is not common to both is named, never left out quietly, and different data 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lthkit import evidence
-from lthkit.evidence.grouping import Line, Point, differing
+from lthkit.evidence.grouping import DENSE, TICKET, Line, Point, differing, line_named
 from lthkit.machine.tables import Table
 from lthkit.sweeps.tables import EQUAL, never_stable, seeds_told
 
@@ -66,44 +66,88 @@ class Comparison:
         return made
 
 
-def compare(one: Line, other: Line) -> Comparison:
+def compare(one: Line, other: Line, *, labels: tuple[str, str] | None = None) -> Comparison:
     """The paired differences one - other over common seeds at common densities.
 
     Densities are common if the same was asked of both, or if what was counted is equal within 0.5 %. With one common seed
     there is a difference and no interval.
 
+    labels: what the two are called; None takes the names of the lines.
+
     Raises:
         ValueError: other data, or another quantity; the same line twice; no density, or no seed, that both have.
     """
-    a, b = dict(one.shared), dict(other.shared)
     if one is other or (one.shared == other.shared and one.rows == other.rows):
         raise ValueError(f"{one.name!r} was given twice; expected two lines, to tell one from the other.")
-    _check_comparable(one.name, a, other.name, b)
+    one, other = (
+        replace(line, name=label)
+        for line, label in zip((one, other), labels or (one.name, other.name), strict=True)
+    )
+    _check_comparable(one, other)
     by = evidence.judged([*one.rows, *other.rows])
     points, others = one.points(by.column), other.points(by.column)
     matched = _matched(points, others)
-    found, notes = [], list(_unlike(one, other))
+    found = []
     for this, that in matched:
-        seeds = sorted(this.values.keys() & that.values.keys())
-        notes += _seeds_left_out(one, this, other, that)
-        if seeds:
+        if seeds := sorted(this.values.keys() & that.values.keys()):
             found.append(_difference(this, that, seeds, by))
-            notes += _unequal(this, that)
     if not found:
         raise ValueError(_nothing_common(one, points, other, others, matched))
-    notes += _levels_left_out(one, points, [p for p, _ in matched])
-    notes += _levels_left_out(other, others, [p for _, p in matched])
-    notes += never_stable([one, other])
+    notes = [
+        *_unlike(one, other),
+        *(note for this, that in matched for note in _unequal(this, that)),
+        *_seeds_left_out(one, matched),
+        *_seeds_left_out(other, [(that, this) for this, that in matched]),
+        *_levels_left_out(one, points, [p for p, _ in matched]),
+        *_levels_left_out(other, others, [p for _, p in matched]),
+        *never_stable([one, other]),
+    ]
     return Comparison(one.name, other.name, by, tuple(found), tuple(dict.fromkeys(notes)))
 
 
-def _check_comparable(one: str, a: dict[str, Any], other: str, b: dict[str, Any]) -> None:
+def pairs(
+    ones: Sequence[Line], others: Sequence[Line], named: Sequence[str] | None = None
+) -> tuple[list[tuple[Line, Line]], list[str]]:
+    """Which lines of two runs to compare, and sentences on those that are left out.
+
+    named: a line of the first and one of the second; None pairs lines of one name, and the tickets of two runs that have one
+    kind of them each, such as a run of IMP and one of one-shot pruning.
+
+    Raises:
+        ValueError: no such line; nothing to pair.
+    """
+    if named is not None:
+        return [(line_named(ones, named[0]), line_named(others, named[1]))], []
+    by_name = {line.name: line for line in others}
+    chosen = [(line, by_name[line.name]) for line in ones if line.name in by_name]
+    rest = [
+        [line for line in own if line.name not in {one.name for one, _ in chosen}] for own in (ones, others)
+    ]
+    tickets = [[line for line in own if line.arm == TICKET] for own in rest]
+    if all(len(own) == 1 for own in tickets):
+        chosen.append((tickets[0][0], tickets[1][0]))
+        rest = [[line for line in own if line.arm != TICKET] for own in rest]
+    if not [one for one, _ in chosen if one.arm != DENSE] and any(line.arm != DENSE for line in ones):
+        told = ["; ".join(line.name for line in own) for own in (ones, others)]
+        raise ValueError(
+            f"The first has the lines {told[0]}, the second {told[1]}; none has the same name in both. Expected which to compare: "
+            f'--lines "{ones[-1].name}" "{others[-1].name}", say.'
+        )
+    notes = [
+        f"Not compared, because only the {which} has it: {line.name}."
+        for which, own in (("first", rest[0]), ("second", rest[1]))
+        for line in own
+    ]
+    return chosen, notes
+
+
+def _check_comparable(one: Line, other: Line) -> None:
+    a, b = dict(one.shared), dict(other.shared)
     for key in _SAME:
         if a.get(key) != b.get(key):
-            what = key.replace("_", " ")
             raise ValueError(
-                f"{one!r} and {other!r} cannot be compared: {what} is {_short(a.get(key))} of the one, {_short(b.get(key))} of the "
-                "other. Expected two lines that were measured on the same data by the same quantity."
+                f"{one.name!r} and {other.name!r} cannot be compared: {key.replace('_', ' ')} is {_short(a.get(key))} of the one, "
+                f"{_short(b.get(key))} of the other. Expected two lines that were measured on the same data by the same quantity."
             )
 
 
@@ -155,11 +199,15 @@ def _unlike(one: Line, other: Line) -> Iterator[str]:
         yield f"They also differ in {', '.join(told)}."
 
 
-def _seeds_left_out(one: Line, this: Point, other: Line, that: Point) -> Iterator[str]:
-    for line, own, rest in ((one, this, that), (other, that, this)):
-        alone = sorted(own.values.keys() - rest.values.keys() - set(rest.without))
-        if alone:
-            yield f"Of {line.name} alone at {100 * (own.density or 0):.3g} %: {seeds_told(alone)}."
+def _seeds_left_out(line: Line, matched: Sequence[tuple[Point, Point]]) -> Iterator[str]:
+    """The seeds of a line that the other one lacks, at levels that both have; `matched` has this line's points first."""
+    where: dict[tuple[int, ...], list[str]] = {}
+    for this, that in matched:
+        if alone := tuple(sorted(this.values.keys() - that.values.keys() - set(that.without))):
+            where.setdefault(alone, []).append(f"{100 * (this.density or 0):.3g} %")
+    for alone, densities in where.items():
+        at = "" if len(densities) == len(matched) else f", at {', '.join(densities)}"
+        yield f"Of {line.name} alone: {seeds_told(alone)}{at}."
 
 
 def _levels_left_out(line: Line, points: Sequence[Point], matched: Sequence[Point]) -> Iterator[str]:

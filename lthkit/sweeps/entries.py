@@ -164,7 +164,7 @@ def unseen(way: type[Way], name: str, given: Mapping[str, Any]) -> str:
         and given.get("score", PruneAtInit.score) not in LOOKS_AT_IMAGES
     ):
         return f"score {given['score']!r} looks at no images"
-    if name == "momentum" and way.name in ("imp", "hybrid") and given.get("rewind_step", 0) == 0:
+    if name == "momentum" and given.get("rewind_step", 0) == 0:
         return "at rewind_step 0 no momentum has been gathered that could be restored"
     return ""
 

@@ -113,7 +113,8 @@ def text_of(plan: Plan, *, seconds: float | None = None, workers: int = 1) -> st
     """
     cost, left = plan.cost, len(plan.unfinished)
     lines = [
-        f"{plan.grid.name}, in {near(plan.folder)}",
+        plan.grid.name,
+        _line("folder", near(plan.folder)),
         _line("asked for", _asked(plan)),
         *(_line(what, names) for what, names in _axes(plan)),
         _line("finished", _counted(len(plan.finished), "cell") + _partly(plan)),
@@ -184,7 +185,9 @@ def _ranges(numbers: Sequence[int]) -> list[str]:
 
 
 def _line(what: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=f"  {what:<11}", subsequent_indent=" " * 13)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"  {what:<11}", subsequent_indent=" " * 13, break_on_hyphens=False
+    )
 
 
 def _counted(n: int, what: str) -> str:

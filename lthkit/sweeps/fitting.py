@@ -56,7 +56,7 @@ def check_against(
     asked: Iterable[Asked], datasets: Mapping[str, Dataset], sizes: Sizes, found: Found
 ) -> None:
     """Note the mistakes of these cells for these data; each kind once."""
-    seen, trainable = set(), set()
+    seen, looked_at = set(), set()
     for one in asked:
         cell = one.cell
         key = (cell.way, cell.model, cell.data, cell.recipe, one.levels)
@@ -67,29 +67,29 @@ def check_against(
         place = f"{cell.method} of {cell.model} on {cell.data}" + (
             f", recipe {one.recipe}" if one.recipe else ""
         )
-        with found.at(place):
-            if (cell.data, cell.recipe) not in trainable:
+        if (cell.data, cell.recipe) not in looked_at:
+            looked_at.add((cell.data, cell.recipe))
+            with found.at(f"recipe {one.recipe} of {cell.model} on {cell.data}".replace("  ", " ")):
                 check_augment(data, cell.recipe)
                 check_steps(0, set(), cell.recipe, "restore", data)
-                trainable.add((cell.data, cell.recipe))
-            for text in _of_way(cell, data, weights):
+        with found.at(place):
+            for text in _of_way(cell, data):
                 found.add(place, text)
             for level in one.levels:
                 for text in _of_level(cell.way, level, weights):
                     found.add(place, text)
 
 
-def _of_way(cell: Cell, data: Dataset, weights: Weights) -> Iterator[str]:
+def _of_way(cell: Cell, data: Dataset) -> Iterator[str]:
     way, rows = cell.way, len(data.train)
-    images = getattr(way, "images", 0)
+    images = getattr(way, "images", None) or 0
     if isinstance(way, PruneAtInit) and way.score not in LOOKS_AT_IMAGES:
         images = 0
     if images > rows:
         yield f"images={images} were asked for, and the training split has {rows:,} {data.noun}; expected as many or fewer."
     if isinstance(way, IMP) and way.output_fraction is not None:
         output_layer(model_function(cell.model, data)(seed=0))
-    if isinstance(way, EarlyBird):
-        an_epoch = rows // cell.recipe.batch_size
+    if isinstance(way, EarlyBird) and (an_epoch := rows // cell.recipe.batch_size):
         epochs, needed = cell.recipe.steps // an_epoch, way.window + (way.rule == "neighbours")
         if epochs < needed or (epochs == needed and cell.recipe.steps == epochs * an_epoch):
             yield (

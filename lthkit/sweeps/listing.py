@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from lthkit import evidence
 from lthkit.evidence.grouping import DENSE, TICKET, Line, lines
-from lthkit.machine.tables import Table
 from lthkit.machine.work import spelt
 from lthkit.storage.records import Row
 from lthkit.sweeps.results import rows_of
@@ -16,32 +17,52 @@ from lthkit.sweeps.states import CELL, EXPERIMENT, SWEEP, UNREADABLE, State, run
 _DAYS = 86_400.0
 
 
-def listing(folder: Path) -> Table:
-    """A row for each run in a folder: status, seeds done of those asked, the last density, accuracy there, age.
+@dataclass(frozen=True)
+class Listed:
+    """A run as it is listed. density, accuracy and line: of the tickets that have come furthest, None if there are none."""
 
-    The accuracy is that of one line, which is named: the tickets that have come to the lowest density.
-    """
-    states = [state_of(run) for run in runs_in(folder)]
-    table = Table(
-        ["run", "status", "seeds", "weights left (%)", "test", "of", "age"],
-        title=f"Runs in {folder}",
-    )
-    now = time.time()
-    notes: list[str] = []
-    for state in sorted(states, key=lambda state: -state.changed):
-        density, told, of = _last(state)
-        seeds = None if state.seeds is None else "{} of {}".format(*state.seeds)
-        age = spelt_age(now - state.changed) if state.changed else None
-        table.add(state.name, state.status, seeds, density, told, of, age)
-        if state.by:
-            notes.append(f"{state.name}: {state.by} works on it.")
-        notes += [f"{state.name}: {why}" for why in state.wrong[:1]]
+    state: State
+    density: str | None
+    accuracy: str | None
+    line: str | None
+    age: str | None
+
+    def lines(self, width: int) -> list[str]:
+        """Its name, and below it what there is to say, in at most so many columns (a long name excepted)."""
+        state = self.state
+        told = [state.status + (f" ({state.by})" if state.by else "")]
+        told += [] if state.seeds is None else ["{} of {} seeds".format(*state.seeds)]
+        told += [] if self.density is None else [f"{self.density} % left: {self.accuracy} ({self.line})"]
+        told += [] if self.age is None else [f"{self.age} ago"]
+        sentences = [", ".join(told), *state.wrong[:1]]
         if len(state.wrong) > 1:
-            notes.append(f"{state.name}: and {len(state.wrong) - 1} cells more; lthkit show {state.name}")
-    table.note("test: mean ± half of the 95 % interval over seeds, of the line in the column beside it.")
-    for note in notes:
-        table.note(note)
-    return table
+            sentences.append(f"and {len(state.wrong) - 1} cells more: lthkit show {state.name}")
+        return [state.name, *(line for each in sentences for line in _wrapped(each, width))]
+
+
+def listed_in(folder: Path) -> list[Listed]:
+    """The runs in a folder, the newest first: status, seeds done of those asked, the last density, accuracy there, age.
+
+    The accuracy is the mean ± half of the 95 % interval over seeds of one line, which is named: the tickets that have come to
+    the lowest density.
+    """
+    now = time.time()
+    states = sorted(map(state_of, runs_in(folder)), key=lambda state: -state.changed)
+    ages = [spelt_age(now - state.changed) if state.changed else None for state in states]
+    return [Listed(state, *_last(state), age) for state, age in zip(states, ages, strict=True)]
+
+
+def _wrapped(sentence: str, width: int) -> list[str]:
+    text = " ".join(sentence.split())
+    indent = "    "
+    return textwrap.wrap(
+        text,
+        max(width, 20),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def spelt_age(seconds: float) -> str:
@@ -62,7 +83,8 @@ def _last(state: State) -> tuple[str | None, str | None, str | None]:
         return None, None, None
     by = evidence.judged(line.rows)
     band = evidence.interval([by.scale * value for value in point.values.values()], within=by.within)
-    told = f"{band:{by.form}}" + (f" {by.quantity.unit}" if by.quantity.unit else "")
+    told = f"{by.name} {band:{by.form}}" + (f" {by.quantity.unit}" if by.quantity.unit else "")
+    told += f", n = {band.n}"
     return f"{100 * (point.density or 0):.3g}", told, line.name
 
 

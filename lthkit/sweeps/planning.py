@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,11 +112,11 @@ def plan(
 
 def ids_of(asked: Collection[Asked], datasets: Mapping[str, Dataset]) -> list[str]:
     """The ids of cells, as `Cell.id` makes them; of those that differ in the seed alone, the configuration is made once."""
-    configs: dict[Any, dict[str, Any]] = {}
+    configs: dict[Cell, dict[str, Any]] = {}
     ids = []
     for one in asked:
         cell: Cell = one.cell
-        key = (cell.way, cell.model, cell.data, cell.recipe)
+        key = replace(cell, seed=0)
         if key not in configs:
             configs[key] = cell.config(datasets[cell.data])
         ids.append(run_id(cell.method, configs[key] | {"seed": cell.seed}, digits=12))

@@ -9,9 +9,9 @@ from typing import Any
 
 from lthkit.cells.rows import joined
 from lthkit.runs import results as of_experiments
-from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row, runs_folder
-from lthkit.sweeps.states import EXPERIMENT, FINISHED, UNREADABLE, State, is_run, runs_in, state_of, told_of
+from lthkit.sweeps.published import ordered
+from lthkit.sweeps.states import EXPERIMENT, FINISHED, UNREADABLE, State, is_run, runs_in, state_of
 
 log = logging.getLogger("lthkit")
 
@@ -61,7 +61,7 @@ def rows_of(state: State) -> list[Row]:
         except UNREADABLE as error:
             log.warning("%s is left out: %s", state.folder, error)
             return []
-    return list(_rows_of_cells(state))
+    return ordered(_rows_of_cells(state))
 
 
 def with_equal_keys(rows: Sequence[Row]) -> list[Row]:
@@ -81,15 +81,11 @@ def _rows_of_cells(state: State) -> Iterator[Row]:
 
 def _rows_of_experiment(folder: Path) -> list[Row]:
     """The rows of a finished experiment in the columns of a cell's rows, with what was trained."""
-    rows, config = of_experiments.load(folder)[2], read_config(folder)
+    config, _, rows = of_experiments.load(folder)
     before = _Before(rows, str(config["method"]))
-    added: Row = {"asked": None, "outcome": ""}
-    return [
-        joined("", config, row | added | {"search_steps": before.updates(row)})
-        | told_of(config)
-        | {"cell": None}
-        for row in rows
-    ]
+    # The rows are of several cells, and how far they go is no setting of these methods.
+    known: Row = {"cell": None, "rounds": None, "asked": None, "outcome": ""}
+    return [joined(config, row) | known | {"search_steps": before.updates(row)} for row in rows]
 
 
 class _Before:

@@ -7,23 +7,24 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lthkit.cells import folders as cell_folders
 from lthkit.cells.rows import joined
+from lthkit.runs import asked
 from lthkit.runs.plans import KIND as PLANNED
 from lthkit.storage import files, owners
 from lthkit.storage.claims import Patience, claim_of
 from lthkit.storage.folders import read_config
 from lthkit.storage.records import Row
-from lthkit.sweeps.records import asked_of
+from lthkit.sweeps.records import CELLS, asked_of, failures_of, is_sweep
 
 SWEEP, CELL, EXPERIMENT, SEARCH, OTHER = "sweep", "cell", "experiment", "search", "run"
 FINISHED, UNDER_WAY, STOPPED, FAILED, DAMAGED = "finished", "under way", "stopped", "failed", "damaged"
-CELLS = "cells"  # the folder of a sweep in which its cells are
+IDLE = "idle"  # nobody works on it, and whether it has come to its end is not written there
 _RECENT = 600.0  # seconds: a run on another machine that was changed later may still be under way
 
 UNREADABLE = (files.DamagedFile, owners.RunMismatch, OSError, KeyError, TypeError, ValueError)
@@ -48,8 +49,13 @@ class CellState:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """Its configuration. DamagedFile, FileNotFoundError if it cannot be read."""
-        return read_config(self.folder)
+        """Its configuration. DamagedFile, RunMismatch, FileNotFoundError if it is not that of this cell."""
+        return cell_folders.config_of(self.folder)
+
+    @cached_property
+    def mark(self) -> str:
+        """By which its levels know it."""
+        return owners.mark_of(self.config)
 
     @property
     def seed(self) -> int | None:
@@ -62,10 +68,10 @@ class CellState:
 
     def row(self, level: str) -> Row:
         """The row of a published level, with what was trained. DamagedFile, RunMismatch if it is not what was published."""
-        row = cell_folders.published_row(self.folder, level)
+        row = cell_folders.published_row(self.folder, level, mark=self.mark)
         if row is None:
             raise FileNotFoundError(f"{self.folder} has no finished level {level}.")
-        return joined(self.folder.name, self.config, row) | told_of(self.config)
+        return joined(self.config, row)
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ class State:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run: it has a configuration, or cells."""
-    return (folder / owners.CONFIG).exists() or (folder / CELLS).is_dir()
+    """Whether a folder is a run: it has a configuration, or it is a sweep's."""
+    return (folder / owners.CONFIG).exists() or is_sweep(folder)
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -107,29 +113,36 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 def state_of(folder: Path, *, patience: Patience = Patience()) -> State:  # noqa: B008  (frozen)
-    """What a run folder is, how far it is, who works on it. FileNotFoundError if it is no run folder."""
+    """What a run folder is, how far it is, who works on it; "damaged" if that cannot be read.
+
+    Raises:
+        FileNotFoundError: it is no run folder.
+    """
     if not is_run(folder):
-        raise FileNotFoundError(f"{folder} is not a run folder: it has neither a config.json nor cells.")
-    if not (folder / owners.CONFIG).exists():
-        return _of_cells(folder, SWEEP, list(_cells_of(folder, patience)))
+        raise FileNotFoundError(
+            f"{folder} is not a run folder: it has neither a config.json nor a sweep.json."
+        )
     try:
-        config = read_config(folder)
+        return _state(folder, patience)
     except UNREADABLE as error:
         return State(folder, OTHER, DAMAGED, changed=_changed(folder), wrong=(str(error),))
+
+
+def _state(folder: Path, patience: Patience) -> State:
+    if not (folder / owners.CONFIG).exists():
+        return _of_cells(folder, SWEEP, list(_cells_of(folder, patience)))
+    config = read_config(folder)
     if config.get("kind") == "cell":
         return _of_cells(folder, CELL, [_cell(folder, None, patience)])
-    if "method" in config and "seeds" in config:
+    if config.get("kind") == asked.KIND or ("method" in config and "seeds" in config):
         return _of_experiment(folder, config, patience)
-    kind = PLANNED if config.get("kind") == PLANNED else SEARCH if any(folder.glob("round-*.npz")) else OTHER
-    done = (folder / "summary.json").exists()
-    by = "" if done else _working_in(folder)
-    return State(folder, kind, _status(done, by, ()), by, changed=_changed(folder))
-
-
-def told_of(config: Mapping[str, Any]) -> Row:
-    """What a table must have to be compared with another: which data these were, and what was minimised and measured."""
-    task = config.get("task")
-    return {"data_fingerprint": config.get("data_fingerprint"), "task": None if task is None else str(task)}
+    by = _working_in(folder)
+    if config.get("kind") == PLANNED:
+        return State(
+            folder, PLANNED, _status((folder / "summary.json").exists(), by, ()), by, None, _changed(folder)
+        )
+    kind = SEARCH if any(folder.glob("round-*.npz")) else OTHER
+    return State(folder, kind, UNDER_WAY if by else IDLE, by, changed=_changed(folder))
 
 
 def _of_cells(folder: Path, kind: str, cells: Sequence[CellState]) -> State:
@@ -155,15 +168,39 @@ def _of_cells(folder: Path, kind: str, cells: Sequence[CellState]) -> State:
 
 
 def _of_experiment(folder: Path, config: Mapping[str, Any], patience: Patience) -> State:
-    cells = list(_cells_of(folder, patience)) if (folder / CELLS).is_dir() else []
-    asked = len(config["seeds"])
-    if (folder / "summary.json").exists():
-        return State(folder, EXPERIMENT, FINISHED, "", (asked, asked), _changed(folder), (), tuple(cells))
-    inner = _of_cells(folder, EXPERIMENT, cells)
-    by = inner.by or _working_in(folder)
-    done = inner.seeds[0] if inner.seeds is not None and cells else 0
-    status = _status(False, by, inner.wrong)
-    return State(folder, EXPERIMENT, status, by, (done, asked), _changed(folder), inner.wrong, tuple(cells))
+    """A run of `runs.experiments`: its cells, what was asked of it, and whether its table has all of that."""
+    calls = asked.asked_of(folder) if config.get("kind") == asked.KIND else []
+    seeds = {seed for call in calls for seed in call.seeds} or set(config.get("seeds", ()))
+    wanted: dict[int, dict[str, None]] = {seed: {} for seed in seeds}
+    for call in calls:
+        names = [level.name for level in asked.levels_of(config["method"], config["fraction"], call).values()]
+        for seed in call.seeds:
+            wanted[seed] |= dict.fromkeys(names)
+    cells = []
+    for cell in _cells_of(folder, patience):
+        missing = [
+            name
+            for name in wanted.get(-1 if cell.seed is None else cell.seed, ())
+            if name not in cell.published
+        ]
+        cells.append(replace(cell, missing=tuple(missing)))
+    if (folder / "summary.json").exists() and _is_in_table(folder, calls):
+        return State(folder, EXPERIMENT, FINISHED, "", (len(seeds),) * 2, _changed(folder), (), tuple(cells))
+    by = next((cell.by for cell in cells if cell.by), "") or _working_in(folder)
+    done = len({cell.seed for cell in cells if not cell.missing} & seeds)
+    changed = max([_changed(folder), *(cell.changed for cell in cells)])
+    return State(
+        folder, EXPERIMENT, _status(False, by, ()), by, (done, len(seeds)), changed, (), tuple(cells)
+    )
+
+
+def _is_in_table(folder: Path, calls: Sequence[asked.Asked]) -> bool:
+    """Whether the summary of an experiment is of all that was asked; one that grows has an older one until it ends."""
+    try:
+        told = files.read_sealed(folder / "summary.json").get("asked")
+    except UNREADABLE:
+        return False
+    return told is None or set(calls) <= set(asked.read_again(told))
 
 
 def _status(done: bool, by: str, wrong: Sequence[str]) -> str:
@@ -175,35 +212,30 @@ def _status(done: bool, by: str, wrong: Sequence[str]) -> str:
 def _cells_of(folder: Path, patience: Patience) -> Iterator[CellState]:
     """The cells of a sweep: those that lie there, and those that were asked for and are not begun."""
     place = folder / CELLS
-    asked = {one["cell"]: one for one in asked_of(folder)}
-    there = sorted(entry.name for entry in os.scandir(place) if entry.is_dir()) if place.is_dir() else []
-    for name in dict.fromkeys([*asked, *there]):
-        if name in there:
-            yield _cell(place / name, asked.get(name), patience)
+    entries, failures = {one["cell"]: one for one in asked_of(folder)}, failures_of(folder)
+    there = [entry.name for entry in os.scandir(place) if entry.is_dir()] if place.is_dir() else []
+    known = sorted(name for name in there if cell_folders.is_cell_name(name))  # and not somebody's copy
+    for name in dict.fromkeys([*entries, *known]):
+        if name in known:
+            yield _cell(place / name, entries.get(name), patience, failures.get(name, ""))
         else:
-            yield CellState(place / name, asked[name], (), tuple(asked[name]["levels"]))
+            levels = tuple(entries[name]["levels"])
+            yield CellState(place / name, entries[name], (), levels, wrong=failures.get(name, ""))
 
 
-def _cell(folder: Path, asked: Mapping[str, Any] | None, patience: Patience) -> CellState:
-    """asked: what the sweep asked of it; None if nobody said."""
+def _cell(folder: Path, entry: Mapping[str, Any] | None, patience: Patience, failure: str = "") -> CellState:
+    """entry: what the sweep asked of it; None if nobody said. failure: why it failed when it was tried last."""
     try:
         published = tuple(cell_folders.level_names(folder))
         changed = folder.stat().st_mtime  # each level that is published changes it
     except OSError as error:
-        return CellState(folder, asked or {}, (), wrong=str(error))
-    missing = tuple(level for level in asked["levels"] if level not in published) if asked else ()
-    claim = claim_of(folder) if missing or not asked else None
-    by = claim.who if claim is not None and claim.age <= patience.lost else ""
-    wrong = _failure(folder) if missing and not by else ""
-    begun = not asked and any(folder.glob("attempt-*"))
-    return CellState(folder, asked or {}, published, missing, by, wrong, changed, begun)
-
-
-def _failure(folder: Path) -> str:
-    """Why a cell failed when it was tried last, or nothing."""
-    with contextlib.suppress(*UNREADABLE):
-        return str(files.read_sealed(folder / "failed.json")["reason"])
-    return ""
+        return CellState(folder, entry or {}, (), wrong=str(error))
+    missing = tuple(level for level in entry["levels"] if level not in published) if entry else ()
+    claim = claim_of(folder) if missing or not entry else None
+    by = claim.who if claim is not None and not claim.is_lost(patience) else ""
+    wrong = failure if missing and not by else ""
+    begun = not entry and any(folder.glob("attempt-*"))
+    return CellState(folder, entry or {}, published, missing, by, wrong, changed, begun)
 
 
 def _working_in(folder: Path) -> str:

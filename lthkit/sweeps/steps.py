@@ -18,11 +18,12 @@ NEAR = 0.005  # how far, relatively, a density may be from a round of the ladder
 
 @dataclass(frozen=True)
 class Far:
-    """How far the grid asks every method to go. place: where that stands. fraction: of the ladder; None if there are several."""
+    """How far the grid asks every method to go. fraction: of the ladder; None if there are several."""
 
     densities: Sequence[Any] | None
     rounds: Sequence[Any] | None
     fraction: float | None
+    shared: bool = False  # methods that are counted by density go to these rounds too
 
 
 def levels_of(entry: Entry, way: Way, far: Far, controls: Sequence[str], found: Found) -> tuple[Level, ...]:
@@ -63,17 +64,18 @@ def densities_of(given: Any, place: str, found: Found) -> list[tuple[str, float]
     good: list[tuple[str, float]] = []
     for i, value in enumerate(listed(given, place, found, example="[0.2, 0.05]")):
         here = f"{place}[{i}]"
-        if not is_number(value) or not 0 < value < 1:
+        rounded = float(f"{value:.6g}") if is_number(value) else 0.0  # as a level takes it
+        if not 0 < rounded < 1:
             more = ""
             if is_number(value) and 1 < value <= 100:
                 more = f" {value} % are {value / 100:g}."
-            if value == 1 and not isinstance(value, bool):
+            if rounded == 1:
                 more = ' Density 1 is the method "dense".'
             found.add(
                 here, f"{value!r} was given; expected a density, the fraction kept, between 0 and 1.{more}"
             )
             continue
-        density = Level(density=float(value)).density or 0.0
+        density = rounded
         if twin := next((where for where, other in good if other == density), None):
             found.add(here, f"{value!r} is the density of {twin} too, to six digits; expected each once.")
             continue
@@ -110,6 +112,13 @@ def _of_rounds(
     way: Way, rounds: Sequence[int], place: str, own: bool, far: Far, found: Found
 ) -> list[dict[str, Any]]:
     """Rounds are those of the way itself if it is IMP with that ladder; for all others they are the densities there."""
+    if isinstance(way, IMP) and way.output_fraction is not None and far.shared and not own:
+        found.add(
+            f"{place}rounds",
+            f"imp with output_fraction={way.output_fraction:g} has other densities at these rounds than the methods beside it, which "
+            "go to those of the ladder; expected rounds in its own table, if that is meant.",
+        )
+        return []
     if isinstance(way, IMP) and (own or way.fraction == far.fraction):
         return [{"round": r} for r in rounds]
     if far.fraction is None:
@@ -119,7 +128,19 @@ def _of_rounds(
             '{method = "imp", fraction = [0.2, 0.5], rounds = [3]}.',
         )
         return []
-    given = [(f"{place}rounds", Level(density=(1 - far.fraction) ** r).density or 0.0) for r in rounds]
+    if not is_number(far.fraction) or not 0 < far.fraction < 1:
+        found.add("fraction", f"{far.fraction!r} was given; expected a number between 0 and 1, such as 0.2.")
+        return []
+    given = []
+    for r in rounds:
+        density = float(f"{(1 - far.fraction) ** r:.6g}")
+        if 0 < density < 1:
+            given.append((f"{place}rounds", density))
+        else:
+            found.add(
+                f"{place}rounds",
+                f"round {r} of a ladder of {far.fraction:g} is density {density:g}; expected one between 0 and 1.",
+            )
     if isinstance(way, IMP):
         return _on_ladder(way, given, f"{place}rounds", found)
     return _below(way, given, found)

@@ -11,6 +11,8 @@ from lthkit.storage.records import Row
 
 EQUAL = 0.005  # densities that differ by less, relative to the larger, are taken for one
 
+_PLACE = ("model", "data", "data_fingerprint", "task", "metric")
+
 
 def table(rows: Sequence[Row], *, title: str = "") -> Table:
     """One row a line, one column a density: mean ± half of the 95 % t-interval over seeds, and always n.
@@ -36,8 +38,21 @@ def table(rows: Sequence[Row], *, title: str = "") -> Table:
                 cell = _cell(point, by, several=len(numbers) > 1)
                 at[_nearest(point.density, columns)].append(cell)
         made.add(line.name, *(" / ".join(cells) or None for cells in at.values()))
-    for note in _notes(found, points, numbers, by):
+    for note in _notes(found, made.rows, numbers, by):
         made.note(note)
+    return made
+
+
+def tables_of(rows: Sequence[Row]) -> list[Table]:
+    """A `table` for each network and data set of a sweep, in the order in which they come."""
+    places: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        places.setdefault(tuple(str(row.get(key)) for key in _PLACE), []).append(row)
+    made = []
+    for (model, data, *_), own in places.items():
+        by = evidence.judged(own)
+        unit = f" ({by.quantity.unit})" if by.quantity.unit else ""
+        made.append(table(own, title=f"{model} on {data}: {by.name}{unit}"))
     return made
 
 
@@ -46,10 +61,18 @@ def never_stable(found: Sequence[Line]) -> Iterator[str]:
     for line in found:
         for point in line.points():
             if point.without:
-                yield (
-                    f"{line.name}, {point.name}: no ticket for {seeds_told(point.without)}, because the masks were never stable; "
-                    "the mean is over the other seeds" + ("." if point.values else ", and there are none.")
-                )
+                why = _outcomes(line, point)
+                rest = "the mean is over the other seeds" if point.values else "there is no other seed"
+                yield f"{line.name}, {point.name}: no ticket for {seeds_told(point.without)} ({why}); {rest}."
+
+
+def _outcomes(line: Line, point: Point) -> str:
+    told = dict.fromkeys(
+        row.get("outcome")
+        for row in line.rows
+        if row["seed"] in point.without and row["round"] == point.round and row.get("asked") == point.asked
+    )
+    return ", ".join(str(one) for one in told if one) or "it was not measured"
 
 
 def seeds_told(seeds: Sequence[int]) -> str:
@@ -61,7 +84,7 @@ def seeds_told(seeds: Sequence[int]) -> str:
 
 
 def _notes(
-    found: Sequence[Line], points: dict[str, list[Point]], numbers: set[int], by: evidence.Judged
+    found: Sequence[Line], cells: Sequence[Sequence[str]], numbers: set[int], by: evidence.Judged
 ) -> Iterator[str]:
     if len(numbers) == 1:
         (n,) = numbers
@@ -69,6 +92,8 @@ def _notes(
         yield f"{spread}; n = {n}."
     else:
         yield "mean ± half of the 95 % interval over seeds, with the number n of seeds behind it."
+    if any("(seeds" in cell for row in cells for cell in row):
+        yield "(seeds ... to ...): how far the seeds reach, where such an interval could not be."
     if by.quantity.better:
         yield f"{by.name}: {by.quantity.better}"
     if any(row["still_improving"] for line in found for row in line.rows):

@@ -9,8 +9,9 @@ from lthkit.cells.cells import DENSE_LEVEL, TICKET, Cell, Level
 from lthkit.cells.ways import IMP, Dense, Hybrid, OneShot
 
 _FROM_STEP_0 = ("re-initialised",)  # arms that train new weights; all others begin at the rewind step
-_SMALL = 3000  # bytes of a level beside its arrays: names, its row, its configuration
-_RECORD = 1500  # bytes of a cell's own configuration
+_SMALL = 1800  # bytes of a level beside its arrays: its row, and the names and shapes in its mask
+_OF_ROUND = 3000  # as many more if its round is kept: names, what was measured at each evaluation
+_RECORD = 750  # bytes of a cell's own configuration
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,11 @@ def _bytes(cell: Cell, level: Level, weights: Weights) -> int:
     rewind = 4 * weights.all * (1 + _kept_beside(cell))
     size = mask + _SMALL
     if level == DENSE_LEVEL and isinstance(way, Dense | IMP | OneShot):
-        size += rewind + mask + 4 * weights.all
+        size += rewind + mask + 4 * weights.all + _OF_ROUND
     elif isinstance(way, IMP) and level.arm == TICKET:
-        size += mask + 4 * weights.kept((1 - way.fraction) ** (level.round or 0))
+        size += _OF_ROUND + mask + 4 * weights.kept((1 - way.fraction) ** (level.round or 0))
     elif isinstance(way, Hybrid):
-        size += rewind + mask + 4 * weights.kept(level.density or 1.0)
+        size += _OF_ROUND + rewind + mask + 4 * weights.kept(level.density or 1.0)
     return round(size)
 
 

@@ -18,6 +18,7 @@ import torch
 
 from lthkit.machine.checks import check_whole
 from lthkit.machine.devices import device_explained
+from lthkit.machine.interrupts import held
 from lthkit.machine.work import Stopped as Stopped
 from lthkit.machine.work import Work, current
 from lthkit.training.choices import cores
@@ -47,8 +48,13 @@ class Pool:
     def submit(self, job: Callable[..., Any], *args: Any) -> None:
         """Queue a job; jobs start in the order in which they were queued. May be called from inside a job."""
         self.check()
-        with self._lock:
-            self._futures.add(self._executor.submit(self._run, self._context(), job, *args))
+        try:
+            with held(), self._lock:
+                self._futures.add(self._executor.submit(self._run, self._context(), job, *args))
+        except KeyboardInterrupt:
+            with held() as check:
+                self._end(current(), check)
+            raise
 
     def _context(self) -> Context:
         """For a job that a job adds that of the first one, whose own work may be over before it begins."""
@@ -69,27 +75,31 @@ class Pool:
         They stop where they can save how far they are, and are waited for; not so after a second Ctrl-C.
         """
         work = current()
-        try:
-            while running := self._snapshot():
-                done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                with self._lock:
-                    self._futures -= done
-                for future in done:
-                    future.result()
-                if work is not None:
-                    work.look()
-        except BaseException:
-            self._stop.set()
-            if work is not None:
-                work.halt()
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._wait_for_the_rest(work)
-            raise
-        self._executor.shutdown()
+        with held() as check:
+            try:
+                while running := self._snapshot():
+                    done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                    check()
+                    with self._lock:
+                        self._futures -= done
+                    for future in done:
+                        future.result()
+                    if work is not None:
+                        work.look()
+            except BaseException:
+                self._end(work, check)
+                raise
+            self._executor.shutdown()
 
-    def _wait_for_the_rest(self, work: Work | None) -> None:
+    def _end(self, work: Work | None, check: Callable[[], None]) -> None:
+        """Nothing more begins; what goes on is told to stop, and waited for until another Ctrl-C."""
+        self._stop.set()
+        if work is not None:
+            work.halt()
+        self._executor.shutdown(wait=False, cancel_futures=True)
         try:
             while running := [future for future in self._snapshot() if not future.done()]:
+                check()
                 wait(running, timeout=0.2)
                 if work is not None:
                     work.look()

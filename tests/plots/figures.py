@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import lthkit as lth
 from lthkit import evidence, plots
 from lthkit.bench import Timing
+from tests.plots import sweep_rows as made
 
 STAMP = (
     "lenet-300-100, Fashion-MNIST (embedded, 10,000 images), 5 seeds, at most 3,000 steps, tier laptop, cpu"
@@ -375,5 +376,21 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "restarted": _restarted,
     "subset_errors": _subset_errors,
     "readings": _readings,
+    "sweep": lambda: plots.sweep(made.sweep_rows(), stamp=STAMP),
+    "sweep of few": lambda: plots.sweep(made.sweep_rows(("imp", "one-shot"), models=("lenet",)), stamp=STAMP),
+    "sweep of errors": lambda: plots.sweep(made.error_rows(), stamp=STAMP),
+    "sweep of holes": lambda: plots.sweep(made.holey_rows(), stamp=STAMP),
+    "sweep of many lines": lambda: plots.sweep(made.arm_rows(), stamp=STAMP),
+    "sweep of one seed": lambda: plots.sweep(made.sweep_rows(seeds=1), stamp=STAMP),
+    "sweep of one density": lambda: plots.sweep(made.sweep_rows(densities=(0.107,)), stamp=STAMP),
+    "sweep_matrix": lambda: plots.sweep_matrix(made.sweep_rows(), density=0.055, stamp=STAMP),
+    "sweep_matrix of errors": lambda: plots.sweep_matrix(made.error_rows(), stamp=STAMP),
+    "sweep_matrix of holes": lambda: plots.sweep_matrix(made.holey_rows(), density=0.018, stamp=STAMP),
+    "sweep_matrix of many lines": lambda: plots.sweep_matrix(made.arm_rows(), stamp=STAMP),
+    "sweep_matrix of one seed": lambda: plots.sweep_matrix(made.sweep_rows(seeds=1), stamp=STAMP),
+    "sweep_costs": lambda: plots.sweep_costs(made.sweep_rows(), stamp=STAMP),
+    "sweep_costs of errors": lambda: plots.sweep_costs(made.error_rows(), stamp=STAMP),
+    "sweep_costs of holes": lambda: plots.sweep_costs(made.holey_rows(), stamp=STAMP),
+    "sweep_costs of many lines": lambda: plots.sweep_costs(made.arm_rows(), stamp=STAMP),
     "samples": lambda: plots.samples(lth.load_data("fashion-mnist")),
 }

@@ -20,6 +20,7 @@ from lthkit.evidence.findings import ITEMS, Audit
 from lthkit.evidence.state_files import read_file
 from lthkit.runs import experiments
 from lthkit.runs.remade import Given, remake
+from lthkit.runs.run_cells import cells_of_seeds
 from lthkit.storage import files
 from lthkit.storage.records import write_table
 from lthkit.tickets.rounds import load_round, save_round
@@ -311,9 +312,10 @@ def test_an_unfinished_and_a_damaged_run_are_told(experiment: Path, tmp_path: Pa
     assert lth.audit(folder)["record"].verdict == "fails"
     shutil.rmtree(folder)
     shutil.copytree(experiment, folder)
-    shutil.rmtree(folder / "seed-1")
+    cells = cells_of_seeds(folder)
+    shutil.rmtree(cells[1])
     assert "no folder for seed 1" in lth.audit(folder)["record"].text
-    (folder / "seed-0" / "round-02.npz").unlink()
+    shutil.rmtree(cells[0] / "ticket-round-02")
     assert "1 of 2 rounds" in lth.audit(folder)["record"].text
 
 
