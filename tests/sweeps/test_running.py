@@ -38,7 +38,7 @@ def test_a_cell_that_fails_fails_alone(pictures: str, tmp_path: Path) -> None:
     with pytest.raises(SweepFailed, match=r"(?s)1 of 4 cells failed. All others are done.*seed 7\): ") as caught:
         running.run(grid, folder, on="serial")
     (failure,) = caught.value.failures
-    assert len(caught.value.rows) == 8 and "not finite" in failure.message
+    assert len(caught.value.rows) == 8 and "no longer finite" in failure.message
     assert records.failures_of(folder) == {failure.cell: failure.message}
     assert len(running.run(replace(grid, asked=grid.asked[1:]), folder, on="serial")) == 8
     assert len(published.rows(folder)) == 9
