@@ -89,8 +89,7 @@ def test_all_mistakes_of_a_file_are_listed_and_nothing_begins(
     assert main(["sweep", grid(text), *ONE]) == 2
     err = capsys.readouterr().err
     assert (
-        all(part in err for part in ("impp", "snop", "seedz", "-1", "densities"))
-        and "Traceback" not in err
+        all(part in err for part in ("impp", "snop", "seedz", "-1", "densities")) and "Traceback" not in err
     )
     assert len([line for line in err.splitlines() if "error:" in line]) == 1 and not Path("runs").exists()
     for slip, says in (

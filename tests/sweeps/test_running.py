@@ -35,7 +35,9 @@ def with_bad(grid: Grid) -> Grid:
 def test_a_cell_that_fails_fails_alone(pictures: str, tmp_path: Path) -> None:
     """Catches: a training that diverges and takes the sweep with it; a failure that is not named, or stays after it is mended."""
     grid, folder = with_bad(sweeping.grid(pictures, seeds=(0,))), tmp_path / "s"
-    with pytest.raises(SweepFailed, match=r"(?s)1 of 4 cells failed. All others are done.*seed 7\): ") as caught:
+    with pytest.raises(
+        SweepFailed, match=r"(?s)1 of 4 cells failed. All others are done.*seed 7\): "
+    ) as caught:
         running.run(grid, folder, on="serial")
     (failure,) = caught.value.failures
     assert len(caught.value.rows) == 8 and "no longer finite" in failure.message
