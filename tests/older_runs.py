@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import lthkit as lth
 from lthkit.cells.networks import model_function
 from lthkit.models import output_layer
+from lthkit.pruning.selection import ladder
 from lthkit.runs.asked import ARMS, joined
 from lthkit.runs.experiment import Experiment
 from lthkit.runs.results import row_of, write_results
 from lthkit.storage import files
 from lthkit.storage.folders import open_run
 from lthkit.storage.records import Row, environment
+from lthkit.tickets.rounds import Round
 from lthkit.training.choices import choose
 
 
 def older_run(experiment: Experiment, data: lth.Dataset, folder: Path, *, finished: bool = True) -> list[Row]:
-    """Make such a folder for an experiment with imp: the files that version 0.2 left, its snapshots and locks excepted."""
+    """Make such a folder for an experiment: the files that version 0.2 left, its snapshots and locks excepted."""
     config = joined(experiment.config(data, str(data.device)), [experiment.asked])
     open_run(folder, config)
     model_fn = model_function(experiment.model, data)
@@ -35,22 +39,32 @@ def older_run(experiment: Experiment, data: lth.Dataset, folder: Path, *, finish
     return rows
 
 
+def _search(experiment: Experiment, data: lth.Dataset, place: Path, seed: int) -> Iterator[Round]:
+    model_fn = model_function(experiment.model, data)
+    told: dict[str, Any] = {
+        "seed": seed,
+        "order_seed": lth.derived_seed(seed, "order"),
+        "recipe": experiment.recipe,
+    }
+    told |= {
+        "task": experiment.task,
+        "scope": experiment.scope,
+        "rewind_step": experiment.rewind_step,
+        "folder": place,
+    }
+    if experiment.method == "one-shot":
+        densities = ladder(experiment.fraction, experiment.rounds)[1:]
+        return lth.one_shot(model_fn, data, densities=densities, **told)
+    told |= {"rounds": experiment.rounds, "fraction": experiment.fraction}
+    if experiment.output_fraction is not None:
+        told["overrides"] = {output_layer(model_fn(seed=0)): experiment.output_fraction}
+    return lth.imp(model_fn, data, **told)
+
+
 def _seed(experiment: Experiment, data: lth.Dataset, place: Path, seed: int) -> list[Row]:
     model_fn = model_function(experiment.model, data)
     order, rows = lth.derived_seed(seed, "order"), []
-    search = lth.imp(
-        model_fn,
-        data,
-        rounds=experiment.rounds,
-        fraction=experiment.fraction,
-        overrides={output_layer(model_fn(seed=0)): experiment.output_fraction},
-        seed=seed,
-        order_seed=order,
-        recipe=experiment.recipe,
-        scope=experiment.scope,
-        folder=place,
-    )
-    for this in search:
+    for this in _search(experiment, data, place, seed):
         arm = "ticket" if this.round else "dense"
         rows.append(row_of(arm, seed, this.round, this.density, this.result))
         for arm in experiment.controls if this.round in experiment.control_rounds else ():
@@ -59,7 +73,7 @@ def _seed(experiment: Experiment, data: lth.Dataset, place: Path, seed: int) -> 
                 start = lth.fresh_start(model_fn, seed=seed)
             else:
                 mask = mask.shuffled(lth.derived_seed(seed, f"shuffled round {this.round}"))
-            told = {"seed": order, "recipe": experiment.recipe}
+            told: dict[str, Any] = {"seed": order, "recipe": experiment.recipe, "task": experiment.task}
             result = lth.retrain(model_fn, data, mask=mask, weights_from=start, **told)
             rows.append(row_of(arm, seed, this.round, this.density, result))
             files.write_sealed(place / f"{arm}-{this.round:02d}.json", rows[-1])

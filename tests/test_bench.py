@@ -804,7 +804,7 @@ def test_disagreement_is_exit_code_1(monkeypatch, capsys):
         (["lenet", "lennet"], "'lennet'"),
         (
             ["vgg"],
-            "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving, busy, products",
+            "lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving, busy, products, sweep",
         ),
         (["--device", "tpu"], "auto, cuda, mps, cpu"),
     ],

@@ -186,11 +186,11 @@ def textbook_selection(scores: np.ndarray, kept: np.ndarray, fraction: float) ->
     return np.where(scores < threshold, False, kept)
 
 
-def run_child(program: str) -> dict[str, Any]:
+def run_child(program: str, *, limit: float = _TIME_LIMIT) -> dict[str, Any]:
     """Run a Python program in a fresh process and return what it printed last, which is JSON.
 
     Raises:
-        RuntimeError: it failed, was killed, or took more than five minutes; the last line of its errors is given.
+        RuntimeError: it failed, was killed, or took more than `limit` seconds; the last line of its errors is given.
     """
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
@@ -201,10 +201,10 @@ def run_child(program: str) -> dict[str, Any]:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=_TIME_LIMIT,
+            timeout=limit,
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"a process took more than {_TIME_LIMIT} s") from error
+        raise RuntimeError(f"a process took more than {limit:g} s") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"killed with status {done.returncode}"]
         raise RuntimeError(f"a process failed: {lines[-1]}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lthkit.bench import busy, children, kept_only, machine, products, steps, whole
+from lthkit.bench import busy, children, kept_only, machine, products, steps, sweeping, whole
 from lthkit.bench.rows import TEXTBOOK, Row, Settings
 from lthkit.bench.steps import RESIDENT
 from lthkit.machine.checks import did_you_mean
@@ -35,6 +35,7 @@ WORKS: dict[str, tuple[str, Callable[[Settings], Iterator[Row]]]] = {
     "saving": ("a search that can go on after a stop beside one that cannot", whole.saving),
     "busy": ("a step beside programs that keep the cores busy", busy.busy),
     "products": ("a step beside its matrix products alone, on one thread", products.products),
+    "sweep": ("a grid on two processes beside two plain programs; cells, lists, plans", sweeping.sweep),
 }
 
 

@@ -32,6 +32,8 @@ class Settings:
     trainings: of `imp`. seeds: of `replicates`. pairs: of blocks in `mask`. starts: processes started in `imports`.
     scores: sizes in `selection`. saved_steps: length of a training in `saving`; ticket_steps: in `sparse`.
     beside: seconds of a block in `busy`.
+    grids: turns of a whole grid in `sweep`; grid_seeds: of each of its two methods; grid_steps: length of a training in it.
+    finished, planned: cells that are listed, and planned.
     """
 
     device: torch.device
@@ -51,6 +53,11 @@ class Settings:
     saved_steps: int = _full(2000, quick=300)
     ticket_steps: int = _full(400, quick=50)
     beside: float = _full(0.25, quick=0.12)
+    grids: int = _full(4, quick=1)
+    grid_seeds: int = _full(12, quick=2)
+    grid_steps: int = _full(1500, quick=100)
+    finished: int = _full(2000, quick=200)
+    planned: int = _full(10_000, quick=1000)
 
     def quick(self) -> Settings:
         """Enough to see that everything works, and roughly how fast."""

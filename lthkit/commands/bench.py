@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "machine can do at most. Accuracies are compared: the exit status is 1 if they disagree.",
     )
     bench.add_argument("works", nargs="*", metavar="WORK",
-                       help="lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving, busy, products; all if none is given")  # fmt: skip
+                       help="lenet, smallcnn, resnet20, imp, replicates, selection, imports, mask, sparse, saving, busy, products, sweep; all if none is given")  # fmt: skip
     bench.add_argument("--quick", action="store_true", help="a minute or two, with few repetitions")
     bench.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cuda, mps or cpu")
     bench.add_argument(

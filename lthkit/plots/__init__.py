@@ -68,7 +68,7 @@ from lthkit.plots.style import DPI, HEIGHT, LOOKS, SERIES, STYLE, WIDTH, Look, d
 from lthkit.plots.sweep_pairs import describe_sweep_matrix, sweep_differences, sweep_matrix
 from lthkit.plots.sweep_panels import sweep_parts
 from lthkit.plots.sweep_prices import describe_sweep_costs, sweep_costs
-from lthkit.plots.sweep_tables import sweep_tables
+from lthkit.plots.sweep_texts import sweep_tables
 from lthkit.plots.sweeps import describe_sweep, sweep
 
 __all__ = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lthkit.evidence.statistics import Interval, interval
 from lthkit.machine.checks import is_number
 from lthkit.plots.sweep_panels import Curve, Panel, Spot, listed, panels, percent
+from lthkit.plots.sweep_remarks import unlike
 from lthkit.storage.records import Row
 
 
@@ -118,7 +119,7 @@ def said_of(found: Sequence[Pairs], at: float) -> list[str]:
         if any(isinstance(band, str) for band in bands):
             seeds = "; ".join(f"{curve.name} has {listed(spot.values)}" for curve, spot in pairs.chosen)
             said.append(f"{before}Empty: fewer than two common seeds. {seeds}.")
-        said += [before + sentence for sentence in pairs.left_out]
+        said += [before + sentence for sentence in (*unlike(pairs.panel), *pairs.left_out)]
         other = [
             f"{c.name}{aside(pairs, c, spot, at)}" for c, spot in pairs.chosen if aside(pairs, c, spot, at)
         ]

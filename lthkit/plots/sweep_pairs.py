@@ -17,7 +17,7 @@ from lthkit.plots.letters import lettered
 from lthkit.plots.style import INK, SMALL, STYLE, WIDTH, wrapped
 from lthkit.plots.sweep_choice import Pairs, aside, caution, chosen_at, difference, once, said_of
 from lthkit.plots.sweep_panels import NEAR, decimals, percent
-from lthkit.plots.sweep_remarks import shortened
+from lthkit.plots.sweep_remarks import shortened, unlike
 from lthkit.plots.sweeps import framed
 from lthkit.storage.records import Row
 
@@ -105,7 +105,7 @@ def sweep_differences(
         if not known:
             lacking = ["No two lines have two seeds in common, so there is no difference."]
         around = [s for s in said_of([pairs], at) if s.startswith("Levels")]
-        notes = [*around, *lacking, *pairs.left_out, *caution(len(known))]
+        notes = [*around, *unlike(pairs.panel), *lacking, *pairs.left_out, *caution(len(known))]
         if by.quantity.better:
             notes.insert(0, f"{by.quantity.better[:1].upper()}{by.quantity.better[1:]}.")
         tables.append(differences(known, unit=unit, title=title, digits=digits, notes=notes))
@@ -125,7 +125,7 @@ def _draw(ax: Axes, pairs: Pairs, at: float) -> None:
     cells = {(i, j): pairs.between(i, j) for i in range(count) for j in range(count) if i != j}
     bands = {ij: band for ij, band in cells.items() if isinstance(band, Interval)}
     power = _exponent([band.mean for band in bands.values()])
-    form = _form([band.mean / 10.0**power for band in bands.values()])
+    form = _form([value / 10.0**power for band in bands.values() for value in (band.mean, band.half)])
     sign = -1 if by.quantity.direction == "lower" else 1
     means = np.full((count, count), np.nan)
     for (i, j), band in bands.items():

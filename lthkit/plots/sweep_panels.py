@@ -58,12 +58,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """What belongs to one network, data and metric: the curves, and apart from them the dense levels."""
+    """What belongs to one network, data and metric: the curves, and apart from them the dense levels.
+
+    unlike: how the lines were trained, where they differ in it and their names do not say it: setting -> value -> lines.
+    """
 
     title: str
     by: Judged
     curves: tuple[Curve, ...]
     dense: tuple[Curve, ...]
+    unlike: dict[str, dict[str, tuple[str, ...]]]
 
     @property
     def all(self) -> tuple[Curve, ...]:
@@ -247,15 +251,31 @@ def _panel(
     by = evidence.judged(rows, column)
     curves: list[Curve] = []
     dense: list[Curve] = []
+    trained: dict[str, dict[str, object]] = {}
     for line in lines(rows):
         name = names[_key(line.rows[0], apart)]
+        trained[name] = {k: v for k, v in line.rows[0].items() if k.startswith("recipe_") or k == "device"}
         if line.arm == DENSE:
             look = LOOKS["dense"]._replace(dash=_GREYS[len(dense) % len(_GREYS)])
             dense.append(_curve(name, line, look, by))
         else:
             curves.append(_curve(name, line, looks[name], by))
     order = {name: i for i, name in enumerate(looks)}
-    return Panel(title, by, tuple(sorted(curves, key=lambda curve: order[curve.name])), tuple(dense))
+    return Panel(
+        title, by, tuple(sorted(curves, key=lambda curve: order[curve.name])), tuple(dense), _unlike(trained)
+    )
+
+
+def _unlike(trained: dict[str, dict[str, object]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for key in dict.fromkeys(key for own in trained.values() for key in own):
+        told, values = key.removeprefix("recipe_"), dict[str, tuple[str, ...]]()
+        for name, own in trained.items():
+            value = str(own.get(key))
+            values[value] = (*values.get(value, ()), name)
+        if len(values) > 1 and not all(f"{told}=" in name for name in trained):
+            found[told] = values
+    return found
 
 
 def _curve(name: str, line: Line, look: Look, by: Judged) -> Curve:

@@ -15,7 +15,7 @@ def remarks(found: Sequence[Panel]) -> list[str]:
     said = []
     for panel in found:
         before = f"{panel.title}: " if len(found) > 1 else ""
-        own = [*_lost(panel), *_lacking(panel), *_absent(panel)]
+        own = [*unlike(panel), *_lost(panel), *_lacking(panel), *_absent(panel)]
         said += [f"{before}{sentence}" for sentence in own]
     return [*_seeds(found), *said]
 
@@ -55,6 +55,16 @@ def _seeds(found: Sequence[Panel]) -> list[str]:
             parts = [parts[0].partition(" for ")[0] + " for all"]
         said.append(f"{before}Seeds of a mean (n): {'; '.join(parts)}.")
     return [*said, "One seed has no interval."] if 1 in numbers else said
+
+
+def unlike(panel: Panel) -> list[str]:
+    """Settings of the training in which the lines differ, so that a difference may come from there."""
+    return [
+        f"Trained differently, {setting.replace('_', ' ')}: "
+        + "; ".join(f"{value} for {', '.join(names)}" for value, names in values.items())
+        + "."
+        for setting, values in panel.unlike.items()
+    ]
 
 
 def _lost(panel: Panel) -> list[str]:

@@ -155,7 +155,7 @@ def _places(
 def _axis(ax: Axes, densities: Sequence[float], names: Sequence[str]) -> None:
     """The axis of the densities: logarithmic, or of one density the lines side by side."""
     if not _one(densities):
-        density_axis(ax, sorted(densities) or [100.0])
+        density_axis(ax, sorted({float(f"{density:.3g}") for density in densities}) or [100.0])
         first, last = ax.get_xlim()
         edge = _ASIDE ** (len(names) / 2)
         ax.set_xlim(first * edge, last / edge)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,11 +9,7 @@ from lthkit.cells import folders
 from lthkit.cells.cells import Level
 from lthkit.storage import files
 from lthkit.storage.folders import read_config
-from lthkit.storage.owners import CONFIG, RunMismatch
-from lthkit.storage.publishing import put_aside
 from lthkit.storage.records import Row
-
-log = logging.getLogger("lthkit")
 
 CELLS = "cells"
 _MORE = ("asked", "search_steps", "outcome")  # what a level's row has beside `cells.row_of`
@@ -46,21 +41,7 @@ def is_readable(cell: Path) -> bool:
 
 
 def put_damaged_aside(cell: Path, levels: Iterable[Level]) -> None:
-    """Put the levels aside of which a file is damaged, so that they are done again; the log names each.
-
-    A level that another process is publishing, or has just put aside, is left alone.
-    """
-    for level in levels if is_readable(cell) else ():
-        place = cell / level.name
-        try:
-            if folders.finished_row(cell, level) is None:
-                continue
-            for path in sorted(place.glob("*.npz")):
-                files.load_arrays(path)
-            if (place / CONFIG).exists():
-                read_config(place)
-        except FileNotFoundError:
-            continue
-        except (files.DamagedFile, RunMismatch) as error:
-            aside = put_aside(place)
-            log.warning("%s It is kept as %s, and that level is done again.", error, aside.name)
+    """Put the levels aside of which a file is damaged, so that they are done again; the log names each."""
+    if is_readable(cell):
+        for level in levels:
+            folders.finished_level(cell, level.name, read=True)

@@ -11,14 +11,14 @@ from threading import Lock
 from lthkit.cells import chains
 from lthkit.cells.carrying import Held, held
 from lthkit.cells.cells import Cell, Level
-from lthkit.cells.chains import CHAIN, Finished, Place
+from lthkit.cells.chains import CHAIN
+from lthkit.cells.places import Finished, Place
 from lthkit.data.datasets import Dataset
 from lthkit.machine.work import skip
 from lthkit.pruning.selection import ladder
 from lthkit.runs.asked import CONTROLS
 from lthkit.runs.experiment import Experiment
 from lthkit.storage.claims import Lost
-from lthkit.storage.publishing import remove
 from lthkit.storage.snapshots import Snapshots
 from lthkit.tickets.one_shot_pruning import one_shot
 from lthkit.tickets.own_loop import TrainFn
@@ -90,8 +90,7 @@ class Chain:
             return
         try:
             if all((self.folder / level.name).is_dir() for level in self._wanted):
-                self._held.claim.check()
-                remove(self._held.place.folder)
+                self._held.clear()
         except Lost:
             pass  # another process goes on there
         finally:

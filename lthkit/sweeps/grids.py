@@ -113,7 +113,6 @@ class _Reader:
         self._by: dict[tuple[Any, ...], str] = {}  # a training, and who asks for it
         self._twice: dict[tuple[str, str], list[str]] = {}
         self._whole = True  # nothing had to be left out because of a mistake
-        self._done = set[tuple[str, str, Cell]]()
         self._ways: dict[tuple[Any, ...], list[tuple[Way, tuple[Level, ...]]]] = {}
         self._used_of_entry: dict[str, set[str]] = {}
 
@@ -152,9 +151,6 @@ class _Reader:
             place = f"{entry.place} ({entry.method})"
             with self.found.at(place, f" (Recipe {name} for {model}.)"):
                 cell = Cell(way, model, data, recipe, chosen["seeds"], size)
-                if (entry.place, name, cell) in self._done:
-                    continue  # combinations that differ in a setting at the top which this way does not have
-                self._done.add((entry.place, name, cell))
                 self._note(cell, levels, place, name)
                 before = self.asked.get(cell)
                 if before is not None:

@@ -29,7 +29,10 @@ def under(figure: Figure) -> str:
 
 
 def key_of(row: dict) -> tuple:
-    """All of a row that is no measurement, no seed and no level, written down for the test itself."""
+    """All of a row that is no measurement, no seed and no level, written down for the test itself.
+
+    Of a dense training what is known to decide it: network, data, device and recipe.
+    """
     measured = (
         *("cell", "seed", "round", "density", "asked", "outcome", "best_step", "still_improving", "steps"),
         *("seconds", "search_steps", "test_accuracy", "validation_accuracy", "validation_loss"),
@@ -38,7 +41,7 @@ def key_of(row: dict) -> tuple:
         *("method", "score", "iterations", "images", "snip_density", "fraction", "output_fraction", "rounds"),
         *("rewind_step", "momentum", "scope", "window", "threshold", "rule"),
     )
-    left_out = {*measured, *(own if row["arm"] == "dense" else ())}
+    left_out = {*measured, *((*own, "something") if row["arm"] == "dense" else ())}
     return tuple(sorted((k, repr(v)) for k, v in row.items() if k not in left_out))
 
 
@@ -109,6 +112,17 @@ def test_a_setting_that_goes_with_the_network_stands_in_the_title():
     ]
     assert [c.name for c in found[0].curves] == [c.name for c in found[1].curves]
     assert "imp" in [c.name for c in found[0].curves]
+
+
+def test_lines_that_were_trained_differently_are_told():
+    """Catches: a method that is better because it was trained for longer, and a figure that is silent on it."""
+    rows = made.sweep_rows(("imp", "early-bird"), models=ONE)
+    longer = [row | {"recipe_steps": 9000} if row["method"] == "early-bird" else row for row in rows]
+    said = "Trained differently, steps: 2000 for dense, imp; 9000 for early-bird."
+    for words in (plots.describe_sweep, plots.describe_sweep_matrix, plots.describe_sweep_costs):
+        assert said in words(longer) and "differently" not in words(rows)
+    for tables in (plots.sweep_tables, plots.sweep_differences):
+        assert said in tables(longer)[0].notes
 
 
 def test_the_dense_network_is_one_level_of_each_panel():
@@ -231,6 +245,8 @@ def test_more_lines_than_looks_are_refused_and_come_in_parts():
     assert [len({c.name for p in panels(part) for c in p.curves}) for part in parts] == [1, 8, 4]
     sparse = [row for part in parts for row in part if row["arm"] != "dense"]
     assert len(sparse) == len([row for row in rows if row["arm"] != "dense"])
+    few = plots.sweep_parts(rows, most=3)
+    assert [len({c.name for p in panels(part) for c in p.curves}) for part in few] == [1, 3, 3, 2, 3, 1]
     assert all(panel.dense for part in parts for panel in panels(part))
 
 

@@ -21,7 +21,7 @@ IMP_LEVELS = [Level(round=2), *(Level(round=1, arm=arm) for arm in ("shuffled", 
 
 @pytest.fixture(scope="module")
 def data() -> lth.Dataset:
-    return lth.load_data("fashion-mnist").head(train=120, validation=30)
+    return lth.load_data("fashion-mnist").head(train=120, validation=30, test=100)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def levels(folder: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def data() -> lth.Dataset:
-    return lth.load_data("fashion-mnist").head(train=60, validation=30)
+    return lth.load_data("fashion-mnist").head(train=60, validation=30, test=100)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ import lthkit as lth
 from lthkit.runs import experiments
 small = experiments.Experiment("shared", "lenet-300-100", lth.Recipe(steps=60, batch_size=20, evaluate_every=20), "smoke",
     seeds=(0, 1, 2, 3), rounds=2, controls=("shuffled",), control_rounds=(1, 2))
-print(len(experiments.run(small, lth.load_data("fashion-mnist").head(train=60, validation=30), sys.argv[1])))
+print(len(experiments.run(small, lth.load_data("fashion-mnist").head(train=60, validation=30, test=100), sys.argv[1])))
 """
 
 

@@ -30,7 +30,7 @@ def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def data() -> lth.Dataset:
-    return lth.load_data("fashion-mnist")
+    return lth.load_data("fashion-mnist").head(train=300, validation=100, test=200)
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +50,37 @@ def test_a_finished_one_is_read(
     assert config["seeds"] == [0, 1] and config["control_rounds"] == [2]
     assert experiments.load_mask(folder, seed=1, level=2).density == rows[-1]["density"]
     assert main(["show", str(folder)]) == 0 and "weights left" in capsys.readouterr().out
-    found = lth.audit(folder, replay=True)
+    found = lth.audit(folder, data=data, replay=True)
     assert found.failed == ("seeds",) and found.open == ("optimizer", "controls"), "two seeds are few"
     told: list[Any] = []
     assert experiments.run(SMALL, data, folder, announce=told.append) == rows == told
     assert not (folder / "cells").exists() and not (folder / "asked.json").exists()
 
 
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        SMALL,
+        replace(SMALL, output_fraction=None, scope="global", rewind_step=2),
+        replace(SMALL, method="one-shot", output_fraction=None, rounds=8, control_rounds=(2, 8)),
+        replace(SMALL, task=lth.Task(metrics=("error", "accuracy")), seeds=(3,), controls=("shuffled",)),
+    ],
+    ids=["layerwise", "rewound", "one-shot", "task"],
+)
 def test_the_numbers_of_before_and_the_verdicts_are_the_same(
-    older: Path, data: lth.Dataset, tmp_path: Path
+    data: lth.Dataset, tmp_path: Path, experiment: experiments.Experiment
 ) -> None:
     """Catches: a chain, a control or a shuffle that a cell makes otherwise than `lthkit run` did, and another audit."""
-    now = experiments.run(SMALL, data, tmp_path / "run")
-    assert numbers(now) == numbers(experiments.load(older)[2])
-    one, other = (lth.audit(folder, replay=True) for folder in (older, tmp_path / "run"))
-    assert [(f.item, f.verdict) for f in one.findings] == [(f.item, f.verdict) for f in other.findings]
-    masks = [experiments.load_mask(folder, seed=1, level=2) for folder in (older, tmp_path / "run")]
+    then = older_run(experiment, data, tmp_path / "older")
+    assert numbers(experiments.run(experiment, data, tmp_path / "run")) == numbers(then)
+    both = [tmp_path / "older", tmp_path / "run"]
+    told = [
+        [(f.item, f.verdict, f.text) for f in lth.audit(folder, data=data, replay=True).findings]
+        for folder in both
+    ]
+    assert told[0] == told[1]
+    seed, level = experiment.seeds[-1], experiment.rounds
+    masks = [experiments.load_mask(folder, seed=seed, level=level) for folder in both]
     assert masks[0] == masks[1]
 
 
@@ -79,7 +94,7 @@ def test_an_unfinished_one_is_refused_by_name(data: lth.Dataset, tmp_path: Path)
     ):
         experiments.run(SMALL, data, folder)
     assert sorted(path.name for path in folder.rglob("*")) == before
-    assert lth.audit(folder)["record"].verdict != "holds"
+    assert lth.audit(folder, data=data)["record"].verdict != "holds"
 
 
 def test_a_finished_one_does_not_grow(older: Path, data: lth.Dataset, tmp_path: Path) -> None:

@@ -204,12 +204,18 @@ def test_a_shorter_recipe_moves_its_milestones():
     assert grid_of("x", methods=["dense"], seeds=[0], recipes={"a": mine}).asked[0].cell.recipe == mine
 
 
-def test_the_tier_of_this_machine_changes_no_grid(monkeypatch):
+def test_the_tier_of_this_machine_changes_no_grid(monkeypatch, tmp_path):
     """Catches: two machines on one folder that train other cells for one file, because of a variable of their shells."""
-    here = grid_of("x", methods=["dense"])
+    path = tmp_path / "x.toml"
+    path.write_text('methods = "dense"', encoding="utf-8")
+    here = read_grid(path)
     monkeypatch.setenv("LTHKIT_TIER", "smoke")
-    assert grid_of("x", methods=["dense"]) == here
-    assert grid_of("x", methods=["dense"], tier="smoke") != here
+    assert (
+        read_grid(path)
+        == here
+        == grid_of("x", methods=["dense"])
+        != grid_of("x", methods=["dense"], tier="smoke")
+    )
 
 
 def test_sizes_go_to_folders_alone(tmp_path):

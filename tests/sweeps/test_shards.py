@@ -32,6 +32,13 @@ def test_shards_are_all_cells_each_once_and_balanced(of, cells):
     assert shards == [sharded(asked, part, of) for part in range(1, of + 1)]
 
 
+def test_a_long_chain_is_a_shard_of_its_own():
+    """Catches: shards of equally many cells, of which one has all the work; short cells shared out before the long one."""
+    short = grid_of("x", methods=["dense"], seeds=range(13)).asked
+    long = grid_of("x", methods=["imp"], seeds=[0], rounds=[12]).asked
+    assert [len(sharded((*short, *long), part, 2)) for part in (1, 2)] == [1, 13]
+
+
 def test_shards_are_read_from_their_text():
     """Catches: part 0 for the first of people who count from 0, and a part that there is not, which would do nothing."""
     assert parsed_shard("2/8") == (2, 8) == parsed_shard(" 2 / 8 ")

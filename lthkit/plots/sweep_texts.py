@@ -31,6 +31,8 @@ def _table(panel: Panel) -> Table:
     headings = ["weights left (%)", *(_heading(curve, numbers) for curve in curves)]
     table = Table(headings, title=title)
     for level in _levels(curves):
+        if not any(spot.band for spot in level.values()):
+            continue  # the notes say why
         densities = [spot.density for spot in level.values()]
         most, least = f"{max(densities):.3g}", f"{min(densities):.3g}"
         at = most if most == least else f"{most}-{least}"
