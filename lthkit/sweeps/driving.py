@@ -135,8 +135,8 @@ class Drive:
         if isinstance(engine, SerialEngine):
             self._progress.inside = True
             engine.between = lambda report: self._between(engine, report)
-        else:  # the longest first: then nobody waits for long at the end
-            self._todo = deque(sorted(self._todo, key=self._progress.expected, reverse=True))
+        else:
+            self._todo = deque(self._for_many())
         try:
             while self.left:
                 self._fill(engine)
@@ -158,6 +158,14 @@ class Drive:
         except (KeyboardInterrupt, CannotWrite):
             self._stop(engine)
             raise
+
+    def _for_many(self) -> list[str]:
+        """Cells in the order for several workers: seed by seed, so that a sweep that is stopped has whole comparisons, and of
+        each seed the longest first, so that nobody waits for long at the end.
+        """
+        seeds = {cell: self.units[cell].asked.cell.seed for cell in self._todo}
+        turn = {seed: i for i, seed in enumerate(dict.fromkeys(seeds.values()))}
+        return sorted(self._todo, key=lambda cell: (turn[seeds[cell]], -self._progress.expected(cell)))
 
     @property
     def _over(self) -> bool:

@@ -95,8 +95,8 @@ def kill_the_parent(pictures: str, serial: Path, place: Path, cluster: Cluster, 
     process = started(pictures, place / "s", on=on, gate=gate)
     until(lambda: len(inside(gate)) == 2)
     process.kill()
-    process.wait()
     open_(gate)
+    process.communicate()
     status, out = ended(started(pictures, place / "s", on=on))
     assert status == 0, out
     check(place / "s", serial)

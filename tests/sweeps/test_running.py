@@ -286,3 +286,30 @@ def test_what_was_asked_is_read_or_its_damage_named(pictures: str, tmp_path: Pat
     with pytest.raises(DamagedFile, match=path.name):
         records.asked_of(tmp_path)
     assert isinstance(sweeping.grid(pictures).asked[0].cell, Cell)
+
+
+def test_several_workers_begin_seed_by_seed_with_the_longest_cell(
+    scripted, pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: a sweep that is stopped with cells of many seeds and no whole comparison; a long cell that is begun last."""
+    engine, order = Scripted(), []
+    monkeypatch.setattr(engine, "submit", lambda job: (order.append(job.asked.cell), engine.todo.append(job)))
+    monkeypatch.setattr(running, "open_engine", lambda *_, **__: engine)
+    running.run(sweeping.grid(pictures, seeds=(5, 2)), tmp_path / "s")
+    assert [(cell.seed, cell.method) for cell in order] == [
+        (seed, method) for seed in (5, 2) for method in ("imp", "one-shot", "prune-at-init")
+    ]
+
+
+def test_ctrl_c_in_a_serial_sweep_waits_for_nobody(
+    pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: a wait for the job of this process, which has been unwound by the interrupt itself, until `GRACE` is over."""
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "carry_out", interrupted)
+    monkeypatch.setattr("lthkit.sweeps.engines.sleep", lambda seconds: pytest.fail("it waits"))
+    with pytest.raises(KeyboardInterrupt, match="0 of 16 trainings are finished and saved, and how far"):
+        running.run(sweeping.grid(pictures), tmp_path / "s", on="serial")
