@@ -43,7 +43,9 @@ def made_cell(sweep: Path, cell: Cell, data: Dataset, ended: Ended, *, density: 
             "outcome": NEVER_STABLE if accuracy is None else "",
         }
         mark = owners.mark_of(read_config(folder))
-        files.write_sealed(folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark, "files": []})
+        files.write_sealed(
+            folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark, "files": []}
+        )
     return folder
 
 

@@ -22,18 +22,29 @@ def run(arguments: argparse.Namespace) -> int:
     from lthkit.data.named import load_data
     from lthkit.machine.devices import resolve_device
     from lthkit.storage.records import run_id, runs_folder
+    from lthkit.sweeps.mistakes import GridMistakes
 
     data, device = data_name(arguments.data), str(resolve_device(arguments.device))
     method = {"method": arguments.method, **_settings(arguments)}
     recipe = recipe_of(arguments)
     loaded = load_data(data, size=size_of(arguments), device=device)
     fit_batches(recipe, arguments.model, tier_of(arguments), loaded)
-    grid = _grid(arguments, method, data, recipe)
+    try:
+        grid = _grid(arguments, method, data, recipe)
+    except GridMistakes as error:
+        raise ValueError(" ".join(map(_told, error.mistakes))) from error
     first = grid.asked[0].cell
     config = {key: value for key, value in first.config(loaded).items() if key != "seed"}
     name = f"{first.method}-{slug(arguments.model)}-{slug(data)}"
     folder: Path = arguments.out or runs_folder() / run_id(name, config)
     return sweeping.carry_out(grid, folder, arguments, datasets={data: loaded})
+
+
+def _told(mistake: Any) -> str:
+    """A mistake with the option that it is of, where that is not said in it."""
+    name = str(mistake.place).partition("[")[0].partition(",")[0]
+    text = mistake.text if mistake.text.endswith((".", "?")) else f"{mistake.text}."
+    return text if name in ("methods", "recipes.own", "axes") else f"--{name}: {text}"
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lthkit.commands.console import say
 
 EXAMPLES = """\
 examples:
-  lthkit compare runs/imp-lenet-5-mnist-40265d runs/one-shot-lenet-5-mnist-07bd1c
+  lthkit compare imp-lenet-5-mnist-40265d one-shot-lenet-5-mnist-07bd1c
       every line that both runs have; of two methods, their tickets
   lthkit compare criteria
       the lines that a sweep has

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     sub = commands.add_parser(
         "sweep",
         help="run a grid of methods, densities, seeds, networks from a file",
-        description="Run what is missing of a grid: methods x densities x seeds x networks, from one file.",
+        description="Run what is missing of a grid: methods, densities, seeds, networks.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -349,6 +349,9 @@ class Drive:
 
     def _stop(self, engine: Engine) -> None:
         """Ask all workers to stop, and wait for them, but not for ever, and not after a second Ctrl-C."""
+        if isinstance(engine, SerialEngine):  # its job was in this process, and has unwound
+            self._under_way.clear()
+            return
         self.work.doing = "stopping"
         try:
             engine.stop()

@@ -17,6 +17,7 @@ from types import FrameType
 from lthkit.machine.devices import resolve_device
 from lthkit.machine.work import Work
 from lthkit.storage.claims import Patience
+from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
 from lthkit.sweeps import records
 from lthkit.sweeps.driving import Drive
@@ -160,7 +161,10 @@ def _begun(
     place = Path(folder).absolute()
     if shard is not None:
         grid = Grid(grid.name, sharded(grid.asked, *shard))
-    units = units_of(grid, place, device, check=check)
+    try:
+        units = units_of(grid, place, device, check=check)
+    except NotADirectoryError as error:
+        raise CannotWrite(error.errno, error.strerror, str(place)) from None
     records.begin(place, grid.name, [(cell, unit.asked) for cell, unit in units.items()])
     return place, units
 

@@ -74,7 +74,10 @@ def test_the_numbers_of_before_and_the_verdicts_are_the_same(
     then = older_run(experiment, data, tmp_path / "older")
     assert numbers(experiments.run(experiment, data, tmp_path / "run")) == numbers(then)
     both = [tmp_path / "older", tmp_path / "run"]
-    told = [[(f.item, f.verdict, f.text) for f in lth.audit(folder, data=data, replay=True).findings] for folder in both]
+    told = [
+        [(f.item, f.verdict, f.text) for f in lth.audit(folder, data=data, replay=True).findings]
+        for folder in both
+    ]
     assert told[0] == told[1]
     seed, level = experiment.seeds[-1], experiment.rounds
     masks = [experiments.load_mask(folder, seed=seed, level=level) for folder in both]

@@ -1402,4 +1402,30 @@ QUESTIONS = (
             ),
         ),
     ),
+    Question(
+        "13.Q7",
+        "A sweep of 40 trainings is finished. After which change to its file does the same command use all of them again?",
+        (
+            Option(
+                "steps = 800 instead of 600: each training goes on from where it ended.",
+                False,
+                "Another recipe is another training, from its first step on: other cells, all of them new.",
+            ),
+            Option(
+                "A density more and a seed more: what is missing is added, and nothing else is trained.",
+                True,
+                "How far a cell goes is not part of its name, and a new seed is a new cell beside the others.",
+            ),
+            Option(
+                "evaluate_every = 100 instead of 150: the updates are the same, they are only looked at more often.",
+                False,
+                "The step that is reported is chosen among the evaluations, so the numbers may be others: other cells.",
+            ),
+            Option(
+                "None: a table belongs to its file, and a file that was changed begins a new one.",
+                False,
+                "The folder goes by cells. A cell that is asked for again is found, whatever file asks for it.",
+            ),
+        ),
+    ),
 )
