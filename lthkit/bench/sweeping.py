@@ -79,6 +79,7 @@ def against_plain(settings: Settings) -> Iterator[Row]:
     asked = grid_of(**grid(settings)).asked
     recipe = asked[0].cell.recipe
     chains = [(one.cell.method, LAST[one.cell.method], one.cell.seed, one.cell.order) for one in asked]
+    chains.sort(key=lambda chain: -chain[1])  # so that each has as many long ones as the other
     plain = [
         f"RECIPE, MINE = {asdict(recipe)!r}, {chains[part::WORKERS]!r}\n{_PLAIN}" for part in range(WORKERS)
     ]

@@ -135,11 +135,14 @@ class Drive:
         if isinstance(engine, SerialEngine):
             self._progress.inside = True
             engine.between = lambda report: self._between(engine, report)
+        else:  # the longest first: then nobody waits for long at the end
+            self._todo = deque(sorted(self._todo, key=self._progress.expected, reverse=True))
         try:
             while self.left:
                 self._fill(engine)
                 for event in engine.wait(PAUSE if self._under_way else min(PAUSE, SOON)):
                     self._happened(event)
+                self._fill(engine)  # before anything is written: a worker is free
                 self._look_at_silent(engine)
                 self._look_at_waiting()
                 self._published.write_if_due(self.patience)

@@ -25,6 +25,10 @@ class Progress:
         self._expected[cell], self._counted[cell] = updates, 0
         self.total += updates
 
+    def expected(self, cell: str) -> int:
+        """What a cell costs."""
+        return self._expected[cell]
+
     def count(self, cell: str, updates: int) -> None:
         """So many updates more of a cell are done."""
         more = min(updates, self._expected[cell] - self._counted[cell])
