@@ -20,8 +20,8 @@ from lthkit.bench.rows import Row, Settings
 from lthkit.bench.timing import Spread, Work, interleaved
 from lthkit.cells.carrying import carry_out
 from lthkit.cells.cells import DENSE_LEVEL, Cell
-from lthkit.cells.chains import Finished
 from lthkit.cells.folders import open_cell, publish_level
+from lthkit.cells.places import Finished
 from lthkit.cells.rows import level_row
 from lthkit.cells.ways import Dense
 from lthkit.data.datasets import Dataset
