@@ -56,9 +56,15 @@ def conda() -> list[str]:
 
 
 def test_there_are_lower_bounds_only_and_each_has_one() -> None:
-    for requirement in [*runtime(), *extra("dev"), *extra("classroom")]:
+    for requirement in [*runtime(), *extra("dev"), *extra("classroom"), *extra("scale")]:
         operators = [s.operator for s in requirement.specifier]
         assert operators == [">="], f"{requirement}: one lower bound, no upper bound, no pin"
+
+
+def test_dev_has_what_the_other_extras_have() -> None:
+    """Catches: an extra whose tests are skipped for everybody who develops."""
+    for name in set(PROJECT["project"]["optional-dependencies"]) - {"dev"}:
+        assert set(extra(name)) <= set(extra("dev")), name
 
 
 def test_no_lower_bound_is_above_what_colab_has() -> None:
