@@ -81,8 +81,7 @@ def test_a_run_grows_by_a_seed_and_a_density(tmp_path: Path, capsys: pytest.Capt
     """Catches: a folder that has the seeds or the densities in its name, so that nothing is found; trainings done twice."""
     base = ["run", "prune-at-init", *FAST]
     assert main([*base, "--seeds", "0", "--densities", "0.2"]) == 0
-    first = (tmp_path / "runs").stat().st_mtime_ns, capsys.readouterr().err
-    assert first[1].count("seed 0") == 1
+    assert capsys.readouterr().err.count("seed 0") == 1
     assert main([*base, "--seeds", "0,1", "--densities", "0.2,0.1"]) == 0
     told = capsys.readouterr()
     assert told.err.count("% left") == 3 and "to do: 2 cells, 3 trainings" in told.out
@@ -92,7 +91,7 @@ def test_a_run_grows_by_a_seed_and_a_density(tmp_path: Path, capsys: pytest.Capt
         (1, 0.2),
         (1, 0.1),
     }
-    assert main([*base, "--seeds", "0,1", "--densities", "0.2"]) == 0
+    assert main([*base, "--seeds", "1", "--densities", "0.2"]) == 0
     assert "% left" not in (told := capsys.readouterr()).err and "to do: 0 cells" in told.out
     assert main([*base, "--seeds", "0", "--densities", "0.2", "--lr", "0.01"]) == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2, "another recipe is another run"

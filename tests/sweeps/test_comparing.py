@@ -121,6 +121,10 @@ def test_each_density_is_in_one_pair() -> None:
     found = compare(line("imp", {(0.1003, 0): 0.8, (0.1, 0): 0.7}), line("snip", near))
     assert sorted(d.densities for d in found.differences) == [(0.1, 0.1), (0.1003, 0.1003)]
     assert "Of snip alone: weights left 10.1 %." in found.notes
+    found = compare(line("imp", {(0.1003, 0): 0.8, (0.1, 0): 0.7}), line("snip", {(0.1, 0): 0.9}))
+    assert [d.densities for d in found.differences] == [
+        (0.1, 0.1)
+    ] and "Of imp alone: weights left 10 %." in found.notes
 
 
 def test_no_common_seed_is_refused_and_a_search_without_a_ticket_is_named() -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,12 @@ def test_rows_of_finished_and_unfinished_runs_have_equal_keys(sweep: Path, tiny:
     asked_for(other, {cell(0, IMP()): [Level(round=1)]}, tiny)
     made_cell(other, cell(0, IMP()), tiny, {DENSE_LEVEL: 0.95, Level(round=1): 0.94})
     made_cell(other, cell(0, EarlyBird()), tiny, {Level(density=0.3): None})
+    nesterov = replace(
+        RECIPE, optimizer="sgd", momentum=0.9, nesterov=True
+    )  # a column that the others do not have
+    made_cell(other, replace(cell(0), recipe=nesterov), tiny, {LEVELS[0]: 0.5})
     rows = lth.results(sweep.parent)
-    assert len({tuple(row) for row in rows}) == 1 and len(rows) == 6
+    assert len({tuple(row) for row in rows}) == 1 and len(rows) == 7
     assert {(row["run"], row["status"]) for row in rows} == {("criteria", "stopped"), ("other", "finished")}
     early = next(row for row in rows if row["method"] == "early-bird")
     assert early["outcome"] == "never stable" and early["test_accuracy"] is None and early["density"] is None
