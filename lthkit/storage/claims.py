@@ -14,18 +14,33 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import getnode, uuid4
 
 from lthkit.storage.files import CannotWrite
 
 HOLDER = uuid4().hex  # of this process: it stands in all claims that it makes
 
+
+def _processes() -> str:
+    """Among which processes a number means one: those of this machine since it was started, and of this container.
+
+    "" where that cannot be told; on Windows, where asking for a process may end it, it is not asked.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return f"{getnode():x}" if sys.platform == "darwin" else ""
+
+
+_PROCESSES = _processes()
 _CLAIM = re.compile(r"\.claim-(\d+)\.json")
 _BYTES = 512  # of a claim, always: writing one again needs no room
 
@@ -72,7 +87,8 @@ class Claim:
     """A claim as it lies on disk.
 
     number: of its file. who: for a reader, "process 12 on host". age: seconds since it was written. done: updates so far.
-    holder: `HOLDER` of the process that has it, "" if that cannot be read.
+    holder: `HOLDER` of the process that has it, "" if that cannot be read. gone: True if that process was one of this
+    machine and has ended, killed say; of another machine's process only its silence tells.
     """
 
     number: int
@@ -80,6 +96,7 @@ class Claim:
     age: float
     done: int
     holder: str = ""
+    gone: bool = False
 
     def is_lost(self, patience: Patience, dead: Collection[str] = ()) -> bool:
         """True if the next number may be claimed over it.
@@ -87,7 +104,7 @@ class Claim:
         One that is dated further in the future than it may be silent is lost too: the clock was set back, and a holder
         that lives would have written since.
         """
-        return abs(self.age) > patience.lost or self.holder in dead
+        return self.gone or abs(self.age) > patience.lost or self.holder in dead
 
 
 class Holding:
@@ -136,6 +153,7 @@ class Holding:
     def _content(self) -> bytes:
         who = f"process {os.getpid()} on {socket.gethostname()[:200]}"
         told = {"who": who, "holder": HOLDER, "id": self.id, "done": self.done}
+        told |= {"pid": os.getpid(), "among": _PROCESSES}
         return json.dumps(told).encode().ljust(_BYTES)
 
     def _create(self) -> None:
@@ -241,7 +259,22 @@ def _read(folder: Path, number: int, now: float | None) -> Claim | None:
         age,
         done if isinstance(done, int) else 0,
         str(content.get("holder", "")),
+        content.get("among") == _PROCESSES != "" and _has_ended(content.get("pid")),
     )
+
+
+def _has_ended(pid: object) -> bool:
+    """True if there is no such process of this machine, or nothing but its number is left."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+    except ProcessLookupError:
+        return True
+    except OSError:  # one of another user, or a system without /proc
+        return False
+    return state.split()[:1] == ["Z"]
 
 
 def _object(content: bytes) -> dict[str, Any]:
