@@ -147,7 +147,7 @@ def test_every_command_of_the_readme_parses():
     commands = re.findall(r"^(?:pip install .* && )?lthkit (.+)$", README, flags=re.MULTILINE)
     assert len(commands) >= 3
     for command in commands:
-        _parser().parse_args(command.split())
+        _parser().parse_args(shlex.split(command, comments=True))
 
 
 def test_the_guide_from_a_laptop_to_a_cluster_has_a_grid_and_commands_that_there_are(tmp_path):
