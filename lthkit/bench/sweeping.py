@@ -36,6 +36,8 @@ Numbers = dict[str, list[float]]  # validation accuracies of a chain's rounds, b
 # Of lthkit as anybody imports it: what is imported, and the data, count here and in a sweep.
 _PLAIN = """
 import json
+import torch
+torch.set_num_threads(1)
 import lthkit as lth
 from lthkit.training.choices import on_one_core
 found, data = {}, lth.load_data()
