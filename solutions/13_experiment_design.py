@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 13 · Experiment design
 #
-# **You will** measure how often a single seed names the wrong winner, plan how many seeds a question needs and what they cost, fix a prediction before
-# a run and judge it by its own rule, read the numbers of papers beside their replications, and run a whole grid of trainings from one file. **Time:** about 130 minutes; of these the
-# computer works one to two.
+# **You will** measure how often a single seed names the wrong winner, plan how many seeds a question needs and at what price, fix a prediction before
+# a run, read papers beside their replications, and run a grid of trainings from one file. **Time:** about 130 minutes; the
+# computer works one to two of them.
 #
 # [contents]
 #
@@ -1133,15 +1133,15 @@ seeds = [0, 1, 2]
 
 [recipes.short]
 """
-length = lth.by_tier(smoke=20, laptop=600, gpu=600)
-text += f"steps = {length}\nevaluate_every = {length // 4}\n"
+steps, every = lth.by_tier(smoke=(10, 10), laptop=(600, 150), gpu=(600, 150))
+text += f"steps = {steps}\nevaluate_every = {every}\n"
 folder = lth.storage.runs_folder() / f"criteria-{lth.tier()}"
 file = lth.storage.write_text(folder.with_suffix(".toml"), text)
 print(text)
 
 # %% [markdown]
 # Before the first run we fix what will be judged: one comparison, at 5 % of the weights, with four seeds, once. The file asks for three of them; the fourth comes later. If we added it *because* the interval
-# of three contains 0, it would be the trap of [looking again and again](#Looking-again-and-again).
+# of three contains 0, it would be the trap of *looking again and again*, above.
 
 # %%
 claim = evidence.Registered(
@@ -1163,7 +1163,7 @@ print("digest", claim.digest)
 def planned(file):
     """Print what is missing in the folder, and what that takes."""
     plan = sweeps.plan(sweeps.read_grid(file), folder)
-    paces = sweeps.paces_of(plan, sweeps.datasets_of(plan.grid), seconds=0.3)
+    paces = sweeps.paces_of(plan, sweeps.datasets_of(plan.grid), seconds=0.2)
     seconds = sweeps.estimate(plan, paces, workers=workers)
     print(sweeps.text_of(plan, seconds=seconds, workers=workers))
 
@@ -1214,7 +1214,7 @@ print(f"missing:   {len(swept) - len(before)} of {len(swept)}")
 # In the picture, look at the width of each band, and at where two bands part.
 
 # %%
-stamp = f"LeNet-300-100, {data.label}, {length} steps, tier {lth.tier()}"
+stamp = f"LeNet-300-100, {data.label}, {steps} steps, tier {lth.tier()}"
 lth.plots.show(
     lth.plots.sweep(swept, title="Three criteria before training", stamp=stamp),
     alt=lth.plots.describe_sweep(swept),

@@ -44,7 +44,7 @@ def made_cell(sweep: Path, cell: Cell, data: Dataset, ended: Ended, *, density: 
         }
         mark = owners.mark_of(read_config(folder))
         files.write_sealed(
-            folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark, "files": []}
+            folder / level.name / "row.json", row | {"level": level.name, "of_cell": mark, "files": {}}
         )
     return folder
 

@@ -114,6 +114,7 @@ def test_every_import_of_the_package_and_its_tests_is_declared() -> None:
         "IPython",
         "ipykernel",
         "jupyter_client",
+        "zmq",
         "packaging",
         "conftest",
         "tests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import torch
 from PIL import Image
 
 import lthkit as lth
-from lthkit import bench, plots
+from lthkit import bench, plots, sweeps
 from lthkit.__main__ import _parser
 from lthkit.runs import report
 from lthkit.storage import files, records
+from lthkit.storage.claims import Patience
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECORD = ROOT / "data" / "results" / "winning-ticket"
 BENCH = ROOT / "data" / "results" / "bench"
+CLUSTER = "solutions/from_a_laptop_to_a_cluster.md"
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,7 @@ def test_the_speeds_are_those_of_the_recorded_benchmark():
 
 
 def test_links_inside_the_repository_resolve():
-    pages = ("README.md", "CONTRIBUTING.md", "data/README.md", "solutions/README.md")
+    pages = ("README.md", "CONTRIBUTING.md", "data/README.md", "solutions/README.md", CLUSTER)
     for page in (ROOT / name for name in pages):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
@@ -145,6 +148,22 @@ def test_every_command_of_the_readme_parses():
     assert len(commands) >= 3
     for command in commands:
         _parser().parse_args(command.split())
+
+
+def test_the_guide_from_a_laptop_to_a_cluster_has_a_grid_and_commands_that_there_are(tmp_path):
+    """Catches: a key or an option of the guide that was renamed, in its file, its commands or its script for SLURM."""
+    guide = (ROOT / CLUSTER).read_text(encoding="utf-8")
+    (grid,) = re.findall(r"```toml\n(.+?)```", guide, flags=re.DOTALL)
+    (tmp_path / "criteria.toml").write_text(grid, encoding="utf-8")
+    asked = sweeps.read_grid(tmp_path / "criteria.toml").asked
+    trainings = sum(sweeps.cost_of(one.cell, one.levels).trainings for one in asked)
+    assert f"with {len(asked)} cells and {trainings} trainings" in guide
+    commands = re.findall(r"^(?:exec )?lthkit (.+)$", guide, flags=re.MULTILINE)
+    assert len(commands) >= 10 and sum("--worker " in command for command in commands) == 1
+    for command in commands:
+        _parser().parse_args(shlex.split(command))
+    assert f"claims are written every {Patience().beat:g} s" in guide
+    assert f"silent for {Patience().lost:g} s" in guide
 
 
 SMALLER = {  # what is written for a reader -> what a test has time for

@@ -93,7 +93,7 @@ def found_run(name: str) -> Path:
         return recorded(name)
     except ValueError as error:
         raise FileNotFoundError(
-            f"{name!r} is not a run folder; `lthkit list` lists the runs there are. As a recorded run: {error}"
+            f"{name!r} is not a run folder; `lthkit show` lists the runs there are. As a recorded run: {error}"
         ) from None
 
 
@@ -156,8 +156,10 @@ def _not_there(state: Any) -> Iterator[str]:
 
 
 def _what(cell: Any) -> str:
-    told = [cell.asked.get(name) for name in ("method", "model", "data", "recipe")]
-    return f"{cell.folder.name} ({' '.join(str(word) for word in told if word)}, seed {cell.seed})"
+    known = cell.asked or cell.known
+    told = [known.get(name) for name in ("method", "model", "data", "recipe")]
+    words = " ".join(word for word in told if isinstance(word, str) and word)
+    return f"{cell.folder.name} ({words or 'cell'}, seed {cell.seed})"
 
 
 def tell_rows(rows: Sequence[Any]) -> None:

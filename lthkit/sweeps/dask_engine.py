@@ -77,7 +77,7 @@ class DaskEngine:
             self._tell_of_workers()
         return events
 
-    def give_up(self, cell: str) -> bool:
+    def give_up(self, cell: str, holder: str) -> bool:
         return False  # Dask finds out by itself
 
     def stop(self) -> None:

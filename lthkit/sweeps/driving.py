@@ -310,11 +310,11 @@ class Drive:
                 continue
             unit = self.units[cell]
             claim = claim_of(unit.folder, now=self._time())
-            self._under_way[cell] = 0.0 if claim is None else max(0.0, claim.age)
-            if claim is not None and claim.is_lost(self.patience):
-                if not engine.give_up(cell):
-                    del self._under_way[cell]
-                    self._todo.appendleft(cell)
+            lost = claim is not None and claim.is_lost(self.patience)
+            self._under_way[cell] = 0.0 if claim is None or lost else max(0.0, claim.age)
+            if claim is not None and lost and not engine.give_up(cell, claim.holder):
+                del self._under_way[cell]
+                self._todo.appendleft(cell)
 
     def _time(self) -> float:
         """By the clock of the file system, which is asked now and then only: asking writes a file."""

@@ -92,7 +92,7 @@ class SerialEngine:
             return []
         return [do(self._todo.popleft(), stopped=lambda: self._stopped, report=self.between)]
 
-    def give_up(self, cell: str) -> bool:
+    def give_up(self, cell: str, holder: str) -> bool:
         return False
 
     def stop(self) -> None:

@@ -82,8 +82,12 @@ class Engine(Protocol):
     def wait(self, seconds: float) -> list[Event]:
         """What has happened; after so many seconds at most."""
 
-    def give_up(self, cell: str) -> bool:
-        """The worker that has this cell hangs, and has lost its claim. True if it is ended for that, which is an event."""
+    def give_up(self, cell: str, holder: str) -> bool:
+        """A worker says nothing, and the claim of its cell is lost; `holder` is whose it was.
+
+        False if the cell is to be submitted again. True if not: the worker hung, and is ended for that, which is an event; or
+        it is about to take over the claim of somebody else.
+        """
 
     def stop(self) -> None:
         """Ask all workers to stop where they can save how far they are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lthkit.sweeps.results import rows_of
 from lthkit.sweeps.states import CELL, EXPERIMENT, SWEEP, UNREADABLE, State, runs_in, state_of
 
 _DAYS = 86_400.0
+_TOGETHER = "\xa0"  # a blank at which no line is broken
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Listed:
         told = [state.status + (f" ({state.by})" if state.by else "")]
         told += [] if state.seeds is None else ["{} of {} seeds".format(*state.seeds)]
         told += [] if self.density is None else [f"{self.density} % left: {self.accuracy} ({self.line})"]
-        told += [] if self.age is None else [f"{self.age} ago"]
+        told += [] if self.age is None else [f"{self.age} ago".replace(" ", _TOGETHER)]
         sentences = [", ".join(told), *state.wrong[:1]]
         if len(state.wrong) > 1:
             sentences.append(f"and {len(state.wrong) - 1} cells more: lthkit show {state.name}")
@@ -55,14 +57,15 @@ def listed_in(folder: Path) -> list[Listed]:
 def _wrapped(sentence: str, width: int) -> list[str]:
     text = " ".join(sentence.split())
     indent = "    "
-    return textwrap.wrap(
-        text,
+    lines = textwrap.wrap(
+        re.sub(r" (?=[%±=]|\d)|(?<=[±=]) ", _TOGETHER, text),
         max(width, 20),
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_TOGETHER, " ") for line in lines]
 
 
 def spelt_age(seconds: float) -> str:

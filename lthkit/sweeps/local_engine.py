@@ -55,12 +55,11 @@ class LocalEngine:
                     events += self._event(*self._inbox.get_nowait())
         return events
 
-    def give_up(self, cell: str) -> bool:
+    def give_up(self, cell: str, holder: str) -> bool:
         for worker in self._all:
-            if worker.job is not None and worker.job.cell == cell:
+            if worker.job is not None and worker.job.cell == cell and worker.holder == holder:
                 worker.process.kill()
-                return True
-        return False
+        return True
 
     def stop(self) -> None:
         for worker in self._all:
@@ -135,7 +134,7 @@ class _Worker:
 
     def leave(self) -> None:
         assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self.process.stdin.close()
 
     def end(self, seconds: float) -> int:
@@ -145,6 +144,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
+        self.leave()
         if self.job is not None:
             release(self.job, self.holder)
         return code
@@ -154,6 +154,7 @@ class _Worker:
         with contextlib.suppress(Exception):
             while (message := receive(self.process.stdout)) is not None:
                 self._inbox.put((self, message))
+        self.process.stdout.close()
         self._inbox.put((self, None))
 
 

@@ -58,13 +58,18 @@ class CellState:
         return owners.mark_of(self.config)
 
     @property
+    def known(self) -> Mapping[str, Any]:
+        """Its configuration, empty where that cannot be read."""
+        try:
+            return self.config
+        except UNREADABLE:
+            return {}
+
+    @property
     def seed(self) -> int | None:
         """Its seed, None where nothing says which."""
-        if "seed" in self.asked:
-            return int(self.asked["seed"])
-        with contextlib.suppress(*UNREADABLE):
-            return int(self.config["seed"])
-        return None
+        found = self.asked if "seed" in self.asked else self.known
+        return int(found["seed"]) if "seed" in found else None
 
     def row(self, level: str) -> Row:
         """The row of a published level, with what was trained. DamagedFile, RunMismatch if it is not what was published."""

@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 
+from torch import nn
+
 from lthkit.data.datasets import Dataset
 from lthkit.machine.checks import plain
+from lthkit.pruning.masks import Mask
 from lthkit.pruning.scores import for_mask, magnitude
 from lthkit.pruning.selection import prune_to
 from lthkit.tickets.own_score import asked_by, for_task, named, scores_of
 from lthkit.tickets.rounds import Round
-from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_dense, check_rewind
+from lthkit.tickets.search import ModelFn, Rounds, ScoreFn, Search, Shared, check_rewind
+from lthkit.training.checkpoints import Checkpoint
 
 
 def one_shot(
@@ -44,12 +48,7 @@ def one_shot(
         )
     recipe = search.one_recipe()
     asked = asked_by(score, [recipe])
-    densities = [
-        {name: plain(part) for name, part in density.items()}
-        if isinstance(density, Mapping)
-        else plain(density)
-        for density in densities
-    ]
+    densities = [_plain(density) for density in densities]
     rewind_step = check_rewind(rewind_step, [recipe])
     model = search.network()
     everything = search.mask(model)
@@ -63,7 +62,7 @@ def one_shot(
     settings |= {"scope": search.scope, "exclude": list(search.exclude)} | named(score, asked)
     config = partial(search.config, model, recipe, settings)
     if dense is not None:
-        check_dense(dense, model, everything, rewind_step)
+        _check_dense(dense, model, everything, rewind_step)
     score = for_task(score, search.task, data)
 
     def search_on() -> Iterator[Round]:
@@ -79,3 +78,28 @@ def one_shot(
                 yield training.trained(r, cut, start=first.rewind)
 
     return search_on()
+
+
+def _plain(density: float | Mapping[str, float]) -> Any:
+    if isinstance(density, Mapping):
+        return {name: plain(part) for name, part in density.items()}
+    return plain(density)
+
+
+def _check_dense(dense: Round, model: nn.Module, mask: Mask, rewind_step: int) -> None:
+    """ValueError if a round that is taken for the dense one of a search is that of another network, seed or rewind step.
+
+    `model` has its initial weights, `mask` is that of round 0.
+    """
+    if dense.round != 0 or dense.mask != mask:
+        raise ValueError(
+            f"dense is round {dense.round}, with {dense.mask.kept:,} weights kept; expected round 0, in which all {mask.total:,} stay."
+        )
+    if dense.rewind.step != rewind_step:
+        raise ValueError(
+            f"dense has the state of step {dense.rewind.step} to rewind to; expected that of rewind_step={rewind_step}."
+        )
+    if rewind_step == 0 and Checkpoint(0, dense.rewind.model).fingerprint != Checkpoint.of(model).fingerprint:
+        raise ValueError(
+            "dense began with other weights than this network and seed give; expected that of the same search."
+        )

@@ -28,6 +28,13 @@ from lthkit.pruning.masks import Mask, tell_of_the_rest
 from lthkit.storage.folders import working_in
 from lthkit.storage.identity import Nameless, name_of, network_name
 from lthkit.storage.snapshots import Snapshots
+from lthkit.tickets.not_in_checkpoints import (
+    Unsaved,
+    plain_numbers,
+    put_back,
+    tell_of_numbers_that_changed,
+    unsaved_buffers,
+)
 from lthkit.tickets.own_loop import TrainFn, check_trained, is_plain_training
 from lthkit.tickets.rounds import Round, finished_round, save_round, told_when_stopped, training_of_round
 from lthkit.training.checkpoints import Checkpoint
@@ -42,7 +49,6 @@ T = TypeVar("T")
 
 log = logging.getLogger("lthkit")
 
-_told: set[str] = set()  # networks with numbers that a training changes
 _asked: set[str] = set()  # functions whose use of their seed has been looked at
 
 
@@ -199,15 +205,15 @@ class Rounds:
     momentum: str
     with_state: bool = False
     _work: Work = field(init=False, repr=False)
-    _unsaved: list[_Held] = field(init=False, repr=False)
+    _unsaved: list[Unsaved] = field(init=False, repr=False)
     _numbers: dict[str, Any] = field(init=False, repr=False)
     _alike: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         late = sum(recipe.steps - self.rewind_step for recipe in self.recipes[1:])
         object.__setattr__(self, "_work", Work(total=self.recipes[0].steps + late))
-        object.__setattr__(self, "_unsaved", _unsaved_buffers(self.model))
-        object.__setattr__(self, "_numbers", _plain_numbers(self.model))
+        object.__setattr__(self, "_unsaved", unsaved_buffers(self.model))
+        object.__setattr__(self, "_numbers", plain_numbers(self.model))
 
     def trained(self, r: int, cut: Callable[[], Mask], *, start: Checkpoint | None = None) -> Round:
         """Round r: read if it is finished, else `cut` makes its mask, and it is trained and saved.
@@ -250,7 +256,7 @@ class Rounds:
                 self.search.progress(recipe.steps - (start.step if start else 0))
             return this
         mask = cut()
-        _put_back(self._unsaved)
+        put_back(self._unsaved)
         keep = (() if start else (self.rewind_step,)) + ((recipe.steps,) if self.with_state else ())
         with _saved_as_it_goes(self.place, r, mask) as saved:
             result = self.search.train(
@@ -276,58 +282,9 @@ class Rounds:
             this = Round(r, mask, result, start or result.kept[self.rewind_step], trained)
             save_round(self.place, this)
         saved_in(self.place)
-        _put_back(self._unsaved)
-        _tell_of_numbers_that_changed(self.model, self._numbers)
+        put_back(self._unsaved)
+        tell_of_numbers_that_changed(self.model, self._numbers)
         return this
-
-
-_Held = tuple[nn.Module, str, Tensor | None, Tensor | None]  # who has it, its name, the buffer itself, a copy
-
-
-def _unsaved_buffers(model: nn.Module) -> list[_Held]:
-    """The buffers that are in no checkpoint, with copies."""
-    held = [(m, name, m._buffers[name]) for m in model.modules() for name in m._non_persistent_buffers_set]
-    return [(m, name, own, own if own is None else own.detach().clone()) for m, name, own in held]
-
-
-@torch.no_grad()
-def _put_back(held: list[_Held]) -> None:
-    """Give these buffers the values of their copies, in the tensors that they were: others may refer to them."""
-    for module, name, own, copied in held:
-        if own is not None and copied is not None:
-            if own.shape != copied.shape:
-                own.resize_(copied.shape)
-            own.copy_(copied)
-        module._buffers[name] = own
-
-
-def _plain_numbers(model: nn.Module) -> dict[str, Any]:
-    """Numbers that modules hold as attributes, by name; a module's mode is none of them."""
-    return {
-        f"{path}.{key}".removeprefix("."): value
-        for path, module in model.named_modules()
-        for key, value in vars(module).items()
-        if isinstance(value, int | float) and key != "training"
-    }
-
-
-def _tell_of_numbers_that_changed(model: nn.Module, before: Mapping[str, Any]) -> None:
-    """Say in the log, once a network class, which attributes a training has changed: no rewind takes that back.
-
-    They are not set back: a number may say that something was made which is still there.
-    """
-    now = _plain_numbers(model)
-    changed = [name for name in now if name not in before or repr(now[name]) != repr(before[name])]
-    kind = f"{type(model).__module__}.{type(model).__qualname__} {changed}"
-    if not changed or kind in _told:
-        return
-    _told.add(kind)
-    log.warning(
-        "%s of %s changed during a training, and a rewind does not take that back: later rounds begin with the changed "
-        "value. If the outputs depend on it, hold it as a buffer: self.register_buffer(name, torch.zeros(())).",
-        ", ".join(changed),
-        type(model).__name__,
-    )
 
 
 @contextmanager
@@ -395,25 +352,6 @@ def check_rewind(rewind_step: int, recipes: Sequence[Recipe]) -> int:
             f"rewind_step={rewind_step} was given, but a training has {shortest} steps; expected 0 to {shortest - 1}."
         )
     return int(rewind_step)
-
-
-def check_dense(dense: Round, model: nn.Module, mask: Mask, rewind_step: int) -> None:
-    """ValueError if a round that is taken for the dense one of a search is that of another network, seed or rewind step.
-
-    `model` has its initial weights, `mask` is that of round 0.
-    """
-    if dense.round != 0 or dense.mask != mask:
-        raise ValueError(
-            f"dense is round {dense.round}, with {dense.mask.kept:,} weights kept; expected round 0, in which all {mask.total:,} stay."
-        )
-    if dense.rewind.step != rewind_step:
-        raise ValueError(
-            f"dense has the state of step {dense.rewind.step} to rewind to; expected that of rewind_step={rewind_step}."
-        )
-    if rewind_step == 0 and Checkpoint(0, dense.rewind.model).fingerprint != Checkpoint.of(model).fingerprint:
-        raise ValueError(
-            "dense began with other weights than this network and seed give; expected that of the same search."
-        )
 
 
 def one_each(value: T | Sequence[T], n: int, name: str) -> list[T]:

@@ -42,7 +42,7 @@ def race(folder: Path, rounds: int, gate: Any, won: Any, me: int) -> None:
 def test_of_many_processes_one(tmp_path):
     """Catches: two processes that both believe to have published a level, or a level of parts of both."""
     context, processes, rounds = multiprocessing.get_context("fork"), 4, 60
-    gate, won = context.Barrier(processes), context.SimpleQueue()
+    gate, won = context.Barrier(processes, timeout=30), context.SimpleQueue()
     children = [
         context.Process(target=race, args=(tmp_path, rounds, gate, won, me)) for me in range(processes)
     ]

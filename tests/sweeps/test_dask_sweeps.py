@@ -163,7 +163,7 @@ def test_a_script_without_a_guard_is_told(pictures: str, tmp_path: Path) -> None
 def test_soak(kill, number, pictures, serial, tmp_path) -> None:
     """Catches: a place in a cell at which such a kill costs a row; twenty of each."""
     gate = tmp_path / "gate"
-    close(gate, 3 * number)
+    close(gate, 8 + 3 * number)
     cluster = Cluster(tmp_path, gate)
     try:
         kill(pictures, serial, tmp_path, cluster, gate)

@@ -84,7 +84,7 @@ def test_a_sweep_that_is_killed_leaves_no_orphans_and_goes_on(
 def test_two_sweeps_on_one_folder_share_the_work(pictures: str, serial: Path, tmp_path: Path) -> None:
     """Catches: cells that are done twice, two writers of one table, a sweep that fails because another has a cell."""
     gate = tmp_path / "gate"
-    close(gate)
+    close(gate, 8)  # fewer would hold up the check of the grid
     both = [started(pictures, tmp_path / "s", gate=gate, call=call) for call in ("run", "work")]
     until(lambda: len(inside(gate)) == 3)
     open_(gate)
@@ -200,11 +200,11 @@ def test_a_network_that_prints_disturbs_no_worker(pictures: str, tmp_path: Path)
 @pytest.mark.parametrize("number", range(20))
 def test_soak_of_killed_workers(pictures: str, serial: Path, tmp_path: Path, number: int) -> None:
     """Catches: a place in a cell at which a kill of its worker costs a row; twenty of them."""
-    kill_a_worker(pictures, serial, tmp_path, passes=3 * number)
+    kill_a_worker(pictures, serial, tmp_path, passes=8 + 3 * number)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(20))
 def test_soak_of_killed_sweeps(pictures: str, serial: Path, tmp_path: Path, number: int) -> None:
     """Catches: a place in a cell at which a kill of the sweep costs a row; twenty of them."""
-    kill_the_parent(pictures, serial, tmp_path, passes=3 * number)
+    kill_the_parent(pictures, serial, tmp_path, passes=8 + 3 * number)

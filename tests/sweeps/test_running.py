@@ -180,7 +180,7 @@ class Scripted:
             return [Ended(job.cell, status, message, attempt=job.attempt)]
         return [jobs.do(job, stopped=lambda: False, report=lambda report: None)]
 
-    def give_up(self, cell: str) -> bool:
+    def give_up(self, cell: str, holder: str) -> bool:
         return False
 
     def stop(self) -> None: ...

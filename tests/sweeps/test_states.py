@@ -153,8 +153,14 @@ def test_of_a_long_list_little_is_read(
         made_cell(
             folder, cell(seed, IMP()), tiny, {DENSE_LEVEL: 0.9, **{Level(round=r): 0.9 for r in range(1, 9)}}
         )
-    read, original = [], files.read_sealed
-    monkeypatch.setattr(files, "read_sealed", lambda path: read.append(path) or original(path))
+    read: list[Any] = []
+    original = files.read_sealed
+
+    def counted(path: Any, **how: Any) -> dict[str, Any]:
+        read.append(path)
+        return original(path, **how)
+
+    monkeypatch.setattr(files, "read_sealed", counted)
     (one,) = listed_in(folder.parent)
     assert one.density == "16.8" and one.state.seeds == (5, 5)
     assert len(read) <= 2 * 5 + 3, read
