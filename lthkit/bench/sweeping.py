@@ -7,7 +7,7 @@ one process, with nothing saved and nothing to go on from. Two of them share the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,7 +19,7 @@ from typing import Any
 from lthkit.bench import cell_costs
 from lthkit.bench.children import run_child
 from lthkit.bench.rows import Row, Settings, timed, with_agreement
-from lthkit.bench.timing import Spread, interleaved
+from lthkit.bench.timing import Spread, Work, interleaved
 from lthkit.data.named import load_data
 from lthkit.sweeps.grids import grid_of
 from lthkit.training.choices import cores
@@ -36,6 +36,8 @@ Numbers = dict[str, list[float]]  # validation accuracies of a chain's rounds, b
 # Of lthkit as anybody imports it: what is imported, and the data, count here and in a sweep.
 _PLAIN = """
 import json
+import torch
+torch.set_num_threads(1)
 import lthkit as lth
 from lthkit.training.choices import on_one_core
 found, data = {}, lth.load_data()
@@ -96,7 +98,7 @@ def against_plain(settings: Settings) -> Iterator[Row]:
             head = f"GRID, FOLDER, WORKERS = {grid(settings)!r}, {str(next(places))!r}, {WORKERS}"
             by_sweep.run([f"{head}\n{_SWEEP}"])
 
-        works: dict[str, Callable[[], object]] = {by_plain.name: partial(by_plain.run, plain), by_sweep.name: swept}
+        works: dict[str, Work] = {by_plain.name: partial(by_plain.run, plain), by_sweep.name: swept}
         try:
             timings = interleaved(works, repetitions=settings.grids, warmups=0)
         except RuntimeError as error:
