@@ -33,7 +33,7 @@ def with_bad(grid: Grid) -> Grid:
 
 
 def test_a_cell_that_fails_fails_alone(pictures: str, tmp_path: Path) -> None:
-    """Catches: a training that diverges and takes the sweep with it; a failure that is not named, or stays after it is mended."""
+    """Catches: a training that diverges and takes the sweep with it; a failure that is not named."""
     grid, folder = with_bad(sweeping.grid(pictures, seeds=(0,))), tmp_path / "s"
     with pytest.raises(
         SweepFailed, match=r"(?s)1 of 4 cells failed. All others are done.*seed 7\): "
@@ -211,6 +211,15 @@ def test_a_cell_whose_process_always_dies_fails(scripted) -> None:
     """Catches: as above."""
     with pytest.raises(SweepFailed, match=r"by signal 9; that happened 3 times."):
         scripted(*[(jobs.DIED, "by signal 9")] * 3)
+
+
+def test_a_failure_that_is_mended_is_forgotten(scripted, tmp_path: Path) -> None:
+    """Catches: a cell that is listed as failed for ever, though a later call has done it."""
+    with pytest.raises(SweepFailed, match="no luck"):
+        scripted((jobs.FAILED, "no luck"))
+    assert list(records.failures_of(tmp_path / "s").values()) == ["no luck"]
+    scripted()
+    assert records.failures_of(tmp_path / "s") == {}
 
 
 def test_a_cell_that_is_taken_is_tried_again(scripted) -> None:
