@@ -1205,10 +1205,10 @@ planned(file)
 # What is finished is not done again. Each old cell of a criterion lacks one density; the new seed lacks everything. The folder remembers, so if you run this lesson once more, both plans say that there is nothing to do.
 
 # %%
-before, swept = swept, sweeps.run(sweeps.read_grid(file), folder, workers=workers)
-mine = my_missing_trainings
-print("predicted:", "no prediction" if mine is None else mine)
-print(f"missing:   {len(swept) - len(before)} of {len(swept)}")
+first_rows, swept = swept, sweeps.run(sweeps.read_grid(file), folder, workers=workers)
+expected = my_missing_trainings
+print("predicted:", "no prediction" if expected is None else expected)
+print(f"missing:   {len(swept) - len(first_rows)} of {len(swept)}")
 
 # %% [markdown]
 # In the picture, look at the width of each band, and at where two bands part.
@@ -1238,8 +1238,8 @@ minus = {
 }
 guesses = (my_snip_over_random, my_snip_over_magnitude)
 compared = [
-    (f"snip - {other}", mine, evidence.interval(list(values.values())))
-    for (other, values), mine in zip(minus.items(), guesses, strict=True)
+    (f"snip - {other}", guess, evidence.interval(list(values.values())))
+    for (other, values), guess in zip(minus.items(), guesses, strict=True)
 ]
 lth.plots.show(
     lth.plots.predicted(compared, unit="points of test accuracy", stamp=stamp),
@@ -1248,9 +1248,9 @@ lth.plots.show(
 
 # %%
 print(lth.filled(claim.verdict(minus["magnitude"])))
-for other, values in minus.items():
+for criterion, values in minus.items():
     band = evidence.interval(list(values.values()))
-    print(f"snip - {other}: {band:+.2f[]} points, {band.says}; {band.n} seeds")
+    print(f"snip - {criterion}: {band:+.2f[]} points, {band.says}; {band.n} seeds")
 
 # %% [markdown]
 # Read the numbers as this lesson has taught. An interval that excludes 0 says which of the two is ahead *here*: this network, these data, so many steps, this density. One that contains 0 says that four
