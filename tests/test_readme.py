@@ -44,8 +44,8 @@ def test_the_sentence_under_the_picture_is_that_of_the_recorded_table(rows):
 
 
 def test_the_record_is_that_of_the_command():
-    """Catches: a recipe that changed after the record was made."""
-    from dataclasses import replace
+    """Catches: a recipe, or a number of rounds, seeds or controls, that changed after the record was made."""
+    from dataclasses import asdict, replace
 
     from lthkit.runs.experiments import winning_ticket
     from lthkit.storage import files
@@ -53,7 +53,8 @@ def test_the_record_is_that_of_the_command():
 
     config = files.read_json(RECORD / "config.json")
     experiment = winning_ticket("laptop", tuple(config["seeds"]))
-    own = experiment.config(lth.load_data(config["data"]), config["device"])
+    own = experiment.config(lth.load_data(config["data"]), config["device"]) | asdict(experiment.asked)
+    assert own.pop("kind") == "experiment"  # which records of before did not say
     assert canonical({**config, **own}) == canonical(config)
     assert replace(winning_ticket("laptop")).seeds == (0, 1, 2) == tuple(config["seeds"])
 
