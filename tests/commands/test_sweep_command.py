@@ -177,8 +177,8 @@ def test_ctrl_c_is_exit_status_130_and_says_what_is_saved(tmp_path: Path) -> Non
             continue
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
-    assert "Stopped." in err and "Traceback" not in err
+    assert process.returncode == 130, (process.returncode, err)
+    assert "Stopped" in err and "to go on from there" in err and "Traceback" not in err
 
 
 def test_two_runs_are_compared_and_what_differs_is_said(
