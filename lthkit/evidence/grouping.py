@@ -104,8 +104,7 @@ def lines(rows: Iterable[Row]) -> list[Line]:
     may on a GPU, each method has its own.
     """
     found = _grouped(rows)
-    kinds = [dict(shared) for shared in found]
-    names = _names(kinds)
+    names = names_of(list(found))
     made = [
         Line(name, shared, tuple(_once(own)))
         for name, (shared, own) in zip(names, found.items(), strict=True)
@@ -203,7 +202,9 @@ def _once(rows: Sequence[Row]) -> list[Row]:
     return list(chosen.values())
 
 
-def _names(kinds: Sequence[Row]) -> list[str]:
+def names_of(shared: Sequence[Shared]) -> list[str]:
+    """The names of lines, from what the rows of each share: what they all share is not said."""
+    kinds: list[Row] = [dict(one) for one in shared]
     bases = [_base(kind) for kind in kinds]
     told_of_all = [key for key in _FOR_ALL if len({str(kind.get(key)) for kind in kinds}) > 1]
     names = []

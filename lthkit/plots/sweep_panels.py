@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from lthkit import evidence
-from lthkit.evidence.grouping import DENSE, TICKET, Line, Point, lines
+from lthkit.evidence.grouping import DENSE, TICKET, Line, Point, lines, names_of
 from lthkit.evidence.statistics import Interval, Judged
 from lthkit.plots.style import LOOKS, SERIES, Look
 from lthkit.storage.records import Row
@@ -204,16 +204,17 @@ def _key(row: Row, apart: frozenset[str]) -> object:
 
 def _names(rows: Sequence[Row], apart: frozenset[str]) -> dict[object, str]:
     """The name of each line, by what its rows share apart from the place; no two have one name."""
-    found: dict[object, str] = {}
-    taken: set[str] = set()
-    for line in lines([_without(row, apart) for row in sorted(rows, key=_order)]):
-        name, count = line.name, 1
-        while name in taken:
-            count += 1
-            name = f"{line.name} #{count}"
-        taken.add(name)
-        found[line.shared] = name
-    return found
+    found = dict.fromkeys(line.shared for own in _places(rows).values() for line in _lines(own, apart))
+    keys = sorted(found, key=lambda shared: dict(shared).get("arm") != DENSE)
+    names: list[str] = []
+    for name in names_of(keys):
+        number = 1 + sum(known.partition(" #")[0] == name for known in names)
+        names.append(name if number == 1 else f"{name} #{number}")
+    return dict(zip(keys, names, strict=True))
+
+
+def _lines(rows: Sequence[Row], apart: frozenset[str]) -> list[Line]:
+    return lines([_without(row, apart) for row in rows])
 
 
 def _is_dense(name: str, names: dict[object, str]) -> bool:
@@ -252,8 +253,8 @@ def _panel(
     curves: list[Curve] = []
     dense: list[Curve] = []
     trained: dict[str, dict[str, object]] = {}
-    for line in lines(rows):
-        name = names[_key(line.rows[0], apart)]
+    for line in _lines(rows, apart):
+        name = names[line.shared]
         trained[name] = {k: v for k, v in line.rows[0].items() if k.startswith("recipe_") or k == "device"}
         if line.arm == DENSE:
             look = LOOKS["dense"]._replace(dash=_GREYS[len(dense) % len(_GREYS)])

@@ -117,6 +117,8 @@ def closing(axes: Sequence[Axes], found: Sequence[Panel], *, bands: bool) -> Non
         words = words.replace("95 % interval", "band: 95 % interval")
     if all(band.n == 1 for _, band in every):
         words = "the one seed (no interval)"
+    if bands and max(len(panel.curves) for panel in found) > _BANDS:
+        words += "; lines of one density stand side by side"
     axes[0].plot([], [], " ", color=INK, label=words)
 
 
