@@ -10,6 +10,7 @@ All times are those of the file system that has the folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -42,6 +43,11 @@ def _processes() -> str:
 
 _PROCESSES = _processes()
 _CLAIM = re.compile(r"\.claim-(\d+)\.json")
+_GONE = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ESTALE,
+)  # the last is what NFS says of a file that another machine removed
 _BYTES = 512  # of a claim, always: writing one again needs no room
 
 
@@ -132,8 +138,10 @@ class Holding:
             if _numbers(self.folder)[-1:] != [self.number]:
                 return True
             now, own = os.stat(self.path), os.fstat(self._file)
-        except (FileNotFoundError, NotADirectoryError):
-            return True
+        except OSError as error:
+            if error.errno in _GONE:
+                return True
+            raise
         return (now.st_ino, now.st_dev) != (own.st_ino, own.st_dev)
 
     def check(self) -> None:
@@ -235,23 +243,27 @@ def time_in(folder: Path) -> float:
     """The time by the clock of the file system that has this folder: that of a file that is written now."""
     probe = folder / f".clock-{uuid4().hex}"
     try:
-        probe.touch()
-        return probe.stat().st_mtime
+        file = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except OSError:  # a folder that cannot be written: this machine's clock has to do
         return time.time()
+    try:
+        return os.fstat(file).st_mtime
     finally:
+        os.close(file)
         with contextlib.suppress(OSError):
             probe.unlink()
 
 
 def _read(folder: Path, number: int, now: float | None) -> Claim | None:
-    path = _path(folder, number)
     now = time_in(folder) if now is None else now
     try:
-        age = now - path.stat().st_mtime
-        content = _object(path.read_bytes())
-    except FileNotFoundError:
-        return None  # it has just ended
+        with open(_path(folder, number), "rb") as file:  # NFS asks the server anew at this, and not at `stat`
+            age = now - os.fstat(file.fileno()).st_mtime
+            content = _object(file.read())
+    except OSError as error:
+        if error.errno in _GONE:
+            return None  # it has just ended
+        raise
     done = content.get("done")
     return Claim(
         number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -25,7 +26,8 @@ def publish(stage: Path, target: Path) -> bool:
     try:
         os.rename(stage, target)
     except OSError as error:
-        if not target.is_dir():
+        there = error.errno in (errno.ENOTEMPTY, errno.EEXIST)  # what NFS remembers of `target` may be old
+        if not there and not target.is_dir():
             raise files.CannotWrite(error.errno, error.strerror or str(error), str(target)) from error
         shutil.rmtree(stage, ignore_errors=True)
         return False

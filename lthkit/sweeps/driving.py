@@ -29,7 +29,9 @@ from lthkit.sweeps.units import Unit, Units
 log = logging.getLogger("lthkit")
 
 PAUSE = 0.2  # seconds from one look at the engine to the next, at most
-LOOKS = 4  # cells of others that are looked at in one pause, at most
+LOOKS = (
+    1  # cells of others that are looked at in one pause, at most: a thousand may wait for a thousand cells
+)
 SOON, LATE = 0.5, 10.0  # seconds from one look at a cell of others to the next: at first, and later
 SILENCE, AGAIN = 2.0, 60.0  # seconds of waiting after which that is told: at first, and later
 DEATHS = 3  # times that the process of a cell may end before the cell counts as failed
@@ -180,13 +182,16 @@ class Drive:
 
     def _fill(self, engine: Engine) -> None:
         """Give the engine as many cells as it wants."""
-        while self._todo and engine.free() > 0:
+        while self._todo and engine.free() > 0 and not self._over:
             unit = self.units[self._todo.popleft()]
             if not unit.damaged and not missing_of(unit.folder, unit.missing):
                 if self._quick:
                     self._leave(unit, here=False)
                 else:
                     self._ended(unit, here=False)
+                continue
+            if self._is_held(unit):
+                self._wait_for(unit)
                 continue
             if self._quick:
                 self._told |= {(unit.cell, name) for name in level_names(unit.folder)}
@@ -301,12 +306,16 @@ class Drive:
             if not unit.damaged and not missing_of(unit.folder, unit.missing):
                 self._ended(unit, here=False)
                 continue
-            claim = claim_of(unit.folder, now=self._time())
-            if claim is None or claim.is_lost(self.patience):
+            if self._is_held(unit):
+                self._wait_for(unit)
+            else:
                 del self._waiting[cell]
                 self._todo.append(cell)
-            else:
-                self._wait_for(unit)
+
+    def _is_held(self, unit: Unit) -> bool:
+        """True if another process works on it; a look costs the file system less than a job that finds out."""
+        claim = claim_of(unit.folder, now=self._time())
+        return claim is not None and not claim.is_lost(self.patience)
 
     def _look_at_silent(self, engine: Engine) -> None:
         """A worker that says nothing may be one that hangs: its claim tells. Time in which we slept ourselves counts little."""
