@@ -29,9 +29,7 @@ from lthkit.sweeps.units import Unit, Units
 log = logging.getLogger("lthkit")
 
 PAUSE = 0.2  # seconds from one look at the engine to the next, at most
-LOOKS = (
-    1  # cells of others that are looked at in one pause, at most: a thousand may wait for a thousand cells
-)
+LOOKS = 1  # cells of others that are looked at in one pause: a thousand may wait for a thousand
 SOON, LATE = 0.5, 10.0  # seconds from one look at a cell of others to the next: at first, and later
 SILENCE, AGAIN = 2.0, 60.0  # seconds of waiting after which that is told: at first, and later
 DEATHS = 3  # times that the process of a cell may end before the cell counts as failed

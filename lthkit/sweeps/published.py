@@ -26,7 +26,7 @@ from lthkit.sweeps.records import CELLS, KIND, name_of
 
 log = logging.getLogger("lthkit")
 
-TABLE, COSTS = "table.csv", "costs.csv"
+TABLE, COSTS, SUMMARY = "table.csv", "costs.csv", "summary.json"
 KEYS = ("cell", "arm", "seed", "round", "asked")  # what tells the rows of a sweep apart
 ARMS = (DENSE, "ticket", "lr-rewind", "fine-tune", "re-initialised", "shuffled")
 EVERY, SHARE = (
@@ -93,7 +93,8 @@ class Published:
         self.rows: dict[tuple[str, str], Row] = {}
         self.damaged: dict[tuple[str, str], str] = {}
         self._configs: dict[str, tuple[dict[str, Any], str]] = {}
-        self._next = 0.0  # when the table may be written again
+        self._next, self._pause = 0.0, EVERY  # when the table may be written again
+        self._seen = self._changed()
         self._written: set[tuple[str, str]] | None = None
 
     def add(self, cell: str, names: Iterable[str]) -> list[Row]:
@@ -132,13 +133,26 @@ class Published:
         return there
 
     def write_if_due(self, patience: Patience) -> None:
-        """Write the table if that was long ago, unless another process is at it."""
+        """Write the table if it lacks a row that is known here, and that was long ago, unless another process does it.
+
+        Of a thousand workers on one folder each would look at all cells otherwise.
+        """
         begun = perf_counter()
-        if begun < self._next:
+        if begun < self._next or self.rows.keys() <= (self._written or set()):
             return
-        self.write(patience)
-        now = perf_counter()
-        self._next = now + max(EVERY, (now - begun) / SHARE)
+        before, self._seen = self._seen, self._changed()
+        if before == self._seen:
+            self.write(patience)
+            self._seen = self._changed()
+            self._pause = max(EVERY, (perf_counter() - begun) / SHARE)
+        self._next = perf_counter() + self._pause
+
+    def _changed(self) -> int:
+        """When the table was written last, 0 if never."""
+        try:
+            return os.stat(self.folder / SUMMARY).st_mtime_ns
+        except OSError:
+            return 0
 
     def write(self, patience: Patience) -> bool:
         """Write the table of all that is published; False if another process is writing it now.
