@@ -21,20 +21,28 @@ pytest.importorskip("distributed", reason='Dask is not installed: pip install -e
 
 
 class Cluster:
-    """A scheduler and two workers, each a process, as on several machines."""
+    """A scheduler and workers, each a process, as on several machines. more: variables of these processes."""
 
-    def __init__(self, place: Path, gate: Path | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        place: Path,
+        gate: Path | None = None,
+        *,
+        threads: int = 1,
+        workers: int = 2,
+        more: dict[str, str] | None = None,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{self.port}"
         self._log = open(place / "cluster.log", "wb")
-        self._environment = sweeping.environment(gate)
+        self._environment = sweeping.environment(gate) | (more or {})
         self.scheduler = self._start(
             "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"
         )
         self.workers: list[subprocess.Popen[bytes]] = []
-        for _ in range(2):
+        for _ in range(workers):
             self.add_worker(threads)
 
     def add_worker(self, threads: int = 1) -> None:
@@ -135,6 +143,46 @@ def test_workers_with_more_threads_are_refused(pictures: str, tmp_path: Path) ->
             )
     finally:
         cluster.end()
+
+
+def test_a_cluster_without_workers_waits_for_one_and_says_so(
+    pictures: str, serial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: a sweep that waits in silence, or ends, while a batch system has not yet given the workers that it was asked for."""
+    monkeypatch.setattr("lthkit.sweeps.dask_engine.SILENCE", 0.1)
+    cluster, told = Cluster(tmp_path, workers=0), []
+
+    def say(text: str) -> None:
+        told.append(text)
+        cluster.add_worker()
+
+    try:
+        running.run(sweeping.grid(pictures), tmp_path / "s", on=f"dask={cluster.address}", tell=say)
+    finally:
+        cluster.end()
+    assert len(told) == 1 and "has no workers now; waiting for one. `dask worker tcp://" in told[0], told
+    check(tmp_path / "s", serial)
+
+
+def test_workers_that_do_not_see_the_folder_are_refused(pictures: str, tmp_path: Path) -> None:
+    """Catches: cells that are done in a folder of the same name on another machine's own disk, and are never seen again."""
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "sitecustomize.py").write_text(  # such a disk: what is written here is not there
+        "import io\nreal = io.open\n\n\ndef other(path, *args, **given):\n    if '.seen-' in str(path):\n"
+        "        raise FileNotFoundError(2, 'No such file or directory')\n    return real(path, *args, **given)\n\n\nio.open = other\n"
+    )
+    python = os.pathsep.join((str(start), sweeping.environment()["PYTHONPATH"]))
+    cluster, folder = Cluster(tmp_path, workers=1, more={"PYTHONPATH": python}), tmp_path / "s"
+    try:
+        with pytest.raises(
+            ValueError,
+            match="1 of 1 Dask workers cannot read what is written into .*No such file.*that all machines share",
+        ):
+            running.run(sweeping.grid(pictures), folder, on=f"dask={cluster.address}", tell=lambda text: None)
+    finally:
+        cluster.end()
+    assert not list(folder.glob(".seen-*")) and not (folder / "cells").exists()
 
 
 def test_no_scheduler_is_said(pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

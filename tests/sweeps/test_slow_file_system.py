@@ -13,7 +13,7 @@ How often the server is asked, counted here; with it a thousand workers can be a
 
 So a thousand workers that train for ten minutes at a time ask 300 times a second for their heartbeats and 150 times for what they
 publish. A thousand that wait for the last ten cells ask 2,200 times a second, for the last one 400 times; in the worst case, when
-half of a thousand wait for the cells of the other half, 4,300 times. Without a limit on their looks that were 40,000.
+half of a thousand wait for the cells of the other half, 4,300 times.
 """
 
 from __future__ import annotations
