@@ -43,11 +43,8 @@ def _processes() -> str:
 
 _PROCESSES = _processes()
 _CLAIM = re.compile(r"\.claim-(\d+)\.json")
-_GONE = (
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.ESTALE,
-)  # the last is what NFS says of a file that another machine removed
+# of a file: that is not there, or that another machine has removed, as NFS says it
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _BYTES = 512  # of a claim, always: writing one again needs no room
 
 
