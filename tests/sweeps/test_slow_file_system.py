@@ -192,6 +192,7 @@ def test_who_remembers_that_a_level_is_not_there_does_not_fail_over_it(two, tmp_
     files.machine = one
     assert not target.is_dir(), "that is what it remembers"
     assert not publish(tmp_path / f"stage-{id(one)}", target)
+    files.machine = other
     assert (target / "row").read_text() == str(id(other))
 
 
