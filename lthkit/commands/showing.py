@@ -163,14 +163,16 @@ def _what(cell: Any) -> str:
 
 
 def tell_rows(rows: Sequence[Any]) -> None:
-    """The tables of methods against densities, one for each network and data set."""
-    from lthkit.sweeps.tables import tables_of
-
+    """The tables of densities against methods, one for each network and data set."""
     if not rows:
         say("No training has ended yet.")
-    for table in tables_of(rows):
-        say("")
+        return
+    from lthkit import plots
+
+    say("")
+    for table in plots.sweep_tables(rows):
         say(table)
+        say("")
 
 
 def tell_files(folder: Path) -> None:
@@ -185,7 +187,7 @@ def _draw(folder: Path, rows: Sequence[Any]) -> None:
     from importlib.metadata import version
 
     from lthkit import plots
-    from lthkit.sweeps.tables import seeds_told
+    from lthkit.evidence.grouping import seeds_told
 
     stamp = f"{folder.resolve().name}, {seeds_told(sorted({row['seed'] for row in rows}))}, lthkit {version('lthkit')}"
     parts = plots.sweep_parts(rows)

@@ -21,6 +21,7 @@ _OF_A_TRAINING = frozenset(
 )
 _MEASURED = ("test_", "validation_")
 DENSE, TICKET = "dense", "ticket"
+NEAR = 0.005  # how far, relatively, two densities may be apart and are taken for one
 # What is done after a dense training decides nothing of it: columns of the methods that begin with one.
 _AFTER_DENSE = frozenset(
     (
@@ -121,6 +122,14 @@ def line_named(found: Sequence[Line], name: str) -> Line:
     raise ValueError(
         f"There is no line {name!r}; expected one of {', '.join(map(repr, names)) or 'none'}.{did_you_mean(name, names)}"
     )
+
+
+def seeds_told(seeds: Iterable[int]) -> str:
+    """Seeds in words: "seed 3", "seeds 0 to 4", "seeds 0, 2, 3"."""
+    found = sorted(seeds)
+    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
+        return f"seeds {found[0]} to {found[-1]}"
+    return f"seed{'s' * (len(found) != 1)} {', '.join(map(str, found))}"
 
 
 def differing(one: Line, other: Line) -> list[str]:

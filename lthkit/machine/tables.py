@@ -124,7 +124,7 @@ class Table:
         """The table in at most `width` columns, in letters that `encoding` has.
 
         What is too wide for that is wrapped at words; columns that still do not fit stand below the others, beside the
-        key columns again. Only a single word may be wider than `width`.
+        key columns again, without the rows in which none of them has anything. Only a single word may be wider than `width`.
         """
         return _Text(self, width, encoding).text()
 
@@ -282,13 +282,23 @@ class _Text:
         height = max(map(len, head))
         lines = self._lines([[""] * (height - len(h)) + h for h in head], block, widths)
         lines.append("  ".join("-" * widths[i] for i in block))
-        for row in range(len(columns.parts)):
+        for row in self._rows(block):
             cells = [
                 [columns.cell(row, i)] if columns.numeric[i] else _wrap(columns.cell(row, i), widths[i])
                 for i in block
             ]
             lines += self._lines(cells, block, widths)
         return lines
+
+    def _rows(self, block: Sequence[int]) -> list[int]:
+        """The rows of a block: those that have something in other blocks only are left out, unless none would be left."""
+
+        def has(row: Sequence[str], columns: Iterable[int]) -> bool:
+            return any(row[i] != NONE for i in columns if i >= self.table._keys)
+
+        rows = self.table.rows
+        own = [i for i, row in enumerate(rows) if has(row, block) or not has(row, range(len(row)))]
+        return own or list(range(len(rows)))
 
     def _lines(
         self, cells: Sequence[list[str]], block: Sequence[int], widths: Mapping[int, int]

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lthkit.evidence.grouping import NEAR, seeds_told
 from lthkit.evidence.statistics import Interval, interval
 from lthkit.machine.checks import is_number
-from lthkit.plots.sweep_panels import Curve, Panel, Spot, listed, panels, percent
+from lthkit.plots.sweep_panels import Curve, Panel, Spot, panels, percent
 from lthkit.plots.sweep_remarks import unlike
 from lthkit.storage.records import Row
 
@@ -117,7 +118,7 @@ def said_of(found: Sequence[Pairs], at: float) -> list[str]:
         bands = [pairs.between(i, j) for i, j in once(pairs)]
         numbers |= {band.n for band in bands if isinstance(band, Interval)}
         if any(isinstance(band, str) for band in bands):
-            seeds = "; ".join(f"{curve.name} has {listed(spot.values)}" for curve, spot in pairs.chosen)
+            seeds = "; ".join(f"{curve.name} has {seeds_told(spot.values)}" for curve, spot in pairs.chosen)
             said.append(f"{before}Empty: fewer than two common seeds. {seeds}.")
         said += [before + sentence for sentence in (*unlike(pairs.panel), *pairs.left_out)]
         other = [
@@ -136,7 +137,7 @@ def said_of(found: Sequence[Pairs], at: float) -> list[str]:
 
 def aside(pairs: Pairs, curve: Curve, spot: Spot, at: float) -> str:
     """The density of a line in brackets, where it is not the one that was asked for."""
-    if curve in pairs.panel.dense or abs(spot.density / 100 / at - 1) < 0.005:
+    if curve in pairs.panel.dense or abs(spot.density / 100 / at - 1) < NEAR:
         return ""
     return f" ({percent(spot.density)})"
 

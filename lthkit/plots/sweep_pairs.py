@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from lthkit.evidence.grouping import NEAR
 from lthkit.evidence.statistics import Interval, Judged, differences
 from lthkit.machine.tables import Table
 from lthkit.plots.letters import lettered
 from lthkit.plots.style import INK, SMALL, STYLE, WIDTH, wrapped
 from lthkit.plots.sweep_choice import Pairs, aside, caution, chosen_at, difference, once, said_of
-from lthkit.plots.sweep_panels import NEAR, decimals, percent
+from lthkit.plots.sweep_panels import decimals, percent
 from lthkit.plots.sweep_remarks import shortened, unlike
 from lthkit.plots.sweeps import framed
 from lthkit.storage.records import Row

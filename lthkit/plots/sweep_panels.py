@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import mean
 
 from lthkit import evidence
@@ -15,7 +16,6 @@ from lthkit.storage.records import Row
 
 MOST = 8  # curves in one panel
 MANY = (*SERIES, Look("#4B3F8F", "<", (0, (3, 1, 1, 1))))
-NEAR = 0.005  # how far, relatively, two densities may be apart and are one, as in the grid and in `compare`
 _GREYS = ("-.", (0, (8, 3)), (0, (2, 2)), (0, (10, 2, 2, 2)))
 _PLACE = ("model", "data", "data_fingerprint", "task", "metric", "unit", "direction")
 _METHODS = (DENSE, "imp", "one-shot", "prune-at-init", "early-bird", "hybrid")
@@ -83,13 +83,14 @@ class Panel:
         return f".{digits}f" if digits <= 6 else self.by.form
 
 
-def panels(rows: Sequence[Row], column: str | None = None) -> list[Panel]:
+def panels(rows: Sequence[Row], column: str | None = None, *, most: int | None = MOST) -> list[Panel]:
     """The panels of a sweep. Curves of one name have one look in all of them, and the same settings.
 
-    rows: as `cells.rows.joined` gives them. column: None is that by which the rows are judged (see `evidence.judged`).
+    rows: as `cells.rows.joined` gives them. column: None is that by which the rows are judged (see `evidence.judged`). most:
+    how many curves there may be; None, for a table, is any number: the looks begin anew after `MOST`.
 
     Raises:
-        ValueError: no rows; more than `MOST` curves in all; two rows of one line, level and seed.
+        ValueError: no rows; more than `most` curves in all; two rows of one line, level and seed.
     """
     if not rows:
         raise ValueError("rows is empty; expected the rows of a sweep, such as those of lth.results(folder).")
@@ -97,12 +98,12 @@ def panels(rows: Sequence[Row], column: str | None = None) -> list[Panel]:
     apart = _of_a_place(list(places.values()))
     names = _names(rows, apart)
     shown = [name for name in dict.fromkeys(names.values()) if not _is_dense(name, names)]
-    if len(shown) > MOST:
+    if most is not None and len(shown) > most:
         raise ValueError(
-            f"The rows have {len(shown)} lines ({', '.join(shown)}); expected {MOST} or fewer in one figure. "
+            f"The rows have {len(shown)} lines ({', '.join(shown)}); expected {most} or fewer in one figure. "
             "Draw each of plots.sweep_parts(rows), or leave some rows out."
         )
-    looks = dict(zip(shown, MANY, strict=False))
+    looks = dict(zip(shown, cycle(MANY), strict=False))
     titles = _titles(places, apart)
     return [
         _panel(title, own, column, names, looks, apart)
@@ -143,14 +144,6 @@ def decimals(halves: Iterable[float]) -> int:
 def percent(density: float) -> str:
     """A density in percent as it is said: "10.7 %"."""
     return f"{density:.3g} %"
-
-
-def listed(seeds: Iterable[int]) -> str:
-    """Seeds in words: "seed 3", "seeds 0 to 4", "seeds 0, 2, 3"."""
-    found = sorted(seeds)
-    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"seeds {found[0]} to {found[-1]}"
-    return f"seed{'s' * (len(found) != 1)} {', '.join(map(str, found))}"
 
 
 def _places(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Row]]:

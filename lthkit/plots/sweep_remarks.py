@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lthkit.evidence.grouping import TICKET
-from lthkit.plots.sweep_panels import Curve, Panel, listed, percent
+from lthkit.evidence.grouping import NEAR, TICKET, seeds_told
+from lthkit.plots.sweep_panels import Curve, Panel, percent
 
 _LINES = 7  # sentences under a figure; a table has all of them
 
@@ -15,9 +15,13 @@ def remarks(found: Sequence[Panel]) -> list[str]:
     said = []
     for panel in found:
         before = f"{panel.title}: " if len(found) > 1 else ""
-        own = [*unlike(panel), *_lost(panel), *_lacking(panel), *_absent(panel)]
-        said += [f"{before}{sentence}" for sentence in own]
+        said += [f"{before}{sentence}" for sentence in cautions(panel)]
     return [*_seeds(found), *said]
+
+
+def cautions(panel: Panel) -> list[str]:
+    """Why lines may not be comparable, and what they lack: other settings, searches without a ticket, missing levels."""
+    return [*unlike(panel), *_lost(panel), *_lacking(panel), *_absent(panel)]
 
 
 def shortened(sentences: Sequence[str], table: str = "plots.sweep_tables") -> list[str]:
@@ -74,7 +78,7 @@ def _lost(panel: Panel) -> list[str]:
         outcomes = dict.fromkeys(outcome for spot in curve.spots for outcome in spot.lost)
         for outcome in outcomes:
             parts = [
-                f"{percent(spot.density)} ({listed(spot.lost[outcome])})"
+                f"{percent(spot.density)} ({seeds_told(spot.lost[outcome])})"
                 for spot in curve.spots
                 if outcome in spot.lost
             ]
@@ -92,7 +96,8 @@ def _lacking(panel: Panel) -> list[str]:
             if missing := seeds - _known(spot.values, spot.lost):
                 groups.setdefault(tuple(sorted(missing)), []).append(percent(spot.density))
         said += [
-            f"{curve.name}: {listed(missing)} missing at {', '.join(at)}." for missing, at in groups.items()
+            f"{curve.name}: {seeds_told(missing)} missing at {', '.join(at)}."
+            for missing, at in groups.items()
         ]
     return said
 
@@ -112,5 +117,7 @@ def _absent(panel: Panel) -> list[str]:
     return [
         f"{name}: no training at {', '.join(percent(100 * density) for density in missing)}."
         for name, own in asked.items()
-        if (missing := [density for density in every if density not in own])
+        if (
+            missing := [at for at in every if not any(abs(at - near) <= NEAR * max(at, near) for near in own)]
+        )
     ]

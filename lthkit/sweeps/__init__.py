@@ -55,10 +55,6 @@ from lthkit.sweeps.states import (
     State,
     state_of,
 )
-from lthkit.sweeps.tables import (
-    table,
-    tables_of,
-)
 from lthkit.sweeps.trainings import (
     Cost,
     cost_of,
@@ -93,8 +89,6 @@ __all__ = [
     "run",
     "sharded",
     "state_of",
-    "table",
-    "tables_of",
     "text_of",
     "work",
 ]

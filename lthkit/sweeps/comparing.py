@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lthkit import evidence
-from lthkit.evidence.grouping import DENSE, TICKET, Line, Point, differing, line_named
+from lthkit.evidence.grouping import DENSE, NEAR, TICKET, Line, Point, differing, line_named, seeds_told
 from lthkit.machine.tables import Table
-from lthkit.sweeps.tables import EQUAL, never_stable, seeds_told
 
 # What two lines must have in common, or their numbers say nothing of each other.
 _SAME = ("data", "data_fingerprint", "task", "metric", "unit", "direction")
@@ -100,7 +99,7 @@ def compare(one: Line, other: Line, *, labels: tuple[str, str] | None = None) ->
         *_seeds_left_out(other, [(that, this) for this, that in matched]),
         *_levels_left_out(one, points, [p for p, _ in matched]),
         *_levels_left_out(other, others, [p for _, p in matched]),
-        *never_stable([one, other]),
+        *_never_stable([one, other]),
     ]
     return Comparison(one.name, other.name, by, tuple(found), tuple(dict.fromkeys(notes)))
 
@@ -168,7 +167,7 @@ def _apart(one: Point, other: Point) -> float | None:
     if one.density is None or other.density is None:
         return None
     apart = abs(one.density - other.density) / max(one.density, other.density)
-    return apart if apart <= EQUAL else None
+    return apart if apart <= NEAR else None
 
 
 def _difference(this: Point, that: Point, seeds: Sequence[int], by: evidence.Judged) -> Difference:
@@ -181,7 +180,7 @@ def _difference(this: Point, that: Point, seeds: Sequence[int], by: evidence.Jud
 
 def _unequal(this: Point, that: Point) -> Iterator[str]:
     apart = abs((this.density or 0) - (that.density or 0)) / max(this.density or 0, that.density or 0)
-    if apart > EQUAL:
+    if apart > NEAR:
         yield (
             f"Density {this.asked:g} was asked of both; counted are {this.density:.4g} and {that.density:.4g}, because so few weights "
             "are left."
@@ -214,6 +213,25 @@ def _levels_left_out(line: Line, points: Sequence[Point], matched: Sequence[Poin
     alone = [f"{100 * p.density:.3g} %" for p in points if p not in matched and p.density is not None]
     if alone:
         yield f"Of {line.name} alone: weights left {', '.join(alone)}."
+
+
+def _never_stable(found: Sequence[Line]) -> Iterator[str]:
+    """A sentence for each density at which searches ended without a ticket."""
+    for line in found:
+        for point in line.points():
+            if point.without:
+                why = _outcomes(line, point)
+                rest = "the mean is over the other seeds" if point.values else "there is no other seed"
+                yield f"{line.name}, {point.name}: no ticket for {seeds_told(point.without)} ({why}); {rest}."
+
+
+def _outcomes(line: Line, point: Point) -> str:
+    told = dict.fromkeys(
+        row.get("outcome")
+        for row in line.rows
+        if row["seed"] in point.without and row["round"] == point.round and row.get("asked") == point.asked
+    )
+    return ", ".join(str(one) for one in told if one) or "it was not measured"
 
 
 def _nothing_common(

@@ -65,7 +65,7 @@ def test_every_method_is_a_run(
     assert folder.name.startswith(f"{name}-lenet-300-100-fashion-mnist-") and len(folder.name[-7:]) == 7
     rows = results(folder)
     assert lines <= {(row["method"], row["arm"], round(row["density"], 2)) for row in rows}
-    assert records.read_table(folder / "table.csv") and "n = 1" in out and "one seed" in out
+    assert records.read_table(folder / "table.csv") and "One seed each (n = 1)" in out
     assert all(len(line) <= 80 or "runs/" in line for line in out.splitlines())
     for row in rows:
         for option, column in (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lthkit import plots
 from lthkit.__main__ import main
 from lthkit.storage import files, records
 from lthkit.sweeps.results import results
@@ -56,10 +57,13 @@ def test_a_sweep_from_its_file_to_a_comparison(tmp_path: Path, capsys: pytest.Ca
     told = capsys.readouterr()
     assert "to do: 6 cells, 14 trainings" in told.out and told.err.count("% left") == 14
     assert all(
-        name in told.out for name in ("imp", "prune-at-init snip", "80 %", "64 %", "n = 2", "table.csv")
+        name in told.out for name in ("imp", "prune-at-init snip", "weights left (%)", "n = 2", "table.csv")
     )
     folder = tmp_path / "runs" / "criteria"
     rows = results(folder)
+    for table in plots.sweep_tables(rows):
+        assert str(table) in told.out
+        assert [row[0] for row in table.rows] == ["80", "64"]
     assert len(rows) == 14 == len(records.read_table(folder / "table.csv"))
     assert main(["sweep", grid(GRID.replace("[0, 1]", "[0, 1, 2]")), *ONE]) == 0
     assert capsys.readouterr().err.count("% left") == 7, "only what is missing"
@@ -68,7 +72,8 @@ def test_a_sweep_from_its_file_to_a_comparison(tmp_path: Path, capsys: pytest.Ca
     assert "finished, 3 of 3 seeds, 64 % left: test accuracy" in " ".join(capsys.readouterr().out.split())
     assert main(["show", "criteria"]) == 0
     out = capsys.readouterr().out
-    assert "criteria: finished" in out and "imp" in out
+    assert "criteria: finished" in out
+    assert all(str(table) in out for table in plots.sweep_tables(results(folder)))
     for name in ("densities.png", "costs.png", "differences.png", "table.csv"):
         assert f"runs/criteria/{name}" in out.replace(os.sep, "/") and (folder / name).stat().st_size > 0
     assert main(["compare", "criteria"]) == 0
@@ -79,6 +84,26 @@ def test_a_sweep_from_its_file_to_a_comparison(tmp_path: Path, capsys: pytest.Ca
     assert all(len(line) <= 80 for line in out.splitlines())
     assert main(["compare", "criteria", "--lines", "imp", "snip"]) == 2
     assert "There is no line 'snip'" in capsys.readouterr().err
+
+
+def test_a_sweep_prints_what_was_asked_and_show_all_that_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Catches: rounds of IMP between two densities in the table of a sweep; rounds that no table has; lines that are too long."""
+    text = GRID.replace("[0.8, 0.64]", "[0.64]").replace("[0, 1]", "[0]")
+    assert main(["sweep", grid(text), *ONE]) == 0
+    out = capsys.readouterr().out
+    assert _densities(out) == ["64"] and "One seed each (n = 1): no interval, no claim." in out
+    assert main(["show", "criteria"]) == 0
+    shown = capsys.readouterr().out
+    assert _densities(shown) == ["80", "64"]
+    assert all(len(line) <= 80 or "runs/" in line for line in (out + shown).splitlines())
+
+
+def _densities(out: str) -> list[str]:
+    """The densities in the table, without its headings."""
+    cells = [line.split() for line in out.splitlines()]
+    return [cell[0] for cell in cells if len(cell) == 4 and cell[0].isdigit()]
 
 
 def test_all_mistakes_of_a_file_are_listed_and_nothing_begins(

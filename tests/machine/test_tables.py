@@ -13,6 +13,7 @@ import torch
 from lthkit.evidence import Interval, interval
 from lthkit.machine import Table
 from lthkit.machine.faces import COLUMNS, filled, spelled
+from lthkit.machine.tables import NONE
 
 LONG = "contains 0: no claim can be made from these three seeds"
 
@@ -46,7 +47,8 @@ def test_cells_stand_under_their_headings() -> None:
 def test_no_width_breaks_a_word_or_is_exceeded(width: int, encoding: str | None) -> None:
     """Catches a number cut in two, a column that is lost, and a line that is wider than it needs to be."""
     whole, text = table().text(500, encoding), table().text(width, encoding)
-    assert set(words(text)) == set(words(whole))
+    dashes = {NONE, spelled(NONE, encoding)}  # a block has no row of dashes alone
+    assert set(words(text)) - dashes == set(words(whole)) - dashes
     longest = max(map(len, words(whole)))
     widest_pair = 2 * 20  # a key beside one column, where nothing narrower is left
     assert max(map(len, text.split("\n"))) <= max(width, longest, widest_pair)
@@ -65,6 +67,20 @@ def test_what_is_too_wide_stands_below_with_its_key() -> None:
     assert [line.split()[0] for line in blocks[3].split("\n")[2:]] == ["0", "1"]
     assert [len(line.split()) for b in wide.text(60).split("\n\n") for line in b.split("\n")[2:]] == [3] * 6
     assert "round" not in Table(wide.headings, wide.rows, keys=0).text(40).split("\n\n")[3]
+
+
+def test_a_row_that_has_nothing_in_a_block_is_left_out_of_it() -> None:
+    """Catches: pages of dashes below one another, a row that is in no block, an empty block without any row."""
+    names = [f"arm-{i}-with-a-name" for i in range(3)]
+    holes = Table(["round", *names], [[0, "a", None, None], [1, "b", "c", None]])
+    everywhere = Table(holes.headings, [*holes.rows, [2, None, None, None]])
+    assert _blocks(holes) == [[["0", "a"], ["1", "b"]], [["1", "c"]], [["0", NONE], ["1", NONE]]]
+    assert [block[-1] for block in _blocks(everywhere)] == [["2", NONE]] * 3
+    assert len(holes.text(80).split("\n")) == 4 and len(everywhere.text(80).split("\n")) == 5
+
+
+def _blocks(table: Table) -> list[list[list[str]]]:
+    return [[line.split() for line in b.split("\n")[2:]] for b in table.text(30).split("\n\n")]
 
 
 @pytest.mark.parametrize(

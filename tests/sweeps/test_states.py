@@ -1,4 +1,4 @@
-"""A run folder seen from outside: its status, its rows, how it is listed, and its table."""
+"""A run folder seen from outside: its status, its rows, how it is listed, and the table of its rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from lthkit.sweeps import records
 from lthkit.sweeps.listing import listed_in, spelt_age
 from lthkit.sweeps.results import results
 from lthkit.sweeps.states import state_of
-from lthkit.sweeps.tables import table, tables_of
 from tests.conftest import small_net
 from tests.made_sweeps import RECIPE, asked_for, made_cell
 
@@ -171,41 +170,27 @@ def test_of_a_long_list_little_is_read(
     assert len(read) <= 2 * 5 + 3, read
 
 
-def test_the_table_has_means_over_seeds_and_always_n(tmp_path: Path, tiny: Dataset) -> None:
-    """Catches: a mean without its n, seeds of two networks averaged, a search without a ticket that is not told."""
+def test_the_rows_of_a_folder_are_a_table(tmp_path: Path, tiny: Dataset) -> None:
+    """Catches: rows as they are read that no table takes; seeds of two networks averaged; a search without a ticket not told."""
     folder = tmp_path / "many"
     ways = {PruneAtInit(): (0.81, 0.8, 0.79), OneShot(): (0.95, 0.94, None), EarlyBird(): (0.5, 0.6, None)}
     for way, values in ways.items():
         for seed, value in enumerate(values):
             if value is not None or way.name == "early-bird":
                 made_cell(folder, cell(seed, way), tiny, {Level(density=0.2): value})
-    records.begin(folder, "many", [])
-    text = str(table(results(folder)))
-    assert "80.0 ± 2.5 n=3" in text and "94.5 (seeds 94.0 to 95.0) n=2" in text, text
-    assert (
-        "early-bird, density 0.2: no ticket for seed 2 (never stable); the mean is over the other seeds."
-        in " ".join(text.split())
-    )
     for seed in range(3):
         made_cell(folder, cell(seed, model="lenet-5"), tiny, {Level(density=0.2): 0.1})
-    both = tables_of(results(folder))
-    assert ["lenet-300-100 on tiny" in t.title for t in both] == [True, False] and "10.0" in str(both[1])
-    assert all(len(line) <= 80 for t in both for line in t.text(80).splitlines())
-
-
-def test_nearly_equal_densities_share_a_column_and_those_of_one_line_never(
-    tmp_path: Path, tiny: Dataset
-) -> None:
-    """Catches: a round of the ladder in a column of its own beside the density that was asked for; a value overwritten."""
-    folder = tmp_path / "near"
-    made_cell(folder, cell(0), tiny, {Level(density=0.8): 0.9}, density=0.80001)
-    made_cell(folder, cell(0, IMP()), tiny, {Level(round=1): 0.7}, density=0.8)
-    records.begin(folder, "near", [])
-    made = table(results(folder))
-    assert made.headings == ["weights left", "80 %"] and len(made.rows) == 2
-    made_cell(folder, cell(0, OneShot()), tiny, {Level(density=0.8): 0.5, Level(density=0.801): 0.6})
-    made = table(results(folder))
-    assert len(made.headings) == 4 and {"50.0", "60.0"} <= {c for row in made.rows for c in row}
+    records.begin(folder, "many", [])
+    three, one = lth.plots.sweep_tables(results(folder))
+    assert three.title.startswith("lenet-300-100, tiny") and one.title.startswith("lenet-5, tiny")
+    assert dict(zip(three.headings, three.rows[0], strict=True)) == {
+        "weights left (%)": "20",
+        "one-shot (n=2)": "94.5 (seeds 94.0 to 95.0)",
+        "prune-at-init snip (n=3)": "80.0 ± 2.5",
+        "early-bird (n=2)": "55.0 (seeds 50.0 to 60.0)",
+    }
+    assert "early-bird: never stable at 20 % (seed 2)." in three.notes and one.rows == [["20", "10.0 ± 0.0"]]
+    assert all(len(line) <= 80 for t in (three, one) for line in t.text(80).splitlines())
 
 
 def test_runs_of_another_kind_are_listed_by_what_they_are(tmp_path: Path, tiny: Dataset) -> None:
