@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -145,7 +145,7 @@ def carry_out(
     progress: Callable[[int], object] | None = None,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
     dead: Collection[str] = (),
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Do what is missing of a cell, and give the rows of these levels as they end; those that had ended come first.
 
     Rounds of IMP on the way to the last one are published too. A process that is killed leaves what it has published, and

@@ -12,7 +12,7 @@ from time import perf_counter, sleep
 from lthkit.cells.carrying import missing_of
 from lthkit.cells.folders import level_names
 from lthkit.machine.bars import again
-from lthkit.machine.work import Work
+from lthkit.machine.work import Interrupted, Work
 from lthkit.storage.claims import Patience, claim_of, time_in
 from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
@@ -155,8 +155,10 @@ class Drive:
                     raise TimeUp(
                         f"{self.minutes:g} minutes are over, as asked. {told(self.folder, done, trainings)}"
                     )
-        except (KeyboardInterrupt, CannotWrite):
+        except (KeyboardInterrupt, CannotWrite) as stop:
             self._stop(engine)
+            if isinstance(stop, Interrupted):  # of a training in this process, which knows of itself alone
+                raise KeyboardInterrupt from None
             raise
 
     def _for_many(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -126,8 +126,9 @@ def do(job: Job, *, stopped: Callable[[], bool], report: Callable[[Reported], ob
             rows = carry_out(
                 cell, job.asked.levels, data, Path(job.folder), progress=count, patience=job.patience
             )
-            for row in rows:
-                report(Reported(job.cell, level=level_of(row).name))
+            with closing(rows):  # whatever is raised here: a traceback that is kept shall not keep the claim
+                for row in rows:
+                    report(Reported(job.cell, level=level_of(row).name))
         return ended(DONE)
     except (Taken, Lost, RunBusy) as error:
         return ended(TAKEN, str(error))

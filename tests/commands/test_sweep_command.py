@@ -186,7 +186,11 @@ def test_a_dry_run_of_a_sweep_leaves_nothing(tmp_path: Path, capsys: pytest.Capt
 def test_ctrl_c_is_exit_status_130_and_says_what_is_saved(tmp_path: Path) -> None:
     """Catches: a traceback after Ctrl-C, or work that is lost."""
     text = GRID.replace("steps = 20", "steps = 200000")
-    command = [sys.executable, "-m", "lthkit", "sweep", grid(text), *ONE]
+    heard = (  # what a shell starts in the background ignores SIGINT, and so do its children
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from lthkit.__main__ import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", heard, "sweep", grid(text), *ONE]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )
@@ -201,7 +205,10 @@ def test_ctrl_c_is_exit_status_130_and_says_what_is_saved(tmp_path: Path) -> Non
         except subprocess.TimeoutExpired:
             continue
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
+    try:
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130, (process.returncode, err)
     assert "Stopped" in err and "to go on from there" in err and "Traceback" not in err
 

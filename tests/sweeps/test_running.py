@@ -13,6 +13,7 @@ import pytest
 
 from lthkit.cells import Level
 from lthkit.cells.cells import Cell
+from lthkit.machine.work import Interrupted
 from lthkit.storage.claims import Patience, claimed
 from lthkit.storage.files import CannotWrite, DamagedFile
 from lthkit.sweeps import driving, jobs, published, records, running
@@ -44,6 +45,19 @@ def test_a_cell_that_fails_fails_alone(pictures: str, tmp_path: Path) -> None:
     assert records.failures_of(folder) == {failure.cell: failure.message}
     assert len(running.run(replace(grid, asked=grid.asked[1:]), folder, on="serial")) == 8
     assert len(published.rows(folder)) == 9
+
+
+def test_ctrl_c_in_one_process_tells_of_the_sweep(pictures: str, tmp_path: Path) -> None:
+    """Catches: the sentence of the training that was under way, which knows of its own folder alone."""
+    grid, folder = sweeping.grid(pictures, seeds=(0,)), tmp_path / "s"
+
+    def interrupts(row: Any) -> None:
+        raise Interrupted("Stopped in round 0 of 2, in attempt-0001/chain.")
+
+    with pytest.raises(Interrupted, match=r"Stopped\. \d+ of 8 trainings are finished and saved") as caught:
+        running.run(grid, folder, on="serial", announce=interrupts)
+    assert "attempt" not in str(caught.value)
+    assert len(running.run(grid, folder, on="serial")) == 8
 
 
 def test_a_full_disk_stops_all_and_says_what_is_saved(
