@@ -22,9 +22,14 @@ def interrupt(times: int = 1) -> None:
 
 @pytest.fixture(autouse=True)
 def as_it_was():
-    """Catches a handler that stays behind, after which Ctrl-C does nothing."""
+    """Catches a handler that stays behind, after which Ctrl-C does nothing.
+
+    What a shell starts in the background ignores SIGINT, so these tests listen to it themselves.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    after = signal.signal(signal.SIGINT, before)
+    assert after is signal.default_int_handler
 
 
 def test_each_interrupt_is_raised_once_where_it_is_asked_for():
