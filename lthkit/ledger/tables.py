@@ -10,20 +10,27 @@ from lthkit.machine.tables import Table
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
-    """A row for each claim: what it says, what was predicted, what came of it. Below it how many have which verdict."""
+    """A row for each claim: what its rule found first, what was predicted, what came of it; below it, how many have which verdict."""
     counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
     ran = [one for one in judged if one.verdict != NOT_RUN]
     right = sum(one.as_predicted is True for one in ran)
     return Table(
-        ["id", "claim", "seeds", "predicted", "verdict"],
+        ["claim", "found", "unit", "predicted", "verdict"],
         [
-            (one.claim.id, one.claim.claim, len(one.claim.seeds), one.claim.prediction, one.verdict)
+            (
+                one.claim.id,
+                one.parts[0].number if one.parts else None,
+                one.claim.rule[0].unit,
+                one.claim.prediction,
+                one.verdict,
+            )
             for one in judged
         ],
         title="Claims, registered before their runs",
         notes=[
-            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + ".",
-            f"{right} of {len(ran)} verdicts are as predicted.",
+            "Found: the first part of the rule, mean and 95 % interval over the registered seeds.",
+            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+            + f"; {right} of {len(ran)} verdicts are as predicted.",
         ],
     )
 
@@ -41,6 +48,10 @@ def claim_text(one: Judged) -> str:
     ]
     lines += [f"rule        {rule.registered(claim.seeds).says}" for rule in claim.rule]
     lines += [f"found       {part}" for part in one.parts]
+    if one.verdict == NOT_RUN and one.recorded:
+        lines.append(
+            f"found       {len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded; there is no verdict before the last"
+        )
     lines += [f"deviation   {text}" for text in claim.deviations]
     lines += [f"cost        {claim.cost}"] if claim.cost else []
     lines += [f"record      data/results/{claim.record}", f"command     {claim.command}"]
