@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lthkit.data.sources import data_folder
 from lthkit.ledger.claims import NOT_RUN, VERDICTS, Claim, Erratum
-from lthkit.ledger.judging import Judged
+from lthkit.ledger.judging import Judged, judge
+from lthkit.ledger.reading import load_ledger
 from lthkit.machine.tables import Table
+from lthkit.storage import files
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
@@ -32,6 +35,46 @@ def ledger_table(judged: Sequence[Judged]) -> Table:
             ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
             + f"; {right} of {len(ran)} verdicts are as predicted.",
         ],
+    )
+
+
+def claims_table(*names: str) -> Table:
+    """Some claims of the course, with each part of their rules: what was compared, what the record says, which side it fell.
+
+    Below it, for each claim, its verdict and what was published; and on what the records were made.
+
+    Raises:
+        KeyError: there is no such claim; names the nearest.
+    """
+    found = load_ledger()
+    table = Table(
+        ["claim", "compared", "found", "unit", "part"],
+        title="Registered claims, and what came of them",
+        keys=2,
+    )
+    judged = [judge(found[name], errata=found.errata) for name in names]
+    for one in judged:
+        for rule, part in zip(one.claim.rule, one.parts or [None] * len(one.claim.rule), strict=True):
+            outcome = None if part is None else part.verdict.outcome
+            table.add(one.claim.id, rule.compared, None if part is None else part.number, rule.unit, outcome)
+    for one in judged:
+        claim = one.claim
+        table.note(
+            f"{claim.id}: {one.verdict}; predicted: {claim.prediction}. {claim.paper}: {claim.published}."
+        )
+    for record in dict.fromkeys(one.claim.record for one in judged if one.parts):
+        table.note(stamp(record))
+    return table
+
+
+def stamp(record: str) -> str:
+    """The small print of a recorded run: which, how many seeds, where and when."""
+    place = data_folder() / "results" / record
+    config, summary = files.read_sealed(place / "config.json"), files.read_sealed(place / "summary.json")
+    where = summary["environment"]
+    return (
+        f"Recorded: data/results/{record} · {len(config['seeds'])} seeds · {where['processor']} · torch {where['torch']} · "
+        f"{where['date']}"
     )
 
 
