@@ -177,15 +177,15 @@ def train_all(folder: Path, seeds: list[int]) -> None:
                 print(path.stem, flush=True)
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, target: Path) -> None:
     """Write what the ledger reads. All registered turns must be complete."""
     data, paths = lth.load_data("fashion-mnist"), [folder / f"turn-{seed}.json" for seed in SEEDS]
     if missing := [path.stem for path in paths if not path.exists()]:
         raise SystemExit(f"{folder} lacks {', '.join(missing)}; train it first.")
     found = [files.read_sealed(path) for path in paths]
     rows = [row for one in found for row in one["rows"]]
-    TARGET.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(TARGET / "config.json", folders.read_config(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    files.write_sealed(target / "config.json", folders.read_config(folder))
     summary = {
         "name": NAME,
         "data": data.label,
@@ -195,7 +195,7 @@ def collect(folder: Path) -> None:
         "seconds": [one["seconds"] for one in found],
         "environment": records.environment(),
     }
-    results.write_results(TARGET, summary, {"table.csv": rows, "even.csv": even(rows)})
+    results.write_results(target, summary, {"table.csv": rows, "even.csv": even(rows)})
     print(f"{NAME}: turns {list(SEEDS)}, {len(rows)} measurements")
 
 
@@ -206,9 +206,10 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
         train_all(args.folder, args.seeds)
     else:
-        collect(args.folder)
+        collect(args.folder, args.to)

@@ -178,7 +178,7 @@ def train_all(folder: Path, seeds: list[int]) -> None:
             lth.training.each(one, cases, device=data.device)
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, target: Path) -> None:
     """Write what the ledger reads. All registered seeds must be complete."""
     data, rows = load(), []
     for seed in SEEDS:
@@ -188,8 +188,8 @@ def collect(folder: Path) -> None:
         rows += [row for path in paths for row in files.read_sealed(path)["rows"]]
     arms = [*ONE_SHOT, SYNFLOW]
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"], row["exponent"]))
-    TARGET.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(TARGET / "config.json", folders.read_config(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    files.write_sealed(target / "config.json", folders.read_config(folder))
     summary = {
         "name": NAME,
         "data": data.label,
@@ -197,7 +197,7 @@ def collect(folder: Path) -> None:
         "execution": {"threads": 1},
         "environment": records.environment(),
     }
-    results.write_results(TARGET, summary, {"table.csv": rows, "reach.csv": reach(rows)})
+    results.write_results(target, summary, {"table.csv": rows, "reach.csv": reach(rows)})
     print(f"{NAME}: seeds {list(SEEDS)}, {len(rows)} masks")
 
 
@@ -208,9 +208,10 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
         train_all(args.folder, args.seeds)
     else:
-        collect(args.folder)
+        collect(args.folder, args.to)

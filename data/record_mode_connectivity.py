@@ -144,7 +144,7 @@ def train_all(folder: Path, seeds: list[int]) -> None:
             lth.training.each(one, jobs[::-1], device="cpu")  # the long ones first
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, target: Path) -> None:
     """Write what the ledger reads. All registered seeds must be complete."""
     data = [case.load() for case in CASES]
     paths = [path_of(folder, case, seed, k) for case in CASES for k in case.steps for seed in SEEDS]
@@ -152,8 +152,8 @@ def collect(folder: Path) -> None:
         raise SystemExit(f"{folder} lacks {', '.join(missing)}; train it first.")
     found = [files.read_sealed(path) for path in paths]
     table = [one["row"] for one in found]
-    TARGET.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(TARGET / "config.json", folders.read_config(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    files.write_sealed(target / "config.json", folders.read_config(folder))
     summary = {
         "name": NAME,
         "data": "; ".join(one.label for one in data),
@@ -163,7 +163,7 @@ def collect(folder: Path) -> None:
         "environment": records.environment(),
     }
     points = [point for one in found for point in one["points"]]
-    results.write_results(TARGET, summary, {"table.csv": table, "paths.csv": points})
+    results.write_results(target, summary, {"table.csv": table, "paths.csv": points})
     print(f"{NAME}: seeds {list(SEEDS)}, {len(table)} pairs of twins")
 
 
@@ -174,9 +174,10 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
         train_all(args.folder, args.seeds)
     else:
-        collect(args.folder)
+        collect(args.folder, args.to)

@@ -195,7 +195,7 @@ def train_all(folder: Path, seeds: list[int]) -> None:
         lth.training.each(one_seed, [(data, seed, folder) for seed in seeds], device=data.device)
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, target: Path) -> None:
     """Write what the ledger reads. All registered seeds must be complete."""
     data = load()
     tables: dict[str, list[Row]] = {"table.csv": [], "ladder.csv": [], "signs.csv": []}
@@ -211,8 +211,8 @@ def collect(folder: Path) -> None:
         tables["ladder.csv"] += untrained["ladder"]
         tables["signs.csv"] += [dense["dense"] | {"same_sign": dense["same_sign"]}]
         tables["signs.csv"] += [row | {"same_sign": None} for row in signs]
-    TARGET.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(TARGET / "config.json", folders.read_config(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    files.write_sealed(target / "config.json", folders.read_config(folder))
     summary = {
         "name": NAME,
         "data": data.label,
@@ -221,7 +221,7 @@ def collect(folder: Path) -> None:
         "minutes": round(sum(row["seconds"] for row in tables["signs.csv"]) / 60, 1),
         "environment": records.environment(),
     }
-    results.write_results(TARGET, summary, tables)
+    results.write_results(target, summary, tables)
     print(f"{NAME}: seeds {list(SEEDS)}, {len(tables['signs.csv'])} trainings")
 
 
@@ -232,9 +232,10 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
         train_all(args.folder, args.seeds)
     else:
-        collect(args.folder)
+        collect(args.folder, args.to)

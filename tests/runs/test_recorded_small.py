@@ -67,12 +67,12 @@ class Recorded:
         self.script, self.folder = record_script(f"record_{name}"), at / "work"
         self.registered, self.claims = self.script.SEEDS, self.script.CLAIMS
         TINY[name](self.script)
-        self.script.SEEDS, self.script.TARGET = SEEDS, at / "record"
+        self.script.SEEDS, self.target = SEEDS, at / "record"
         self.script.train_all(self.folder, list(SEEDS))
-        self.script.collect(self.folder)
+        self.script.collect(self.folder, self.target)
 
     def table(self, name: str = "table.csv") -> list[records.Row]:
-        return tables_of(self.script.TARGET, [name])[name]
+        return tables_of(self.target, [name])[name]
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +92,12 @@ def test_the_rules_find_their_rows(recorded: Callable[[str], Recorded], name: st
     """Catches an arm, a column or a table of a rule that the script does not write, and a claim of other seeds or another
     record than the script makes."""
     run, book = recorded(name), ledger.load_ledger()
-    config = files.read_sealed(run.script.TARGET / "config.json")
+    config = files.read_sealed(run.target / "config.json")
     assert config["claims"] == ledger.digests(*run.claims)
     assert [c.id for c in book.values() if c.record == run.script.NAME] == list(run.claims)
     for claim in map(book.__getitem__, run.claims):
         assert claim.seeds == run.registered and f"data/record_{name}.py" in claim.command
-        tables = tables_of(run.script.TARGET, [rule.table for rule in claim.rule])
+        tables = tables_of(run.target, [rule.table for rule in claim.rule])
         for rule in claim.rule:
             assert values_of(rule, SEEDS, tables[rule.table]).keys() == set(SEEDS)
 
@@ -118,7 +118,7 @@ def test_what_is_finished_is_not_made_again(
     before = files.read_sealed(gone)
     gone.unlink()
     with pytest.raises(SystemExit, match=f"lacks .*{gone.stem}.*train it first"):
-        run.script.collect(run.folder)
+        run.script.collect(run.folder, run.target)
     run.script.train_all(run.folder, list(SEEDS))
     assert capsys.readouterr().out.count("\n") == 1
     assert timeless(files.read_sealed(gone)) == timeless(before)
