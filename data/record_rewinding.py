@@ -23,11 +23,9 @@ from time import perf_counter
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 import lthkit as lth
-from lthkit.data.datasets import Split
 from lthkit.evidence import mode_connectivity
 from lthkit.runs import experiments, results
 from lthkit.storage import files, folders, records
@@ -53,22 +51,6 @@ RECIPE = lth.Recipe(
     precision="bfloat16",
 )
 TARGET = Path(__file__).resolve().parent / "results" / "rewinding"
-
-
-def halved(data: lth.Dataset) -> lth.Dataset:
-    """The same images at half the height and width, each pixel the mean of four."""
-
-    def half(split: Split) -> Split:
-        return Split(F.avg_pool2d(split.images.float(), 2).round().to(torch.uint8), split.labels)
-
-    return lth.Dataset.of(
-        "CIFAR-10 at 16x16",
-        train=half(data.train),
-        validation=half(data.validation),
-        test=half(data.test),
-        classes=data.classes,
-        origin=data.origin,
-    )
 
 
 def config(data: lth.Dataset, seeds: list[int]) -> dict[str, Any]:
@@ -108,7 +90,7 @@ def twin_name(arm: str) -> str:
 
 def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every training that FOLDER does not have yet, `workers` side by side with one thread each."""
-    data = halved(lth.load_data("cifar10"))
+    data = lth.data.halved(lth.load_data("cifar10"))
     model_fn = partial(lth.models.resnet_20, input_shape=data.shape, width=WIDTH)
     folders.open_run(folder, config(data, []))
     begun = perf_counter()
@@ -214,7 +196,7 @@ def collect(folder: Path) -> None:
     found = {seed: rows for seed in SEEDS if (rows := read_seed(folder, seed)) is not None}
     if not found:
         raise SystemExit(f"{folder} has no complete seed yet.")
-    data = halved(lth.load_data("cifar10"))
+    data = lth.data.halved(lth.load_data("cifar10"))
     torch.set_num_threads(1)
     model_fn = partial(lth.models.resnet_20, input_shape=data.shape, width=WIDTH)
     lines = paths(folder, list(found), data, model_fn)

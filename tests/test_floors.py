@@ -26,6 +26,7 @@ FLOORS: dict[str, int] = {
     "training": 4,
     "export": 4,
     "evidence": 5,
+    "ledger": 6,
     "tickets": 6,
     "plots": 6,
     "classroom": 6,

@@ -24,6 +24,7 @@ REASON = "Long because "
 
 # Modules above PAGES, each with the answer to "does it hold two ideas?".
 LONG_MODULES = {
+    "models": "one network after the other, each a list of layers with its paper, and the rule that draws them all",
     "pruning.flow_rules": "one idea many times: a rule of a few lines for each operation of torch, and their table",
     "pruning.scores": "one criterion after the other, each with its paper, and what they share",
     "pruning.traces": "one forward pass seen operation by operation, and what a pass may not do to be seen",

@@ -16,6 +16,7 @@ from lthkit.models import (
     count_weights,
     lenet_5,
     lenet_300_100,
+    mlp_bn,
     model_by_name,
     output_layer,
     reinitialize,
@@ -27,6 +28,7 @@ from lthkit.pruning.masks import Mask
 
 WEIGHTS = {
     "lenet-300-100": 266_200,
+    "mlp-bn": 119_400,
     "lenet-5": 430_500,
     "smallcnn": 1_070_432,
     "conv-2": 4_300_992,
@@ -35,7 +37,7 @@ WEIGHTS = {
     "resnet-20": 270_896,
     "vgg-16": 14_715_584,
 }
-NARROW = {"conv-2": 4, "conv-4": 4, "conv-6": 4, "resnet-20": 4, "vgg-16": 4}
+NARROW = {"mlp-bn": 20, "conv-2": 4, "conv-4": 4, "conv-6": 4, "resnet-20": 4, "vgg-16": 4}
 
 
 def small(name: str, seed: int, **arguments: object) -> nn.Module:
@@ -101,7 +103,9 @@ def test_reinitialize_equals_a_fresh_model(name: str) -> None:
     assert identities == [id(p) for p in model.parameters()]  # in place: an optimizer keeps its parameters
 
 
-@pytest.mark.parametrize(("name", "gain"), [("lenet-300-100", 1.0), ("resnet-20", math.sqrt(2))])
+@pytest.mark.parametrize(
+    ("name", "gain"), [("lenet-300-100", 1.0), ("mlp-bn", math.sqrt(2)), ("resnet-20", math.sqrt(2))]
+)
 def test_scale_of_the_weights(name: str, gain: float) -> None:
     """Catches PyTorch's default (uniform, about √3 times smaller) and one network's rule applied to another."""
     model = MODELS[name](seed=0)
@@ -124,7 +128,7 @@ def test_biases_are_zero_and_batch_norm_is_the_identity(name: str) -> None:
     for module in small(name, 0).modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
             assert not module.bias.any()
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             assert (module.weight == 1).all() and not module.bias.any() and not module.running_mean.any()
             assert (module.running_var == 1).all() and int(module.num_batches_tracked) == 0
 
@@ -155,6 +159,15 @@ def test_resnet_20_has_twenty_layers_and_two_projections() -> None:
     assert all(m.bias is None for m in convolutions.values())
 
 
+def test_the_mlp_has_five_hidden_layers_without_bias() -> None:
+    """Catches a layer too few or too many, batch norm after ReLU, and a bias that batch norm takes away again."""
+    kinds = [type(m) for m in mlp_bn(seed=0).children()]
+    assert kinds == [nn.Flatten, *5 * [nn.Linear, nn.BatchNorm1d, nn.ReLU], nn.Linear]
+    layers = [m for m in mlp_bn(seed=0, input_shape=(1, 14, 14)).modules() if isinstance(m, nn.Linear)]
+    assert [tuple(m.weight.shape) for m in layers] == [(100, 196), *4 * [(100, 100)], (10, 100)]
+    assert [m.bias is None for m in layers] == [*5 * [True], False]
+
+
 def test_output_layer_is_the_last_linear_weight() -> None:
     """Catches a hard-coded name: the output layer, pruned at half rate, is called differently in each network."""
     assert output_layer(lenet_300_100(seed=0)) == "fc3.weight"
@@ -177,7 +190,7 @@ def test_layers_have_readable_names() -> None:
 def test_names_lead_to_functions() -> None:
     """Catches an error that leaves the user guessing."""
     assert model_by_name("vgg-16") is vgg_16
-    with pytest.raises(ValueError, match=r"lenet-300-100, lenet-5.*Did you mean 'resnet-20'"):
+    with pytest.raises(ValueError, match=r"lenet-300-100, mlp-bn, lenet-5.*Did you mean 'resnet-20'"):
         model_by_name("ResNet_20")
     with pytest.raises(ValueError, match="expected one of"):
         model_by_name("transformer")

@@ -8,7 +8,7 @@ from typing import Any
 
 from lthkit.commands.console import folder, fractions, whole_numbers, words
 
-MODELS = "lenet-300-100 (default), lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16"
+MODELS = "lenet-300-100 (default), mlp-bn, lenet-5, smallcnn, conv-2, conv-4, conv-6, resnet-20, vgg-16"
 RECIPE = ("steps", "lr", "batch_size", "patience", "precision")  # options that are fields of the recipe
 
 

@@ -22,6 +22,9 @@ from lthkit.data.named import (
     DATA_NAMES,
     load_data,
 )
+from lthkit.data.resizing import (
+    halved,
+)
 from lthkit.data.sources import (
     cache_folder,
     data_folder,
@@ -45,6 +48,7 @@ __all__ = [
     "crop_and_flip",
     "data_folder",
     "find_copy",
+    "halved",
     "load_data",
     "read_embedded",
 ]

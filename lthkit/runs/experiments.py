@@ -65,7 +65,8 @@ def default_recipe(model: str, tier: str) -> Recipe:
     """How each network is trained unless said otherwise.
 
     Tier "gpu" has the length of the papers: LeNet and Conv-2/4/6 as in Frankle & Carbin 2019 (figure 2), ResNet-20
-    and VGG-16 with the learning rates of its section 4 (low rate). SmallCNN is this project's own. The tiers "smoke"
+    and VGG-16 with the learning rates of its section 4 (low rate). SmallCNN and the MLP with batch norm are this
+    project's own; the MLP's rate is the large one at which its tickets of step 0 fail (lesson 06). The tiers "smoke"
     and "laptop" are shorter; nothing else changes.
     """
     sgd = partial(
@@ -79,6 +80,15 @@ def default_recipe(model: str, tier: str) -> Recipe:
     )
     recipes = {
         "lenet-300-100": Recipe(steps=10_000),
+        "mlp-bn": Recipe(
+            steps=2500,
+            batch_size=32,
+            optimizer="sgd",
+            momentum=0.9,
+            lr=0.3,
+            weight_decay=1e-3,
+            schedule="cosine",
+        ),
         "lenet-5": Recipe(steps=10_000),
         "smallcnn": Recipe(steps=7000, batch_size=128, lr=1e-3, schedule="cosine", augment=True),
         "conv-2": Recipe(steps=20_000, lr=2e-4),
@@ -91,7 +101,7 @@ def default_recipe(model: str, tier: str) -> Recipe:
     full = recipes[model]
     if tier == "gpu":
         return replace(full, precision="auto")
-    steps = 40 if tier == "smoke" else 2000 if model.startswith("lenet") else 1000
+    steps = 40 if tier == "smoke" else 2000 if model.startswith(("lenet", "mlp")) else 1000
     milestones = tuple(m * steps // full.steps for m in full.milestones)
     return replace(full, steps=steps, milestones=milestones, evaluate_every=20 if tier == "smoke" else 100)
 

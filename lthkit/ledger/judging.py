@@ -1,0 +1,116 @@
+"""The verdict on a claim, by its registered rule and from the recorded rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lthkit.data.sources import data_folder
+from lthkit.evidence.registration import Verdict
+from lthkit.ledger.claims import (
+    CONTESTED,
+    NOT_REPRODUCED,
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    Claim,
+    Erratum,
+    Outcome,
+)
+from lthkit.ledger.measuring import tables_of, values_of
+from lthkit.storage import files
+
+HELD, FAILED, OPEN = "held", "failed", "open"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What came of one part of a rule. values: by seed, in the unit of the rule."""
+
+    verdict: Verdict
+    values: Mapping[int, float]
+
+    def __str__(self) -> str:
+        band, said = self.verdict.interval, self.verdict.registered
+        digits = ".3f" if said.unit in ("ratio", "share") else ".2f"
+        sign = "+" if min(band.low, said.bound) < 0 or said.unit == "points" else ""
+        number = f"{band.mean:{sign}{digits}} [{band.low:{sign}{digits}}, {band.high:{sign}{digits}}]"
+        return f"{self.verdict.outcome}: {said.compared}: {number} {said.unit}, n = {band.n}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what its record says. parts: empty if there is no record."""
+
+    claim: Claim
+    parts: tuple[Part, ...]
+
+    @property
+    def verdict(self) -> str:
+        """All parts held: reproduced. Some: partly. None, and one failed: not reproduced. None decided: contested."""
+        outcomes = [part.verdict.outcome for part in self.parts]
+        if not outcomes:
+            return NOT_RUN
+        if set(outcomes) == {HELD}:
+            return REPRODUCED
+        if HELD in outcomes:
+            return PARTLY
+        return NOT_REPRODUCED if FAILED in outcomes else CONTESTED
+
+    @property
+    def as_predicted(self) -> bool | None:
+        """Whether the verdict is the one that was predicted; None if the claim was not run."""
+        return None if self.verdict == NOT_RUN else self.verdict == self.claim.prediction
+
+    @property
+    def outcome(self) -> Outcome:
+        """As it stands in the ledger."""
+        return Outcome(self.verdict, tuple(map(str, self.parts)))
+
+
+def judge(claim: Claim, results: Path | str | None = None, *, errata: Sequence[Erratum] = ()) -> Judged:
+    """Judge a claim from its record in `results`, a folder of records (without it the one that comes with the course).
+
+    errata: of the ledger. A registered text that was changed after its run needs an entry that has the old digest.
+
+    Raises:
+        ValueError: the record was begun with another registered text, has other seeds, or not what the rule asks for.
+        files.DamagedFile: a file of the record was altered.
+    """
+    folder = (data_folder() / "results" if results is None else Path(results)) / claim.record
+    if not (folder / "summary.json").exists():
+        return Judged(claim, ())
+    config = files.read_sealed(folder / "config.json")
+    _check_registered(claim, config, errata)
+    tables = tables_of(folder, [rule.table for rule in claim.rule])
+    parts = []
+    for rule in claim.rule:
+        values = values_of(rule, claim.seeds, _of_claim(claim, tables[rule.table]))
+        parts.append(Part(rule.registered(claim.seeds).verdict(values), values))
+    return Judged(claim, tuple(parts))
+
+
+def _check_registered(claim: Claim, config: Mapping[str, Any], errata: Sequence[Erratum]) -> None:
+    found = config.get("claims", {}).get(claim.id)
+    if found is None:
+        raise ValueError(
+            f"{claim.id}: the record {claim.record} was begun without it: its config.json does not name this claim. A claim that "
+            "is made after the run is judged by new seeds."
+        )
+    if found != claim.digest and found not in {one.digests.get(claim.id) for one in errata}:
+        raise ValueError(
+            f"{claim.id}: the record {claim.record} was begun with the registered text {found}, and the ledger now has "
+            f"{claim.digest}: rule, prediction or seeds were changed afterwards. Put the text back, or say in an erratum what was changed and why."
+        )
+
+
+def _of_claim(claim: Claim, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    seeds = set(claim.seeds)
+    found = [row for row in rows if row.get("seed") in seeds]
+    if missing := sorted(seeds - {row["seed"] for row in found}):
+        raise ValueError(
+            f"{claim.id}: the record {claim.record} lacks the registered seeds {', '.join(map(str, missing))}; run what is missing."
+        )
+    return found
