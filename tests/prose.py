@@ -23,7 +23,8 @@ _LINK = re.compile(r"\]\((?:[^()\s]|\([^()\s]*\))*\)")
 # No measurement: the place in a paper, the name of an exercise or a lesson, a version, a licence, an article's number.
 _NAMES = re.compile(
     r"arXiv[: ]*\d{4}\.\d{5}|\b(?:sections?|figures?|tables?|appendix|chapter|equation) \d[\d.]*\w?(?:(?:, | and | to )\d[\d.]*\w?)*"
-    r"|\bZen \d\b|\bseeds \d+ to \d+|\b0\d to \d\d\b|\b(?:19|20)\d\d to (?:19|20)\d\d|\blessons? \d\d(?:(?:, | and | or | to )\d\d)*|\b(?:exercises?|questions?) \d\d\.\w+(?:(?:, | and | or | to )\d\d\.\w+)*|\b0\d\.Q?\d|\b\d\d\.Q\d"
+    r"|\bZen \d\b|\bseeds \d+ to \d+|\b0\d to \d\d\b|\b(?:19|20)\d\d to (?:19|20)\d\d"
+    r"|\blessons? \d\d(?:(?:, | and | or | to )\d\d)*|\b(?:exercises?|questions?) \d\d\.\w+(?:(?:, | and | or | to )\d\d\.\w+)*|\b0\d\.Q?\d|\b\d\d\.Q\d"
     r"|\b(?:Python|torch|PyTorch|lthkit|CC BY|PowerShell|numpy|compute capability) v?\d[\d.]*(?:(?: to | and )\d[\d.]*)?",
     re.IGNORECASE,
 )
@@ -80,7 +81,8 @@ def without_code(text: str) -> str:
         return " " * len(found[0])
 
     text = re.sub(r"(?<!\[)`[^`\n]+`|\[`[^`\n]+`(?=\])", blank, text)
-    return _LINK.sub(lambda m: "]" + " " * (len(m[0]) - 1), re.sub(r"https?://\S+", blank, text))
+    text = _LINK.sub(lambda m: "]" + " " * (len(m[0]) - 1), text)
+    return re.sub(r"https?://\S+", blank, text)
 
 
 def sentences(raw: str) -> list[Sentence]:
@@ -111,7 +113,9 @@ def numbers(sentence: str) -> list[Number]:
 
     for m in re.finditer(rf"({NUMBER}(?:{_JOIN}{NUMBER})*) ?({UNIT})", text):
         add(m.start(), m[1], m[2].strip(), "percentage" if m[2] == "%" else "with a unit")
-    for m in re.finditer(rf"\[{NUMBER}, {NUMBER}\]|{NUMBER} ?± ?{NUMBER}|(?<!×){NUMBER} (?:to|of) {NUMBER}(?! ?×)", text):
+    for m in re.finditer(
+        rf"\[{NUMBER}, {NUMBER}\]|{NUMBER} ?± ?{NUMBER}|(?<!×){NUMBER} (?:to|of) {NUMBER}(?! ?×)", text
+    ):
         add(m.start(), m[0], "", "interval")
     for m in re.finditer(NUMBER, text):
         if re.search(r"[.e]", m[0]):

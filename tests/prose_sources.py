@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lthkit.classroom.cells import parse, read_source
 from tests.prose import Block, Number, Sentence
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +21,7 @@ _BACK = re.compile(
     r"|reports?|reported)\b"
 )
 _RECORD = re.compile(r"data/results/([\w-]+)|\brecords? `([\w-]+)`(?: and `([\w-]+)`)?")
-_CLAIM = re.compile(r"`([a-z][a-z0-9]*(?:-[a-z0-9]+)+)`")
+ID = re.compile(r"`([a-z][a-z0-9]*(?:-[a-z0-9]+)+)`")
 _LEVEL = re.compile(r"(?<![\w.])\*{0,2}9[05] %\*{0,2} (?:t-)?intervals?\b|\bintervals? of 9[05] %")
 
 
@@ -47,8 +47,7 @@ def shows(text: str, number: Number, *, exact: bool = False) -> bool:
     A text may show more digits than the prose, never fewer, unless its numbers are exact; a percentage may stand in it as
     a fraction.
     """
-    for found in re.finditer(r"[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?", text):
-        words = found[0].replace(",", "").replace("−", "-")
+    for words in _literals(text):
         digits = len(words.partition(".")[2]) if "e" not in words and not exact else 99
         value, places = float(words), number.decimals
         same = [(value, digits)] + ([(100 * value, digits - 2)] if number.unit == "%" else [])
@@ -56,6 +55,16 @@ def shows(text: str, number: Number, *, exact: bool = False) -> bool:
             if given >= places and _same(other, number, places):
                 return True
     return False
+
+
+def values_in(text: str) -> set[float]:
+    """The numbers that a text holds."""
+    return {float(words) for words in _literals(text)}
+
+
+def _literals(text: str) -> list[str]:
+    found = re.findall(r"[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?", text)
+    return [words.replace(",", "").replace("−", "-") for words in found]
 
 
 def _same(other: float, number: Number, places: int) -> bool:
@@ -103,9 +112,7 @@ def _sets(code: str, names: str, value: float) -> bool:
     return any(abs(float(x) - value) < 1e-12 for x in found)
 
 
-def source_of(
-    number: Number, sentence: Sentence, block: Block, around: list[Block], sources: Sources
-) -> str:
+def source_of(number: Number, sentence: Sentence, block: Block, around: list[Block], sources: Sources) -> str:
     """The kind of source that a number has, or ""."""
     start = number.start
     if any(m.start() <= start < m.end() for m in _LEVEL.finditer(sentence.text)):
@@ -119,7 +126,7 @@ def source_of(
         return "record"
     if cited(sentence, sources.linked) or (carried and _cited_before(sentence, block, around, sources)):
         return "citation"
-    if number.kind == "decimal" and shows(sources.printed.get(block.cell, ""), number):
+    if number.kind == "decimal" and number.value in values_in(sources.printed.get(block.cell, "")):
         return "printed"
     if any("solved edition" in each.text for each in block.sentences):
         if shows(sources.section.get(block.cell, ""), number):
@@ -161,7 +168,7 @@ def records_in(raw: str) -> set[str]:
 
 def claims_in(sentence: Sentence, claims: dict[str, str]) -> list[str]:
     """The ids of claims in a sentence, in backticks."""
-    return [name for name in _CLAIM.findall(sentence.raw) if name in claims]
+    return [name for name in ID.findall(sentence.raw) if name in claims]
 
 
 def unsourced(page: list[Block], sources: Sources) -> list[tuple[Block, Sentence, Number]]:
@@ -187,13 +194,15 @@ def read_sources(page: list[Block], notebook: Path | None, claims: dict[str, str
         return made
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     outputs = [printed_by(cell) for cell in cells]
-    made.code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    source = notebook.with_suffix(".py")
+    made.code = "\n".join(cell.text for cell in parse(source, read_source(source)) if cell.is_code)
     begun = 0
     for place, cell in enumerate(cells):
         if cell["cell_type"] == "markdown":
             heads = re.search(r"(?m)^## ", "".join(cell["source"]))
             begun = place if heads and heads.start() == 0 else begun
-            made.section[place] = "".join(outputs[begun:place]) or "\n".join(outputs)
+            before = "\n".join(outputs[begun:place])
+            made.section[place] = before if before.strip() else "\n".join(outputs)
             begun = place if heads else begun
             beside = [i for i in (place - 1, place + 1) if 0 <= i < len(cells)]
             sure = [i for i in beside if "nbval-check-output" in cells[i]["metadata"].get("tags", [])]
@@ -208,9 +217,3 @@ def printed_by(cell: dict) -> str:  # type: ignore[type-arg]
         text = out.get("text") or out.get("data", {}).get("text/plain", "")
         texts.append(text if isinstance(text, str) else "".join(text))
     return "\n".join(texts)
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """A sentence on what was meant, for an id or a record that is not there."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(names)) or 'none yet'}"
