@@ -798,7 +798,7 @@ table.note("runner-up: medians over the seeds")
 table
 
 # %% [markdown]
-# A ratio of two such numbers is noisier still. [Lesson 05](../notebooks/05_winning_tickets.ipynb) met the claim that a ticket stops 38 % earlier. Here is the share of the
+# A ratio of two such numbers is noisier still. [Lesson 05](../notebooks/05_winning_tickets.ipynb) met the claim of [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) that a ticket stops 38 % earlier. Here is the share of the
 # dense network's steps that our ticket saves, as five seeds show it and as forty do; and the number of seeds that it takes to tell 38 % from the 21 % of the replication.
 
 # %%
@@ -1087,7 +1087,7 @@ table
 #   and 0.3 too. A rule that a null result passes is no test. (Their own erratum says another thing about this rule: the claim is one-sided, "more than", and the rule was not.)
 # - **Better than re-initialised: replicated.** Here the interval is far from 0, and the claim that the initial weights matter rests on this control.
 #
-# The other half of that replication is the small convolutional network Conv-2 on CIFAR-10, three seeds. The paper reports that the ticket with 4.6 % of the weights gains 3.4 points.
+# The other half of that replication is the small convolutional network Conv-2 on CIFAR-10, three seeds. [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) report that the ticket with 4.6 % of the weights gains 3.4 points.
 
 # %%
 conv_2_dense, conv_2_ticket = [70.17, 69.75, 69.33], [68.30, 68.28, 68.69]
