@@ -1112,6 +1112,30 @@ lth.Table(
 # arms, enough seeds, registered. How many seeds, you can compute now.
 
 # %% [markdown]
+# ### The ledger of this course
+#
+# We did for this course what that replication did. Every claim that we tested is in one file, `data/claims.toml`: its words, the paper and the place, the seeds, the
+# rule, and our prediction. All of it was written down before the run, and the run's configuration holds a hash of that text. The verdicts are computed from the recorded rows.
+#
+# - *reproduced*: the whole interval lies where the claim says, in every part of the rule;
+# - *partly*: in some parts; *not reproduced*: in none, and in one at least it lies wholly outside;
+# - *contested*: our seeds do not decide it; *not run*: there is no complete record, and the ledger says what it would cost.
+
+# %%
+from lthkit import ledger
+
+book = ledger.load_ledger()
+judged = [ledger.judge(one, errata=book.errata) for one in book.values()]
+ledger.ledger_table(judged)
+
+# %% [markdown]
+# Look for the stars first: there our prediction was wrong. Then take one claim and try to break its verdict. Whoever finds a mistake in a rule or in a number gets an
+# entry among the errata. In a terminal: `lthkit claims`, `lthkit claims hill-mnist`, and `lthkit claims hill-mnist --rerun --tier laptop` repeats one on your machine.
+
+# %%
+print(ledger.claim_text(judged[list(book).index("rewind-0-fails-14")]))
+
+# %% [markdown]
 # ## A grid in one file
 #
 # A claim about methods needs many trainings: methods × densities × seeds. Three nested loops in a notebook do it, until the machine sleeps, a seed more is wanted, or a second
