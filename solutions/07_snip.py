@@ -741,7 +741,7 @@ quiz("07.Q4", "c")
 #
 # ## What the paper printed, and what we measured
 #
-# Table 1 of the paper, in percent of **test error** on MNIST:
+# Table 1 of [Lee et al. (2019)](https://arxiv.org/abs/1810.02340), in percent of **test error** on MNIST:
 #
 # | network | dense | sparse | sparser |
 # |---|---|---|---|

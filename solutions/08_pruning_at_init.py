@@ -464,8 +464,8 @@ table
 # computed again after every cut: a weight that becomes the last bridge of its layer carries the whole flow of that layer, so its score is high, and it
 # stays.
 #
-# Then compare the two lines of SNIP: the same formula, the same images, the same seeds. With the statistics of the batch it is
-# cut at 1 to 2 % of the weights, with the stored ones not before 0.1 %. How much do the two masks share? The next cell gives
+# Then compare the two lines of SNIP: the same formula, the same images, the same seeds. In the run of the solved
+# edition it is cut at 1 to 2 % of the weights with the statistics of the batch, with the stored ones not before 0.1 %. How much do the two masks share? The next cell gives
 # the weights that both keep, over those that either keeps, for one seed.
 
 # %%
@@ -816,7 +816,7 @@ collapse(lenet, randoms[0].mask, data.shape).table()
 # ## What the papers printed, and what we measured
 #
 # Test accuracy in percent of VGG-16 on CIFAR-10 at three compressions, the mean of three runs. The numbers are in the raw data
-# of the SynFlow authors' repository (Tanaka et al. 2020). A compression of 100 is a density of 1 %.
+# of the SynFlow authors' [repository](https://github.com/ganguli-lab/Synaptic-Flow) ([Tanaka et al. 2020](https://arxiv.org/abs/2006.05467)). A compression of 100 is a density of 1 %.
 #
 # | compression | random | magnitude | SNIP | GraSP | SynFlow |
 # |---|---|---|---|---|---|

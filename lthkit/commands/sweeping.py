@@ -117,7 +117,7 @@ def carry_out(
         "device": device,
         "minutes": arguments.minutes,
         "shard": shard,
-        "announce": _announce,
+        "announce": announce,
     }
     how |= {"tell": lambda text: say(text, file=sys.stderr), "patience": Patience()}
     try:
@@ -155,7 +155,7 @@ def tell_plan(planned: Any, datasets: Mapping[str, Any], arguments: argparse.Nam
     say(text_of(planned, seconds=seconds, workers=workers))
 
 
-def _announce(row: Mapping[str, Any]) -> None:
+def announce(row: Mapping[str, Any]) -> None:
     """A line for each training as it ends: what it was, and what it came to."""
     from lthkit.evidence import judged
 
