@@ -3,7 +3,7 @@
 Run by hand on a quiet machine, some five minutes on one core:
 
     python data/record_break_even.py train FOLDER            # all turns; or --seeds 100 101
-    python data/record_break_even.py collect FOLDER          # all turns, complete -> data/results/break-even
+    python data/record_break_even.py collect FOLDER          # turns that are complete -> data/results/break-even
 
 `train` measures, saves every turn in FOLDER, and goes on from there when it is called again; a folder that was begun with
 other registered claims (`data/claims.toml`) is refused. A turn during which other programs used more than a fifth of a core
@@ -178,25 +178,25 @@ def train_all(folder: Path, seeds: list[int]) -> None:
 
 
 def collect(folder: Path, target: Path) -> None:
-    """Write what the ledger reads. All registered turns must be complete."""
-    data, paths = lth.load_data("fashion-mnist"), [folder / f"turn-{seed}.json" for seed in SEEDS]
-    if missing := [path.stem for path in paths if not path.exists()]:
-        raise SystemExit(f"{folder} lacks {', '.join(missing)}; train it first.")
-    found = [files.read_sealed(path) for path in paths]
-    rows = [row for one in found for row in one["rows"]]
+    """Write what the ledger reads, from the turns that are complete in FOLDER."""
+    data = lth.load_data("fashion-mnist")
+    found = {s: files.read_sealed(path) for s in SEEDS if (path := folder / f"turn-{s}.json").exists()}
+    if not found:
+        raise SystemExit(f"{folder} has no complete turn yet.")
+    rows = [row for one in found.values() for row in one["rows"]]
     target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder))
+    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
     summary = {
         "name": NAME,
         "data": data.label,
         "device": "cpu",
         "execution": {"threads": 1},
-        "others": [one["others"] for one in found],
-        "seconds": [one["seconds"] for one in found],
+        "others": [one["others"] for one in found.values()],
+        "seconds": [one["seconds"] for one in found.values()],
         "environment": records.environment(),
     }
     results.write_results(target, summary, {"table.csv": rows, "even.csv": even(rows)})
-    print(f"{NAME}: turns {list(SEEDS)}, {len(rows)} measurements")
+    print(f"{NAME}: turns {list(found)}, {len(rows)} measurements")
 
 
 if __name__ == "__main__":
@@ -206,6 +206,7 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--workers", type=int, help="not used: turns are timed one after another")
     parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 Run by hand, some twenty minutes on two cores, with CIFAR-10 in $LTHKIT_DATA (ours is a JPEG copy, and labelled so):
 
     python data/record_layer_collapse.py train FOLDER            # all seeds; or --seeds 100 101
-    python data/record_layer_collapse.py collect FOLDER          # all seeds, complete -> data/results/layer-collapse
+    python data/record_layer_collapse.py collect FOLDER          # seeds that are complete -> data/results/layer-collapse
 
 Nothing is trained. `train` counts, saves what is finished in FOLDER and goes on from there when it is called again; a folder
 that was begun with other registered claims (`data/claims.toml`) is refused. `collect` writes config.json, summary.json,
@@ -31,6 +31,7 @@ from lthkit.evidence import collapse
 from lthkit.runs import results
 from lthkit.storage import files, folders, records
 from lthkit.storage.records import Row
+from lthkit.training.pool import Pool
 
 NAME = "layer-collapse"
 TARGET = Path(__file__).resolve().parent / "results" / NAME
@@ -159,13 +160,14 @@ def _last(rows: list[Row], column: str) -> float:
     return last
 
 
-def train_all(folder: Path, seeds: list[int]) -> None:
-    """Every mask that FOLDER does not have yet, side by side with one thread each."""
+def train_all(folder: Path, seeds: list[int], workers: int) -> None:
+    """Every mask that FOLDER does not have yet, `workers` side by side with one thread each."""
     if unknown := sorted(set(seeds) - set(SEEDS)):
         raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
     data = load()
 
-    def one(path: Path, job: Callable[[], list[Row]]) -> None:
+    def one(check: Callable[[], None], path: Path, job: Callable[[], list[Row]]) -> None:
+        check()
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             files.write_sealed(path, {"rows": job()})
@@ -175,21 +177,26 @@ def train_all(folder: Path, seeds: list[int]) -> None:
         folders.open_run(folder, config(data))
         for seed in seeds:  # one seed is complete before the next begins
             cases = [(folder / f"seed-{seed}" / f"{n}.json", job) for n, job in jobs(data, seed).items()]
-            lth.training.each(one, cases, device=data.device)
+            pool = Pool(workers=workers, threads=1)
+            for path, job in cases:
+                pool.submit(one, pool.check, path, job)
+            pool.run()
 
 
 def collect(folder: Path, target: Path) -> None:
-    """Write what the ledger reads. All registered seeds must be complete."""
-    data, rows = load(), []
+    """Write what the ledger reads, from the seeds that are complete in FOLDER."""
+    data, found = load(), {}
     for seed in SEEDS:
         paths = [folder / f"seed-{seed}" / f"{name}.json" for name in jobs(data, seed)]
-        if missing := [path.stem for path in paths if not path.exists()]:
-            raise SystemExit(f"{folder} lacks {', '.join(missing)} of seed {seed}; train it first.")
-        rows += [row for path in paths for row in files.read_sealed(path)["rows"]]
+        if all(path.exists() for path in paths):
+            found[seed] = paths
+    if not found:
+        raise SystemExit(f"{folder} has no complete seed yet.")
+    rows = [row for paths in found.values() for path in paths for row in files.read_sealed(path)["rows"]]
     arms = [*ONE_SHOT, SYNFLOW]
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"], row["exponent"]))
     target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder))
+    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
     summary = {
         "name": NAME,
         "data": data.label,
@@ -198,7 +205,7 @@ def collect(folder: Path, target: Path) -> None:
         "environment": records.environment(),
     }
     results.write_results(target, summary, {"table.csv": rows, "reach.csv": reach(rows)})
-    print(f"{NAME}: seeds {list(SEEDS)}, {len(rows)} masks")
+    print(f"{NAME}: seeds {list(found)}, {len(rows)} masks")
 
 
 if __name__ == "__main__":
@@ -208,10 +215,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
-        train_all(args.folder, args.seeds)
+        train_all(args.folder, args.seeds, args.workers)
     else:
         collect(args.folder, args.to)

@@ -3,7 +3,7 @@
 Run by hand, some fifteen minutes on two cores, with MNIST and CIFAR-10 in $LTHKIT_DATA (ours is a JPEG copy of CIFAR-10):
 
     python data/record_mode_connectivity.py train FOLDER            # all seeds; or --seeds 100 101
-    python data/record_mode_connectivity.py collect FOLDER          # all seeds, complete -> data/results/mode-connectivity
+    python data/record_mode_connectivity.py collect FOLDER          # seeds that are complete -> data/results/mode-connectivity
 
 `train` saves what is finished in FOLDER and goes on from there when it is called again; a folder that was begun with other
 registered claims (`data/claims.toml`) is refused. `collect` writes config.json, summary.json, table.csv (one row a pair of
@@ -34,6 +34,7 @@ from lthkit.evidence import mode_connectivity
 from lthkit.runs import results
 from lthkit.storage import files, folders, records
 from lthkit.storage.records import Row
+from lthkit.training.pool import Pool
 
 NAME = "mode-connectivity"
 TARGET = Path(__file__).resolve().parent / "results" / NAME
@@ -124,13 +125,14 @@ def path_of(folder: Path, case: Case, seed: int, k: int) -> Path:
     return folder / f"seed-{seed}" / f"{case.model}-{k}.json"
 
 
-def train_all(folder: Path, seeds: list[int]) -> None:
-    """Every pair that FOLDER does not have yet, side by side with one thread each."""
+def train_all(folder: Path, seeds: list[int], workers: int) -> None:
+    """Every pair that FOLDER does not have yet, `workers` side by side with one thread each."""
     if unknown := sorted(set(seeds) - set(SEEDS)):
         raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
     data = [case.load() for case in CASES]
 
-    def one(case: Case, given: Dataset, seed: int, k: int) -> None:
+    def one(check: Callable[[], None], case: Case, given: Dataset, seed: int, k: int) -> None:
+        check()
         path = path_of(folder, case, seed, k)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
@@ -141,19 +143,23 @@ def train_all(folder: Path, seeds: list[int]) -> None:
         folders.open_run(folder, config(data))
         for seed in seeds:  # one seed is complete before the next begins
             jobs = [(case, d, seed, k) for case, d in zip(CASES, data, strict=True) for k in case.steps]
-            lth.training.each(one, jobs[::-1], device="cpu")  # the long ones first
+            pool = Pool(workers=workers, threads=1)
+            for job in jobs[::-1]:  # the long ones first
+                pool.submit(one, pool.check, *job)
+            pool.run()
 
 
 def collect(folder: Path, target: Path) -> None:
-    """Write what the ledger reads. All registered seeds must be complete."""
+    """Write what the ledger reads, from the seeds that are complete in FOLDER."""
     data = [case.load() for case in CASES]
-    paths = [path_of(folder, case, seed, k) for case in CASES for k in case.steps for seed in SEEDS]
-    if missing := [f"{path.parent.name}/{path.stem}" for path in paths if not path.exists()]:
-        raise SystemExit(f"{folder} lacks {', '.join(missing)}; train it first.")
-    found = [files.read_sealed(path) for path in paths]
-    table = [one["row"] for one in found]
+    places = [(case, k) for case in CASES for k in case.steps]
+    found = [s for s in SEEDS if all(path_of(folder, case, s, k).exists() for case, k in places)]
+    if not found:
+        raise SystemExit(f"{folder} has no complete seed yet.")
+    pairs = [files.read_sealed(path_of(folder, case, seed, k)) for case, k in places for seed in found]
+    table = [one["row"] for one in pairs]
     target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder))
+    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
     summary = {
         "name": NAME,
         "data": "; ".join(one.label for one in data),
@@ -162,9 +168,9 @@ def collect(folder: Path, target: Path) -> None:
         "minutes": round(sum(row["seconds"] for row in table) / 60, 1),
         "environment": records.environment(),
     }
-    points = [point for one in found for point in one["points"]]
+    points = [point for one in pairs for point in one["points"]]
     results.write_results(target, summary, {"table.csv": table, "paths.csv": points})
-    print(f"{NAME}: seeds {list(SEEDS)}, {len(table)} pairs of twins")
+    print(f"{NAME}: seeds {list(found)}, {len(table)} pairs of twins")
 
 
 if __name__ == "__main__":
@@ -174,10 +180,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
-        train_all(args.folder, args.seeds)
+        train_all(args.folder, args.seeds, args.workers)
     else:
         collect(args.folder, args.to)

@@ -3,7 +3,7 @@
 Run by hand, some ten minutes on two cores, with the complete MNIST in $LTHKIT_DATA:
 
     python data/record_supermasks.py train FOLDER            # all seeds; or --seeds 100 101
-    python data/record_supermasks.py collect FOLDER          # all seeds, complete -> data/results/supermasks
+    python data/record_supermasks.py collect FOLDER          # seeds that are complete -> data/results/supermasks
 
 `train` saves what is finished in FOLDER and goes on from there when it is called again; a folder that was begun with other
 registered claims (`data/claims.toml`) is refused. `collect` writes config.json, summary.json and three tables.
@@ -34,6 +34,7 @@ from lthkit.runs import experiments, results
 from lthkit.storage import files, folders, records
 from lthkit.storage.records import Row
 from lthkit.tickets import signed_constant, signs_of
+from lthkit.training.pool import Pool
 
 NAME = "supermasks"
 TARGET = Path(__file__).resolve().parent / "results" / NAME
@@ -50,6 +51,7 @@ LEVELS = tuple(range(1, 17))
 TRAINED_LEVELS = (10, 15)
 MAKE = lth.models.lenet_300_100
 FINAL, SAME, RANDOM = "large final", "large final, same sign", "random"
+ARMS = ("ticket", "its signs, new sizes", "new weights", "its signs, one size a layer")
 INITIAL, CONSTANT = "initial weights", "one size a layer"
 
 
@@ -143,12 +145,8 @@ class Seed:
     def starts(self, mask: lth.Mask) -> dict[str, lth.Checkpoint]:
         """Where the trainings under one mask begin. `signs_of` keeps the sizes of the new weights."""
         new = lth.fresh_start(MAKE, seed=self.seed)
-        return {
-            "ticket": self.start,
-            "its signs, new sizes": signs_of(self.start, new, mask),
-            "new weights": new,
-            "its signs, one size a layer": signed_constant(self.start, mask),
-        }
+        starts = (self.start, signs_of(self.start, new, mask), new, signed_constant(self.start, mask))
+        return dict(zip(ARMS, starts, strict=True))
 
     def signs(self, level: int, arm: str) -> Row:
         mask = self.mask(self.scores()[FINAL], level)
@@ -163,20 +161,28 @@ class Seed:
         return experiments.row_of(arm, self.seed, level, mask.density, result)
 
 
-def one_seed(data: Dataset, seed: int, folder: Path) -> None:
-    """What FOLDER does not have of a seed."""
+def one_seed(data: Dataset, seed: int, folder: Path, check: Callable[[], None]) -> None:
+    """What FOLDER does not have of a seed. `check` is asked between two trainings whether to go on."""
     folder = folder / f"seed-{seed}"
     folder.mkdir(exist_ok=True)
     this = Seed(data, seed, folder)
     saved(folder / "dense.json", this.dense)
     saved(folder / "untrained.json", this.untrained)
     for level in TRAINED_LEVELS:
-        for arm in this.starts(this.everything):
+        for arm in ARMS:
+            check()
             saved(sign_file(folder, level, arm), partial(this.signs, level, arm))
 
 
 def sign_file(folder: Path, level: int, arm: str) -> Path:
     return folder / f"{level}-{arm.replace(', ', '-').replace(' ', '-')}.json"
+
+
+def files_of(folder: Path, seed: int) -> list[Path]:
+    """All that a seed comes to: the dense training, the untrained networks, and each training of signs."""
+    folder = folder / f"seed-{seed}"
+    arms = [(level, arm) for level in TRAINED_LEVELS for arm in ARMS]
+    return [folder / "dense.json", folder / "untrained.json", *(sign_file(folder, *each) for each in arms)]
 
 
 def saved(path: Path, make: Callable[[], Any]) -> None:
@@ -185,34 +191,35 @@ def saved(path: Path, make: Callable[[], Any]) -> None:
         print(path.parent.name, path.stem, flush=True)
 
 
-def train_all(folder: Path, seeds: list[int]) -> None:
-    """Every training that FOLDER does not have yet, seeds side by side with one thread each."""
+def train_all(folder: Path, seeds: list[int], workers: int) -> None:
+    """Every training that FOLDER does not have yet, `workers` seeds side by side with one thread each."""
     if unknown := sorted(set(seeds) - set(SEEDS)):
         raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
     data = load()
     with folders.hold(folder):
         folders.open_run(folder, config(data))
-        lth.training.each(one_seed, [(data, seed, folder) for seed in seeds], device=data.device)
+        pool = Pool(workers=workers, threads=1)
+        for seed in seeds:
+            pool.submit(one_seed, data, seed, folder, pool.check)
+        pool.run()
 
 
 def collect(folder: Path, target: Path) -> None:
-    """Write what the ledger reads. All registered seeds must be complete."""
+    """Write what the ledger reads, from the seeds that are complete in FOLDER."""
     data = load()
+    whole = {seed: files_of(folder, seed) for seed in SEEDS}
+    found = {seed: paths for seed, paths in whole.items() if all(path.exists() for path in paths)}
+    if not found:
+        raise SystemExit(f"{folder} has no complete seed yet.")
     tables: dict[str, list[Row]] = {"table.csv": [], "ladder.csv": [], "signs.csv": []}
-    for seed in SEEDS:
-        own = folder / f"seed-{seed}"
-        arms = list(Seed(data, seed, own).starts(lth.Mask.ones(MAKE(seed=0))))
-        paths = [own / "dense.json", own / "untrained.json"]
-        paths += [sign_file(own, level, arm) for level in TRAINED_LEVELS for arm in arms]
-        if missing := [path.name for path in paths if not path.exists()]:
-            raise SystemExit(f"{folder} lacks {', '.join(missing)} of seed {seed}; train it first.")
+    for paths in found.values():
         dense, untrained, *signs = map(files.read_sealed, paths)
         tables["table.csv"] += untrained["best"]
         tables["ladder.csv"] += untrained["ladder"]
         tables["signs.csv"] += [dense["dense"] | {"same_sign": dense["same_sign"]}]
         tables["signs.csv"] += [row | {"same_sign": None} for row in signs]
     target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder))
+    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
     summary = {
         "name": NAME,
         "data": data.label,
@@ -222,7 +229,7 @@ def collect(folder: Path, target: Path) -> None:
         "environment": records.environment(),
     }
     results.write_results(target, summary, tables)
-    print(f"{NAME}: seeds {list(SEEDS)}, {len(tables['signs.csv'])} trainings")
+    print(f"{NAME}: seeds {list(found)}, {len(tables['signs.csv'])} trainings")
 
 
 if __name__ == "__main__":
@@ -232,10 +239,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "collect"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
-        train_all(args.folder, args.seeds)
+        train_all(args.folder, args.seeds, args.workers)
     else:
         collect(args.folder, args.to)
