@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -153,6 +155,13 @@ def test_resnet_20_has_twenty_layers_and_two_projections() -> None:
     assert shortcuts == ["block4.shortcut.conv", "block7.shortcut.conv"]
     assert len(convolutions) - len(shortcuts) + 1 == 20
     assert all(m.bias is None for m in convolutions.values())
+
+
+def test_a_network_needs_no_computer_algebra() -> None:
+    """Catches: `to_empty` from the meta device, for which torch imports sympy: 0.3 s in each process that makes a network."""
+    code = "import sys, lthkit; before = {*sys.modules}; lthkit.models.resnet_20(seed=0); print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sympy" not in done.stdout.split()
 
 
 def test_output_layer_is_the_last_linear_weight() -> None:
