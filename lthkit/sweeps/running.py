@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -89,17 +90,8 @@ def run(
             drive.look(quick=False)
             asked = [unit.cell for unit in units.values() if unit.missing or not only_missing]
             if drive.left:
-                drive.to_the_end(
-                    lambda: open_engine(
-                        on,
-                        cells=drive.left,
-                        device=device,
-                        workers=workers,
-                        tell=drive.tell,
-                        folder=str(place),
-                        ahead=ahead,
-                    )
-                )
+                begun = partial(open_engine, on, device=device, workers=workers, folder=str(place))
+                drive.to_the_end(lambda: begun(cells=drive.left, tell=drive.tell, ahead=ahead))
             return drive.rows(asked)
 
 
