@@ -19,10 +19,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a sweep is to do: its name, and the cells in the order in which they are begun, each once."""
+    """What a sweep is to do: its name, and the cells in the order in which they are begun, each once.
+
+    claims: of the ledger, that it will decide, as pairs of an id and the digest of the registered text.
+    """
 
     name: str
     asked: tuple[Asked, ...]
+    claims: tuple[tuple[str, str], ...] = ()
 
     @property
     def data_names(self) -> list[str]:

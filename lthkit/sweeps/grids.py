@@ -8,6 +8,7 @@
     densities = [0.2, 0.05]                   # or rounds = [7, 13], on the ladder of IMP
     zip = [["models", "recipe"]]              # side by side; all other axes are combined with each other
     recipe = ["default", "long"]              # of those below; without it, all of them
+    claims = ["hill-mnist"]                   # of data/claims.toml, which this sweep decides: its folder keeps their registered text
 
     [recipes.long]                            # what changes in the recipe that a network has unless said otherwise
     steps = 8000
@@ -132,7 +133,7 @@ class _Reader:
             if self._whole:
                 self._check_used()
         self.found.check(where)
-        return Grid(name, tuple(self.asked.values()))
+        return Grid(name, tuple(self.asked.values()), self.top.claims)
 
     def _add(self, chosen: Mapping[str, Any]) -> None:
         """The cells of one combination."""

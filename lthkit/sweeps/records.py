@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,44 @@ FILE, CELLS, FAILED = "sweep.json", "cells", "failed"
 Entry = dict[str, Any]
 
 
-def begin(folder: Path, name: str, asked: Iterable[tuple[str, Asked]]) -> None:
+def begin(
+    folder: Path, name: str, asked: Iterable[tuple[str, Asked]], *, claims: Mapping[str, str] | None = None
+) -> None:
     """Make a sweep's folder, or add to what is asked of it; `asked` are cells by their id.
 
+    claims: digests of registered claims by id (`ledger.digests`), which stand in the folder from its beginning.
+
     Raises:
-        ValueError: the folder is that of a run of another kind. files.CannotWrite.
+        ValueError: the folder is that of a run of another kind, or it was begun before a claim was registered as it is now.
+            files.CannotWrite.
     """
     if (folder / CONFIG).exists():
         raise ValueError(
             f"{folder} is a run's folder already, and no sweep's: it has a {CONFIG}. Expected a new folder, or that of a sweep."
         )
     if not is_sweep(folder):
-        files.write_sealed(folder / FILE, {"kind": KIND, "name": name})
+        files.write_sealed(folder / FILE, {"kind": KIND, "name": name, "claims": dict(claims or {})})
+    _check_claims(folder, claims or {})
     entries = [entry_of(cell, one) for cell, one in asked]
     digest = hashlib.sha256(canonical({"entries": entries}).encode()).hexdigest()[:12]
     if not (path := folder / f"asked-{digest}.json").exists():
         files.write_sealed(path, {"kind": "asked", "entries": entries})
+
+
+def claims_of(folder: Path | str) -> dict[str, str]:
+    """The digests of the claims that were registered before the sweep was begun, by id."""
+    return dict(files.read_sealed(Path(folder) / FILE).get("claims", {}))
+
+
+def _check_claims(folder: Path, claims: Mapping[str, str]) -> None:
+    there = claims_of(folder) if claims else {}
+    for name, digest in claims.items():
+        if there.get(name) != digest:
+            was = f"with the registered text {there[name]}" if name in there else "without this claim"
+            raise ValueError(
+                f"{folder} was begun {was}, and the ledger has {name} with {digest} now. A claim is registered before its run: "
+                "expected a new folder, or the text as it was."
+            )
 
 
 def entry_of(cell: str, asked: Asked) -> Entry:

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -160,12 +161,14 @@ def _begun(
     device = str(resolve_device(device))
     place = Path(folder).absolute()
     if shard is not None:
-        grid = Grid(grid.name, sharded(grid.asked, *shard))
+        grid = replace(grid, asked=sharded(grid.asked, *shard))
     try:
         units = units_of(grid, place, device, check=check)
     except NotADirectoryError as error:
         raise CannotWrite(error.errno, error.strerror, str(place)) from None
-    records.begin(place, grid.name, [(cell, unit.asked) for cell, unit in units.items()])
+    records.begin(
+        place, grid.name, [(cell, unit.asked) for cell, unit in units.items()], claims=dict(grid.claims)
+    )
     return place, units
 
 

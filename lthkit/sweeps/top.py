@@ -11,6 +11,7 @@ from typing import Any
 from lthkit.cells.networks import named_function
 from lthkit.cells.ways import IMP, WAYS
 from lthkit.data.named import DATA_NAMES, FOLDER
+from lthkit.ledger import digests
 from lthkit.machine.checks import did_you_mean
 from lthkit.machine.tiers import TIERS
 from lthkit.machine.tiers import tier as tier_by_name
@@ -33,6 +34,7 @@ _KEYS = (
     "controls",
     "tier",
     "recipe",
+    "claims",
 )
 KEYS = (*_KEYS, "recipes", "zip", *TOP_SETTINGS)
 _CONTROLS = tuple(
@@ -132,6 +134,24 @@ class Top:
                 "momentum is a field of a recipe: write it below [recipes.NAME].",
             )
         return {name: setting_values(name, value, self.found) for name, value in given.items()}
+
+    @cached_property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        """The claims of the ledger that the grid will decide, with the digests of their registered texts."""
+        given = self.raw.get("claims")
+        if given is None:
+            return ()
+        good = []
+        for i, name in enumerate(listed(given, "claims", self.found, example='["hill-mnist"]', one=True)):
+            if not isinstance(name, str):
+                self.found.add(f"claims[{i}]", f"{name!r} was given; expected the id of a claim.")
+                continue
+            try:
+                good.append((name, digests(name)[name]))
+            except (KeyError, ValueError) as error:
+                self.found.add(f"claims[{i}]", str(error.args[0]))
+        repeated(given if isinstance(given, list) else [given], "claims", self.found)
+        return tuple(good)
 
     @cached_property
     def far(self) -> Far:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lthkit.cells.cells import Level
@@ -45,7 +45,7 @@ def units_of(grid: Grid, folder: Path, device: str, *, check: bool) -> Units:
 
     check: see first that the networks go with the data, and so on; see `planning.plan`.
     """
-    grid = Grid(grid.name, merged(grid.asked))
+    grid = replace(grid, asked=merged(grid.asked))
     data = datasets_of(grid, device)
     if check:
         plan(grid, folder, datasets=data, device=device)
