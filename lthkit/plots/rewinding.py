@@ -280,6 +280,7 @@ def rescue(
         lower.set_xlabel("step k that the weights come from (not to scale)")
         upper.set_ylabel("minus dense (points)")
         lower.set_ylabel("error barrier (points)")
+        lower.set_ylim(bottom=-0.03 * lower.get_ylim()[1])  # a marker at 0 is not cut in half
         legend(figure, upper, lower)
         headed(figure, title, stamp)
     return figure
