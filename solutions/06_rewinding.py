@@ -751,11 +751,6 @@ def of_recipe(table, size, recipe="lr 0.3"):
     return [row for row in table if (row["size"], row["recipe"]) == (size, recipe)]
 
 
-# %% [markdown]
-# Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
-# whether both change at the same step. A dotted level is the re-initialised control.
-
-
 # %%
 def minus_dense(table, line, arm="from step"):
     base = evidence.by_seed(table, "dense", 0)
@@ -767,7 +762,13 @@ def minus_dense(table, line, arm="from step"):
     ]
 
 
+# %% [markdown]
+# Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
+# whether both change at the same step. A dotted level is the re-initialised control.
+
+# %%
 then, now = f"recorded, {len(plan['seeds'])} seeds", f"here, {len(new_seeds)} seeds"
+recorded_by = f"seeds {plan['seeds'][0]} to {plan['seeds'][-1]}, {made_then['device']}"
 at_14 = of_recipe(ten, 14)
 gaps = minus_dense(at_14, then) + minus_dense(live, now)
 gaps += minus_dense(at_14, "re-initialised, recorded", "re-initialised")
@@ -781,8 +782,8 @@ lth.plots.show(
     lth.plots.rescue(
         gaps,
         peaks,
-        title="Failure and barrier, by the step of the weights",
-        stamp=stamp,
+        title="Failure and barrier, by step of the weights",
+        stamp=f"here: {stamp}; recorded: {recorded_by}",
     ),
     alt=lth.plots.describe_rescue(gaps, peaks),
 )
