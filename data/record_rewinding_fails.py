@@ -301,7 +301,7 @@ def read_seed(
     return tables
 
 
-def collect(folder: Path) -> None:
+def collect(folder: Path, target: Path = TARGET) -> None:
     """Write what the lesson and the ledger read, from the seeds that are complete in FOLDER."""
     data = all_data()
     found = {seed: tables for seed in SEEDS if (tables := read_seed(folder, data, seed)) is not None}
@@ -311,9 +311,9 @@ def collect(folder: Path) -> None:
     for tables in found.values():
         for name, rows in tables.items():
             all_tables.setdefault(name, []).extend(rows)
-    TARGET.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     begun = folders.read_config(folder)  # with the digests that it was begun with
-    files.write_sealed(TARGET / "config.json", begun | {"seeds": list(found)})
+    files.write_sealed(target / "config.json", begun | {"seeds": list(found)})
     summary = {
         "name": NAME,
         "data": data[28].label,
@@ -322,8 +322,8 @@ def collect(folder: Path) -> None:
         "minutes": round(sum(row["seconds"] for row in all_tables["table.csv"]) / 60, 1),
         "environment": records.environment(),
     }
-    results.write_results(TARGET, summary, all_tables)
-    print(f"{TARGET.name}: seeds {list(found)}, {len(all_tables['table.csv'])} trainings")
+    results.write_results(target, summary, all_tables)
+    print(f"{target.name}: seeds {list(found)}, {len(all_tables['table.csv'])} trainings")
 
 
 if __name__ == "__main__":
@@ -334,9 +334,10 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":
         train_all(args.folder, args.seeds, args.workers)
     else:
-        collect(args.folder)
+        collect(args.folder, args.to)

@@ -1,4 +1,4 @@
-"""The command line: `lthkit doctor`, `start`, `run`, `sweep`, `show`, `list`, `compare`, `audit`, `bench`, `build`, `grade`."""
+"""The command line: `lthkit doctor`, `start`, `run`, `sweep`, `show`, `list`, `compare`, `audit`, `claims`, `bench`, `build`, `grade`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lthkit.commands import audit, bench, course, grade, runs, showing, sweeping
+from lthkit.commands import audit, bench, claims, course, grade, runs, showing, sweeping
 from lthkit.commands.console import NobodyReads, Parser, one_line, say
 
 EXAMPLES = """\
@@ -34,6 +34,8 @@ examples:
       paired differences of two runs over the seeds that both have
   lthkit audit RUN
       is the ticket one? a checklist with an answer to each item
+  lthkit claims
+      what the course claims, registered before the run, and what came of it
 
 A run that was stopped goes on when its command is given again.
 """
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     sweeping.add(commands)
     showing.add(commands)
     audit.add(commands)
+    claims.add(commands)
     bench.add(commands)
     course.add_author(commands)
     grade.add(commands)

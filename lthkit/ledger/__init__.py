@@ -25,8 +25,10 @@ from lthkit.ledger.reading import (
 )
 from lthkit.ledger.tables import (
     claim_text,
+    claims_table,
     errata_text,
     ledger_table,
+    stamp,
 )
 
 __all__ = [
@@ -40,9 +42,11 @@ __all__ = [
     "Part",
     "Rule",
     "claim_text",
+    "claims_table",
     "digests",
     "errata_text",
     "judge",
     "ledger_table",
     "load_ledger",
+    "stamp",
 ]

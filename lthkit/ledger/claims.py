@@ -146,6 +146,8 @@ class Claim:
         names = [part.compared for part in self.rule]
         if len(set(names)) < len(names):
             raise ValueError(f"two parts of the rule compare the same: {', '.join(names)}.")
+        if list(self.seeds) != sorted(self.seeds):
+            raise ValueError(f"seeds={list(self.seeds)} were given; expected them in rising order.")
         for part in self.rule:
             part.registered(self.seeds)  # refuses seeds, bounds and claims that are none
 

@@ -23,6 +23,7 @@ from lthkit.ledger.measuring import tables_of, values_of
 from lthkit.storage import files
 
 HELD, FAILED, OPEN = "held", "failed", "open"
+DIGITS = {"percent": ".1f", "updates": ",.0f"}  # else ".2f"
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,31 @@ class Part:
     verdict: Verdict
     values: Mapping[int, float]
 
-    def __str__(self) -> str:
+    @property
+    def number(self) -> str:
+        """The mean and its 95 % interval, as in "+0.96 [+0.36, +1.57]"."""
         band, said = self.verdict.interval, self.verdict.registered
-        digits = ".3f" if said.unit in ("ratio", "share") else ".2f"
-        sign = "+" if min(band.low, said.bound) < 0 or said.unit == "points" else ""
-        number = f"{band.mean:{sign}{digits}} [{band.low:{sign}{digits}}, {band.high:{sign}{digits}}]"
-        return f"{self.verdict.outcome}: {said.compared}: {number} {said.unit}, n = {band.n}"
+        signed = said.unit in ("points", "percent") and (
+            said.bound <= 0 or band.low < 0 or said.claim == "within"
+        )
+        form = ("+" if signed else "") + DIGITS.get(said.unit, ".2f")
+        return f"{band.mean:{form}} [{band.low:{form}}, {band.high:{form}}]"
+
+    def __str__(self) -> str:
+        said = self.verdict.registered
+        return f"{self.verdict.outcome}: {said.compared}: {self.number} {said.unit}, n = {self.verdict.interval.n}"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim and what its record says. parts: empty if there is no record."""
+    """A claim and what its record says. parts: empty if there is no record, or seeds are missing of it.
+
+    recorded: the registered seeds that the record has.
+    """
 
     claim: Claim
     parts: tuple[Part, ...]
+    recorded: tuple[int, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -70,26 +82,35 @@ class Judged:
         return Outcome(self.verdict, tuple(map(str, self.parts)))
 
 
-def judge(claim: Claim, results: Path | str | None = None, *, errata: Sequence[Erratum] = ()) -> Judged:
+def judge(
+    claim: Claim,
+    results: Path | str | None = None,
+    *,
+    errata: Sequence[Erratum] = (),
+    registered: Claim | None = None,
+) -> Judged:
     """Judge a claim from its record in `results`, a folder of records (without it the one that comes with the course).
 
-    errata: of the ledger. A registered text that was changed after its run needs an entry that has the old digest.
+    registered: the claim as the ledger has it, if `claim` is it with fewer seeds, for a repetition. errata: of the ledger. A registered text that was changed after its run needs an entry that has the old digest.
 
     Raises:
-        ValueError: the record was begun with another registered text, has other seeds, or not what the rule asks for.
+        ValueError: the record was begun with another registered text, or has not what the rule asks for.
         files.DamagedFile: a file of the record was altered.
     """
     folder = (data_folder() / "results" if results is None else Path(results)) / claim.record
     if not (folder / "summary.json").exists():
         return Judged(claim, ())
     config = files.read_sealed(folder / "config.json")
-    _check_registered(claim, config, errata)
+    _check_registered(registered or claim, config, errata)
     tables = tables_of(folder, [rule.table for rule in claim.rule])
+    recorded = tuple(seed for seed in claim.seeds if seed in config.get("seeds", ()))
+    if recorded != claim.seeds:
+        return Judged(claim, (), recorded)
     parts = []
     for rule in claim.rule:
-        values = values_of(rule, claim.seeds, _of_claim(claim, tables[rule.table]))
+        values = values_of(rule, claim.seeds, tables[rule.table])
         parts.append(Part(rule.registered(claim.seeds).verdict(values), values))
-    return Judged(claim, tuple(parts))
+    return Judged(claim, tuple(parts), recorded)
 
 
 def _check_registered(claim: Claim, config: Mapping[str, Any], errata: Sequence[Erratum]) -> None:
@@ -104,13 +125,3 @@ def _check_registered(claim: Claim, config: Mapping[str, Any], errata: Sequence[
             f"{claim.id}: the record {claim.record} was begun with the registered text {found}, and the ledger now has "
             f"{claim.digest}: rule, prediction or seeds were changed afterwards. Put the text back, or say in an erratum what was changed and why."
         )
-
-
-def _of_claim(claim: Claim, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    seeds = set(claim.seeds)
-    found = [row for row in rows if row.get("seed") in seeds]
-    if missing := sorted(seeds - {row["seed"] for row in found}):
-        raise ValueError(
-            f"{claim.id}: the record {claim.record} lacks the registered seeds {', '.join(map(str, missing))}; run what is missing."
-        )
-    return found

@@ -4,27 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lthkit.data.sources import data_folder
 from lthkit.ledger.claims import NOT_RUN, VERDICTS, Claim, Erratum
-from lthkit.ledger.judging import Judged
+from lthkit.ledger.judging import Judged, judge
+from lthkit.ledger.reading import load_ledger
 from lthkit.machine.tables import Table
+from lthkit.storage import files
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
-    """A row for each claim: what it says, what was predicted, what came of it. Below it how many have which verdict."""
+    """A row for each claim: what its rule found first, what was predicted, what came of it; below it, how many have which verdict."""
     counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
     ran = [one for one in judged if one.verdict != NOT_RUN]
     right = sum(one.as_predicted is True for one in ran)
     return Table(
-        ["id", "claim", "seeds", "predicted", "verdict"],
+        ["claim", "found", "unit", "predicted", "verdict"],
         [
-            (one.claim.id, one.claim.claim, len(one.claim.seeds), one.claim.prediction, one.verdict)
+            (
+                one.claim.id,
+                one.parts[0].number if one.parts else None,
+                one.claim.rule[0].unit,
+                one.claim.prediction,
+                one.verdict,
+            )
             for one in judged
         ],
         title="Claims, registered before their runs",
         notes=[
-            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + ".",
-            f"{right} of {len(ran)} verdicts are as predicted.",
+            "Found: the first part of the rule, mean and 95 % interval over the registered seeds.",
+            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+            + f"; {right} of {len(ran)} verdicts are as predicted.",
         ],
+    )
+
+
+def claims_table(*names: str) -> Table:
+    """Some claims of the course, with each part of their rules: what was compared, what the record says, which side it fell.
+
+    Below it, for each claim, its verdict and what was published; and on what the records were made.
+
+    Raises:
+        KeyError: there is no such claim; names the nearest.
+    """
+    found = load_ledger()
+    table = Table(
+        ["claim", "compared", "found", "unit", "part"],
+        title="Registered claims, and what came of them",
+        keys=2,
+    )
+    judged = [judge(found[name], errata=found.errata) for name in names]
+    for one in judged:
+        for rule, part in zip(one.claim.rule, one.parts or [None] * len(one.claim.rule), strict=True):
+            outcome = None if part is None else part.verdict.outcome
+            table.add(one.claim.id, rule.compared, None if part is None else part.number, rule.unit, outcome)
+    for one in judged:
+        claim = one.claim
+        table.note(
+            f"{claim.id}: {one.verdict}; predicted: {claim.prediction}. {claim.paper}: {claim.published}."
+        )
+    for record in dict.fromkeys(one.claim.record for one in judged if one.parts):
+        table.note(stamp(record))
+    return table
+
+
+def stamp(record: str) -> str:
+    """The small print of a recorded run: which, how many seeds, where and when."""
+    place = data_folder() / "results" / record
+    config, summary = files.read_sealed(place / "config.json"), files.read_sealed(place / "summary.json")
+    where = summary["environment"]
+    return (
+        f"Recorded: data/results/{record} · {len(config['seeds'])} seeds · {where['processor']} · torch {where['torch']} · "
+        f"{where['date']}"
     )
 
 
@@ -41,6 +91,10 @@ def claim_text(one: Judged) -> str:
     ]
     lines += [f"rule        {rule.registered(claim.seeds).says}" for rule in claim.rule]
     lines += [f"found       {part}" for part in one.parts]
+    if one.verdict == NOT_RUN and one.recorded:
+        lines.append(
+            f"found       {len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded; there is no verdict before the last"
+        )
     lines += [f"deviation   {text}" for text in claim.deviations]
     lines += [f"cost        {claim.cost}"] if claim.cost else []
     lines += [f"record      data/results/{claim.record}", f"command     {claim.command}"]

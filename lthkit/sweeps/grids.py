@@ -119,7 +119,7 @@ class _Reader:
 
     def grid(self, where: str) -> Grid:
         self.top.check_keys()
-        name, axes = self.top.name, self.top.axes
+        name, axes, claims = self.top.name, self.top.axes, self.top.claims
         groups = groups_of(self.top.raw.get("zip", []), axes, self.found)
         whole = not any(one.place.startswith("zip") for one in self.found.mistakes)
         self.top.check_repeated(groups)
@@ -133,7 +133,7 @@ class _Reader:
             if self._whole:
                 self._check_used()
         self.found.check(where)
-        return Grid(name, tuple(self.asked.values()), self.top.claims)
+        return Grid(name, tuple(self.asked.values()), claims)
 
     def _add(self, chosen: Mapping[str, Any]) -> None:
         """The cells of one combination."""

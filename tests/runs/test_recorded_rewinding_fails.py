@@ -123,7 +123,7 @@ def test_the_start_of_each_arm(script: ModuleType, run: Path, monkeypatch: pytes
 
 def test_what_is_collected(script: ModuleType, run: Path) -> None:
     """Catches a row too few or twice, a barrier that is not that of its path, and a record that forgets its claims."""
-    script.collect(run)
+    script.collect(run, script.TARGET)
     config, summary, table = experiments.load(script.TARGET)
     assert config["claims"] == dict.fromkeys(script.CLAIMS, "0") and config["seeds"] == [1]
     keys = [(row["arm"], row["seed"], row["size"], row["recipe"]) for row in table]

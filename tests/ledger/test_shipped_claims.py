@@ -1,0 +1,62 @@
+"""The ledger of the course: each verdict is what the recorded rows give, each run was begun with the registered text."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lthkit import ledger
+from lthkit.data.sources import data_folder
+from lthkit.sweeps.grids import grid_of, read_grid
+from lthkit.sweeps.repeating import FEW, laptop_grid
+
+LEDGER = ledger.load_ledger()
+GRIDS = sorted((data_folder() / "sweeps").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", LEDGER)
+def test_the_outcome_is_that_of_the_recorded_rows(name: str) -> None:
+    """Judged anew: a verdict or a number that was written by hand, or a record that was changed, fails here."""
+    claim = LEDGER[name]
+    judged = ledger.judge(claim, errata=LEDGER.errata)
+    if judged.verdict == "not run":
+        assert claim.outcome is None
+        assert claim.cost, f"{name} was not run; the ledger has to say what it would cost."
+    else:
+        assert claim.outcome == judged.outcome, "Run: python data/judge_claims.py"
+
+
+def test_failures_are_predicted_and_told() -> None:
+    assert sum(claim.prediction == "not reproduced" for claim in LEDGER.values()) >= 3
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+def test_a_recorded_sweep_decides_its_claims_with_their_seeds(path: Path) -> None:
+    grid = read_grid(path)
+    own = [
+        claim for claim in LEDGER.values() if shlex.split(claim.command)[:3][-1] == f"data/sweeps/{path.name}"
+    ]
+    assert {claim.id for claim in own} == {name for name, _ in grid.claims}
+    assert {claim.record for claim in own} == {path.stem} == {grid.name}
+    for claim in own:
+        assert set(claim.seeds) == {one.cell.seed for one in grid.asked}
+
+
+@pytest.mark.parametrize("name", LEDGER)
+def test_the_command_of_a_claim_is_there(name: str) -> None:
+    words = shlex.split(LEDGER[name].command)
+    assert words[:2] == ["lthkit", "sweep"] or (words[0], words[2:]) == ("python", ["train", "FOLDER"])
+    path = next(word for word in words if word.startswith("data/"))
+    assert (data_folder() / Path(path).relative_to("data")).is_file()
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+def test_each_recorded_sweep_has_a_small_form(path: Path) -> None:
+    """`lthkit claims ID --rerun --tier laptop`: few seeds, the embedded data, no registered text."""
+    grid = grid_of(**laptop_grid(path, range(FEW)))
+    assert {one.cell.data for one in grid.asked} == {"fashion-mnist"}
+    assert grid.claims == ()
+    assert "claims" in tomllib.loads(path.read_text())

@@ -1,0 +1,161 @@
+"""A sweep that decides claims: their texts are fixed in its folder before it begins, and it is recorded seed by seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lthkit import ledger
+from lthkit.runs import results
+from lthkit.storage import files
+from lthkit.sweeps import records, running
+from lthkit.sweeps.grids import Grid, GridMistakes, grid_of, read_grid
+from lthkit.sweeps.repeating import repeat
+from tests.records import record_script
+
+SWEEP = record_script("record_sweep")
+RULE = """
+name = "small"
+{claims}
+methods = [{{method = "one-shot", densities = [0.5]}}]
+seeds = {seeds}
+
+[recipes.short]
+steps = 30
+evaluate_every = 10
+"""
+LEDGER = """
+[claims.small-ticket]
+claim = "A ticket of half the weights is within 50 points of dense."
+paper = "this course"
+published = "nowhere"
+checked = "not published"
+registered = 2026-11-30
+seeds = [4, 5, 6]
+record = "small"
+command = "lthkit sweep data/sweeps/small.toml --out FOLDER"
+prediction = "reproduced"
+why = "A wide bound."
+
+[[claims.small-ticket.rule]]
+compared = "one-shot - dense"
+column = "test_accuracy"
+scale = 100
+of = {arm = "ticket", asked = 0.5}
+minus = {arm = "dense"}
+claim = "within"
+bound = 50
+"""
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a ledger of one claim, and the grid that decides it, in place of the course's own."""
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "claims.toml").write_text(LEDGER)
+    write_grid(tmp_path)
+    for module in ("lthkit.ledger.reading", "lthkit.ledger.judging", "lthkit.sweeps.repeating"):
+        monkeypatch.setattr(f"{module}.data_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def write_grid(course: Path, seeds: str = "[4, 5, 6]") -> Path:
+    path = course / "sweeps" / "small.toml"
+    path.write_text(RULE.format(claims='claims = ["small-ticket"]', seeds=seeds))
+    return path
+
+
+def with_digest(grid: Grid, digest: str) -> Grid:
+    return replace(grid, claims=(("small-ticket", digest),))
+
+
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        (["small-tickets"], r"claims\[0\]: .*Did you mean 'small-ticket'"),
+        ([7], r"claims\[0\]: 7 was given; expected the id"),
+        ([], "claims: an empty list"),
+        (["small-ticket", "small-ticket"], r"claims\[1\]"),
+    ],
+)
+def test_a_claim_that_is_none_is_a_mistake(course: Path, given: list[object], says: str) -> None:
+    with pytest.raises(GridMistakes, match=says):
+        grid_of("small", methods=["dense"], claims=given)
+
+
+def test_the_folder_keeps_the_registered_text_from_its_beginning(course: Path) -> None:
+    """Catches: a claim that is changed, or added, after the first training, and judged by it."""
+    folder, grid = course / "run", read_grid(write_grid(course, "[4]"))
+    digest = ledger.digests("small-ticket")["small-ticket"]
+    running.run(grid, folder, on="serial")
+    assert records.claims_of(folder) == {"small-ticket": digest}
+    with pytest.raises(
+        ValueError,
+        match=f"begun with the registered text {digest}, and the ledger has small-ticket with 0123",
+    ):
+        running.run(with_digest(grid, "0123456789ab"), folder, on="serial")
+    with pytest.raises(ValueError, match="begun without this claim"):
+        running.run(replace(grid, claims=(("another-claim", digest),)), folder, on="serial")
+    assert len(running.run(replace(grid, claims=()), folder, on="serial")) == 2
+
+
+def test_a_sweep_begun_without_its_claims_cannot_get_them_later(course: Path) -> None:
+    folder, grid = course / "run", read_grid(write_grid(course, "[4]"))
+    running.run(replace(grid, claims=()), folder, on="serial")
+    with pytest.raises(ValueError, match="was begun without this claim"):
+        running.run(grid, folder, on="serial")
+    with pytest.raises(SystemExit, match="expected a folder that was begun with these"):
+        SWEEP.main("small", folder, target=course / "results", sweeps=course / "sweeps")
+
+
+def test_a_sweep_is_recorded_seed_by_seed_and_judged_after_the_last(course: Path) -> None:
+    """Catches: a seed half done in a record; rows of before that are lost; a verdict on some of the seeds."""
+    where = {"target": course / "results", "sweeps": course / "sweeps"}
+    whole = read_grid(write_grid(course))
+    first = replace(whole, asked=whole.asked[:2])
+    claim = ledger.load_ledger()["small-ticket"]
+    running.run(first, course / "one", on="serial")
+    place = SWEEP.main("small", course / "one", **where)
+    _, summary, rows = results.load(place)
+    assert [row["seed"] for row in rows] == [4, 4, 5, 5] and summary["trainings"] == 4
+    assert not any(name.startswith("recipe_") for name in rows[0])
+    assert files.read_sealed(place / "config.json")["recipe"]["steps"] == 30
+    assert ledger.judge(claim).verdict == "not run"
+    running.run(replace(whole, asked=whole.asked[2:]), course / "two", on="serial")
+    SWEEP.main("small", course / "two", **where)
+    assert [row["seed"] for row in results.load(place)[2]] == [4, 4, 5, 5, 6, 6]
+    assert results.load(place)[2][:4] == rows
+    assert ledger.judge(claim).verdict == "reproduced"
+
+
+def test_a_seed_that_is_not_complete_is_not_recorded(course: Path) -> None:
+    grid = read_grid(write_grid(course))
+    running.run(replace(grid, asked=grid.asked[:1]), course / "one", on="serial")
+    text = (course / "sweeps" / "small.toml").read_text().replace("[0.5]", "[0.5, 0.25]")
+    (course / "sweeps" / "small.toml").write_text(text)
+    with pytest.raises(SystemExit, match="has no complete seed yet"):
+        SWEEP.main("small", course / "one", target=course / "results", sweeps=course / "sweeps")
+
+
+def test_a_record_of_another_grid_is_not_added_to(course: Path) -> None:
+    where = {"target": course / "results", "sweeps": course / "sweeps"}
+    running.run(read_grid(write_grid(course, "[4]")), course / "one", on="serial")
+    SWEEP.main("small", course / "one", **where)
+    path = write_grid(course, "[5]")
+    running.run(read_grid(path), course / "two", on="serial")
+    with pytest.raises(SystemExit, match="is of another grid"):
+        SWEEP.main("small", course / "two", **where)
+
+
+def test_a_claim_is_repeated_small_and_as_registered(course: Path) -> None:
+    """Catches: a small repetition that passes for the registered run; one that is judged by another rule."""
+    claim = ledger.load_ledger()["small-ticket"]
+    again = repeat(claim, course / "again", workers=1)
+    assert (again.judged.verdict, again.judged.recorded, again.smaller) == ("reproduced", (4, 5, 6), "")
+    assert records.claims_of(course / "again") == {"small-ticket": claim.digest}
+    path = course / "sweeps" / "small.toml"
+    path.write_text(path.read_text().replace("methods", "tier = 'smoke'\nmethods"))
+    with pytest.raises(ValueError, match="expected one of recorded, laptop"):
+        repeat(claim, course / "again", tier="smoke")
