@@ -41,7 +41,10 @@ class Part:
             said.bound <= 0 or band.low < 0 or said.claim == "within"
         )
         form = ("+" if signed else "") + DIGITS.get(said.unit, ".2f")
-        return f"{band.mean:{form}} [{band.low:{form}}, {band.high:{form}}]"
+        mean, low, high = (
+            format(0.0 if abs(v) < 1e-9 else v, form) for v in (band.mean, band.low, band.high)
+        )
+        return f"{mean} [{low}, {high}]".replace("-0.00 ", "0.00 ")
 
     def __str__(self) -> str:
         said = self.verdict.registered

@@ -18,24 +18,25 @@ def ledger_table(judged: Sequence[Judged]) -> Table:
     ran = [one for one in judged if one.verdict != NOT_RUN]
     right = sum(one.as_predicted is True for one in ran)
     return Table(
-        ["claim", "found", "unit", "predicted", "verdict"],
+        ["claim", "found", "verdict"],
         [
-            (
-                one.claim.id,
-                one.parts[0].number if one.parts else None,
-                one.claim.rule[0].unit,
-                one.claim.prediction,
-                one.verdict,
-            )
+            (one.claim.id, _first(one), one.verdict + (" *" if one.as_predicted is False else ""))
             for one in judged
         ],
         title="Claims, registered before their runs",
         notes=[
-            "Found: the first part of the rule, mean and 95 % interval over the registered seeds.",
+            "Found: the first part of the rule, mean and 95 % interval over the registered seeds; in points unless said.",
             ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-            + f"; {right} of {len(ran)} verdicts are as predicted.",
+            + f"; {right} of {len(ran)} as predicted (* otherwise).",
         ],
     )
+
+
+def _first(one: Judged) -> str | None:
+    if not one.parts:
+        return None
+    unit = one.claim.rule[0].unit
+    return one.parts[0].number + ("" if unit == "points" else f" {unit}")
 
 
 def claims_table(*names: str) -> Table:
