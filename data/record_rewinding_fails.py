@@ -301,7 +301,7 @@ def read_seed(
     return tables
 
 
-def collect(folder: Path, target: Path = TARGET) -> None:
+def collect(folder: Path, target: Path | None = None) -> None:
     """Write what the lesson and the ledger read, from the seeds that are complete in FOLDER."""
     data = all_data()
     found = {seed: tables for seed in SEEDS if (tables := read_seed(folder, data, seed)) is not None}
@@ -311,6 +311,7 @@ def collect(folder: Path, target: Path = TARGET) -> None:
     for tables in found.values():
         for name, rows in tables.items():
             all_tables.setdefault(name, []).extend(rows)
+    target = TARGET if target is None else target  # looked up now: a test has another one
     target.mkdir(parents=True, exist_ok=True)
     begun = folders.read_config(folder)  # with the digests that it was begun with
     files.write_sealed(target / "config.json", begun | {"seeds": list(found)})
@@ -334,7 +335,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
+    parser.add_argument("--to", type=Path, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "train":

@@ -687,6 +687,6 @@ table
 # no cheap way to find tickets of this quality before training (lessons [07](../notebooks/07_snip.ipynb) and [08](../notebooks/08_pruning_at_init.ipynb)). And a sparse network is not a fast one:
 # [lesson 11](../notebooks/11_sparse_is_not_fast.ipynb).
 #
-# **Next:** [lesson 06](../notebooks/06_rewinding.ipynb) asks from which step to rewind, and looks for a network where step 0 is not enough.
+# **Next:** [lesson 06](../notebooks/06_rewinding.ipynb) asks from which step to rewind, and shows a network for which step 0 is not enough.
 #
 # [docstrings]

@@ -2,8 +2,8 @@
 # # 06 · Rewinding
 #
 # **You will** retrain one pruned network in six ways that differ only in what they load and at which learning rate
-# they go on; measure how far the error rises between two trainings of one checkpoint; and put a published failure of
-# rewinding to initialisation to the test. **Time:** about 70 minutes; of these the computer works two to five on two
+# they go on; measure how far the error rises between two trainings of one checkpoint; and see a ticket fail from step 0
+# and come back from a later step. **Time:** about 70 minutes; of these the computer works two to five on two
 # cores.
 #
 # [contents]
@@ -621,86 +621,253 @@ table
 # %% [markdown]
 # With three seeds this is a rough answer, and the steps between the measured ones are unknown.
 #
-# ## Does stability help the ticket?
+# ## A ticket that fails from step 0
 #
-# Now the claim itself, on the two networks that are unstable at the start. Each is pruned once, to 3 % of its
-# weights. From step 0, and from the largest *k* that we measured, two children are trained **under the mask**: the
-# barrier between them says whether the ticket is stable, their accuracy whether it is good. The control is
-# re-initialised.
+# Now the claim itself: a ticket is as good as the dense network only where it is stable. It is published for residual
+# networks and VGG, which take hours here. On LeNet, above, steps 0 and *k* could not be told apart. So we looked
+# for a small network with what the published ones have: depth, batch norm, and a large learning rate. `mlp_bn` has
+# five hidden layers of 100 units. It sees Fashion-MNIST at 14×14, is trained by SGD with momentum at a learning rate
+# of 0.3, and is pruned once, to 8 % of its weights.
+#
+# Know how this was found. It is one of some thirty configurations that we tried, chosen by validation accuracy with
+# the seeds 0 to 4. Such a choice flatters: with enough configurations one fails by chance. So what we expect was
+# **registered** with ten seeds that nobody had seen, 100 to 109, before they were run. Your computer does five others, 110 to 114.
+
+# %%
+images = lth.data.halved(data)
+deep = partial(lth.models.mlp_bn, input_shape=images.shape)
+hot = lth.Recipe(
+    steps=lth.by_tier(smoke=40, laptop=2500, gpu=2500),
+    batch_size=32,
+    optimizer="sgd",
+    momentum=0.9,
+    lr=0.3,
+    weight_decay=1e-3,
+    schedule="cosine",
+    evaluate_every=lth.by_tier(smoke=20, laptop=250, gpu=250),
+)
+early = lth.by_tier(smoke=(0, 2, 10), laptop=(0, 50, 250), gpu=(0, 50, 250))
+quarters = (0, 0.25, 0.5, 0.75, 1)
+new_seeds = tuple(range(110, 115))
+print(f"{images.label}, {lth.models.count_weights(deep(seed=0)):,} weights")
+
+# %% [markdown]
+# Each seed: one dense training, one mask, and from each step two children **under the mask**. The first child has the data order
+# of the dense training; its accuracy is that of the ticket. The barrier between the two says whether the ticket is
+# stable. The control is re-initialised.
 
 
 # %%
-def tickets(net, seed, density=0.03):
-    model_fn, recipe = nets[net]
-    late = max(k for k in ks if k < recipe.steps)
-    order = lth.derived_seed(seed, "dense")
-    model = model_fn(seed=seed)
-    kept = lth.train(model, data, recipe=recipe, seed=order, keep=(0, late)).kept
+def row_of(arm, seed, result, k=None, barrier=None):
+    return {
+        "arm": arm,
+        "seed": seed,
+        "round": 0 if arm == "dense" else 1,
+        "k": k,
+        "barrier": barrier,
+        "test_accuracy": result.test_accuracy,
+    }
+
+
+# %%
+def one_seed(seed, density=0.08):
+    order = lth.derived_seed(seed, "order")
+    model = deep(seed=seed)
+    dense = lth.train(model, images, recipe=hot, seed=order, keep=early)
     mask = lth.prune_to(lth.Mask.ones(model), lth.magnitude(model), density)
-    orders = [lth.derived_seed(seed, f"child {i}") for i in (0, 1)]
-    measure = partial(
-        lmc.instability,
-        model_fn,
-        data,
-        mask=mask,
-        orders=orders,
-        recipe=recipe,
-        alphas=alphas,
+    found = [row_of("dense", seed, dense)]
+    for k in early:
+        two = lmc.instability(
+            deep,
+            images,
+            start=dense.kept[k],
+            mask=mask,
+            orders=(order, lth.derived_seed(seed, "twin")),
+            recipe=hot,
+            alphas=quarters,
+        )
+        found.append(row_of(f"from step {k}", seed, two.children[0], k, two.barrier))
+    new = lth.fresh_start(deep, seed=seed)
+    control = lth.retrain(
+        deep, images, mask=mask, weights_from=new, recipe=hot, seed=order
     )
-    starts = {"rewound to 0": kept[0], f"rewound to {late}": kept[late]}
-    starts["re-initialised"] = lth.fresh_start(model_fn, seed=seed)
+    return [*found, row_of("re-initialised", seed, control)]
+
+
+# %% [markdown]
+# Predict three differences, in points of test accuracy. Where the published explanation holds, what is the sign of each?
+
+# %% tags=["prediction"]
+my_zero_minus_dense = -1.0  # such as -1.0
+my_zero_minus_fresh = 0.0
+my_late_minus_zero = 1.0
+
+# %%
+live = [
+    row
+    for found in lth.training.each(one_seed, [(s,) for s in new_seeds])
+    for row in found
+]
+
+# %%
+from_0, from_late = ((f"from step {k}", 1) for k in (0, early[-1]))
+trio = [(from_0, ("dense", 0)), (from_0, ("re-initialised", 1)), (from_late, from_0)]
+here = {
+    f"{one[0]} - {other[0]}": evidence.paired(live, one, other).times(100)
+    for one, other in trio
+}
+evidence.differences(here, unit="points of test accuracy")
+
+# %%
+stamp = (
+    f"MLP with batch norm, 8 % of the weights, {images.label}, {len(new_seeds)} seeds, "
+    f"{hot.steps:,} steps, tier {lth.tier()}, {images.device}"
+)
+guesses = (my_zero_minus_dense, my_zero_minus_fresh, my_late_minus_zero)
+points = [(name, guess, here[name]) for name, guess in zip(here, guesses, strict=True)]
+lth.plots.show(
+    lth.plots.predicted(points, unit="points of test accuracy", stamp=stamp),
+    alt=lth.plots.describe_predicted(points, unit="points"),
+)
+
+# %% [markdown]
+# ### Ten more seeds, recorded
+#
+# The same experiment was recorded with the ten registered seeds, at seven steps, at 14×14 and at 28×28, with one more
+# control: the mask of a seed with the weights that *another* seed's network had at step *k*. If a head start were all that a later step gives, this
+# would help as well.
+
+# %%
+from lthkit.runs import experiments, report
+
+plan, _, ten = experiments.load(experiments.recorded("rewinding-fails"))
+hills = lth.storage.read_table(experiments.recorded("rewinding-fails") / "barriers.csv")
+print(
+    f"recorded: seeds {plan['seeds'][0]} to {plan['seeds'][-1]}, {len(ten)} trainings"
+)
+
+
+def of_recipe(table, size, recipe="lr 0.3"):
+    return [row for row in table if (row["size"], row["recipe"]) == (size, recipe)]
+
+
+# %%
+def minus_dense(table, line, arm="from step"):
+    base = evidence.by_seed(table, "dense", 0)
     return [
-        {"net": net, "arm": arm, "seed": seed, "round": 1, "barrier": found.barrier}
-        | {"test_accuracy": fmean(c.test_accuracy for c in found.children)}
-        for arm, found in ((arm, measure(start=start)) for arm, start in starts.items())
+        {"line": line, "seed": row["seed"], "k": row["k"]}
+        | {"gap": 100 * (row["test_accuracy"] - base[row["seed"]])}
+        for row in table
+        if row["arm"] in (arm, f"{arm} {row['k']}")
     ]
 
 
-# %%
-unstable = ("Conv-2, SGD 0.05", "LeNet, SGD 0.1")
-jobs = [(net, seed) for net in unstable for seed in path_seeds]
-small = [row for found in lth.training.each(tickets, jobs) for row in found]
-
 # %% [markdown]
-# An accuracy is the mean of two children. Differences are paired by seed. Look at two things: is the ticket better
-# than the re-initialised control, and is the later start better than step 0?
+# Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
+# whether both change at the same step. A dotted level is the re-initialised control.
 
 # %%
-for net in unstable:
-    own = [row for row in small if row["net"] == net]
-    at_0, at_k, control = dict.fromkeys(row["arm"] for row in own)
-    table = lth.Table(
-        {"arm": "", "barrier (points)": ".1f", "test accuracy (%)": ".1f"}, title=net
-    )
-    for arm in (at_0, at_k, control):
-        hill, accuracy = (
-            evidence.interval(
-                list(evidence.by_seed(own, arm, 1, column).values())
-            ).times(100)
-            for column in ("barrier", "test_accuracy")
-        )
-        table.add(arm, hill.mean, accuracy.mean)
-    table.show()
-    bands = {
-        f"{one} - {other}": evidence.paired(own, (one, 1), (other, 1)).times(100)
-        for one, other in ((at_0, control), (at_k, control), (at_k, at_0))
-    }
-    evidence.differences(bands, unit="points of test accuracy").show()
+then, now = f"recorded, {len(plan['seeds'])} seeds", f"here, {len(new_seeds)} seeds"
+at_14 = of_recipe(ten, 14)
+gaps = minus_dense(at_14, then) + minus_dense(live, now)
+gaps += minus_dense(at_14, "re-initialised, recorded", "re-initialised")
+peaks = [row | {"line": then} for row in of_recipe(hills, 14)]
+peaks += [
+    row | {"line": now, "barrier": 100 * row["barrier"]}
+    for row in live
+    if row["k"] is not None
+]
+lth.plots.show(
+    lth.plots.rescue(
+        gaps,
+        peaks,
+        title="Failure and barrier, by step of the weights",
+        stamp=f"Here: {stamp}. {lth.ledger.stamp('rewinding-fails')}",
+    ),
+    alt=lth.plots.describe_rescue(gaps, peaks),
+)
 
 # %% [markdown]
-# Compare the barriers of this cell with those of the *dense* networks in the figure above. In the run of the solved
-# edition (tier `laptop`, three seeds):
+# What was registered, part by part, and what came of it. *Held* means that the whole 95 % interval lies where it was
+# predicted, *failed* that all of it lies elsewhere, *open* neither. `lthkit claims ID` prints a claim with its rule.
+
+# %%
+lth.ledger.claims_table(
+    "rewind-0-fails-14",
+    "rewind-0-fails-28",
+    "rewind-250-rescues-14",
+    "rewind-250-rescues-28",
+    "rewind-50-rescues",
+    "foreign-step-fails",
+    "barrier-falls",
+    "stable-where-rescued",
+)
+
+# %% [markdown]
+# ### What the record says
 #
-# - Under the mask the barrier at step 0 is much smaller. LeNet with SGD at 0.1, the least stable of the dense
-#   networks, has a ticket that is stable from the start.
-# - Both tickets beat their re-initialised control, Conv-2 by much and LeNet by little. The later start brings nothing
-#   that three seeds can show.
-# - On Conv-2 the ticket of step 0 lies above the threshold of 2 points, and does as well as the stable one. On LeNet
-#   the control is stable too, and still does worse. So the barrier alone does not say how good a ticket is.
+# - **Step 0 fails.** At both sizes the ticket lies almost a point below the dense network. At 28×28 it is no better than
+#   new weights under the same mask (`rewind-0-fails-28`). At 14×14 that part is open: the interval of the difference
+#   goes from 0 to a point in favour of the ticket (`rewind-0-fails-14`). We had predicted equality at both.
+# - **A later step rescues.** From step 250, a tenth of the training, the ticket is better than from step 0 and as good
+#   as the dense network, at both sizes (`rewind-250-rescues-14`, `rewind-250-rescues-28`). Step 50 is nearly enough; one of
+#   its four parts is open (`rewind-50-rescues`).
+# - **It must be the ticket's own past.** Under the same mask the weights of step 50 of another seed's network lose, at both
+#   sizes; so a head start alone is not the reason. At 14×14 they do worse even than step 0. We had predicted that they do
+#   as well, so this part is open (`foreign-step-fails`).
+# - **The barrier falls where the accuracy rises** (`barrier-falls`; the lower half of the figure). But the published threshold of
+#   2 points does not separate good tickets from bad ones here. From step 50 at 14×14 the barrier is still above it, and
+#   the ticket is already better than from step 0 (`stable-where-rescued`, not reproduced; it needed the barrier below 2 points).
 #
-# Frankle et al. speak of the *ticket*, not of the dense network. Stable tickets should be good: we see that. Unstable
-# tickets should be no better than their control. The one ticket above the threshold is only a little above it, and
-# does well. None of ours is clearly unstable, so we cannot test this half.
+# Your five seeds stand beside it in the figure. Compare signs before sizes: five seeds have wider intervals than ten.
+#
+# ### Only half of the contrast
+#
+# The papers say more than that step 0 fails. With a low learning rate, or with a warm-up, it should *not* fail. The
+# same seeds at 14×14, with a learning rate of 0.03, and with a warm-up over the first 500 steps. Look at the dense
+# column, too.
+
+# %%
+arms_shown = ("dense", "from step 0", "from step 50", "re-initialised")
+table = lth.Table(
+    ["recipe", *arms_shown, "barrier from step 0 (points)"],
+    notes=["test accuracy (%), mean and 95 % interval over the seeds"],
+)
+for name in ("lr 0.3", "lr 0.03", "lr 0.3 with warm-up"):
+    own = of_recipe(ten, 14, name)
+    bands = []
+    for arm in arms_shown:
+        values = evidence.by_seed(own, arm, 0 if arm == "dense" else 1).values()
+        bands.append(evidence.interval([100 * a for a in values]))
+    tops = [row["barrier"] for row in of_recipe(hills, 14, name) if row["k"] == 0]
+    bands.append(evidence.interval(tops))
+    table.add(name, *(f"{band:.1f}" for band in bands))
+table
+
+# %%
+lth.ledger.claims_table(
+    "low-rate-is-stable", "low-rate-ticket-matches", "warmup-rescues"
+)
+
+# %% [markdown]
+# - With the low rate the ticket of step 0 is stable, and a later step brings nothing, as published
+#   (`low-rate-is-stable`). But it is not good: it lies a point or more below its dense network, and cannot be told from
+#   the re-initialised control (`low-rate-ticket-matches`, not reproduced, as predicted). So **stable is not enough**.
+# - The warm-up does not make it stable, and does not bring it to the dense network. It does make it better than the control,
+#   which we had not predicted (`warmup-rescues`, partly).
+#
+# So one half of the published picture is here: a large rate, an unstable start, a ticket that fails, a later step that rescues. The
+# other half, a step 0 that does well once training is stable, is not.
+#
+# Read it with this in mind:
+#
+# - The recipe is not the best one. With the low rate the dense network is better by more than a point, and even the
+#   ticket that fails there has a higher mean than the one that is rescued from step 50 above. A failure that a better recipe removes is a weaker finding than
+#   one that stays.
+# - The configuration was chosen among some thirty. The new seeds guard against a lucky choice of seeds. They do not tell in how many other
+#   configurations the same would be seen. LeNet-300-100, a narrow VGG and a network without batch norm showed nothing.
+# - An interval is about seeds. The images are one data set, and the test split is the same in all trainings. The parts of the rules
+#   share the same ten dense networks, so they are not as many independent findings as there are lines.
 
 # %% question="06.Q5"
 quiz("06.Q5", "c")
@@ -708,13 +875,11 @@ quiz("06.Q5", "c")
 # %% [markdown]
 # ## A residual network, recorded
 #
-# The published failures are those of deeper networks with batch norm and a large learning rate. That takes longer
-# than a lesson, so it was recorded when the course was made: ResNet-20 on CIFAR-10, reduced to what a CPU can do. The
-# cell says how far it is reduced.
+# The published failures are those of residual networks and VGG on CIFAR-10. That takes longer than a lesson, so it
+# was recorded when the course was made, before the case above was found: ResNet-20, reduced to what a CPU can do. The
+# cell says how far it is reduced. It is a case in which the failure does **not** show.
 
 # %%
-from lthkit.runs import experiments, report
-
 config, made, recorded = experiments.load(experiments.recorded("rewinding"))
 K, T = config["k"], config["recipe"]["steps"]
 print(
@@ -825,10 +990,11 @@ lth.Table(
 # *k* is better than 0. The difference *k* minus 0 is positive on average, and both intervals contain 0: a rescue is
 # not shown, and the start from 0 has not failed.
 #
-# Why is the published failure not there? Our training has 2,500 steps and the published one 30,000 or more; the
+# Why does the failure not show here? Our training has 2,500 steps and the published one 30,000 or more; the
 # images have a quarter of the pixels; the network has half the width. Each of these could be the reason. While we
 # looked for a setting we tried two shorter ones with one seed each, and saw no clear failure there either. Which
-# difference matters we did not test.
+# difference matters we did not test. That the small network above has as few steps and fails shows only that length
+# alone does not decide it.
 #
 # ## What the papers printed
 #
@@ -951,12 +1117,14 @@ lth.Table(
 # - A checkpoint is stable if two data orders lead from it to one valley; the error barrier measures it.
 # - Learning-rate rewinding needs no early checkpoint and did at least as well as weight rewinding on our LeNet.
 #   Fine-tuning at the last rate did much worse.
-# - That rewinding to 0 fails and θ_k rescues is a published result on deeper networks and longer trainings. Our small
-#   networks do not show the rescue, and this lesson says so.
+# - On a small deep network at a large learning rate the ticket of step 0 fails, and its own weights of a later step
+#   rescue it (`rewind-0-fails-28`, `rewind-250-rescues-28`). Another network's weights do not (`foreign-step-fails`).
+# - The barrier falls where the accuracy rises. But a ticket was rescued while its barrier was above 2 points
+#   (`stable-where-rescued`), and a stable one was not good (`low-rate-ticket-matches`).
 #
 # **What this lesson does not tell you.** Whether stability is the *cause*: we saw accuracy and barrier side by side,
-# and other things change with *k* too. What the right *k* is for a network that nobody has measured. At which size,
-# and at which length of training, the published failure begins.
+# and other things change with *k* too. What the right *k* is for a network that nobody has measured. Why our small
+# deep network fails from step 0 and our ResNet-20 does not.
 #
 # **Next:** [lesson 07](../notebooks/07_snip.ipynb) asks for a mask before any training.
 #

@@ -14,10 +14,7 @@ from lthkit.storage import files
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
-    """A row for each claim: what its rule found first, what was predicted, what came of it; below it, how many have which verdict."""
-    counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
-    ran = [one for one in judged if one.verdict != NOT_RUN]
-    right = sum(one.as_predicted is True for one in ran)
+    """A row for each claim: what its rule found first, and the verdict; below it, how many have which verdict."""
     return Table(
         ["claim", "found", "verdict"],
         [
@@ -27,9 +24,21 @@ def ledger_table(judged: Sequence[Judged]) -> Table:
         title="Claims, registered before their runs",
         notes=[
             "Found: the first part of the rule, mean and 95 % interval over the registered seeds; in points unless said.",
-            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-            + f"; {right} of {len(ran)} as predicted (* otherwise).",
+            counts_text(judged),
+            "* not as predicted",
         ],
+    )
+
+
+def counts_text(judged: Sequence[Judged]) -> str:
+    """How many claims have which verdict, and how many of these were predicted."""
+    ran = [one for one in judged if one.verdict != NOT_RUN]
+    counts = {verdict: sum(one.verdict == verdict for one in ran) for verdict in VERDICTS}
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    right = sum(one.as_predicted is True for one in ran)
+    return (
+        f"Of {len(judged)} claims, {len(ran)} have a verdict: {listed or 'none'}. {right} came out as predicted, and {len(judged) - len(ran)} "
+        "were not run."
     )
 
 

@@ -18,6 +18,8 @@ from lthkit.plots.style import (
     bands_in_words,
     density_axis,
     finish,
+    headed,
+    legend,
     measured,
     new_figure,
 )
@@ -236,6 +238,88 @@ def describe_rewound(rows: Sequence[Row]) -> str:
             f"{arm}: " + ", ".join(f"{by.scale * a:.3g}{unit} at {100 * d:.3g} %" for d, a in cells.items())
         )
     return f"Line chart of {by.name} against weights remaining, means. " + "; ".join(parts) + "."
+
+
+def rescue(
+    gaps: Sequence[Row], barriers: Sequence[Row], *, title: str, threshold: float = 2.0, stamp: str = ""
+) -> Figure:
+    """Accuracy minus that of the dense network, above, and the error barrier, below, against the step that weights come from.
+
+    Columns of `gaps`: line (the label, at most seven), seed, k, gap (points). Rows whose k is None, of a control that has no step, give
+    a level line at their mean. Columns of `barriers`: line, seed, k, barrier (points). Upper panel: mean and 95 % interval;
+    lower one: mean, small dots are seeds; the dotted line is the threshold. The steps stand side by side, not to scale.
+    """
+    lines = list(dict.fromkeys(row["line"] for row in (*gaps, *barriers)))
+    steps = sorted({row["k"] for row in (*gaps, *barriers) if row["k"] is not None})
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        upper.axhline(0, color="#333333", linewidth=1)
+        shown: list[evidence.Interval] = []
+        for i, (label, look) in enumerate(zip(lines, SERIES, strict=False)):
+            shift = 0.12 * (i - (len(lines) - 1) / 2)
+            marks = {"color": look.color, "linestyle": look.dash}
+            cells = _by_step(gaps, label, "gap")
+            if level := cells.pop(None, None):
+                upper.axhline(mean(level), label=label, linewidth=1.2, **marks)
+            if cells:
+                bands = [evidence.interval(values) for values in cells.values()]
+                shown += bands
+                x = [steps.index(k) + shift for k in cells]
+                measured(upper, x, bands, look, linestyle=look.dash, label=label)
+            heights = _by_step(barriers, label, "barrier")
+            x = [steps.index(k) + shift for k in heights]
+            lower.plot(x, [mean(h) for h in heights.values()], marker=look.marker, markersize=6, **marks)
+            for at, values in zip(x, heights.values(), strict=True):
+                lower.plot([at] * len(values), values, ".", color=look.color, markersize=4)
+        words = bands_in_words(shown)
+        upper.plot([], [], " ", label=f"above: {words}; below: mean, small dots are seeds")
+        dots = {"color": "#333333", "linestyle": ":", "linewidth": 1}
+        lower.axhline(threshold, label=f"threshold, {threshold:g} points", **dots)
+        lower.set_xticks(range(len(steps)), [f"{k:,}" for k in steps])
+        lower.set_xlabel("step k that the weights come from (not to scale)")
+        upper.set_ylabel("minus dense (points)")
+        lower.set_ylabel("error barrier (points)")
+        lower.set_ylim(bottom=-0.03 * lower.get_ylim()[1])  # a marker at 0 is not cut in half
+        legend(figure, upper, lower)
+        headed(figure, title, stamp)
+    return figure
+
+
+def describe_rescue(gaps: Sequence[Row], barriers: Sequence[Row]) -> str:
+    """The text alternative of `rescue`."""
+    parts = []
+    for label in dict.fromkeys(row["line"] for row in (*gaps, *barriers)):
+        cells = _by_step(gaps, label, "gap")
+        level = cells.pop(None, None)
+        said = [f"{mean(level):+.2f} points on average"] if level else []
+        if cells:
+            bands = {k: evidence.interval(values) for k, values in cells.items()}
+            said.append(", ".join(f"{band.said('+.2f')} at step {k:,}" for k, band in bands.items()))
+        heights = _by_step(barriers, label, "barrier")
+        if heights:
+            tops = ", ".join(f"{mean(values):.1f} at step {k:,}" for k, values in heights.items())
+            said.append(f"mean barrier {tops}")
+        parts.append(f"{label}: {'; '.join(said)}")
+    return (
+        "Test accuracy minus that of the dense network, in points, with 95 % intervals, and error barriers in points, by the "
+        f"step that the weights come from. {'. '.join(parts)}."
+    )
+
+
+def _by_step(rows: Sequence[Row], label: str, column: str) -> dict[int | None, list[float]]:
+    """The numbers of a line by their step, rising; that of no step first."""
+    own = [row for row in rows if row["line"] == label]
+    steps = sorted({row["k"] for row in own}, key=lambda k: -1 if k is None else k)
+    found: dict[int | None, list[float]] = {}
+    for k in steps:
+        here = [row for row in own if row["k"] == k]
+        found[k] = list(
+            once(
+                (row["seed"], row[column], f"{label!r}, step {k}, seed {row['seed']}") for row in here
+            ).values()
+        )
+    return found
 
 
 def _differences(rows: Sequence[Row], against: str) -> list[tuple[str, list[float]]]:

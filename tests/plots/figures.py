@@ -174,6 +174,28 @@ def _rewound() -> Figure:
     return plots.rewound(rows, title="ResNet-20: rewound to 0 or to k = 200", stamp=STAMP)
 
 
+def rescue_rows() -> tuple[list[dict], list[dict]]:
+    own, control = ("recorded, ten seeds", "here, five seeds"), "re-initialised, recorded"
+    gaps = [
+        {"line": line, "seed": s, "k": k, "gap": -1.0 / (1 + k / 20) + 0.1 * s - 0.3 * i}
+        for i, line in enumerate(own)
+        for k in (0, 50, 250)
+        for s in range(5)
+    ]
+    gaps += [{"line": control, "seed": s, "k": None, "gap": -1.1 + 0.1 * s} for s in range(5)]
+    barriers = [
+        {"line": line, "seed": s, "k": k, "barrier": 15 / (1 + k / 20) + s + i}
+        for i, line in enumerate(own)
+        for k in (0, 50, 250)
+        for s in range(5)
+    ]
+    return gaps, barriers
+
+
+def _rescue() -> Figure:
+    return plots.rescue(*rescue_rows(), title="From which step on the ticket is good", stamp=STAMP)
+
+
 def _distances() -> Figure:
     apart = torch.arange(10.0)
     matrix = (apart[:, None] - apart).abs() / 40
@@ -361,6 +383,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "between_networks": _between,
     "instability": _instability,
     "rewound": _rewound,
+    "rescue": _rescue,
     "mask_distances": _distances,
     "window_curves": _window,
     "arm_gaps": _arm_gaps,

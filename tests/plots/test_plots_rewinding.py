@@ -84,3 +84,36 @@ def test_rewound_draws_each_arm_where_it_was_trained():
     assert x == pytest.approx([16], rel=0.05) and y == pytest.approx([60])
     assert line(figure, "dense (mean)")[1] == pytest.approx([90, 90])
     assert "rewound to 0: 80 % at 40 %, 70 % at 16 %" in plots.describe_rewound(rows)
+
+
+def test_rescue_draws_each_line_at_its_steps_and_the_control_as_a_level():
+    """Catches: barriers of another line, steps of a shorter line at the wrong place, a control drawn at a step."""
+    gaps = [
+        {"line": line, "seed": seed, "k": k, "gap": gap + (seed - 1)}
+        for line, k, gap in (("own", 50, 0.0), ("own", 0, -2.0), ("other", 50, -3.0), ("control", None, -4.0))
+        for seed in (0, 1, 2, 3)
+    ]
+    barriers = [
+        {"line": line, "seed": seed, "k": k, "barrier": height + 2 * seed}
+        for line, k, height in (("own", 0, 10.0), ("own", 50, 1.0), ("other", 50, 5.0))
+        for seed in (0, 1)
+    ]
+    figure = plots.rescue(gaps, barriers, title="t")
+    x, y = line(figure, "own")
+    assert x == pytest.approx([0, 1], abs=0.2) and y == pytest.approx([-1.5, 0.5])
+    x, y = line(figure, "other")
+    assert x == pytest.approx([1], abs=0.2) and y == pytest.approx([-2.5])
+    assert line(figure, "control")[1] == pytest.approx([-3.5, -3.5])
+    lower = [list(one.get_ydata()) for one in figure.axes[1].get_lines()]
+    assert [11.0, 2.0] in lower and [6.0] in lower and [10.0, 12.0] in lower
+    words = plots.describe_rescue(gaps, barriers)
+    assert "own: -1.50 (-3.55 to +0.55) at step 0" in words
+    assert "mean barrier 11.0 at step 0, 2.0 at step 50" in words
+    assert "control: -3.50 points on average." in words
+
+
+def test_rescue_takes_a_seed_once():
+    """Catches: a seed that counts twice, and so an interval that is too narrow."""
+    gaps = [{"line": "own", "seed": 1, "k": 0, "gap": gap} for gap in (0.1, 0.2)]
+    with pytest.raises(ValueError, match="seed 1"):
+        plots.rescue(gaps, [], title="t")

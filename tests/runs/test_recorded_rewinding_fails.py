@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from lthkit.ledger.measuring import values_of
 from lthkit.runs import experiments
 from lthkit.storage import files, records
 from lthkit.storage.folders import RunMismatch
+from lthkit.storage.owners import canonical
 from tests.records import record_script
 
 SEEDS = (1, 2, 3)
@@ -142,6 +144,21 @@ def test_what_is_collected(script: ModuleType, run: Path) -> None:
     assert set(summary["tables"]) == {"table.csv", "barriers.csv", "paths.csv"}
     sealed = files.read_sealed(run / "seed-1" / "28-lr-03" / "dense.json")
     assert sealed["test_accuracy"] in [row["test_accuracy"] for row in table if row["size"] == 28]
+
+
+def test_the_record_is_what_this_script_makes_of_these_data() -> None:
+    """Catches a recipe, a plan or images that changed after the record was made, and a record that a test has written."""
+    module = record_script("record_rewinding_fails")
+    folder = experiments.recorded(module.NAME)
+    config, _, table = experiments.load(folder)
+    here = json.loads(canonical(module.config(module.all_data())))
+    assert {n: v for n, v in config.items() if n != "claims"} == {
+        n: v for n, v in here.items() if n != "claims"
+    }
+    keys = [(row["arm"], row["seed"], row["size"], row["recipe"]) for row in table]
+    seed = sum(2 + len(c.steps) + len(c.twins) + len(c.foreign) for c in module.CASES)
+    assert len(set(keys)) == len(keys) == seed * len(module.SEEDS)
+    assert len(records.read_table(folder / "barriers.csv")) == 14 * len(module.SEEDS)
 
 
 def test_the_claims_are_those_of_the_ledger() -> None:
