@@ -379,7 +379,12 @@ def _add_head(layers: dict[str, nn.Module], units: list[int]) -> None:
 
 def _network(layers: dict[str, nn.Module], seed: int, *, init: str) -> nn.Module:
     """Layers built on the meta device, which draws nothing, become a network on the CPU drawn from `seed`."""
-    model = Network(OrderedDict(layers), init).to_empty(device="cpu")
+    model = Network(OrderedDict(layers), init)
+    # as `to_empty` does, which imports a computer algebra system for it, a third of a second in each process
+    there = {
+        name: torch.empty(t.shape, dtype=t.dtype, device="cpu") for name, t in model.state_dict().items()
+    }
+    model.load_state_dict(there, assign=True)
     reinitialize(model, seed=seed)
     return model
 

@@ -65,7 +65,7 @@ lth.plots.show(
 )
 
 # %% [markdown]
-# A shirt, a pullover and a coat look much alike at this size. This is one reason why our accuracies stay below 90 %.
+# A shirt, a pullover and a coat look much alike at this size. This is one reason why our accuracies stay well below 100 %.
 #
 # ## A first network
 #

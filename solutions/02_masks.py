@@ -18,7 +18,7 @@
 # on which you report "20 % of the weights" has more of them.
 #
 # Nothing breaks when this happens. The loss falls, and the accuracy looks good. A course notebook that was published in 2026 pruned, trained
-# on with no mask, and compared: 98 % of the "pruned" network's weights were not zero. It had compared the dense network with itself.
+# on with no mask, and compared: 98 % of the "pruned" network's weights were not zero ([pull request 16192 of CoursIA](https://github.com/jsboige/CoursIA/pull/16192)). It had compared the dense network with itself.
 #
 # ## Small enough to print
 #
@@ -502,7 +502,7 @@ except RuntimeError as error:
 #
 # ## What was published, and what we measured
 #
-# We know no paper that measures lost masks; the sources are issue trackers and code. The 98 % is from a reading of one course notebook (2026), in which the mask was not
+# We know no paper that measures lost masks; the sources are issue trackers and code. The 98 % is from a reading of one course notebook ([2026](https://github.com/jsboige/CoursIA/pull/16192)), in which the mask was not
 # used in training at all. Our line "once" is the nearest to it. The next cell prints it.
 
 # %%

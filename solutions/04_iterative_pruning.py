@@ -580,7 +580,7 @@ table
 #   not 0 %.
 # - **Whole numbers.** `int((1 - 0.8) * 10)` is 1, not 2, because 1 - 0.8 is a little less than 0.2. Use `round`.
 # - **Revived weights.** We ran the iterative mode of a public repository (Synaptic-Flow), which ranks removed weights too:
-#   in a small run 3 of 483 kept weights had been removed before.
+#   in a small run some of the kept weights had been removed before.
 # - **The half copy.** A public repository (rahulvigneswaran's) copies the weights but keeps the biases by reference, so
 #   the biases are never rewound.
 #

@@ -467,7 +467,7 @@ table
 #
 # ### A contested number
 #
-# The paper states that the ticket with 21 % of the weights stops **38 % earlier** than the dense network. An independent replication
+# [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) state that the ticket with 21 % of the weights stops **38 % earlier** than the dense network. An independent replication
 # with five seeds, not peer reviewed, found 46.7, 0.0, -2.6, 44.7 and 18.2 % ([kowshikgunda71/repro-lottery-ticket](https://github.com/kowshikgunda71/repro-lottery-ticket),
 # 2026) and counts the claim as not replicated. The cell below puts an interval on their five numbers and on ours.
 
@@ -493,7 +493,7 @@ lth.Table(
 
 # %% [markdown]
 # The replication's interval contains 38 and it contains 0: five seeds decide neither. The early-stop step is a noisy quantity: the validation loss is flat near its least value, and we
-# look only now and then. Also, our data set is another one and smaller, so agreement or disagreement with 38 % decides
+# look only now and then. Also, our data set is another one and smaller, so agreement or disagreement decides
 # nothing about the paper. What we can say is how our own seeds behave.
 #
 # ## What the mask looks at

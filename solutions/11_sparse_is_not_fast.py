@@ -1092,8 +1092,8 @@ print(why_no_csr) if why_no_csr else table.show()
 # %% [markdown]
 # Read the first line as a test of the measurement. There no layer is sparse enough for the table, so both ways are the
 # same program: the ratio should be near 1 and the difference 0. From the next line on, the numbers are added up in another
-# order. Most differences of the final weights are then near 1e-7, but a single weight may differ by far more. We looked at
-# two such weights: in the first step their gradient was below 1e-8, which is rounding. Adam divides a gradient by its own
+# order. Most differences of the final weights are then as small as rounding, but a single weight may differ by far more. We looked at
+# two such weights: in the first step their gradient was nothing but rounding. Adam divides a gradient by its own
 # size, so it makes a visible step even of that. Compare the accuracies of a line: the training is the same one, and it costs less. Your
 # prediction beside the last line:
 
@@ -1376,9 +1376,9 @@ print(why_no_csr) if why_no_csr else table.show()
 # |---|---|---|
 # | torch's sparse product (both matrices sparse, CPU, one thread) beside the dense one | slower at 80 % sparsity (230 ms against 98), faster at 90 % (54 against 105) | [pytorch pull request 51647](https://github.com/pytorch/pytorch/pull/51647), comment of 19 February 2021 |
 # | the same on a GPU | slower at 50 % (21.4 ms against 2.24), faster from 90 % on | same |
-# | convolutions of AlexNet without writing patches, three Intel processors | 3.1 to 7.3 times as fast as dense ones | Park et al. 2017, abstract |
-# | whole mobile networks, sparse convolutions, one phone (Snapdragon 835) | 1.3 to 2.4 times as fast as dense ones | Elsen et al. 2020, abstract |
-# | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | PyTorch tutorial on semi-structured sparsity |
+# | convolutions of AlexNet without writing patches, three Intel processors | 3.1 to 7.3 times as fast as dense ones | [Park et al. 2017](https://arxiv.org/abs/1608.01409), abstract |
+# | whole mobile networks, sparse convolutions, one phone (Snapdragon 835) | 1.3 to 2.4 times as fast as dense ones | [Elsen et al. 2020](https://arxiv.org/abs/1911.09723), abstract |
+# | 2:4, one linear layer of 10240 × 3072, A100 | 1.38 times as fast | [PyTorch's tutorial](https://pytorch.org/tutorials/advanced/semi_structured_sparse.html) on semi-structured sparsity |
 # | 2:4, BERT on question answering | 1.3 times as fast; F1 from 86.92 to 86.48 | same |
 # | 2:4, one layer of 4096 × 4096 at batch 1 | 0.11 times as fast, that is nine times slower | [pytorch issue 111339](https://github.com/pytorch/pytorch/issues/111339) |
 #
@@ -1407,8 +1407,7 @@ table
 #   threads, and what it was compared with.
 # - **The weak competitor.** Sparse code beside a slow dense program looks fast.
 # - **The transposed product.** `F.linear(x, csr_weight)` and `csr_weight @ x.T` give the same numbers, and not in the
-#   same time. In our trial (one layer of 784 × 300 with 10 % of its weights, batch 256, one thread) the first took about
-#   five times as long. Try such variants before you blame the format.
+#   same time. Time such variants on your machine before you blame the format.
 # - **A unit without input is not 0** unless its bias happens to be. It hands on relu(bias).
 # - **Bools in memory.** `torch.bool` takes a byte for each entry, so a mask in memory is a quarter of the weights, and
 #   masked dense training needs *more* memory than training without a mask.

@@ -148,9 +148,9 @@ museum.visit(1, retrain)
 # **The mask that was forgotten.** The network is pruned once. Then the optimizer moves every weight, the removed ones too, and after a few steps
 # all of them are at work. Mended: multiply by the mask again after each `optimizer.step()`.
 #
-# A notebook of a public course trained like this in September 2026. A review printed the number: 229,956 of 234,752 weights were not 0, **98.0 %**. The
-# notebook had compared two dense networks, and had read their difference of 0.15 points as evidence for the lottery ([jsboige/CoursIA, pull request
-# 16192](https://github.com/jsboige/CoursIA/pull/16192)). It was found before many could read it, because somebody counted.
+# A notebook of a public course trained like this in September 2026. A review ([jsboige/CoursIA, pull request 16192](https://github.com/jsboige/CoursIA/pull/16192)) printed
+# the number: 229,956 of 234,752 weights were not 0, **98.0 %**. The
+# notebook, says the same review, had compared two dense networks, and had read their difference of 0.15 points as evidence for the lottery. It was found before many could read it, because somebody counted.
 #
 # </details>
 
@@ -353,8 +353,8 @@ museum.visit(4, keep_largest)
 # **All ties go.** Everything equal to the threshold is removed, so two different requests end at the same border. Mended: sort
 # once, and remove the first `k` of the order: `mask[scores.flatten().argsort(stable=True)[:k]] = False`.
 #
-# In NNI, a tool of Microsoft, a test failed now and then, because the real sparsity was 66.7 % where 50 % had been asked for. The change of February 2022
-# set the *seed of the test*, and left a note that ties need care ([microsoft/nni, pull request 4580](https://github.com/microsoft/nni/pull/4580)). SparseML mended the same in April 2022, from a threshold
+# In NNI, a tool of Microsoft ([microsoft/nni, pull request 4580](https://github.com/microsoft/nni/pull/4580)), a test failed now and then, because the real sparsity was 66.7 % where 50 % had been asked for. The change of February 2022
+# set the *seed of the test*, and left a note that ties need care. SparseML mended the same in April 2022, from a threshold
 # to an exact number ([neuralmagic/sparseml, pull request 678](https://github.com/neuralmagic/sparseml/pull/678)). A relative: `ceil` and `>` together remove one weight more than asked
 # for in each round, as in [`sparse_global.py` of open_lth](https://github.com/facebookresearch/open_lth/blob/master/pruning/sparse_global.py).
 #
@@ -396,7 +396,7 @@ museum.visit(5, next_mask)
 # nothing. Mended: `scores[name].where(mask[name], -torch.inf)` before the ranking.
 #
 # In the published code of SynFlow, the lines that would exclude removed scores are commented out ([ganguli-lab/Synaptic-Flow, `Pruners/pruners.py`](https://github.com/ganguli-lab/Synaptic-Flow/blob/master/Pruners/pruners.py)). We ran its
-# iterative mode on a small network: 3 of 483 kept weights had been removed before. In SparseML, one place rounded and another cut off, and a
+# iterative mode on a small network: some of the kept weights had been removed before. In SparseML, one place rounded and another cut off, and a
 # pruned weight was "subsequently unpruned" (March 2022, [pull request 589](https://github.com/neuralmagic/sparseml/pull/589)).
 #
 # </details>

@@ -798,7 +798,7 @@ table.note("runner-up: medians over the seeds")
 table
 
 # %% [markdown]
-# A ratio of two such numbers is noisier still. [Lesson 05](../notebooks/05_winning_tickets.ipynb) met the claim that a ticket stops 38 % earlier. Here is the share of the
+# A ratio of two such numbers is noisier still. [Lesson 05](../notebooks/05_winning_tickets.ipynb) met the claim of [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) that a ticket stops 38 % earlier. Here is the share of the
 # dense network's steps that our ticket saves, as five seeds show it and as forty do; and the number of seeds that it takes to tell 38 % from the 21 % of the replication.
 
 # %%
@@ -1087,7 +1087,7 @@ table
 #   and 0.3 too. A rule that a null result passes is no test. (Their own erratum says another thing about this rule: the claim is one-sided, "more than", and the rule was not.)
 # - **Better than re-initialised: replicated.** Here the interval is far from 0, and the claim that the initial weights matter rests on this control.
 #
-# The other half of that replication is the small convolutional network Conv-2 on CIFAR-10, three seeds. The paper reports that the ticket with 4.6 % of the weights gains 3.4 points.
+# The other half of that replication is the small convolutional network Conv-2 on CIFAR-10, three seeds. [Frankle and Carbin (2019)](https://arxiv.org/abs/1803.03635) report that the ticket with 4.6 % of the weights gains 3.4 points.
 
 # %%
 conv_2_dense, conv_2_ticket = [70.17, 69.75, 69.33], [68.30, 68.28, 68.69]
@@ -1110,6 +1110,30 @@ lth.Table(
 # is right? The table has a hint: the dense network of the replication is better than the paper's by about two points (test there, validation here), so there was less to gain. The paper does not state how it
 # normalised its images; the replication had to guess, and says so. A weak baseline makes a strong method: the trap of the section before. What would decide it? Both ways to normalise, both
 # arms, enough seeds, registered. How many seeds, you can compute now.
+
+# %% [markdown]
+# ### The ledger of this course
+#
+# We did for this course what that replication did. Every claim that we tested is in one file, `data/claims.toml`: its words, the paper and the place, the seeds, the
+# rule, and our prediction. All of it was written down before the run, and the run's configuration holds a hash of that text. The verdicts are computed from the recorded rows.
+#
+# - *reproduced*: the whole interval lies where the claim says, in every part of the rule;
+# - *partly*: in some parts; *not reproduced*: in none, and in one at least it lies wholly outside;
+# - *contested*: our seeds do not decide it; *not run*: there is no complete record, and the ledger says what it would cost.
+
+# %%
+from lthkit import ledger
+
+book = ledger.load_ledger()
+judged = [ledger.judge(one, errata=book.errata) for one in book.values()]
+ledger.ledger_table(judged)
+
+# %% [markdown]
+# Look for the stars first: there our prediction was wrong. Then take one claim and try to break its verdict. Whoever finds a mistake in a rule or in a number gets an
+# entry among the errata. In a terminal: `lthkit claims`, `lthkit claims hill-mnist`, and `lthkit claims hill-mnist --rerun --tier laptop` repeats one on your machine.
+
+# %%
+print(ledger.claim_text(judged[list(book).index("rewind-0-fails-14")]))
 
 # %% [markdown]
 # ## A grid in one file

@@ -297,7 +297,7 @@ evidence.differences(
 #
 # In the strong tickets, one size a layer costs nothing. It even gains a little.
 #
-# The published numbers go further than ours: with 30 % of the weights of a ResNet-50 on ImageNet, one size a layer gives 68.6 % and Gaussian sizes 61.7 % (README of edge-popup's code). And newer work makes signs the centre: [Gadhikar and Burkholz (2024)](https://arxiv.org/abs/2402.19262) say that learning-rate
+# The published numbers go further than ours: with 30 % of the weights of a ResNet-50 on ImageNet, one size a layer gives 68.6 % and Gaussian sizes 61.7 % (README of edge-popup's [code](https://github.com/allenai/hidden-networks)). And newer work makes signs the centre: [Gadhikar and Burkholz (2024)](https://arxiv.org/abs/2402.19262) say that learning-rate
 # rewinding ([lesson 06](../notebooks/06_rewinding.ipynb)) helps because early, wide rounds can still turn wrong signs; [Oh et al. (2025)](https://arxiv.org/abs/2504.05357) carry a mask with its *trained* signs to a fresh initialisation (abstracts). What this costs is the whole
 # iterative pruning that found them.
 #
@@ -365,7 +365,7 @@ lth.plots.show(
 # Read what is *not* promised.
 #
 # - **Search.** Your function tried all 2ⁿ subsets. The theorem says that a good one exists; how to find one reliably is open ([Natale et al. 2024](https://arxiv.org/abs/2410.14754), introduction). And edge-popup pays for its search with backward passes through the whole network, as a training does.
-# - **Small size.** The part is larger than its target: many random weights stand for one. In the demonstration of Pensia et al. a target of 397 thousand weights became 3.73 million kept ones out of 8.34 million, found in 21.5 hours on 36 cores (README of their code).
+# - **Small size.** The part is larger than its target: many random weights stand for one. In the demonstration of Pensia et al. a target of 397 thousand weights became 3.73 million kept ones out of 8.34 million, found in 21.5 hours on 36 cores (README of their [code](https://github.com/acnagle/optimal-lottery-tickets)).
 # - **Your network.** The proofs speak of networks that are wide enough. How wide LeNet has to be, they do not say.
 
 # %% question="14.Q2"
@@ -375,7 +375,7 @@ quiz("14.Q2", "b")
 # ## Masks that move
 #
 # The third way: sparse from the first step to the last, and the mask changes on the way. Every so many updates, in each layer, the smallest kept weights go, and as many others come in, at 0. **SET** (Mocanu et al. 2018, Nature Communications 9:2383) lets random ones come;
-# **RigL** ([Evci et al. 2020](https://arxiv.org/abs/1911.11134)) those where the loss would fall fastest, by the size of the gradient. At first 30 % of a layer's weights go at once (RigL's default, and `drop` of `lth.sparse_training`); the share falls along a cosine, and is 0 after three quarters of the training. No dense training is needed, and the number of weights is the same at each step.
+# **RigL** ([Evci et al. 2020](https://arxiv.org/abs/1911.11134)) those where the loss would fall fastest, by the size of the gradient. At first 30 % of a layer's weights go at once (the default of the same paper, and `drop` of `lth.sparse_training`); the share falls along a cosine, and is 0 after three quarters of the training. No dense training is needed, and the number of weights is the same at each step.
 #
 # ### Exercise 14.3: one update of the mask · medium · four lines · 12 minutes
 #
@@ -516,7 +516,7 @@ lth.plots.show(
 # %% [markdown]
 # ### At equal budgets
 #
-# Iterative magnitude pruning trains many times. What if RigL and the static mask may train as long, in all? Recorded with more seeds and longer: 5 % of the weights; IMP has five trainings of 1,000 updates, which makes 5,000. (`python data/record_moving_masks.py FOLDER` does it again.)
+# Iterative magnitude pruning trains many times. What if RigL and the static mask may train as long, in all? Recorded in `data/results/moving-masks`, with more seeds and longer: 5 % of the weights; IMP has five trainings of 1,000 updates, which makes 5,000. (`python data/record_moving_masks.py FOLDER` does it again.)
 
 # %%
 from lthkit.runs import experiments
@@ -555,7 +555,7 @@ table
 # One row should make you suspicious: the *dense* network gets worse with more updates, in all five seeds. Look at its best step. Its validation loss is least early, while the learning rate is still high, and is never as small again: the network overfits before the cosine has brought the learning rate
 # down. What is reported is the accuracy at that early step. So this recipe is a bad one for a long dense training, and "as good as dense with 5,000 updates" would be a cheap victory. Compare with the best dense network that you can get; here it is the one of 1,000 updates. SET and RigL, too, are read in the middle of their long training, before their masks have come to rest at update 3,750, and the static mask near its end. (LeNet on 10,000 small images is an easy case: 5 % of its weights are enough for what there is to learn. And nothing was tuned.)
 #
-# So much for our small network. Beside it the published numbers, from RigL's paper (ResNet-50 on ImageNet, 80 % sparse, top-1, three runs): static 70.6, SET 72.9, RigL 74.6, gradual magnitude pruning 75.6, dense 76.8 %. With five times the training RigL comes to 76.6. And an independent replication on a small Wide ResNet
+# So much for our small network. Beside it the published numbers, from RigL's paper ([Evci et al. 2020](https://arxiv.org/abs/1911.11134); ResNet-50 on ImageNet, 80 % sparse, top-1, three runs): static 70.6, SET 72.9, RigL 74.6, gradual magnitude pruning 75.6, dense 76.8 %. With five times the training RigL comes to 76.6 (same). And an independent replication on a small Wide ResNet
 # ([Sundar and Dwaraknath 2021](https://arxiv.org/abs/2103.15767), CIFAR-10, 80 %, uniform): static 91.2, SET 92.7, RigL 92.6, pruning 93.2 % (the authors' project page). In that row SET and RigL lie within each other's spread, so most of the gain came from letting the mask move at all. Over a range of sparsities, says their abstract, the central claim holds: at a fixed budget RigL surpasses the other methods that move a mask.
 
 # %% question="14.Q3"
@@ -597,7 +597,7 @@ print(
 )
 
 # %% [markdown]
-# It was trained for the record: 1,200 steps a training, five seeds. **Perplexity** is what it is judged by: *e* to the power of the mean loss. One may read it as the number of characters between which the network still hesitates; lower is better. IMP halves the weights three times and rewinds to step 60. (`python data/record_text_tickets.py train FOLDER`, then `collect FOLDER`.)
+# It was trained for the record `text-tickets`: 1,200 steps a training, five seeds. **Perplexity** is what it is judged by: *e* to the power of the mean loss. One may read it as the number of characters between which the network still hesitates; lower is better. IMP halves the weights three times and rewinds to step 60. (`python data/record_text_tickets.py train FOLDER`, then `collect FOLDER`.)
 
 # %%
 config, summary, rows = experiments.load(experiments.recorded("text-tickets"))
@@ -726,7 +726,7 @@ lth.Table(
 
 # %% [markdown]
 # - **Wanda** changes no weight. **SparseGPT** ([Frantar and Alistarh 2023](https://arxiv.org/abs/2301.00774)) goes through a layer column by column and corrects what is left for what was cut, so that the layer's outputs stay close; a model of 175 billion weights took about four hours on one GPU. Its authors find that larger models are easier to prune.
-# - **Essential sparsity** ([Jaiswal et al. 2023](https://arxiv.org/abs/2306.03805)): pre-trained Transformers, among them BERT and the OPT models with 125 million to 1.3 billion weights, can lose about 30 to 50 % of their weights, the smallest, in one cut **if they are fine-tuned on the task afterwards**; beyond that the accuracy falls off. OPT-1.3B can lose about 40 %. Inside that range the free mask is almost the one that IMP would find. Without
+# - **Essential sparsity** ([Jaiswal et al. 2023](https://arxiv.org/abs/2306.03805)): pre-trained Transformers, among them BERT and the OPT models with 125 million to 1.3 billion weights, can lose about 30 to 50 % of their weights, the smallest, in one cut **if they are fine-tuned on the task afterwards**; beyond that the accuracy falls off. OPT-1.3B can lose about 40 % (same). Inside that range the free mask is almost the one that IMP would find. Without
 #   any further training OPT-1.3B is ruined by 50 % magnitude pruning: perplexity 14.62 before, 17,000 after (SparseGPT, table 1). Always ask which of the two a sentence means.
 # - **N:M** is for hardware. Scattered zeros do not make a product faster ([lesson 11](../notebooks/11_sparse_is_not_fast.ipynb)). With two of every four kept, the places fit into two bits each and the processor can skip the rest: the sparse tensor cores of Nvidia's GPUs multiply up to twice as fast ([Mishra et al. 2021](https://arxiv.org/abs/2104.08378), abstract). SparseGPT's authors measured 1.5 to 1.8 times a layer.
 #

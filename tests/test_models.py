@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -166,6 +168,13 @@ def test_the_mlp_has_five_hidden_layers_without_bias() -> None:
     layers = [m for m in mlp_bn(seed=0, input_shape=(1, 14, 14)).modules() if isinstance(m, nn.Linear)]
     assert [tuple(m.weight.shape) for m in layers] == [(100, 196), *4 * [(100, 100)], (10, 100)]
     assert [m.bias is None for m in layers] == [*5 * [True], False]
+
+
+def test_a_network_needs_no_computer_algebra() -> None:
+    """Catches: `to_empty` from the meta device, for which torch imports sympy: 0.3 s in each process that makes a network."""
+    code = "import sys, lthkit; before = {*sys.modules}; lthkit.models.resnet_20(seed=0); print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sympy" not in done.stdout.split()
 
 
 def test_output_layer_is_the_last_linear_weight() -> None:

@@ -102,6 +102,25 @@ def test_the_speeds_are_those_of_the_recorded_benchmark():
     assert f"{whole:.1f} times as fast, its trainings below 15 % {below:.1f} times" in told
 
 
+def test_what_the_recorded_run_took_is_in_its_record(rows):
+    """Catches: the seconds or the updates of an older record, and a price of saving that the benchmark does not have."""
+    document, told = files.read_json(BENCH / "bench.json"), README.replace("\n", " ")
+    seconds = files.read_json(RECORD / "summary.json")["wall_seconds"]
+    updates = sum(row["steps"] for row in rows) / seconds
+    assert f"The recorded run took {seconds:.0f} seconds" in told
+    assert f"That is {round(updates, -2):,.0f} updates a second" in told
+    (textbook,) = [
+        row["time"]["median"]
+        for row in document["rows"]
+        if (row["case"], row["name"]) == ("LeNet-300-100, batch 60, Adam", "textbook")
+    ]
+    assert f"makes {1000 / textbook:.0f} a second there" in told
+    (saving,) = [row["cost"] for row in document["rows"] if row["work"] == "saving" and row["cost"]]
+    median, low, high = (100 * (saving[x] - 1) for x in ("median", "low", "high"))
+    said = f"saving costs {median:.0f} % of the time, with quartiles from {low:.0f} to {high:.0f} %"
+    assert said in told
+
+
 def test_links_inside_the_repository_resolve():
     pages = ("README.md", "CONTRIBUTING.md", "data/README.md", "solutions/README.md", CLUSTER)
     for page in (ROOT / name for name in pages):

@@ -86,8 +86,9 @@ def run(
     }
     say(machine_line(document["machine"]))
     for name in names:
-        rows = _measure(name, settings, document)
-        say(f"\n{textwrap.fill(f'{name}: {WORKS[name][0]}', WIDTH)}\n{table(rows)}")
+        say(f"\n{textwrap.fill(f'{name}: {WORKS[name][0]}', WIDTH)}")
+        rows = _measure(name, settings, document, say)
+        say(str(table(rows)))
     compared = [row["agrees"] for row in document["rows"] if row["agrees"] is not None]
     document["agreement"] = all(compared) if compared else None
     document["seconds"] = perf_counter() - begun
@@ -95,13 +96,22 @@ def run(
     return document
 
 
-def _measure(name: str, settings: Settings, document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of one work; they are in the document then, with its memory, its seconds and what others used."""
+def _measure(
+    name: str, settings: Settings, document: dict[str, Any], say: Callable[[str], object]
+) -> list[dict[str, Any]]:
+    """The rows of one work; they are in the document then, with its memory, its seconds and what others used.
+
+    say: is told of each part that is measured, if there are more.
+    """
     begun, alone = perf_counter(), moment()
     if settings.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(settings.device)
     with tiny_numbers_flushed():  # training turns it on: on for everybody then
-        rows = [row.plain() for row in WORKS[name][1](settings)]
+        rows: list[dict[str, Any]] = []
+        for row in WORKS[name][1](settings):
+            if rows and row.case != rows[-1]["case"]:
+                say(textwrap.fill(f"measured: {rows[-1]['case']}", WIDTH))
+            rows.append(row.plain())
     document["rows"] += rows
     document["peak_memory"][name] = machine.peak_memory(settings.device)
     document["work_seconds"][name] = perf_counter() - begun

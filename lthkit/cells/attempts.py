@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lthkit.cells.chains import CHAIN
-from lthkit.cells.folders import round_files
-from lthkit.storage.claims import Holding
+from lthkit.cells.chains import CHAIN, SEARCH
+from lthkit.cells.folders import level_names, round_files
+from lthkit.storage.claims import CLAIM, Holding
 from lthkit.storage.publishing import REMOVED, remove, same_file
 
 _PREFIX = "attempt-"
@@ -25,8 +25,7 @@ def attempt_of(claim: Holding) -> Path:
     Raises:
         claims.Lost: it was taken over meanwhile.
     """
-    folder = claim.folder
-    attempt = folder / f"{_PREFIX}{claim.number:04d}-{claim.id[:12]}"
+    folder, attempt = claim.folder, path_of(claim)
     earlier = sorted(attempts_in(folder), key=_changed)
     claim.check()  # after the look: an attempt of a later holder is not among these
     if earlier:
@@ -40,10 +39,30 @@ def attempt_of(claim: Holding) -> Path:
     return attempt
 
 
+def path_of(claim: Holding) -> Path:
+    """The working folder of a claim, whether it is there or not; no other claim has that one."""
+    return claim.folder / f"{_PREFIX}{claim.number:04d}-{claim.id[:12]}"
+
+
+def is_littered(folder: Path) -> bool:
+    """True if something lies in a cell's folder that only work needs: a claim, an attempt, one that was being removed."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.startswith((_PREFIX, REMOVED, CLAIM)) for entry in entries)
+    except OSError:
+        return False
+
+
 def attempts_in(folder: Path) -> list[Path]:
     """The attempts that lie in a cell's folder, whosever they are."""
     with os.scandir(folder) as entries:
         return [Path(entry.path) for entry in entries if entry.name.startswith(_PREFIX)]
+
+
+def is_under_way(attempt: Path) -> bool:
+    """True if it has the snapshot of a training whose level is not published; the last one of a training that is stays."""
+    of = {path.relative_to(attempt).parts[0].removeprefix(SEARCH) for path in attempt.rglob("snapshot-*")}
+    return not of <= set(level_names(attempt.parent))
 
 
 def give_rounds(folder: Path, attempt: Path, levels: Iterable[str]) -> None:

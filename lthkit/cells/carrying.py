@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from lthkit.cells.places import Finished, Place
 from lthkit.cells.rows import joined, level_row, unstable_row
 from lthkit.data.datasets import Dataset
 from lthkit.storage import files, owners
-from lthkit.storage.claims import Holding, Patience, claimed
+from lthkit.storage.claims import Holding, Lost, Patience, Taken, claimed
 from lthkit.storage.folders import RunBusy, open_run, read_config
 from lthkit.storage.publishing import remove
 from lthkit.storage.records import Row
@@ -97,7 +97,7 @@ def held(
     """
     config: dict[str, Any] = json.loads(owners.canonical(cell.config(data)))
     mark, here = owners.mark_of(config), choice_for(cell.model, data)
-    with claimed(folder, patience=patience, dead=dead) as claim:
+    with claimed(folder, patience=patience, dead=dead) as claim, _taking_its_own(claim):
         try:
             with files.explained(folder):
                 folders.open_cell(folder, config)
@@ -116,6 +116,18 @@ def held(
         except (OSError, ValueError, RunBusy):
             claim.check()  # the folder that was worked in is renamed by who takes it over
             raise
+
+
+@contextmanager
+def _taking_its_own(claim: Holding) -> Iterator[None]:
+    """Who was taken over finds its attempt renamed, and what it wrote after that is in a new one, which goes with it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if claim.is_lost:
+                remove(attempts.path_of(claim))
+        raise
 
 
 def _go_on(folder: Path, attempt: Path, mark: str) -> Choice | None:
@@ -164,6 +176,7 @@ def carry_out(
     damage: Exception | None = None
     try:
         if (found := _found(cell.config(data), folder, wanted)) is not None:
+            tidy(folder, patience=patience, dead=dead)
             yield from found
             return
     except files.DamagedFile as error:
@@ -204,6 +217,28 @@ def _on_one_core(chain: Iterator[Finished]) -> Iterator[Finished]:
             if this is None:
                 return
             yield this
+
+
+def tidy(
+    folder: Path,
+    *,
+    patience: Patience = Patience(),  # noqa: B008  (frozen)
+    dead: Collection[str] = (),
+) -> None:
+    """Clear a cell in which nothing is missing of what is asked, for a process that ended before it could do so itself.
+
+    A living claim is left alone, and so is a training under way: it is of a level that somebody else asked for. What cannot be
+    cleared stays; it is litter, and no number.
+
+    Args:
+        dead: see `claims.claimed`.
+    """
+    if not attempts.is_littered(folder):
+        return
+    with suppress(OSError, Taken, Lost), claimed(folder, patience=patience, dead=dead) as claim:
+        attempt = attempts.attempt_of(claim)
+        if not attempts.is_under_way(attempt):
+            remove(attempt)
 
 
 def missing_of(folder: Path, levels: Sequence[Level]) -> list[Level]:

@@ -130,7 +130,7 @@ def _early_bird(
             window=way.window,
             threshold=way.threshold,
             rule=way.rule,
-            folder=place.folder / f"search-{level.name}",
+            folder=place.folder / f"{SEARCH}{level.name}",
             **shared,
         )
         searched = len(found.masks) * found.steps_per_epoch
@@ -190,6 +190,7 @@ def rounds(place: Place, last: int) -> Iterator[tuple[Round, int]]:
 
 
 CHAIN = "chain"  # the folder of the rounds below an attempt's
+SEARCH = "search-"  # begins the name of that of a search, beside that of its level
 
 
 def _of_round(place: Place, this: Round, before: int) -> Finished:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lthkit.commands import options
 from lthkit.commands.console import say
+from lthkit.commands.sweeping import announce
 
 EXAMPLES = """\
 examples:
@@ -82,7 +83,7 @@ def _rerun(claim: Any, found: Any, arguments: argparse.Namespace) -> int:
     tier = arguments.tier or "recorded"
     folder: Path = arguments.out or runs_folder() / "claims" / f"{claim.record}-{tier}"
     say(f"{claim.id}, in {folder}. What is done is kept; the same command goes on.")
-    again = repeat(claim, folder, tier=tier, workers=arguments.workers)
+    again = repeat(claim, folder, tier=tier, workers=arguments.workers, announce=announce)
     for part in again.judged.parts:
         say(f"  {part}")
     say(f"Repeated here: {again.says}")

@@ -19,15 +19,15 @@ SETTINGS = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Do a method at the densities and seeds that were asked for, as far as they are missing."""
-    from lthkit.data.named import load_data
     from lthkit.machine.devices import resolve_device
     from lthkit.storage.records import run_id, runs_folder
+    from lthkit.sweeps.jobs import dataset
     from lthkit.sweeps.mistakes import GridMistakes
 
     data, device = data_name(arguments.data), str(resolve_device(arguments.device))
     method = {"method": arguments.method, **_settings(arguments)}
     recipe = recipe_of(arguments)
-    loaded = load_data(data, size=size_of(arguments), device=device)
+    loaded = dataset(data, size_of(arguments), device)
     fit_batches(recipe, arguments.model, tier_of(arguments), loaded)
     try:
         grid = _grid(arguments, method, data, recipe)
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = {key: value for key, value in first.config(loaded).items() if key != "seed"}
     name = f"{first.method}-{slug(arguments.model)}-{slug(data)}"
     folder: Path = arguments.out or runs_folder() / run_id(name, config)
-    return sweeping.carry_out(grid, folder, arguments, datasets={data: loaded})
+    return sweeping.carry_out(grid, folder, arguments)
 
 
 def _told(mistake: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,43 +91,46 @@ def _sweep(arguments: argparse.Namespace) -> int:
         return 2
 
 
-def carry_out(
-    grid: Any, folder: Path, arguments: argparse.Namespace, *, datasets: Mapping[str, Any] | None = None
-) -> int:
+def carry_out(grid: Any, folder: Path, arguments: argparse.Namespace) -> int:
     """Do what is missing of a grid, and show its table; with --dry-run say what it would take."""
     from lthkit.machine.devices import resolve_device
     from lthkit.storage.claims import Patience
     from lthkit.storage.snapshots import TimeUp
     from lthkit.sweeps import running
-    from lthkit.sweeps.grids import Grid
-    from lthkit.sweeps.planning import datasets_of, plan
+    from lthkit.sweeps.planning import plan
     from lthkit.sweeps.shards import sharded
+    from lthkit.sweeps.units import datasets_of
 
     device = str(resolve_device(arguments.device))
     shard = getattr(arguments, "shard", None)
-    mine = grid if shard is None else Grid(grid.name, sharded(grid.asked, *shard))
-    datasets = datasets_of(mine, device) if datasets is None else datasets
-    planned = plan(mine, folder, datasets=datasets)
-    if arguments.dry_run:
-        tell_plan(planned, datasets, arguments, device)
-        return 0
-    cost, left = planned.cost, len(planned.unfinished)
-    say(f"{grid.name}: {len(planned.cells):,} cells; to do: {left:,} cells, {cost.trainings:,} trainings")
-    say(f"on {device}, in {folder}")
+    worker = getattr(arguments, "worker", False)
+
+    def begins(planned: Any) -> None:
+        cost, left = planned.cost, len(planned.unfinished)
+        say(f"{grid.name}: {len(planned.cells):,} cells; to do: {left:,} cells, {cost.trainings:,} trainings")
+        say(f"on {device}, in {folder}")
+
+    if arguments.dry_run or worker:
+        mine = grid if shard is None else replace(grid, asked=sharded(grid.asked, *shard))
+        datasets = datasets_of(mine, device)
+        planned = plan(mine, folder, datasets=datasets)
+        if arguments.dry_run:
+            tell_plan(planned, datasets, arguments, device)
+            return 0
+        begins(planned)
     how: dict[str, Any] = {
         "device": device,
         "minutes": arguments.minutes,
         "shard": shard,
-        "announce": _announce,
+        "announce": announce,
     }
     how |= {"tell": lambda text: say(text, file=sys.stderr), "patience": Patience()}
     try:
-        if getattr(arguments, "worker", False):
+        if worker:
             rows = running.work(grid, folder, **how)
         else:
-            only = getattr(arguments, "only_missing", False)
-            on = arguments.on or "local"
-            rows = running.run(grid, folder, on=on, workers=arguments.workers, only_missing=only, **how)
+            how |= {"only_missing": getattr(arguments, "only_missing", False), "planned": begins}
+            rows = running.run(grid, folder, on=arguments.on or "local", workers=arguments.workers, **how)
     except TimeUp as error:
         say(str(error))
         say("Give the same command again to go on.")
@@ -155,7 +159,7 @@ def tell_plan(planned: Any, datasets: Mapping[str, Any], arguments: argparse.Nam
     say(text_of(planned, seconds=seconds, workers=workers))
 
 
-def _announce(row: Mapping[str, Any]) -> None:
+def announce(row: Mapping[str, Any]) -> None:
     """A line for each training as it ends: what it was, and what it came to."""
     from lthkit.evidence import judged
 

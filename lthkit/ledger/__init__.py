@@ -26,6 +26,7 @@ from lthkit.ledger.reading import (
 from lthkit.ledger.tables import (
     claim_text,
     claims_table,
+    counts_text,
     errata_text,
     ledger_table,
     stamp,
@@ -43,6 +44,7 @@ __all__ = [
     "Rule",
     "claim_text",
     "claims_table",
+    "counts_text",
     "digests",
     "errata_text",
     "judge",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from lthkit.data.sources import data_folder
@@ -13,10 +14,7 @@ from lthkit.storage import files
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
-    """A row for each claim: what its rule found first, what was predicted, what came of it; below it, how many have which verdict."""
-    counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
-    ran = [one for one in judged if one.verdict != NOT_RUN]
-    right = sum(one.as_predicted is True for one in ran)
+    """A row for each claim: what its rule found first, and the verdict; below it, how many have which verdict."""
     return Table(
         ["claim", "found", "verdict"],
         [
@@ -26,9 +24,21 @@ def ledger_table(judged: Sequence[Judged]) -> Table:
         title="Claims, registered before their runs",
         notes=[
             "Found: the first part of the rule, mean and 95 % interval over the registered seeds; in points unless said.",
-            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-            + f"; {right} of {len(ran)} as predicted (* otherwise).",
+            counts_text(judged),
+            "* not as predicted",
         ],
+    )
+
+
+def counts_text(judged: Sequence[Judged]) -> str:
+    """How many claims have which verdict, and how many of these were predicted."""
+    ran = [one for one in judged if one.verdict != NOT_RUN]
+    counts = {verdict: sum(one.verdict == verdict for one in ran) for verdict in VERDICTS}
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    right = sum(one.as_predicted is True for one in ran)
+    return (
+        f"Of {len(judged)} claims, {len(ran)} have a verdict: {listed or 'none'}. {right} came out as predicted, and {len(judged) - len(ran)} "
+        "were not run."
     )
 
 
@@ -79,26 +89,33 @@ def stamp(record: str) -> str:
     )
 
 
-def claim_text(one: Judged) -> str:
-    """All that the ledger has of one claim, and what its record says."""
+def claim_text(one: Judged, *, width: int = 80) -> str:
+    """All that the ledger has of one claim, and what its record says, in lines of at most `width` characters."""
     claim: Claim = one.claim
-    lines = [
-        f"{claim.id}: {one.verdict}",
-        f"claim       {claim.claim}",
-        f"published   {claim.published}",
-        f"            {claim.paper} ({claim.checked})",
-        f"registered  {claim.registered.isoformat()}, digest {claim.digest}, seeds {', '.join(map(str, claim.seeds))}",
-        f"predicted   {claim.prediction}: {claim.why}",
+    entries = [
+        ("claim", claim.claim),
+        ("published", f"{claim.published} ({claim.paper}; {claim.checked})"),
+        ("registered", f"{claim.registered.isoformat()}, digest {claim.digest}"),
+        ("seeds", ", ".join(map(str, claim.seeds))),
+        ("predicted", f"{claim.prediction}: {claim.why}"),
+        *(("rule", rule.registered(claim.seeds).says) for rule in claim.rule),
+        *(("found", str(part)) for part in one.parts),
     ]
-    lines += [f"rule        {rule.registered(claim.seeds).says}" for rule in claim.rule]
-    lines += [f"found       {part}" for part in one.parts]
     if one.verdict == NOT_RUN and one.recorded:
-        lines.append(
-            f"found       {len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded; there is no verdict before the last"
+        some = f"{len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded"
+        entries.append(("found", f"{some}; there is no verdict before the last"))
+    entries += [("deviation", text) for text in claim.deviations]
+    entries += [("cost", claim.cost)] if claim.cost else []
+    entries += [("record", f"data/results/{claim.record}"), ("command", claim.command)]
+    lines = [f"{claim.id}: {one.verdict}"]
+    for name, text in entries:
+        lines += textwrap.wrap(
+            f"{name:12}{text}",
+            width,
+            subsequent_indent=" " * 12,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
-    lines += [f"deviation   {text}" for text in claim.deviations]
-    lines += [f"cost        {claim.cost}"] if claim.cost else []
-    lines += [f"record      data/results/{claim.record}", f"command     {claim.command}"]
     return "\n".join(lines)
 
 

@@ -42,7 +42,8 @@ def _processes() -> str:
 
 
 _PROCESSES = _processes()
-_CLAIM = re.compile(r"\.claim-(\d+)\.json")
+CLAIM = ".claim-"  # begins the names of claims
+_CLAIM = re.compile(rf"{re.escape(CLAIM)}(\d+)\.json")
 # of a file: that is not there, or that another machine has removed, as NFS says it
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _BYTES = 512  # of a claim, always: writing one again needs no room
@@ -329,7 +330,7 @@ def _leave(holding: Holding) -> None:
 
 
 def _path(folder: Path, number: int) -> Path:
-    return folder / f".claim-{number:04d}.json"
+    return folder / f"{CLAIM}{number:04d}.json"
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,21 +30,26 @@ def run_id(name: str, config: Mapping[str, Any], *, digits: int = 6) -> str:
 
 def environment() -> dict[str, Any]:
     """What the numbers may depend on and a reader may ask: versions, system, processor, threads, date."""
-    packages = {}
-    for package in ("lthkit", "torch", "torchvision", "numpy"):
-        try:
-            packages[package] = version(package)
-        except PackageNotFoundError:
-            packages[package] = "not installed"
     return {
-        "python": platform.python_version(),
-        **packages,
+        **_installed(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Versions, looked up once in a process: that takes longer than writing a table."""
+    packages = {"python": platform.python_version()}
+    for package in ("lthkit", "torch", "torchvision", "numpy"):
+        try:
+            packages[package] = version(package)
+        except PackageNotFoundError:
+            packages[package] = "not installed"
+    return packages
 
 
 def processor() -> str:

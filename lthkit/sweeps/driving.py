@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter, sleep
 
-from lthkit.cells.carrying import missing_of
+from lthkit.cells.carrying import missing_of, tidy
 from lthkit.cells.folders import level_names
 from lthkit.machine.bars import again
 from lthkit.machine.work import Interrupted, Work
@@ -90,7 +90,9 @@ class Drive:
             if not quick:
                 self._read(unit)
                 self._told |= {(cell, level.name) for level in unit.wanted if level not in unit.missing}
-            if unit.missing:
+            if not unit.missing:
+                tidy(unit.folder, patience=self.patience)
+            else:
                 self._todo.append(cell)
                 there = () if quick else level_names(unit.folder)
                 self._progress.expect(cell, cost_of(unit.asked.cell, unit.missing, there).updates)
@@ -263,7 +265,9 @@ class Drive:
         self._leave(unit, here=here)
 
     def _leave(self, unit: Unit, *, here: bool) -> None:
-        """Nothing is to be done for a cell any longer."""
+        """Nothing is to be done for a cell any longer; who did it somewhere else may have died before it had cleared it."""
+        if not here:
+            tidy(unit.folder, patience=self.patience)
         self._over_with.add(unit.cell)
         self._waiting.pop(unit.cell, None)
         self._under_way.pop(unit.cell, None)

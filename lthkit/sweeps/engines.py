@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import sleep
 
 import torch
@@ -41,10 +42,38 @@ def check_process() -> None:
         )
 
 
-def open_engine(on: str, *, cells: int, device: str, workers: int | None, tell: Tell, folder: str) -> Engine:
+@contextmanager
+def workers_ahead(on: str, *, cells: int, device: str, workers: int | None) -> Iterator[LocalEngine | None]:
+    """Workers on this machine that begin at once, while it is still planned what at least so many cells are; None for others.
+
+    A worker needs a second or two before it can do anything. Those that `open_engine` does not get have ended after this.
+    """
+    count = _workers(cells, device, workers)
+    if on != "local" or count < 2:
+        yield None
+        return
+    engine = LocalEngine(count, devices_of(device))
+    try:
+        engine.begin()
+        yield engine
+    finally:
+        engine.close()
+
+
+def open_engine(
+    on: str,
+    *,
+    cells: int,
+    device: str,
+    workers: int | None,
+    tell: Tell,
+    folder: str,
+    ahead: LocalEngine | None = None,
+) -> Engine:
     """Start an engine for so many cells. One worker on this machine is this process.
 
     workers: None is one for each core (at most 8), or for each GPU. tell: is told what somebody who waits should know.
+    ahead: `workers_ahead` for as many cells or fewer.
 
     Raises:
         ValueError: see `check_engine`; Dask is not installed, or its workers cannot see the folder.
@@ -55,11 +84,16 @@ def open_engine(on: str, *, cells: int, device: str, workers: int | None, tell: 
         from lthkit.sweeps.dask_engine import DaskEngine
 
         return DaskEngine(address, workers=workers and min(workers, cells), tell=tell, folder=folder)
-    devices = devices_of(device)
-    count = min(workers or (cores() if device == "cpu" else len(devices)), max(1, cells))
+    count = _workers(cells, device, workers)
     if name == "serial" or count == 1:
         return SerialEngine()
-    return LocalEngine(count, devices)
+    engine = ahead or LocalEngine(count, devices_of(device))
+    engine.workers = count
+    return engine
+
+
+def _workers(cells: int, device: str, workers: int | None) -> int:
+    return min(workers or (cores() if device == "cpu" else len(devices_of(device))), max(1, cells))
 
 
 def devices_of(device: str) -> list[str]:

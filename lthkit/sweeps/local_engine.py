@@ -37,6 +37,11 @@ class LocalEngine:
         self._all: list[_Worker] = []
         self._unborn = 0  # workers that ended one after the other without a word
 
+    def begin(self) -> None:
+        """Start all workers now; else each begins with its first job."""
+        while len(self._all) < self.workers:
+            self._new()
+
     def free(self) -> int:
         return self.workers - sum(worker.job is not None for worker in self._all)
 
@@ -68,6 +73,8 @@ class LocalEngine:
     def close(self) -> None:
         for worker in self._all:
             worker.leave()
+            if worker.job is None and worker.holder is None:  # it is still importing: nothing to be saved
+                worker.process.kill()
         until = perf_counter() + 1.0
         for worker in self._all:
             worker.end(max(0.1, until - perf_counter()))

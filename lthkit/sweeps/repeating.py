@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,18 @@ class Again:
         return f"{self.judged.verdict}, over {seeds} seeds{self.smaller}."
 
 
-def repeat(claim: Claim, folder: Path | str, *, tier: str = "recorded", workers: int = 2) -> Again:
+def repeat(
+    claim: Claim,
+    folder: Path | str,
+    *,
+    tier: str = "recorded",
+    workers: int = 2,
+    announce: Callable[[Row], object] | None = None,
+) -> Again:
     """Run what decides a claim, in `folder`, and judge it. The same call goes on with one that was stopped.
 
     tier: "recorded" repeats it as it was registered; "laptop" takes the first three of its seeds, and of a sweep the embedded
-        data with the recipe that its networks usually have.
+        data with the recipe that its networks usually have. announce: called with each row of a sweep that is new.
 
     Raises:
         ValueError: no such tier, or a command that cannot be repeated. RuntimeError: the record's script failed.
@@ -50,7 +57,9 @@ def repeat(claim: Claim, folder: Path | str, *, tier: str = "recorded", workers:
     seeds = claim.seeds if tier == "recorded" else claim.seeds[:FEW]
     words = shlex.split(claim.command)
     if words[:2] == ["lthkit", "sweep"]:
-        rows = _swept(data_folder() / Path(words[2]).relative_to("data"), folder, tier, seeds, workers)
+        rows = _swept(
+            data_folder() / Path(words[2]).relative_to("data"), folder, tier, seeds, workers, announce
+        )
         rules = [rule if tier == "recorded" else _on_embedded(rule) for rule in claim.rule]
         parts = [
             Part(rule.registered(seeds).verdict(values := values_of(rule, seeds, rows)), values)
@@ -75,9 +84,16 @@ def laptop_grid(path: Path, seeds: Sequence[int]) -> dict[str, Any]:
     return kept | {"seeds": list(seeds), "data": [EMBEDDED]}
 
 
-def _swept(path: Path, folder: Path | str, tier: str, seeds: Sequence[int], workers: int) -> list[Row]:
+def _swept(
+    path: Path,
+    folder: Path | str,
+    tier: str,
+    seeds: Sequence[int],
+    workers: int,
+    announce: Callable[[Row], object] | None,
+) -> list[Row]:
     raw = tomllib.loads(path.read_text(encoding="utf-8")) if tier == "recorded" else laptop_grid(path, seeds)
-    return run(grid_of(**raw), folder, on="local", workers=workers)
+    return run(grid_of(**raw), folder, on="local", workers=workers, announce=announce)
 
 
 def _scripted(script: Path, folder: Path, seeds: Sequence[int], workers: int) -> None:

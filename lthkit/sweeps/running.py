@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,10 +23,12 @@ from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
 from lthkit.sweeps import records
 from lthkit.sweeps.driving import Drive
-from lthkit.sweeps.engines import SerialEngine, check_engine, check_process, open_engine
+from lthkit.sweeps.engines import SerialEngine, check_engine, check_process, open_engine, workers_ahead
 from lthkit.sweeps.failures import Failure, SweepFailed
-from lthkit.sweeps.grids import Grid
+from lthkit.sweeps.grids import Grid, merged
 from lthkit.sweeps.jobs import Tell
+from lthkit.sweeps.planning import Plan
+from lthkit.sweeps.published import cells_in
 from lthkit.sweeps.shards import sharded
 from lthkit.sweeps.units import Units, units_of
 
@@ -44,6 +47,7 @@ def run(
     minutes: float | None = None,
     shard: tuple[int, int] | None = None,
     only_missing: bool = False,
+    planned: Callable[[Plan], object] | None = None,
     announce: Announce | None = None,
     tell: Tell | None = None,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
@@ -60,6 +64,7 @@ def run(
         minutes: stop after this time, with everything saved; None goes on to the end.
         shard: (2, 8) does the second of eight parts of the cells.
         only_missing: return the rows of those cells alone of which something was missing.
+        planned: called with what is to be done, before any of it is begun.
         announce: called with each row that is published from now on. tell: with sentences for somebody who waits; None logs them.
 
     Raises:
@@ -68,32 +73,27 @@ def run(
     """
     check_process()
     check_engine(on, workers)
-    place, units = _begun(grid, folder, device, minutes, shard, patience, check=True)
-    with Work(total=0) as this, _terminations():
-        drive = Drive(
-            place,
-            units,
-            this,
-            device=str(resolve_device(device)),
-            patience=patience,
-            minutes=minutes,
-            announce=announce,
-            tell=tell,
-        )
-        drive.look(quick=False)
-        asked = [unit.cell for unit in units.values() if unit.missing or not only_missing]
-        if drive.left:
-            drive.to_the_end(
-                lambda: open_engine(
-                    on,
-                    cells=drive.left,
-                    device=device,
-                    workers=workers,
-                    tell=drive.tell,
-                    folder=str(place),
-                )
+    place, grid, device = _checked(grid, folder, device, minutes, shard, patience)
+    surely = len(merged(grid.asked)) - len(cells_in(place))  # missing: each cell has a folder of its own
+    with workers_ahead(on, cells=surely, device=device, workers=workers) as ahead:
+        units = _begun(grid, place, device, check=True, planned=planned)
+        with Work(total=0) as this, _terminations():
+            drive = Drive(
+                place,
+                units,
+                this,
+                device=device,
+                patience=patience,
+                minutes=minutes,
+                announce=announce,
+                tell=tell,
             )
-        return drive.rows(asked)
+            drive.look(quick=False)
+            asked = [unit.cell for unit in units.values() if unit.missing or not only_missing]
+            if drive.left:
+                begun = partial(open_engine, on, device=device, workers=workers, folder=str(place))
+                drive.to_the_end(lambda: begun(cells=drive.left, tell=drive.tell, ahead=ahead))
+            return drive.rows(asked)
 
 
 def work(
@@ -117,7 +117,8 @@ def work(
         start: number of the cell to begin with, in the order of the grid; None is one at random, so that a thousand workers
             that begin together do not all ask for the first.
     """
-    place, units = _begun(grid, folder, device, minutes, shard, patience, check=False)
+    place, grid, device = _checked(grid, folder, device, minutes, shard, patience)
+    units = _begun(grid, place, device, check=False)
     order = list(units)
     first = (
         (random.SystemRandom().randrange(len(order)) if start is None else start % len(order)) if order else 0
@@ -128,7 +129,7 @@ def work(
             place,
             turned,
             this,
-            device=str(resolve_device(device)),
+            device=device,
             patience=patience,
             minutes=minutes,
             announce=announce,
@@ -139,17 +140,15 @@ def work(
         return drive.rows(drive.own)
 
 
-def _begun(
+def _checked(
     grid: Grid,
     folder: Path | str,
     device: str,
     minutes: float | None,
     shard: tuple[int, int] | None,
     patience: Patience,
-    *,
-    check: bool,
-) -> tuple[Path, Units]:
-    """The folder, with what is asked of it from now on, and the cells."""
+) -> tuple[Path, Grid, str]:
+    """The folder, what of the grid is to be done here, and the device. ValueError for bad arguments."""
     if minutes is not None and not (
         isinstance(minutes, int | float) and not isinstance(minutes, bool) and minutes > 0
     ):
@@ -158,18 +157,23 @@ def _begun(
         raise ValueError(
             f"patience={patience!r} was given; expected claims.Patience(beat=10, lost=120), say."
         )
-    device = str(resolve_device(device))
-    place = Path(folder).absolute()
     if shard is not None:
         grid = replace(grid, asked=sharded(grid.asked, *shard))
+    return Path(folder).absolute(), grid, str(resolve_device(device))
+
+
+def _begun(
+    grid: Grid, place: Path, device: str, *, check: bool, planned: Callable[[Plan], object] | None = None
+) -> Units:
+    """The cells; the folder has what is asked of it from now on."""
     try:
-        units = units_of(grid, place, device, check=check)
+        units = units_of(grid, place, device, check=check, planned=planned)
     except NotADirectoryError as error:
         raise CannotWrite(error.errno, error.strerror, str(place)) from None
     records.begin(
         place, grid.name, [(cell, unit.asked) for cell, unit in units.items()], claims=dict(grid.claims)
     )
-    return place, units
+    return units
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from lthkit.cells.cells import Level
 from lthkit.data.datasets import Dataset
 from lthkit.sweeps.grids import Asked, Grid, merged
 from lthkit.sweeps.jobs import dataset
-from lthkit.sweeps.planning import ids_of, plan
+from lthkit.sweeps.planning import Plan, ids_of, plan
 from lthkit.sweeps.records import CELLS
 
 
@@ -40,15 +41,19 @@ class Unit:
 Units = dict[str, Unit]  # by the id of the cell
 
 
-def units_of(grid: Grid, folder: Path, device: str, *, check: bool) -> Units:
+def units_of(
+    grid: Grid, folder: Path, device: str, *, check: bool, planned: Callable[[Plan], object] | None = None
+) -> Units:
     """The cells of a grid in the order in which they are begun. Each data set is loaded, once.
 
-    check: see first that the networks go with the data, and so on; see `planning.plan`.
+    check: see first that the networks go with the data, and so on; see `planning.plan`. planned: is called with that plan.
     """
     grid = replace(grid, asked=merged(grid.asked))
     data = datasets_of(grid, device)
     if check:
-        plan(grid, folder, datasets=data, device=device)
+        this = plan(grid, folder, datasets=data, device=device)
+        if planned is not None:
+            planned(this)
     units = {}
     for asked, name in zip(grid.asked, ids_of(grid.asked, data), strict=True):
         units[name] = Unit(asked, name, folder / CELLS / name, asked.cell.levels(asked.levels))

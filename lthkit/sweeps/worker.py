@@ -60,9 +60,9 @@ def main() -> None:
             while not stop.is_set() and (job := todo.get()) is not None:
                 waiting = 0
                 answer(do(job, stopped=stop.is_set, report=report))
+        answers.close()
     except OSError:
         pass  # the sweep is gone
-    answers.close()
     os._exit(0)  # the listener may wait for a byte for ever
 
 

@@ -29,6 +29,13 @@ def test_the_outcome_is_that_of_the_recorded_rows(name: str) -> None:
         assert claim.outcome == judged.outcome, "Run: python data/judge_claims.py"
 
 
+def test_the_readme_counts_the_verdicts() -> None:
+    """Catches: a README that was not brought up to date with the records."""
+    judged = [ledger.judge(claim, errata=LEDGER.errata) for claim in LEDGER.values()]
+    readme = " ".join((Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8").split())
+    assert ledger.counts_text(judged) in readme
+
+
 def test_failures_are_predicted_and_told() -> None:
     assert sum(claim.prediction == "not reproduced" for claim in LEDGER.values()) >= 3
 

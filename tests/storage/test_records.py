@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from lthkit.storage import records
@@ -37,3 +39,24 @@ def test_the_environment_stamp_names_what_numbers_depend_on():
     assert all("/" not in str(v) for k, v in stamp.items() if k != "processor"), (
         "no paths of the machine in a record"
     )
+
+
+def test_versions_are_looked_up_once(monkeypatch):
+    """Catches: package metadata read again for every table of a sweep; a date that is that of the first table."""
+    calls = []
+    monkeypatch.setattr(records, "version", lambda name: calls.append(name) or "1")
+    records._installed.cache_clear()
+    try:
+        first = records.environment()
+        monkeypatch.setattr(records, "datetime", _Tomorrow)
+        second = records.environment()
+    finally:
+        records._installed.cache_clear()
+    assert len(calls) == 4 and second["date"] == "2099-01-02" != first["date"]
+    assert {**first, "date": ""} == {**second, "date": ""}
+
+
+class _Tomorrow(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2099, 1, 2, tzinfo=tz)

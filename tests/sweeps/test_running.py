@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -336,3 +337,20 @@ def test_ctrl_c_in_a_serial_sweep_waits_for_nobody(
     monkeypatch.setattr("lthkit.sweeps.engines.sleep", lambda seconds: pytest.fail("it waits"))
     with pytest.raises(KeyboardInterrupt, match="0 of 16 trainings are finished and saved, and how far"):
         running.run(sweeping.grid(pictures), tmp_path / "s", on="serial")
+
+
+@pytest.mark.parametrize("call", [running.run, running.work])
+def test_what_the_killed_left_in_finished_cells_is_cleared(
+    pictures: str, tmp_path: Path, call: Callable[..., Any]
+) -> None:
+    """Catches: litter of a sweep that was killed, in cells that the next call has no need to begin."""
+    grid = sweeping.grid(pictures, seeds=(0,))
+    grid = replace(grid, asked=grid.asked[:1])
+    running.run(grid, tmp_path, on="serial")
+    (cell,) = (tmp_path / "cells").iterdir()
+    before = {path.name for path in cell.iterdir()}
+    (cell / "attempt-0001-0123456789ab" / "chain").mkdir(parents=True)
+    (cell / ".claim-0001.json").write_text("{}")
+    os.utime(cell / ".claim-0001.json", (0, 0))
+    call(grid, tmp_path)
+    assert {path.name for path in cell.iterdir()} == before
