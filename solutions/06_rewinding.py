@@ -819,7 +819,8 @@ lth.ledger.claims_table(
 #   2 points does not separate good tickets from bad ones here. From step 50 at 14×14 the barrier is still above it, and
 #   the ticket is already better than from step 0 (`stable-where-rescued`, not reproduced; it needed the barrier below 2 points).
 #
-# Your five seeds stand beside it in the figure. Compare signs before sizes: five seeds have wider intervals than ten.
+# Your five seeds stand beside it in the figure. Compare signs before sizes: five seeds have wider intervals than ten. In
+# the run of the solved edition they show the failure and the rescue, and no difference between step 0 and the control.
 #
 # ### Only half of the contrast
 #
