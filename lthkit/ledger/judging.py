@@ -112,10 +112,14 @@ def judge(
     that lead from the digest of the run to the one that it has now.
 
     Raises:
+        FileNotFoundError: `results` is no folder.
         ValueError: the record was begun with another registered text, or has not what the rule asks for.
         files.DamagedFile: a file of the record was altered.
     """
-    folder = (data_folder() / "results" if results is None else Path(results)) / claim.record
+    place = data_folder() / "results" if results is None else Path(results)
+    if not place.is_dir():
+        raise FileNotFoundError(f"{place} was given; expected a folder of records, such as data/results.")
+    folder = place / claim.record
     if not (folder / "summary.json").exists():
         return Judged(claim, ())
     config = files.read_sealed(folder / "config.json")

@@ -229,6 +229,12 @@ def test_without_a_record_a_claim_is_not_run(tmp_path: Path) -> None:
     assert ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path).verdict == "not run"
 
 
+def test_a_folder_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+    """Catches: a slip in a path, told as a claim that was not run."""
+    with pytest.raises(FileNotFoundError, match="expected a folder of records"):
+        ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path / "resluts")
+
+
 def test_a_table_that_was_altered_is_refused(tmp_path: Path) -> None:
     claim = ledger_of(tmp_path)["ticket-wins"]
     place = record(tmp_path, {claim.id: claim.digest}, rows(0.5, 0.6, 0.7))
