@@ -73,6 +73,10 @@ class Rule:
                 )
         if not isinstance(self.scale, int | float) or isinstance(self.scale, bool) or not self.scale > 0:
             raise ValueError(f"scale={self.scale!r} was given; expected a number above 0, such as 100.")
+        if self.column.endswith("accuracy") and self.unit == "points" and self.scale != 100:
+            raise ValueError(
+                f"scale={self.scale!r} was given for {self.column} in points; expected 100, since tables have shares."
+            )
 
     def registered(self, seeds: tuple[int, ...]) -> Registered:
         """The same as a registered prediction of these seeds, which gives the verdict."""
@@ -175,6 +179,7 @@ class Erratum:
     """What was wrong and is not any longer: a claim, a number or a sentence.
 
     claims: ids it is about. was, now: in words. digests: of registered texts that were changed, by id, as runs have them.
+    became: the digests of the same ids after the change, so that a later change needs an entry of its own.
     """
 
     date: date
@@ -183,6 +188,7 @@ class Erratum:
     why: str
     claims: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    became: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if type(self.date) is not date:
@@ -192,3 +198,8 @@ class Erratum:
                 raise ValueError(f"{name}={value!r} was given; expected a text.")
         if extra := sorted(set(self.digests) - set(self.claims)):
             raise ValueError(f"digests are of {', '.join(extra)}, and claims does not name them.")
+        if set(self.digests) != set(self.became):
+            raise ValueError(
+                f"digests are of {', '.join(self.digests) or 'no claim'}, and became of {', '.join(self.became) or 'none'}; "
+                "expected the same claims in both: before the change, and after it."
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from lthkit.ledger.claims import (
     NOT_RUN,
     PARTLY,
     REPRODUCED,
+    VALUE,
     Claim,
     Erratum,
     Outcome,
+    Rule,
 )
 from lthkit.ledger.measuring import tables_of, values_of
 from lthkit.storage import files
+from lthkit.storage.records import Row
 
 HELD, FAILED, OPEN = "held", "failed", "open"
 DIGITS = {"percent": ".1f", "updates": ",.0f"}  # else ".2f"
@@ -32,6 +35,16 @@ class Part:
 
     verdict: Verdict
     values: Mapping[int, float]
+
+    @classmethod
+    def of(cls, rule: Rule, seeds: tuple[int, ...], rows: Sequence[Row]) -> Part:
+        """Measured in these rows. A comparison that is equal for all seeds has no spread, so no interval: it stays open."""
+        values = values_of(rule, seeds, rows)
+        verdict = rule.registered(seeds).verdict(values)
+        band = verdict.interval
+        if rule.kind != VALUE and (band.unspread or band.half == 0):
+            verdict = replace(verdict, outcome=OPEN)
+        return cls(verdict, values)
 
     @property
     def number(self) -> str:
@@ -55,12 +68,13 @@ class Part:
 class Judged:
     """A claim and what its record says. parts: empty if there is no record, or seeds are missing of it.
 
-    recorded: the registered seeds that the record has.
+    recorded: the registered seeds that the record has. changed: the registered text is not that of the run; an erratum says why.
     """
 
     claim: Claim
     parts: tuple[Part, ...]
     recorded: tuple[int, ...] = ()
+    changed: bool = False
 
     @property
     def verdict(self) -> str:
@@ -94,37 +108,46 @@ def judge(
 ) -> Judged:
     """Judge a claim from its record in `results`, a folder of records (without it the one that comes with the course).
 
-    registered: the claim as the ledger has it, if `claim` is it with fewer seeds, for a repetition. errata: of the ledger. A registered text that was changed after its run needs an entry that has the old digest.
+    registered: the claim as the ledger has it, if `claim` is it with fewer seeds, for a repetition. errata: of the ledger. A registered text that was changed after its run needs entries
+    that lead from the digest of the run to the one that it has now.
 
     Raises:
+        FileNotFoundError: `results` is no folder.
         ValueError: the record was begun with another registered text, or has not what the rule asks for.
         files.DamagedFile: a file of the record was altered.
     """
-    folder = (data_folder() / "results" if results is None else Path(results)) / claim.record
+    place = data_folder() / "results" if results is None else Path(results)
+    if not place.is_dir():
+        raise FileNotFoundError(f"{place} was given; expected a folder of records, such as data/results.")
+    folder = place / claim.record
     if not (folder / "summary.json").exists():
         return Judged(claim, ())
     config = files.read_sealed(folder / "config.json")
-    _check_registered(registered or claim, config, errata)
+    changed = _changed(registered or claim, config, errata)
     tables = tables_of(folder, [rule.table for rule in claim.rule])
     recorded = tuple(seed for seed in claim.seeds if seed in config.get("seeds", ()))
     if recorded != claim.seeds:
-        return Judged(claim, (), recorded)
-    parts = []
-    for rule in claim.rule:
-        values = values_of(rule, claim.seeds, tables[rule.table])
-        parts.append(Part(rule.registered(claim.seeds).verdict(values), values))
-    return Judged(claim, tuple(parts), recorded)
+        return Judged(claim, (), recorded, changed)
+    parts = tuple(Part.of(rule, claim.seeds, tables[rule.table]) for rule in claim.rule)
+    return Judged(claim, parts, recorded, changed)
 
 
-def _check_registered(claim: Claim, config: Mapping[str, Any], errata: Sequence[Erratum]) -> None:
+def _changed(claim: Claim, config: Mapping[str, Any], errata: Sequence[Erratum]) -> bool:
+    """Whether the registered text was changed after the run, as errata say; refused if they do not."""
     found = config.get("claims", {}).get(claim.id)
     if found is None:
         raise ValueError(
             f"{claim.id}: the record {claim.record} was begun without it: its config.json does not name this claim. A claim that "
             "is made after the run is judged by new seeds."
         )
-    if found != claim.digest and found not in {one.digests.get(claim.id) for one in errata}:
+    explained, before = {found}, set[str]()
+    while explained != before:
+        before = set(explained)
+        explained |= {one.became[claim.id] for one in errata if one.digests.get(claim.id) in before}
+    if claim.digest not in explained:
         raise ValueError(
             f"{claim.id}: the record {claim.record} was begun with the registered text {found}, and the ledger now has "
-            f"{claim.digest}: rule, prediction or seeds were changed afterwards. Put the text back, or say in an erratum what was changed and why."
+            f"{claim.digest}: rule, prediction or seeds were changed afterwards. Put the text back, or say in an erratum what was "
+            f'changed and why, with digests = {{{claim.id} = "{found}"}} and became = {{{claim.id} = "{claim.digest}"}}.'
         )
+    return bool(found != claim.digest)

@@ -44,10 +44,16 @@ def values_of(rule: Rule, seeds: Sequence[int], rows: Sequence[Row]) -> dict[int
 
 
 def _number(rule: Rule, seed: int, rows: Sequence[Row]) -> float:
-    value = _cell(rule, rule.of, seed, rows)
+    row = _row(rule, rule.of, seed, rows)
+    value = _cell(rule, rule.of, seed, row)
     if rule.kind == VALUE:
         return value
-    other = _cell(rule, rule.minus, seed, rows)
+    against = _row(rule, rule.minus, seed, rows)
+    if against is row:
+        raise NotMeasured(
+            f"{rule.compared}, seed {seed}: of and minus find the same row; expected two trainings to compare."
+        )
+    other = _cell(rule, rule.minus, seed, against)
     if rule.kind == DIFFERENCE:
         return value - other
     if other == 0:
@@ -55,17 +61,24 @@ def _number(rule: Rule, seed: int, rows: Sequence[Row]) -> float:
     return value / other if rule.kind == RATIO else 100 * (1 - value / other)
 
 
-def _cell(rule: Rule, where: Mapping[str, Any], seed: int, rows: Sequence[Row]) -> float:
+def _row(rule: Rule, where: Mapping[str, Any], seed: int, rows: Sequence[Row]) -> Row:
     found = [row for row in rows if row.get("seed") == seed and _fits(row, where)]
-    what = ", ".join(f"{name} = {value}" for name, value in {"seed": seed, **where}.items())
     if len(found) != 1:
-        raise NotMeasured(f"{rule.compared}: {len(found)} rows have {what}; expected one.")
-    value = found[0][rule.column]
-    if isinstance(value, str) or value is None or not math.isfinite(value):
+        raise NotMeasured(f"{rule.compared}: {len(found)} rows have {_said(where, seed)}; expected one.")
+    return found[0]
+
+
+def _cell(rule: Rule, where: Mapping[str, Any], seed: int, row: Row) -> float:
+    value = row[rule.column]
+    if isinstance(value, str | bool) or value is None or not math.isfinite(value):
         raise NotMeasured(
-            f"{rule.compared}: the row with {what} has {value!r} in {rule.column}; expected a number."
+            f"{rule.compared}: the row with {_said(where, seed)} has {value!r} in {rule.column}; expected a number."
         )
     return float(value) * rule.scale
+
+
+def _said(where: Mapping[str, Any], seed: int) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in {"seed": seed, **where}.items())
 
 
 def _fits(row: Row, where: Mapping[str, Any]) -> bool:
@@ -75,6 +88,8 @@ def _fits(row: Row, where: Mapping[str, Any]) -> bool:
 def _equal(cell: Any, value: Any) -> bool:
     if isinstance(value, bool) or isinstance(cell, bool) or value == "":
         return cell is value if value != "" else cell is None
+    if isinstance(value, int) and isinstance(cell, int):
+        return cell == value
     if isinstance(value, int | float) and isinstance(cell, int | float):
         return math.isclose(cell, value, rel_tol=CLOSE, abs_tol=0)
     return bool(cell == value)

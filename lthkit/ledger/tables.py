@@ -98,6 +98,7 @@ def claim_text(one: Judged, *, width: int = 80) -> str:
         ("registered", f"{claim.registered.isoformat()}, digest {claim.digest}"),
         ("seeds", ", ".join(map(str, claim.seeds))),
         ("predicted", f"{claim.prediction}: {claim.why}"),
+        *([("changed", "after the run: lthkit claims --errata says what and why")] if one.changed else []),
         *(("rule", rule.registered(claim.seeds).says) for rule in claim.rule),
         *(("found", str(part)) for part in one.parts),
     ]

@@ -13,7 +13,6 @@ from typing import Any
 
 from lthkit.data.sources import EMBEDDED, data_folder
 from lthkit.ledger import Claim, Judged, Part, Rule, judge
-from lthkit.ledger.measuring import values_of
 from lthkit.storage.records import Row
 from lthkit.sweeps.grids import grid_of
 from lthkit.sweeps.running import run
@@ -61,10 +60,7 @@ def repeat(
             data_folder() / Path(words[2]).relative_to("data"), folder, tier, seeds, workers, announce
         )
         rules = [rule if tier == "recorded" else _on_embedded(rule) for rule in claim.rule]
-        parts = [
-            Part(rule.registered(seeds).verdict(values := values_of(rule, seeds, rows)), values)
-            for rule in rules
-        ]
+        parts = [Part.of(rule, seeds, rows) for rule in rules]
         smaller = "" if tier == "recorded" else f" of {EMBEDDED}, with the usual recipe"
         return Again(Judged(claim, tuple(parts), seeds), smaller)
     if words[:1] == ["python"]:

@@ -82,6 +82,7 @@ def record(folder: Path, claims: Mapping[str, str], table: list[dict[str, Any]],
         ('of = {arm = "ticket", density = 0.2}', "of = {seed = 100}", "without the seed"),
         ('minus = {arm = "dense"}\n', "", "expected minus with every kind"),
         ("scale = 100", "scale = 0", "expected a number above 0"),
+        ("scale = 100\n", "", "expected 100, since tables have shares"),
         ("ticket-wins", "Ticket", "expected words of small letters"),
         ("[claims.ticket-wins]", "[claim.ticket-wins]", "unknown key; expected claims or errata"),
         ("seeds = [100", "seeds = [[100", "it is no TOML"),
@@ -179,10 +180,35 @@ def test_a_record_begun_with_another_text_is_refused_and_an_erratum_explains_it(
     changed = replace(claim, rule=(replace(claim.rule[0], bound=-1.0),))
     with pytest.raises(ValueError, match="were changed afterwards"):
         ledger.judge(changed, place)
-    erratum = Erratum(
-        date(2026, 12, 1), "above 0", "above -1", "a slip", (claim.id,), {claim.id: claim.digest}
+    erratum = explained(claim, changed)
+    judged = ledger.judge(changed, place, errata=[erratum])
+    assert judged.verdict == "reproduced" and judged.changed
+    assert "after the run" in ledger.claim_text(judged)
+
+
+def explained(was: ledger.Claim, now: ledger.Claim) -> Erratum:
+    return Erratum(
+        date(2026, 12, 1),
+        "above 0",
+        "above -1",
+        "a slip",
+        (was.id,),
+        {was.id: was.digest},
+        {was.id: now.digest},
     )
-    assert ledger.judge(changed, place, errata=[erratum]).verdict == "reproduced"
+
+
+def test_an_erratum_explains_one_change_and_no_later_one(tmp_path: Path) -> None:
+    """Catches: an entry about a slip of the pen, under which a bound could be moved ever after."""
+    claim = ledger_of(tmp_path)["ticket-wins"]
+    place = record(tmp_path, {claim.id: claim.digest}, rows(0.5, 0.6, 0.7))
+    slip, moved = replace(claim, why="A pilot said so."), replace(claim, rule=(replace(RULE, bound=-1.0),))
+    with pytest.raises(ValueError, match="were changed afterwards"):
+        ledger.judge(moved, place, errata=[explained(claim, slip)])
+    both = [explained(slip, moved), explained(claim, slip)]
+    assert ledger.judge(moved, place, errata=both).changed
+    with pytest.raises(ValueError, match="expected the same claims in both"):
+        Erratum(date(2026, 12, 1), "a", "b", "c", (claim.id,), {claim.id: claim.digest})
 
 
 def test_a_record_begun_without_the_claim_is_refused(tmp_path: Path) -> None:
@@ -201,6 +227,12 @@ def test_no_verdict_before_the_last_registered_seed(tmp_path: Path) -> None:
 
 def test_without_a_record_a_claim_is_not_run(tmp_path: Path) -> None:
     assert ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path).verdict == "not run"
+
+
+def test_a_folder_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+    """Catches: a slip in a path, told as a claim that was not run."""
+    with pytest.raises(FileNotFoundError, match="expected a folder of records"):
+        ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path / "resluts")
 
 
 def test_a_table_that_was_altered_is_refused(tmp_path: Path) -> None:
@@ -252,3 +284,35 @@ def test_the_text_of_a_claim_has_all_of_it(tmp_path: Path) -> None:
         "A JPEG copy.",
     ):
         assert part in text
+
+
+def test_two_sides_that_are_one_row_are_refused() -> None:
+    """Catches: "no difference" between a training and itself."""
+    rule = replace(
+        RULE, of={"arm": "ticket"}, minus={"arm": "ticket", "density": 0.2}, claim="within", bound=0.5
+    )
+    with pytest.raises(NotMeasured, match="find the same row"):
+        values_of(rule, SEEDS, rows(0.5, 0.6, 0.7))
+
+
+@pytest.mark.parametrize("points, claim, bound", [(0.0, "within", 0.5), (0.5, "above", 0.0)])
+def test_differences_without_spread_decide_nothing(
+    points: float, claim: str, bound: float, tmp_path: Path
+) -> None:
+    """Catches: a control that did nothing, reproduced; and one number that was copied to all seeds."""
+    found = ledger_of(tmp_path)["ticket-wins"]
+    found = replace(found, rule=(replace(found.rule[0], claim=claim, bound=bound),))
+    place = record(tmp_path, {found.id: found.digest}, rows(points, points, points))
+    assert ledger.judge(found, place).verdict == "contested"
+
+
+def test_whole_numbers_are_the_same_only_if_they_are(tmp_path: Path) -> None:
+    table = [{"arm": "a", "seed": 1, "step": 2_000_001, "n": 1}]
+    with pytest.raises(NotMeasured, match="0 rows"):
+        values_of(ledger.Rule("x", "n", {"step": 2_000_000}, "above", 0.0, kind="value"), [1], table)
+
+
+def test_a_truth_value_is_not_measured() -> None:
+    table = [{"arm": "a", "seed": 1, "done": True}]
+    with pytest.raises(NotMeasured, match="has True in done"):
+        values_of(ledger.Rule("x", "done", {"arm": "a"}, "above", 0.0, kind="value"), [1], table)
