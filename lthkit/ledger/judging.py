@@ -11,10 +11,12 @@ from lthkit.data.sources import data_folder
 from lthkit.evidence.registration import Verdict
 from lthkit.ledger.claims import (
     CONTESTED,
+    DIFFERENCE,
     NOT_REPRODUCED,
     NOT_RUN,
     PARTLY,
     REPRODUCED,
+    SAVING,
     VALUE,
     Claim,
     Erratum,
@@ -31,10 +33,11 @@ DIGITS = {"percent": ".1f", "updates": ",.0f"}  # else ".2f"
 
 @dataclass(frozen=True)
 class Part:
-    """What came of one part of a rule. values: by seed, in the unit of the rule."""
+    """What came of one part of a rule. values: by seed, in the unit of the rule. signed: they are differences, shown with signs."""
 
     verdict: Verdict
     values: Mapping[int, float]
+    signed: bool = True
 
     @classmethod
     def of(cls, rule: Rule, seeds: tuple[int, ...], rows: Sequence[Row]) -> Part:
@@ -44,19 +47,19 @@ class Part:
         band = verdict.interval
         if rule.kind != VALUE and (band.unspread or band.half == 0):
             verdict = replace(verdict, outcome=OPEN)
-        return cls(verdict, values)
+        return cls(verdict, values, rule.kind in (DIFFERENCE, SAVING))
 
     @property
     def number(self) -> str:
-        """The mean and its 95 % interval, as in "+0.96 [+0.36, +1.57]"."""
+        """The mean and its 95 % interval, as in "+0.96 [+0.36, +1.57]"; with a digit more where an end would look like the bound."""
         band, said = self.verdict.interval, self.verdict.registered
-        signed = said.unit in ("points", "percent") and (
-            said.bound <= 0 or band.low < 0 or said.claim == "within"
-        )
-        form = ("+" if signed else "") + DIGITS.get(said.unit, ".2f")
-        mean, low, high = (
-            format(0.0 if abs(v) < 1e-9 else v, form) for v in (band.mean, band.low, band.high)
-        )
+        three = band.mean, band.low, band.high
+        sign = "+" if self.signed else ""
+        form = DIGITS.get(said.unit, ".2f")
+        ends = [float(format(abs(v), form).replace(",", "")) for v in three[1:]]
+        if form == ".2f" and said.bound and round(abs(said.bound), 2) in ends:
+            form = ".3f"
+        mean, low, high = (format(0.0 if abs(v) < 1e-9 else v, sign + form) for v in three)
         return f"{mean} [{low}, {high}]".replace("-0.00 ", "0.00 ")
 
     def __str__(self) -> str:
