@@ -902,8 +902,9 @@ ledger.claims_table(
 )
 
 # %% [markdown]
-# All came as predicted. SynFlow, which sees no image, loses nothing by a shuffle. SNIP does, on this data and with this first layer. New initial weights cost neither of the two anything, and IMP loses
-# by both, as its claims say. So "insensitive to the shuffle" is not a property of the criterion alone either.
+# All came as predicted, at this density. A shuffle costs SynFlow, which sees no image, no more than its margin, and SNIP more than its own: on this data and with this first layer. New initial weights cost
+# SNIP no more than its margin, and IMP loses by both. The record has a smaller density too, a third of this one, for which nothing was registered: there SynFlow also loses by the shuffle. And most
+# controls were still improving when their steps ended. So "insensitive to the shuffle" is not a property of the criterion alone either.
 #
 # ## Traps
 #

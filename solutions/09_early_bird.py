@@ -899,7 +899,8 @@ ledger.claims_table("early-bird-early", "early-bird-accurate")
 
 # %% [markdown]
 # The early mask is there. Whether the ticket is as accurate as the dense network is *open* here: the interval is wider than the margin. Five
-# seeds at this learning rate do not decide it, and "no difference was found" would say too much.
+# seeds at this learning rate do not decide it, and "no difference was found" would say too much. Moreover, the dense networks and the tickets were read in different phases of
+# the schedule: least validation loss came after the first drop of the learning rate in the first, and before it in the second. So the difference is not one of the masks alone.
 #
 # ## Traps
 #

@@ -770,8 +770,8 @@ from lthkit import ledger
 ledger.claims_table("hybrid-gains", "hybrid-loses-nothing")
 
 # %% [markdown]
-# No gain is shown, and a loss of more than the margin is ruled out. SNIP's cut before the first training costs nothing here. It also brings
-# nothing but cheaper steps.
+# No gain is shown, and a loss of the margin is ruled out, though the interval ends just inside it. Both claims judge the same difference, so they are one finding.
+# What SNIP's cut does bring is cheaper steps.
 #
 # ## Traps
 #
