@@ -808,7 +808,7 @@ from lthkit import ledger
 ledger.claims_table("snip-95", "snip-98")
 
 # %% [markdown]
-# Ten times as many steps left a loss at both densities; both claims fail in what they say of its size. At 5 % the two intervals nearly coincide. Part of the loss is that the
+# Ten times as many steps left a loss at both densities; both claims fail in what they say of its size. At 5 % (`snip-95`) the two intervals nearly coincide. Part of the loss is that the
 # dense network became better than the published one. The published code also prunes biases and trains other weights than it scored; we do not know what this changes. What both agree
 # on is the order: the second cut costs more than the first.
 #

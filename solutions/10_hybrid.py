@@ -762,7 +762,7 @@ told(
 )
 
 # %% [markdown]
-# Does the mix gain anything? We registered the question and ran it with five new seeds on the complete MNIST: four trainings for each arm, 5 % of the weights at the end.
+# Does the mix gain anything? We registered the question and ran it with five new seeds on the complete MNIST: four trainings for each arm, 5 % of the weights at the end (`hybrid-gains`).
 
 # %%
 from lthkit import ledger
