@@ -1125,15 +1125,15 @@ lth.Table(
 from lthkit import ledger
 
 book = ledger.load_ledger()
-judged = [ledger.judge(one, errata=book.errata) for one in book.values()]
-ledger.ledger_table(judged)
+ruled = [ledger.judge(one, errata=book.errata) for one in book.values()]
+ledger.ledger_table(ruled)
 
 # %% [markdown]
 # Look for the stars first: there our prediction was wrong. Then take one claim and try to break its verdict. Whoever finds a mistake in a rule or in a number gets an
 # entry among the errata. In a terminal: `lthkit claims`, `lthkit claims hill-mnist`, and `lthkit claims hill-mnist --rerun --tier laptop` repeats one on your machine.
 
 # %%
-print(ledger.claim_text(judged[list(book).index("rewind-0-fails-14")]))
+print(ledger.claim_text(ruled[list(book).index("rewind-0-fails-14")]))
 
 # %% [markdown]
 # ## A grid in one file
