@@ -772,7 +772,8 @@ ledger.claims_table("hybrid-gains", "hybrid-loses-nothing")
 # %% [markdown]
 # No gain is shown, and a loss of the margin is ruled out, though the interval ends just inside it. Both claims judge the same difference, so they are one finding.
 # What SNIP's cut does bring is cheaper steps.
-#
+
+# %% [markdown]
 # ## Traps
 #
 # - **Equal steps a training.** Then IMP in five rounds gets six times the steps of SNIP. Fix the *sum*.

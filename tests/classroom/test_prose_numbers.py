@@ -16,7 +16,6 @@ from tests.prose_sources import ROOT, Sources, links_of, read_sources, shows, so
 LESSONS = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 PAGES = [ROOT / "README.md", *LESSONS]
 ALLOWED, CLAIMS = read(), texts_of()
-AWAITED: dict[str, str] = {"06": "its prose is being written with the claims on rewinding"}
 
 
 def name_of(page: Path) -> str:
@@ -36,8 +35,6 @@ def page(request: pytest.FixtureRequest) -> tuple[str, list[Block], Sources]:
 def test_every_number_has_a_source(page: tuple[str, list[Block], Sources]) -> None:
     """Catches: a number without citation, record or claim beside it, and an entry of the allow-list that is not needed."""
     name, found, sources = page
-    if name in AWAITED:
-        pytest.skip(AWAITED[name])
     assert faults(found, sources, ALLOWED.get(name, {})) == []
 
 
