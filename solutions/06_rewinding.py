@@ -482,7 +482,7 @@ quiz("06.Q4", "a")
 # small convolutional network, Conv-2 with 8 and not 64 channels, with SGD at 0.05. For each, one dense training keeps
 # a few checkpoints; from each checkpoint two children are trained.
 #
-# We call a checkpoint stable if the barrier is below 2 points, the threshold of Frankle et al.; it is a convention.
+# We call a checkpoint stable if the barrier is below 2 points, the threshold of [Frankle et al. (2020)](https://arxiv.org/abs/1912.05671); it is a convention.
 # Predict: which of the three is stable from the start?
 
 # %% tags=["prediction"]
@@ -631,7 +631,7 @@ table
 #
 # Know how this was found. It is one of some thirty configurations that we tried, chosen by validation accuracy with
 # the seeds 0 to 4. Such a choice flatters: with enough configurations one fails by chance. So what we expect was
-# **registered** with ten seeds that nobody had seen, 100 to 109, before they were run. Your computer does five others, 110 to 114.
+# **registered** with ten seeds that nobody had seen, before they were run (`rewind-0-fails-14` names them). Your computer does five others.
 
 # %%
 images = lth.data.halved(data)
@@ -816,7 +816,7 @@ lth.ledger.claims_table(
 #   sizes; so a head start alone is not the reason. At 14×14 they do worse even than step 0. We had predicted that they do
 #   as well, so this part is open (`foreign-step-fails`).
 # - **The barrier falls where the accuracy rises** (`barrier-falls`; the lower half of the figure). But the published threshold of
-#   2 points does not separate good tickets from bad ones here. From step 50 at 14×14 the barrier is still above it, and
+#   2 points ([Frankle et al. 2020](https://arxiv.org/abs/1912.05671)) does not separate good tickets from bad ones here. From step 50 at 14×14 the barrier is still above it, and
 #   the ticket is already better than from step 0 (`stable-where-rescued`, not reproduced; it needed the barrier below 2 points).
 #
 # Your five seeds stand beside it in the figure. Compare signs before sizes: five seeds have wider intervals than ten. In
@@ -1015,7 +1015,7 @@ lth.Table(
 # give them in a data file. We take their row R to mean re-initialised.
 #
 # ResNet-20 on CIFAR-10 ([Renda et al. 2020](https://arxiv.org/abs/2003.02389), raw data of the authors). The masks are iterative; only the last column is
-# one-shot. The dense network has 91.7 %.
+# one-shot. The dense network of the same data has 91.7 %.
 #
 # | density | fine-tuning | weight rewinding | learning-rate rewinding | rewound to 0 | re-initialised, one-shot |
 # |---|---|---|---|---|---|
