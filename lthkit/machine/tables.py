@@ -358,7 +358,7 @@ def _html(table: Table) -> str:
             )
         body.append(f"<tr>{''.join(cells)}</tr>")
     caption = f"<caption>{escape(faces.harmless(table.title))}</caption>" if table.title else ""
-    notes = "".join(f"<p>{escape(faces.harmless(note))}</p>" for note in table.notes)
+    notes = "".join(f"<p>{_whole_words(faces.harmless(note))}</p>" for note in table.notes)
     style = f"{_STYLE}\n{_STACKED.format(name=name, width=width)}"
     return (
         f'<div class="lth-table {name} tex2jax_ignore mathjax_ignore"><style>\n{style}\n</style>\n'

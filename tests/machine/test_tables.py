@@ -183,3 +183,10 @@ def test_short_lines_stay_and_the_margin_of_long_ones_is_kept() -> None:
     assert filled("z" * 200) == "z" * 200
     long = "[" + ", ".join(map(str, range(60))) + "]"  # too long to stay together
     assert max(map(len, filled(long).split("\n"))) <= COLUMNS
+
+
+def test_a_note_breaks_at_blanks_only() -> None:
+    """Catches: "one-" at the end of a line of a phone, and "shot" in the next."""
+    found = Table(["a"], [["b"]], notes=["Of one-shot tickets: [0.1, 0.3]."])._repr_html_()
+    assert '<span style="white-space:nowrap">one-shot</span>' in found
+    assert '<span style="white-space:nowrap">[0.1, 0.3]</span>' in found
