@@ -186,6 +186,33 @@ def test_the_guide_from_a_laptop_to_a_cluster_has_a_grid_and_commands_that_there
     assert f"silent for {Patience().lost:g} s" in guide
 
 
+def test_the_sums_of_the_guide_are_those_of_the_recorded_benchmark():
+    """Catches: another number of calls to the file system in the record than in the guide; a sum of a thousand workers that
+    does not follow from it."""
+    guide = (ROOT / CLUSTER).read_text(encoding="utf-8")
+    rows = [row for row in files.read_json(BENCH / "sweep.json")["rows"] if row["unit"] == "calls"]
+    calls = {row["name"]: round(row["time"]["median"]) for row in rows}
+    total = calls.pop("in all")
+    assert total == sum(calls.values()) and len(calls) == 5
+    assert f"{total} for a whole cell of one training (" in guide
+    said = {"looked at": "looks at a file", "opened": "opens", "listed": "lists"}
+    for name, number in calls.items():
+        assert f"{number} {said.get(name, name)}" in guide
+    (note,) = rows[-1]["notes"]
+    beat = int(re.search(r"heartbeats of (\d+) calls", note)[1])
+    seconds, beats = 600, 1000 / Patience().beat
+    cells, heart = round(1000 * total / seconds), round(beats * beat)
+    assert f"{cells:,} calls a second for cells, and {heart:,} for" in note
+    assert f"and {beat} for a heartbeat" in " ".join(guide.split())
+    assert f"1,000 × {total} / {seconds} s = {cells} calls a second" in guide
+    assert (
+        f"1,000 / {Patience().beat:g} s × {beat} = {heart} calls a second, of which {beats:.0f} are forced"
+        in guide
+    )
+    assert f"about {round(cells + heart, -1)} small calls a second" in guide
+    assert f"one minute would make it about {round(10 * 1000 * total / seconds + heart, -2):,.0f}," in guide
+
+
 SMALLER = {  # what is written for a reader -> what a test has time for
     "steps=2000, seed=0": "steps=3, seed=0",
     "rounds=12, fraction=0.2, rewind_step=0": "rounds=1, steps=3, fraction=0.2, rewind_step=0",
