@@ -18,7 +18,6 @@ of one layer of 512x2048, and a training step of LeNet-300-100 with its kept wei
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,8 +32,8 @@ from lthkit import bench, ledger
 from lthkit.bench.steps import our_steps
 from lthkit.data.datasets import Dataset
 from lthkit.machine import load
-from lthkit.runs import results
-from lthkit.storage import files, folders, records
+from lthkit.runs import recording
+from lthkit.storage import files, folders
 from lthkit.storage.records import Row
 from lthkit.training import Choice, no_sparse
 
@@ -161,10 +160,9 @@ def crossing(points: list[tuple[float, float]]) -> float:
     return low
 
 
-def train_all(folder: Path, seeds: list[int]) -> None:
-    """Every turn that FOLDER does not have yet, one after another."""
-    if unknown := sorted(set(seeds) - set(SEEDS)):
-        raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
+def train_all(folder: Path, seeds: list[int], workers: int = 1) -> None:
+    """Every turn that FOLDER does not have yet, one after another; `workers` is not used, since turns are timed."""
+    recording.check_seeds(seeds, SEEDS)
     if why := no_sparse():
         raise SystemExit(f"Training steps with the kept weights only cannot be timed here: {why}.")
     data = lth.load_data("fashion-mnist")
@@ -184,33 +182,18 @@ def collect(folder: Path, target: Path) -> None:
     if not found:
         raise SystemExit(f"{folder} has no complete turn yet.")
     rows = [row for one in found.values() for row in one["rows"]]
-    target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
-    summary = {
-        "name": NAME,
-        "data": data.label,
-        "device": "cpu",
-        "execution": {"threads": 1},
-        "others": [one["others"] for one in found.values()],
-        "seconds": [one["seconds"] for one in found.values()],
-        "environment": records.environment(),
-    }
-    results.write_results(target, summary, {"table.csv": rows, "even.csv": even(rows)})
+    recording.write_record(
+        target,
+        folder,
+        list(found),
+        {"table.csv": rows, "even.csv": even(rows)},
+        name=NAME,
+        data=data.label,
+        others=[one["others"] for one in found.values()],
+        seconds=[one["seconds"] for one in found.values()],
+    )
     print(f"{NAME}: turns {list(found)}, {len(rows)} measurements")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["train", "collect"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--workers", type=int, help="not used: turns are timed one after another")
-    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.what == "train":
-        train_all(args.folder, args.seeds)
-    else:
-        collect(args.folder, args.to)
+    recording.command(__doc__, SEEDS, TARGET, train_all, collect)

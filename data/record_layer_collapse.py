@@ -15,7 +15,6 @@ with `min_kept=0`: by default lthkit keeps one weight of each layer, a guard tha
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,8 +27,8 @@ import lthkit as lth
 from lthkit import ledger
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import collapse
-from lthkit.runs import results
-from lthkit.storage import files, folders, records
+from lthkit.runs import recording
+from lthkit.storage import files, folders
 from lthkit.storage.records import Row
 from lthkit.training.pool import Pool
 
@@ -162,8 +161,7 @@ def _last(rows: list[Row], column: str) -> float:
 
 def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every mask that FOLDER does not have yet, `workers` side by side with one thread each."""
-    if unknown := sorted(set(seeds) - set(SEEDS)):
-        raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
+    recording.check_seeds(seeds, SEEDS)
     data = load()
 
     def one(check: Callable[[], None], path: Path, job: Callable[[], list[Row]]) -> None:
@@ -195,31 +193,16 @@ def collect(folder: Path, target: Path) -> None:
     rows = [row for paths in found.values() for path in paths for row in files.read_sealed(path)["rows"]]
     arms = [*ONE_SHOT, SYNFLOW]
     rows.sort(key=lambda row: (arms.index(row["arm"]), row["seed"], row["exponent"]))
-    target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
-    summary = {
-        "name": NAME,
-        "data": data.label,
-        "device": "cpu",
-        "execution": {"threads": 1},
-        "environment": records.environment(),
-    }
-    results.write_results(target, summary, {"table.csv": rows, "reach.csv": reach(rows)})
+    recording.write_record(
+        target,
+        folder,
+        list(found),
+        {"table.csv": rows, "reach.csv": reach(rows)},
+        name=NAME,
+        data=data.label,
+    )
     print(f"{NAME}: seeds {list(found)}, {len(rows)} masks")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["train", "collect"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.what == "train":
-        train_all(args.folder, args.seeds, args.workers)
-    else:
-        collect(args.folder, args.to)
+    recording.command(__doc__, SEEDS, TARGET, train_all, collect)

@@ -16,7 +16,6 @@ the network is called stable at k. Here: LeNet-300-100 on MNIST, and Conv-2 with
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,15 +23,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
 from torch import nn
 
 import lthkit as lth
 from lthkit import ledger
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import mode_connectivity
-from lthkit.runs import results
-from lthkit.storage import files, folders, records
+from lthkit.runs import recording
+from lthkit.storage import files, folders
 from lthkit.storage.records import Row
 from lthkit.training.pool import Pool
 
@@ -127,8 +125,7 @@ def path_of(folder: Path, case: Case, seed: int, k: int) -> Path:
 
 def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every pair that FOLDER does not have yet, `workers` side by side with one thread each."""
-    if unknown := sorted(set(seeds) - set(SEEDS)):
-        raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
+    recording.check_seeds(seeds, SEEDS)
     data = [case.load() for case in CASES]
 
     def one(check: Callable[[], None], case: Case, given: Dataset, seed: int, k: int) -> None:
@@ -158,33 +155,18 @@ def collect(folder: Path, target: Path) -> None:
         raise SystemExit(f"{folder} has no complete seed yet.")
     pairs = [files.read_sealed(path_of(folder, case, seed, k)) for case, k in places for seed in found]
     table = [one["row"] for one in pairs]
-    target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
-    summary = {
-        "name": NAME,
-        "data": "; ".join(one.label for one in data),
-        "device": "cpu",
-        "execution": {"threads": 1},
-        "minutes": round(sum(row["seconds"] for row in table) / 60, 1),
-        "environment": records.environment(),
-    }
     points = [point for one in pairs for point in one["points"]]
-    results.write_results(target, summary, {"table.csv": table, "paths.csv": points})
+    recording.write_record(
+        target,
+        folder,
+        list(found),
+        {"table.csv": table, "paths.csv": points},
+        name=NAME,
+        data="; ".join(one.label for one in data),
+        minutes=round(sum(row["seconds"] for row in table) / 60, 1),
+    )
     print(f"{NAME}: seeds {list(found)}, {len(table)} pairs of twins")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["train", "collect"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.what == "train":
-        train_all(args.folder, args.seeds, args.workers)
-    else:
-        collect(args.folder, args.to)
+    recording.command(__doc__, SEEDS, TARGET, train_all, collect)

@@ -17,7 +17,6 @@ child of the same start, under the same mask, with another data order.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,12 +24,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
-
 import lthkit as lth
 from lthkit import ledger
 from lthkit.evidence import mode_connectivity
-from lthkit.runs import experiments, results
+from lthkit.runs import experiments, recording
 from lthkit.storage import files, folders, records
 from lthkit.training.pool import Pool
 
@@ -249,8 +246,7 @@ def control(these: Trainings) -> None:
 def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every training that FOLDER does not have yet, `workers` side by side with one thread each."""
     data = all_data()
-    if unknown := sorted(set(seeds) - set(SEEDS)):
-        raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
+    recording.check_seeds(seeds, SEEDS)
     begun = perf_counter()
 
     def run(these: Trainings, name: str, job: Any) -> None:
@@ -312,33 +308,17 @@ def collect(folder: Path, target: Path | None = None) -> None:
         for name, rows in tables.items():
             all_tables.setdefault(name, []).extend(rows)
     target = TARGET if target is None else target  # looked up now: a test has another one
-    target.mkdir(parents=True, exist_ok=True)
-    begun = folders.read_config(folder)  # with the digests that it was begun with
-    files.write_sealed(target / "config.json", begun | {"seeds": list(found)})
-    summary = {
-        "name": NAME,
-        "data": data[28].label,
-        "device": "cpu",
-        "execution": {"threads": 1},
-        "minutes": round(sum(row["seconds"] for row in all_tables["table.csv"]) / 60, 1),
-        "environment": records.environment(),
-    }
-    results.write_results(target, summary, all_tables)
+    recording.write_record(
+        target,
+        folder,
+        list(found),
+        all_tables,
+        name=NAME,
+        data=data[28].label,
+        minutes=round(sum(row["seconds"] for row in all_tables["table.csv"]) / 60, 1),
+    )
     print(f"{target.name}: seeds {list(found)}, {len(all_tables['table.csv'])} trainings")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["train", "collect"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--to", type=Path, help="of collect: the folder of the record")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.what == "train":
-        train_all(args.folder, args.seeds, args.workers)
-    else:
-        collect(args.folder, args.to)
+    recording.command(__doc__, SEEDS, TARGET, train_all, collect)

@@ -18,7 +18,6 @@ from new weights, whose sizes are the same and whose signs are their own.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,8 +29,8 @@ from torch import Tensor
 import lthkit as lth
 from lthkit import ledger
 from lthkit.data.datasets import Dataset
-from lthkit.runs import experiments, results
-from lthkit.storage import files, folders, records
+from lthkit.runs import experiments, recording
+from lthkit.storage import files, folders
 from lthkit.storage.records import Row
 from lthkit.tickets import signed_constant, signs_of
 from lthkit.training.pool import Pool
@@ -193,8 +192,7 @@ def saved(path: Path, make: Callable[[], Any]) -> None:
 
 def train_all(folder: Path, seeds: list[int], workers: int) -> None:
     """Every training that FOLDER does not have yet, `workers` seeds side by side with one thread each."""
-    if unknown := sorted(set(seeds) - set(SEEDS)):
-        raise SystemExit(f"--seeds {unknown} were given; registered are {list(SEEDS)}.")
+    recording.check_seeds(seeds, SEEDS)
     data = load()
     with folders.hold(folder):
         folders.open_run(folder, config(data))
@@ -218,32 +216,17 @@ def collect(folder: Path, target: Path) -> None:
         tables["ladder.csv"] += untrained["ladder"]
         tables["signs.csv"] += [dense["dense"] | {"same_sign": dense["same_sign"]}]
         tables["signs.csv"] += [row | {"same_sign": None} for row in signs]
-    target.mkdir(parents=True, exist_ok=True)
-    files.write_sealed(target / "config.json", folders.read_config(folder) | {"seeds": list(found)})
-    summary = {
-        "name": NAME,
-        "data": data.label,
-        "device": "cpu",
-        "execution": {"threads": 1},
-        "minutes": round(sum(row["seconds"] for row in tables["signs.csv"]) / 60, 1),
-        "environment": records.environment(),
-    }
-    results.write_results(target, summary, tables)
+    recording.write_record(
+        target,
+        folder,
+        list(found),
+        tables,
+        name=NAME,
+        data=data.label,
+        minutes=round(sum(row["seconds"] for row in tables["signs.csv"]) / 60, 1),
+    )
     print(f"{NAME}: seeds {list(found)}, {len(tables['signs.csv'])} trainings")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["train", "collect"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--to", type=Path, default=TARGET, help="of collect: the folder of the record")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    if args.what == "train":
-        train_all(args.folder, args.seeds, args.workers)
-    else:
-        collect(args.folder, args.to)
+    recording.command(__doc__, SEEDS, TARGET, train_all, collect)

@@ -53,7 +53,7 @@ def main(name: str, folder: Path, *, target: Path = HERE / "results", sweeps: Pa
         raise SystemExit(
             f"{folder} has no complete seed yet. Go on with: lthkit sweep {grid_file} --out {folder}"
         )
-    wanted = {seed for seed in seeds}
+    wanted = set(seeds)
     found = [row for row in rows(folder) if row["seed"] in wanted]
     place = target / name
     config = config_of(name, grid_file, grid, found)
@@ -61,7 +61,7 @@ def main(name: str, folder: Path, *, target: Path = HERE / "results", sweeps: Pa
     minutes = sum(row["seconds"] for row in found) / 60
     if (place / "config.json").exists():
         was, summary = files.read_sealed(place / "config.json"), files.read_sealed(place / "summary.json")
-        same = {key: value for key, value in config.items() if key not in ("seeds", "seal")}
+        same = {key: value for key, value in config.items() if key != "seeds"}
         if any(was.get(key) != value for key, value in same.items()):
             raise SystemExit(
                 f"{place} is of another grid, other data or other claims; expected the same, or no record there."
