@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,13 @@ def command(
     parser.add_argument("--to", type=Path, default=target, help="of collect: the folder of the record")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.what == "train":
-        train(args.folder, args.seeds, args.workers)
-    else:
-        collect(args.folder, args.to)
+    try:
+        if args.what == "train":
+            train(args.folder, args.seeds, args.workers)
+        else:
+            collect(args.folder, args.to)
+    except (
+        ValueError,
+        OSError,
+    ) as error:  # another run's folder, no data, a full disk: the text says what to do
+        raise SystemExit(f"{Path(sys.argv[0]).name}: {error}") from None

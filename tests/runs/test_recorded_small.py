@@ -15,6 +15,7 @@ from lthkit import ledger
 from lthkit.data.datasets import Dataset
 from lthkit.evidence import mode_connectivity
 from lthkit.ledger.measuring import tables_of, values_of
+from lthkit.runs import recording
 from lthkit.storage import files, records
 from lthkit.storage.folders import RunMismatch
 from lthkit.training import no_sparse
@@ -231,3 +232,18 @@ def test_a_turn_beside_other_programs_is_not_kept(
     assert capsys.readouterr().out.count("not kept") == 1
     with pytest.raises(SystemExit, match="in each of 3 tries"):
         script.quiet_turn(little(), 1)
+
+
+def test_a_slip_on_the_command_line_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: a page of Python for a folder that another run has."""
+
+    def train(folder: Path, seeds: list[int], workers: int) -> None:
+        raise ValueError(f"{folder} holds another run. Choose another folder.")
+
+    monkeypatch.setattr("sys.argv", ["data/record_small.py", "train", str(tmp_path)])
+    with pytest.raises(
+        SystemExit, match=r"^record_small\.py: .* holds another run\. Choose another folder\.$"
+    ):
+        recording.command("", (1, 2, 3), tmp_path, train, lambda folder, target: None)
