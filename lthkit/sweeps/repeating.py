@@ -65,9 +65,10 @@ def repeat(
         return Again(Judged(claim, tuple(parts), seeds), smaller)
     if words[:1] == ["python"]:
         script = data_folder() / Path(words[1]).relative_to("data")
-        _scripted(script, Path(folder), seeds, workers)
+        results = Path(folder) / "recorded"  # a folder of records, as `judge` takes it
+        _scripted(script, Path(folder), results / claim.record, seeds, workers)
         some = replace(claim, seeds=seeds)
-        return Again(judge(some, Path(folder) / "recorded", registered=claim), "")
+        return Again(judge(some, results, registered=claim), "")
     raise ValueError(
         f"{claim.id} has the command {claim.command!r}, which is not repeated from here; give it by hand."
     )
@@ -92,9 +93,9 @@ def _swept(
     return run(grid_of(**raw), folder, on="local", workers=workers, announce=announce)
 
 
-def _scripted(script: Path, folder: Path, seeds: Sequence[int], workers: int) -> None:
+def _scripted(script: Path, folder: Path, target: Path, seeds: Sequence[int], workers: int) -> None:
     train = ["train", str(folder), "--workers", str(workers), "--seeds", *map(str, seeds)]
-    for words in (train, ["collect", str(folder), "--to", str(folder / "recorded")]):
+    for words in (train, ["collect", str(folder), "--to", str(target)]):
         done = subprocess.run([sys.executable, str(script), *words], check=False)
         if done.returncode:
             raise RuntimeError(

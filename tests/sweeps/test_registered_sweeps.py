@@ -159,3 +159,26 @@ def test_a_claim_is_repeated_small_and_as_registered(course: Path) -> None:
     path.write_text(path.read_text().replace("methods", "tier = 'smoke'\nmethods"))
     with pytest.raises(ValueError, match="expected one of recorded, laptop"):
         repeat(claim, course / "again", tier="smoke")
+
+
+def test_the_record_of_a_repeated_script_is_the_one_that_is_judged(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: a record that is collected in one folder and looked for in another, so that all trainings end in "not run"."""
+    command = "python data/record_small.py train FOLDER"
+    claim = replace(ledger.load_ledger()["small-ticket"], command=command)
+    rows = [
+        {"arm": arm, "asked": asked, "seed": seed, "test_accuracy": 0.8 + seed / 1000 * (arm == "ticket")}
+        for seed in claim.seeds
+        for arm, asked in (("dense", None), ("ticket", 0.5))
+    ]
+
+    def script(path: Path, folder: Path, target: Path, seeds: object, workers: int) -> None:
+        target.mkdir(parents=True)
+        config = {"claims": {claim.id: claim.digest}, "seeds": list(claim.seeds)}
+        files.write_sealed(target / "config.json", config)
+        results.write_results(target, {}, {"table.csv": rows})
+
+    monkeypatch.setattr("lthkit.sweeps.repeating._scripted", script)
+    again = repeat(claim, course / "again")
+    assert (again.judged.verdict, again.judged.recorded) == ("reproduced", (4, 5, 6))
