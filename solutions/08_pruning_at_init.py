@@ -457,6 +457,25 @@ for arm in arms:
 table
 
 # %% [markdown]
+# ### The same at full width, recorded
+#
+# Our network is an eighth as wide as the published one. This figure has the whole VGG-16, with images of CIFAR-10 and five new seeds. It was
+# recorded once; two claims were registered before the run. Read it as you read the first one: where does each thick line fall to 0?
+
+# %%
+from lthkit import ledger
+from lthkit.runs import experiments
+
+_, _, whole_width = experiments.load(experiments.recorded("layer-collapse"))
+lth.plots.show(
+    lth.plots.collapse_curve(whole_width, stamp=ledger.stamp("layer-collapse")),
+    alt=lth.plots.describe_collapse(whole_width),
+)
+
+# %%
+ledger.claims_table("synflow-outlasts", "snip-grasp-conduct-at-1000")
+
+# %% [markdown]
 # ### What the numbers say
 #
 # In the run of the solved edition SynFlow in 100 rounds conducts at every density of the table. SNIP with stored statistics is
@@ -847,8 +866,6 @@ table
 # suspects. We recorded the two SNIPs at full width too, once, because it takes minutes: the same images, the same seeds.
 
 # %%
-from lthkit.runs import experiments
-
 config, made, at_full_width = experiments.load(experiments.recorded("snip-statistics"))
 at_full_width = [row for row in at_full_width if row["width"] == 64]
 table = lth.Table(
