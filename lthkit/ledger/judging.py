@@ -57,7 +57,7 @@ class Part:
         sign = "+" if self.signed else ""
         form = DIGITS.get(said.unit, ".2f")
         ends = [float(format(abs(v), form).replace(",", "")) for v in three[1:]]
-        if form == ".2f" and said.bound and round(abs(said.bound), 2) in ends:
+        if form == ".2f" and round(abs(said.bound), 2) in ends:
             form = ".3f"
         mean, low, high = (format(0.0 if abs(v) < 1e-9 else v, sign + form) for v in three)
         return f"{mean} [{low}, {high}]".replace("-0.00 ", "0.00 ")
