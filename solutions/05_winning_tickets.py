@@ -638,7 +638,7 @@ lth.ledger.claims_table(
 # - **At 3.6 % both controls fall behind within 10,000 steps** (`re-initialised-mnist`, `shuffled-mnist`). Most of them were still improving, so a longer training may bring them nearer. At 21.1 % the re-initialised network is not shown to be
 #   worse, and the published half a point lies outside the interval (`re-initialised-mnist`).
 # - **38 % earlier** (`earlier-mnist`): we found more than that as a mean, and the interval just contains it. The replication found less. Both have five seeds.
-# - **Fashion-MNIST** does not decide the hill at 13.5 % of the weights, the one density that was registered: its seeds spread more. At some other densities the interval excludes 0; nobody had asked there. Your own run above asked the same of fewer images.
+# - **Fashion-MNIST** does not decide the hill at 13.5 % of the weights (`hill-fashion`), the one density that was registered: its seeds spread more. At some other densities the interval excludes 0; nobody had asked there. Your own run above asked the same of fewer images.
 #
 # The published experiments use MNIST, 55,000 training images and 50,000 steps a training. Your own run uses Fashion-MNIST, 10,000 images
 # and a few thousand steps. We compare the *shape* of the result: the hill, and where each arm falls. We do not compare the accuracies.

@@ -921,7 +921,7 @@ ledger.claims_table("early-bird-early", "early-bird-accurate")
 #   are final.
 # - In the run of the solved edition, five seeds saw no difference between the early mask and the late one, and at 50 % of
 #   the weights the early one was better than a shuffled one. For channels, better than chance was not shown.
-# - Registered: the ticket minus the dense network, -0.88 [-1.89, +0.14] points, n = 5. That decides nothing (`early-bird-accurate`, contested).
+# - Registered: the ticket minus the dense network is -0.88 [-1.89, +0.14] points with n = 5 (`early-bird-accurate`, contested). That decides nothing.
 # - The saving depends on the rival: large against iterative pruning, at most a small factor against dense training, and
 #   on ordinary hardware none for masks of weights.
 #
