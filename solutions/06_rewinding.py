@@ -573,15 +573,6 @@ lth.plots.show(
 # and for Conv-2 the barrier falls as *k* grows. So stability is no property of an architecture. It belongs to a network
 # together with its recipe.
 #
-# Three seeds on few images are little. So we registered two claims before a longer run with five new seeds: LeNet on the complete MNIST, and Conv-2 with 16 channels on CIFAR-10, its images made half as large.
-
-# %%
-lth.ledger.claims_table("lenet-stable-at-init", "conv-unstable-then-stable")
-
-# %% [markdown]
-# TEXT06
-
-# %% [markdown]
 # ### Exercise 06.4: stable from which step on? · medium · six lines · 10 minutes
 #
 # For each step *k* you get the barriers of one or more seeds; not every step need have the same number of them. A step

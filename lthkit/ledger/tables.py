@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from lthkit.data.sources import data_folder
-from lthkit.ledger.claims import NOT_RUN, VERDICTS, Claim, Erratum
+from lthkit.ledger.claims import NOT_RUN, VERDICTS, Claim, Erratum, Rule
 from lthkit.ledger.judging import Judged, judge
 from lthkit.ledger.reading import load_ledger
 from lthkit.machine.tables import Table
 from lthkit.storage import files
+
+T = TypeVar("T")
+NOWHERE = "this course"  # the paper of a claim that nobody published
+WORDS = (
+    "held: the whole 95 % interval lies where it must; failed: wholly outside; open: neither. All parts held: reproduced. Some: "
+    "partly. None, and one failed: not reproduced. All open: contested. In points unless said."
+)
 
 
 def ledger_table(judged: Sequence[Judged]) -> Table:
@@ -50,32 +58,50 @@ def _first(one: Judged) -> str | None:
 
 
 def claims_table(*names: str) -> Table:
-    """Some claims of the course, with each part of their rules: what was compared, what the record says, which side it fell.
+    """Some claims of the course, with each part of their rules: what was compared, where its interval must lie, what the record
+    says, and on which side it fell.
 
-    Below it, for each claim, its verdict and what was published; and on what the records were made.
+    Below it, for each claim, its verdict and what was published; what the words mean; and on what the records were made.
 
     Raises:
         KeyError: there is no such claim; names the nearest.
     """
     found = load_ledger()
     table = Table(
-        ["claim", "compared", "found", "unit", "part"],
+        ["claim", "compared", "must lie", "found", "part"],
         title="Registered claims, and what came of them",
         keys=2,
     )
     judged = [judge(found[name], errata=found.errata) for name in names]
     for one in judged:
         for rule, part in zip(one.claim.rule, one.parts or [None] * len(one.claim.rule), strict=True):
-            outcome = None if part is None else part.verdict.outcome
-            table.add(one.claim.id, rule.compared, None if part is None else part.number, rule.unit, outcome)
-    for one in judged:
-        claim = one.claim
-        table.note(
-            f"{claim.id}: {one.verdict}; predicted: {claim.prediction}. {claim.paper}: {claim.published}."
-        )
+            unit = "" if rule.unit == "points" else f" {rule.unit}"
+            number, outcome = (None, None) if part is None else (part.number + unit, part.verdict.outcome)
+            table.add(one.claim.id, rule.compared, _where(rule), number, outcome)
+    for source, own in grouped(judged, lambda one: (one.claim.paper, one.claim.published)):
+        verdicts = "; ".join(f"{o.claim.id}: {o.verdict} (predicted: {o.claim.prediction})" for o in own)
+        paper, published = source
+        if paper == NOWHERE:
+            table.note(f"{verdicts}. A question of this course, published nowhere.")
+        else:
+            table.note(f"{verdicts}. {paper}: {published}.")
+    table.note(WORDS)
     for record in dict.fromkeys(one.claim.record for one in judged if one.parts):
         table.note(stamp(record))
     return table
+
+
+def grouped(judged: Sequence[Judged], key: Callable[[Judged], T]) -> Iterator[tuple[T, list[Judged]]]:
+    """Claims that share something, each group where its first claim stands."""
+    groups: dict[T, list[Judged]] = {}
+    for one in judged:
+        groups.setdefault(key(one), []).append(one)
+    yield from groups.items()
+
+
+def _where(rule: Rule) -> str:
+    """Where a rule says that the interval lies, such as "above 0" or "within ±0.3"."""
+    return f"within ±{rule.bound:g}" if rule.claim == "within" else f"{rule.claim} {rule.bound:,g}"
 
 
 def stamp(record: str) -> str:

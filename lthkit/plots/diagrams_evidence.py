@@ -33,8 +33,8 @@ def verdicts() -> Canvas:
     page.text(zero + margin, 32.8, "+margin", size=9, color=FAINT)
     rows = (
         (3.0, 11.0, BLUE, "o", "different"),
-        (1.2, 5.0, GREEN, "s", "small, below it"),
-        (-3.4, 3.0, GREEN, "s", "same, within it"),
+        (1.2, 5.0, GREEN, "s", "small: below +margin"),
+        (-3.4, 3.0, GREEN, "s", "same: within both"),
         (-10.5, 11.5, ORANGE, "^", "open: no claim"),
     )
     for i, (low, high, color, marker, words) in enumerate(rows):

@@ -170,7 +170,7 @@ def chances(
         lower.xaxis.set_major_locator(FixedLocator(list(counts)))
         lower.xaxis.set_minor_locator(NullLocator())
         lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-        lower.plot([], [], color="#777777", linewidth=1, label="as planned (noncentral t)")
+        lower.plot([], [], color="#777777", linewidth=1, label="as planned beforehand")
         legend(figure, upper, lower)
         headed(figure, "What a number of seeds can tell", stamp)
     return figure
