@@ -31,6 +31,7 @@ from lthkit.data.named import DATA_NAMES
 from lthkit.data.splits import fair_rows
 from lthkit.plots import DPI, LOOKS, STYLE, density_axis, draw_first_layer, draw_seeds
 from lthkit.plots.letters import lettered
+from lthkit.plots.style import with_words
 from lthkit.pruning.masks import Mask, prunable
 from lthkit.pruning.scores import magnitude
 from lthkit.pruning.selection import prune_to
@@ -71,17 +72,14 @@ class Explorer:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         # One output with both: a live notebook takes the widget; what cannot show it (GitHub, a printout), the picture.
-        data: dict[str, Any] = {
-            "text/plain": self.alt,
-            "image/png": base64.b64encode(self.png).decode("ascii"),
-        }
+        data, about = with_words(base64.b64encode(self.png).decode("ascii"), _width(), self.alt)
         if self.widget is not None:
             data["application/vnd.jupyter.widget-view+json"] = {
                 "version_major": 2,
                 "version_minor": 0,
                 "model_id": self.widget.model_id,
             }
-        return data, {"image/png": {"width": _width(), "alt": self.alt}}
+        return data, about
 
 
 def prune_it_yourself(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import html
 import math
 import sys
 from itertools import pairwise
@@ -219,6 +220,9 @@ def test_a_stored_notebook_keeps_a_picture_and_its_words(tiny, with_kernel):
     (kept,) = build._clean_outputs("here", [output, bare], [])
     assert base64.b64decode(kept.data["image/png"]) == found.png
     assert VIEW not in kept.data and kept.data["text/plain"] == found.alt == kept.metadata["image/png"]["alt"]
+    assert f'alt="{html.escape(found.alt)}"' in kept.data["text/html"], (
+        "no reader of HTML takes words from the metadata"
+    )
 
 
 @pytest.mark.parametrize("missing", ["ipywidgets", "kernel"])

@@ -72,8 +72,14 @@ class Registered:
         }[self.claim]
         return f"{self.compared}: the 95 % interval over {len(self.seeds)} seeds lies {where} {self.unit}."
 
-    def verdict(self, differences: Mapping[int, float]) -> Verdict:
+    def verdict(self, differences: Mapping[int, float], *, paired: bool = True) -> Verdict:
         """Judge the run: `differences` has one number for each registered seed, in `unit`.
+
+        Differences that are equal for all seeds decide nothing, and the verdict is "open": they have no spread, so how far
+        other seeds would lie is not known. So come out a control that did nothing, and one number that was copied to all seeds.
+
+        paired: the numbers compare two arms. False for what one arm has alone, such as a count, which may well be the same
+            for all seeds; it is judged by its interval of width 0.
 
         Raises:
             ValueError: the seeds are not those registered, or a difference is no finite number.
@@ -96,7 +102,8 @@ class Registered:
                 "experiment: train what is missing, leave out what is new, or register anew with new seeds."
             )
         band = interval([differences[seed] for seed in self.seeds])
-        return Verdict(self, band, self._outcome(band))
+        equal = paired and (band.unspread or band.half == 0)
+        return Verdict(self, band, "open" if equal else self._outcome(band), equal)
 
     def _outcome(self, band: Interval) -> str:
         low, high, bound = band.low, band.high, self.bound
@@ -128,14 +135,22 @@ class Verdict:
     """What came of a registered prediction.
 
     outcome: "held" if the whole interval lies where it was predicted, "failed" if all of it lies outside, else "open".
+    equal: all differences are the same, so that there is no interval, and the outcome is "open".
     """
 
     registered: Registered
     interval: Interval
     outcome: str
+    equal: bool = False
 
     def __str__(self) -> str:
-        return f"{self.outcome}: {self.interval:+.2f[]} {self.registered.unit}, n = {self.interval.n}. {self.registered.says}"
+        found, said = self.interval, self.registered
+        if self.equal:
+            return (
+                f"{self.outcome}: {found.mean:+.2f} {said.unit} for each of {found.n} seeds; equal differences have no spread, so no "
+                f"interval, and decide nothing. {said.says}"
+            )
+        return f"{self.outcome}: {found:+.2f[]} {said.unit}, n = {found.n}. {said.says}"
 
 
 def load_registered(path: Path | str) -> Registered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from lthkit.ledger.measuring import tables_of, values_of
 from lthkit.storage import files
 from lthkit.storage.records import Row
 
-HELD, FAILED, OPEN = "held", "failed", "open"
+HELD, FAILED = "held", "failed"
 DIGITS = {"percent": ".1f", "updates": ",.0f"}  # else ".2f"
 
 
@@ -43,15 +43,15 @@ class Part:
     def of(cls, rule: Rule, seeds: tuple[int, ...], rows: Sequence[Row]) -> Part:
         """Measured in these rows. A comparison that is equal for all seeds has no spread, so no interval: it stays open."""
         values = values_of(rule, seeds, rows)
-        verdict = rule.registered(seeds).verdict(values)
-        band = verdict.interval
-        if rule.kind != VALUE and (band.unspread or band.half == 0):
-            verdict = replace(verdict, outcome=OPEN)
+        verdict = rule.registered(seeds).verdict(values, paired=rule.kind != VALUE)
         return cls(verdict, values, rule.kind in (DIFFERENCE, SAVING))
 
     @property
     def number(self) -> str:
-        """The mean and its 95 % interval, as in "+0.96 [+0.36, +1.57]"; with a digit more where an end would look like the bound."""
+        """The mean and its 95 % interval, as in "+0.96 [+0.36, +1.57]"; with a digit more where an end would look like the bound.
+
+        "+0.50 (no spread)" where a comparison is the same for all seeds.
+        """
         band, said = self.verdict.interval, self.verdict.registered
         three = band.mean, band.low, band.high
         sign = "+" if self.signed else ""
@@ -60,6 +60,8 @@ class Part:
         if form == ".2f" and round(abs(said.bound), 2) in ends:
             form = ".3f"
         mean, low, high = (format(0.0 if abs(v) < 1e-9 else v, sign + form) for v in three)
+        if self.verdict.equal:
+            return f"{mean} (no spread)"
         return f"{mean} [{low}, {high}]".replace("-0.00 ", "0.00 ")
 
     def __str__(self) -> str:
@@ -72,12 +74,14 @@ class Judged:
     """A claim and what its record says. parts: empty if there is no record, or seeds are missing of it.
 
     recorded: the registered seeds that the record has. changed: the registered text is not that of the run; an erratum says why.
+    begun: there is a record, though seeds may be missing of it.
     """
 
     claim: Claim
     parts: tuple[Part, ...]
     recorded: tuple[int, ...] = ()
     changed: bool = False
+    begun: bool = False
 
     @property
     def verdict(self) -> str:
@@ -128,16 +132,29 @@ def judge(
     config = files.read_sealed(folder / "config.json")
     changed = _changed(registered or claim, config, errata)
     tables = tables_of(folder, [rule.table for rule in claim.rule])
-    recorded = tuple(seed for seed in claim.seeds if seed in config.get("seeds", ()))
+    there = _seeds_of(config, folder)
+    recorded = tuple(seed for seed in claim.seeds if seed in there)
     if recorded != claim.seeds:
-        return Judged(claim, (), recorded, changed)
+        return Judged(claim, (), recorded, changed, begun=True)
     parts = tuple(Part.of(rule, claim.seeds, tables[rule.table]) for rule in claim.rule)
-    return Judged(claim, parts, recorded, changed)
+    return Judged(claim, parts, recorded, changed, begun=True)
+
+
+def _seeds_of(config: Mapping[str, Any], folder: Path) -> set[int]:
+    """The seeds of a record, which are whole numbers: "100" is none, and no seed of a claim would be found among such."""
+    seeds = config.get("seeds")
+    if not isinstance(seeds, list) or any(type(seed) is not int for seed in seeds):
+        raise ValueError(
+            f"{folder / 'config.json'} has seeds = {seeds!r}; expected a list of whole numbers, such as [100, 101]. It is damaged, or "
+            "was written by something else: collect the record anew from its run."
+        )
+    return set(seeds)
 
 
 def _changed(claim: Claim, config: Mapping[str, Any], errata: Sequence[Erratum]) -> bool:
     """Whether the registered text was changed after the run, as errata say; refused if they do not."""
-    found = config.get("claims", {}).get(claim.id)
+    claims = config.get("claims")
+    found = claims.get(claim.id) if isinstance(claims, Mapping) else None
     if found is None:
         raise ValueError(
             f"{claim.id}: the record {claim.record} was begun without it: its config.json does not name this claim. A claim that "

@@ -128,7 +128,7 @@ def claim_text(one: Judged, *, width: int = 80) -> str:
         *(("rule", rule.registered(claim.seeds).says) for rule in claim.rule),
         *(("found", str(part)) for part in one.parts),
     ]
-    if one.verdict == NOT_RUN and one.recorded:
+    if one.verdict == NOT_RUN and one.begun:
         some = f"{len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded"
         entries.append(("found", f"{some}; there is no verdict before the last"))
     entries += [("deviation", text) for text in claim.deviations]

@@ -110,13 +110,22 @@ def show(figure: Figure, *, alt: str) -> None:
 
     _require(alt)
     picture = base64.b64encode(_few_colours(_render(figure, "png", alt), alt)).decode("ascii")
-    width, words = round(figure.get_figwidth() * PIXELS), html.escape(alt)
+    bundle, about = with_words(picture, round(figure.get_figwidth() * PIXELS), alt)
+    display(bundle, metadata=about, raw=True)
+
+
+def with_words(picture: str, width: int, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a notebook shows and keeps of a PNG in base64: the picture with its `alt`, and the same words folded under it.
+
+    width: on the screen, in pixels. Returned are the forms by type, and what is said about them: IPython's MIME bundle.
+    """
+    words = html.escape(alt)
     page = (
         f'<img src="data:image/png;base64,{picture}" width="{width}" alt="{words}" style="max-width: 100%; height: auto">'
         f"<details><summary>This figure in words</summary>{words}</details>"
     )
     about = {"image/png": {"width": width, "alt": alt}}
-    display({"text/plain": alt, "text/html": page, "image/png": picture}, metadata=about, raw=True)
+    return {"text/plain": alt, "text/html": page, "image/png": picture}, about
 
 
 def measured(

@@ -108,7 +108,7 @@ class Outcome:
 
 def null_of(verdict: Verdict, margin: float) -> str:
     """What the differences say against a margin, see `evidence.against_margin`."""
-    if len(set(verdict.interval.values)) == 1:
+    if verdict.equal:
         return "all differences are equal: no interval"
     return against_margin(verdict.interval.values, margin).says
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from lthkit.cells.carrying import missing_of, tidy
 from lthkit.cells.folders import level_names
 from lthkit.machine.bars import again
 from lthkit.machine.work import Interrupted, Work
-from lthkit.storage.claims import Patience, claim_of, time_in
+from lthkit.storage.claims import Patience
 from lthkit.storage.files import CannotWrite
 from lthkit.storage.records import Row
 from lthkit.storage.snapshots import TimeUp
@@ -25,13 +24,11 @@ from lthkit.sweeps.progress import Progress, told, told_when_stopped
 from lthkit.sweeps.published import Published, ordered
 from lthkit.sweeps.trainings import cost_of
 from lthkit.sweeps.units import Unit, Units
+from lthkit.sweeps.waiting import SOON, Waiting
 
 log = logging.getLogger("lthkit")
 
 PAUSE = 0.2  # seconds from one look at the engine to the next, at most
-LOOKS = 1  # cells of others that are looked at in one pause: a thousand may wait for a thousand
-SOON, LATE = 0.5, 10.0  # seconds from one look at a cell of others to the next: at first, and later
-SILENCE, AGAIN = 2.0, 60.0  # seconds of waiting after which that is told: at first, and later
 DEATHS = 3  # times that the process of a cell may end before the cell counts as failed
 UNSEEN = 8  # times that a cell may be done, and not be seen here, before it counts as failed
 GRACE = 20.0  # seconds that is waited for workers that were asked to stop
@@ -66,14 +63,12 @@ class Drive:
         self._published, self._progress = Published(folder), Progress(work)
         self._todo: deque[str] = deque()
         self._under_way: dict[str, float] = {}  # seconds without a word, by cell
-        self._waiting: dict[str, tuple[float, float]] = {}  # when to look again, and the pause after that
+        self._waiting = Waiting(folder, units, patience=patience, tell=self.tell)
         self._told: set[tuple[str, str]] = set()  # levels that were announced, or need not be
         self._over_with: set[str] = set()  # cells that are done or have failed
         self._failures: list[Failure] = []
         self._notes: set[str] = set()
         self._quick = False
-        self._clock: tuple[float, float] | None = None
-        self._idle: float | None = None  # since when nothing is done here
         self._all_stopped = True
         work.stopped = lambda: told_when_stopped(folder, *self._counts(), all_stopped=self._all_stopped)
 
@@ -148,7 +143,7 @@ class Drive:
                 self._look_at_silent(engine)
                 self._look_at_waiting()
                 self._published.write_if_due(self.patience)
-                self._tell_of_waiting()
+                self._waiting.say(busy=bool(self._under_way or self._todo))
                 self.work.doing = self._described()
                 self.work.count(0)
                 if self._over:
@@ -192,8 +187,8 @@ class Drive:
                 else:
                     self._ended(unit, here=False)
                 continue
-            if self._is_held(unit):
-                self._wait_for(unit)
+            if self._waiting.is_held(unit):
+                self._waiting.add(unit.cell)
                 continue
             if self._quick:
                 self._told |= {(unit.cell, name) for name in level_names(unit.folder)}
@@ -229,7 +224,7 @@ class Drive:
             if unit.cell not in self._over_with:
                 self._ended(unit, here=True)
         elif event.status == jobs.TAKEN:
-            self._wait_for(unit)
+            self._waiting.add(unit.cell)
         elif event.status == jobs.STOPPED:
             self._todo.appendleft(unit.cell)
         elif event.status == jobs.UNWRITABLE:
@@ -254,7 +249,7 @@ class Drive:
             unit.unseen += 1
             names = ", ".join(level.name for level in unit.missing)
             if unit.unseen < UNSEEN:
-                self._wait_for(unit)
+                self._waiting.add(unit.cell)
             else:
                 why = unit.damaged or f"{unit.folder} has no {names} for this machine."
                 self._fail(unit, f"It was done, and what it published cannot be read here. {why}")
@@ -269,7 +264,7 @@ class Drive:
         if not here:
             tidy(unit.folder, patience=self.patience)
         self._over_with.add(unit.cell)
-        self._waiting.pop(unit.cell, None)
+        self._waiting.remove(unit.cell)
         self._under_way.pop(unit.cell, None)
         if unit.cell in self._todo:
             self._todo.remove(unit.cell)
@@ -296,30 +291,18 @@ class Drive:
                 self._told.add(key)
                 self._announce(self._published.rows[key])
 
-    def _wait_for(self, unit: Unit) -> None:
-        pause = 1.5 * self._waiting[unit.cell][1] if unit.cell in self._waiting else SOON
-        pause = min(pause, LATE) * random.uniform(0.8, 1.2)
-        self._waiting[unit.cell] = perf_counter() + pause, pause
-
     def _look_at_waiting(self) -> None:
         """See whether cells that others have are done, or free."""
-        now = perf_counter()
-        due = sorted((when, cell) for cell, (when, _) in self._waiting.items() if when <= now)
-        for _, cell in due[:LOOKS]:
+        for cell in self._waiting.due():
             unit = self.units[cell]
             if not unit.damaged and not missing_of(unit.folder, unit.missing):
                 self._ended(unit, here=False)
                 continue
-            if self._is_held(unit):
-                self._wait_for(unit)
+            if self._waiting.is_held(unit):
+                self._waiting.add(unit.cell)
             else:
-                del self._waiting[cell]
+                self._waiting.remove(cell)
                 self._todo.append(cell)
-
-    def _is_held(self, unit: Unit) -> bool:
-        """True if another process works on it; a look costs the file system less than a job that finds out."""
-        claim = claim_of(unit.folder, now=self._time())
-        return claim is not None and not claim.is_lost(self.patience)
 
     def _look_at_silent(self, engine: Engine) -> None:
         """A worker that says nothing may be one that hangs: its claim tells. Time in which we slept ourselves counts little."""
@@ -330,36 +313,12 @@ class Drive:
             if self._under_way[cell] <= self.patience.lost:
                 continue
             unit = self.units[cell]
-            claim = claim_of(unit.folder, now=self._time())
+            claim = self._waiting.claim(unit)
             lost = claim is not None and claim.is_lost(self.patience)
             self._under_way[cell] = 0.0 if claim is None or lost else max(0.0, claim.age)
             if claim is not None and lost and not engine.give_up(cell, claim.holder):
                 del self._under_way[cell]
                 self._todo.appendleft(cell)
-
-    def _time(self) -> float:
-        """By the clock of the file system, which is asked now and then only: asking writes a file."""
-        now = perf_counter()
-        if self._clock is None or now - self._clock[0] > self.patience.beat:
-            self._clock = now, time_in(self.folder)
-        return self._clock[1] + now - self._clock[0]
-
-    def _tell_of_waiting(self) -> None:
-        """Say so where nothing is done here, because others do the rest."""
-        now = perf_counter()
-        if self._under_way or self._todo or not self._waiting:
-            self._idle = None
-        elif self._idle is None:
-            self._idle = now + SILENCE
-        elif now >= self._idle:
-            self._idle = now + AGAIN
-            cells = "1 cell is" if len(self._waiting) == 1 else f"{len(self._waiting)} cells are"
-            claim = claim_of(self.units[next(iter(self._waiting))].folder, now=self._time())
-            who = "" if claim is None else f" ({claim.who}, say)"
-            self.tell(
-                f"{cells} being done by another process{who}; waiting for what it publishes. A cell is free again "
-                f"{self.patience.lost:g} s after its process was last heard of."
-            )
 
     def _described(self) -> str:
         ended = len(self.units) - self.left

@@ -14,6 +14,7 @@ import pytest
 from tests.browser.lab import RUN_ALL, Lab, Notebook
 from tests.browser.looks import broken_words, pale, sideways
 
+NO_WORDS = "No description has been provided for this image"
 MAIN = "experiments.run(experiment, data, folder)"
 LOOPING = "mask = lth.prune(mask, lth.magnitude(model), 0.2)"
 LAYERWISE = """\
@@ -311,6 +312,7 @@ def test_12_exported_html_on_a_phone(ended: Notebook, new_page: Any, lab: Lab, s
     clean(page.locator("body"))
     assert page.locator("img").count() >= 6
     assert page.evaluate("[...document.images].every(i => i.alt && i.naturalWidth && i.width <= 390)")
+    assert NO_WORDS not in page.content(), "nbconvert puts this sentence into each picture that has no words"
     outputs = page.locator(".jp-OutputArea-output")
     shoot(page, "12_phone_top")
     for k in range(4, outputs.count(), 4):

@@ -50,6 +50,7 @@ def test_the_file_is_a_valid_notebook(notebook: Any) -> None:
 
 
 def test_each_picture_has_words(notebook: Any) -> None:
+    """Catches a picture without words, and one that has them in its metadata alone, where no reader of a page finds them."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             assert all(words.strip() for words, _ in PICTURE.findall(cell.source)), cell.source
@@ -59,6 +60,10 @@ def test_each_picture_has_words(notebook: Any) -> None:
                 words = output.metadata.get(kind, {}).get("alt", "")
                 assert len(words) > 40 and output.data["text/plain"] == words, cell.source
             pictures = re.findall("<img[^>]*>", "".join(output.get("data", {}).get("text/html", "")))
+            if any(kind.startswith("image/") for kind in kinds):
+                assert pictures, (
+                    f"neither JupyterLab nor nbconvert says the words of this picture: {cell.source}"
+                )
             assert all(re.search(r'alt="[^"]{41,}"', picture) for picture in pictures), cell.source
 
 

@@ -51,6 +51,32 @@ def test_the_verdict_is_computed(claim: str, bound: float, mean: float, half: fl
     assert str(verdict).startswith(f"{outcome}: ")
 
 
+@pytest.mark.parametrize(
+    "claim, bound, difference",
+    [("above", 0.5, 0.8), ("above", 0.5, 0.0), ("below", 0.0, -0.1), ("within", 0.3, 0.0), ("within", 0.3, 0.6)],
+)  # fmt: skip
+def test_equal_differences_decide_nothing(claim: str, bound: float, difference: float) -> None:
+    """Catches: a control that did nothing, or one number copied to all seeds, that "held" or "failed" by an interval of width 0."""
+    verdict = evidence.Registered("a - b", claim, bound, FIVE).verdict(dict.fromkeys(FIVE, difference))
+    assert (verdict.outcome, verdict.equal) == ("open", True)
+    assert f"{difference:+.2f} points for each of 5 seeds; equal differences have no spread" in str(verdict)
+    assert "[" not in str(verdict)
+
+
+def test_equal_up_to_rounding_is_equal() -> None:
+    """Catches: a spread that is rounding, since 0.8 - 0.7 is not 0.9 - 0.8; and a small spread that is taken for none."""
+    found = {0: 0.8 - 0.7, 1: 0.9 - 0.8, 2: 0.9 - 0.8, 3: 0.8 - 0.7, 4: 0.1}
+    registered = evidence.Registered("a - b", "above", 0.05, FIVE)
+    assert registered.verdict(found).outcome == "open"
+    assert registered.verdict(found | {4: 0.1001}).outcome == "held"
+
+
+def test_a_count_may_be_the_same_for_all_seeds() -> None:
+    count = dict.fromkeys(FIVE, 4.0)
+    verdict = evidence.Registered("layers emptied", "above", 3.5, FIVE).verdict(count, paired=False)
+    assert (verdict.outcome, verdict.equal) == ("held", False)
+
+
 def test_other_seeds_have_no_verdict() -> None:
     """Catches: a failed seed left out, and seeds added until the interval is right."""
     found = around(0.8, 0.2)

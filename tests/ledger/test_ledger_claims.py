@@ -59,11 +59,12 @@ def rows(*differences: float, density: float = 0.2) -> list[dict[str, Any]]:
     return found
 
 
-def record(folder: Path, claims: Mapping[str, str], table: list[dict[str, Any]], name: str = "small") -> Path:
-    place = folder / "results" / name
+def record(folder: Path, claims: Mapping[str, str], table: list[dict[str, Any]], **more: Any) -> Path:
+    """A record of these rows; more: what its configuration has besides, or in place of what it should have."""
+    place, name = folder / "results" / "small", "small"
     place.mkdir(parents=True)
     seeds = sorted({row["seed"] for row in table})
-    files.write_sealed(place / "config.json", {"name": name, "claims": dict(claims), "seeds": seeds})
+    files.write_sealed(place / "config.json", {"name": name, "claims": dict(claims), "seeds": seeds} | more)
     results.write_results(place, {"name": name}, {"table.csv": table})
     return folder / "results"
 
@@ -226,7 +227,32 @@ def test_no_verdict_before_the_last_registered_seed(tmp_path: Path) -> None:
 
 
 def test_without_a_record_a_claim_is_not_run(tmp_path: Path) -> None:
-    assert ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path).verdict == "not run"
+    judged = ledger.judge(ledger_of(tmp_path)["ticket-wins"], tmp_path)
+    assert judged.verdict == "not run" and "registered seeds are recorded" not in ledger.claim_text(judged)
+
+
+def test_a_record_with_none_of_the_registered_seeds_says_so(tmp_path: Path) -> None:
+    """Catches: "not run" without a reason, beside a record that is there."""
+    claim = ledger_of(tmp_path)["ticket-wins"]
+    place = record(
+        tmp_path, {claim.id: claim.digest}, [row | {"seed": row["seed"] + 5} for row in rows(1, 2, 3)]
+    )
+    judged = ledger.judge(claim, place)
+    assert judged.verdict == "not run"
+    assert "0 of 3 registered seeds are recorded" in ledger.claim_text(judged)
+
+
+@pytest.mark.parametrize(
+    "seeds", [["100", "101", "102"], "100", None, 3, [True, 101, 102], [100.0, 101.0, 102.0]]
+)
+def test_seeds_that_are_no_whole_numbers_are_refused(seeds: object, tmp_path: Path) -> None:
+    """Catches: a damaged or foreign record that is told as a claim that was not run."""
+    claim = ledger_of(tmp_path)["ticket-wins"]
+    place = record(tmp_path, {claim.id: claim.digest}, rows(0.5, 0.6, 0.7), seeds=seeds)
+    with pytest.raises(
+        ValueError, match=r"small/config\.json has seeds = .*expected a list of whole numbers"
+    ):
+        ledger.judge(claim, place)
 
 
 def test_a_folder_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
@@ -303,7 +329,16 @@ def test_differences_without_spread_decide_nothing(
     found = ledger_of(tmp_path)["ticket-wins"]
     found = replace(found, rule=(replace(found.rule[0], claim=claim, bound=bound),))
     place = record(tmp_path, {found.id: found.digest}, rows(points, points, points))
-    assert ledger.judge(found, place).verdict == "contested"
+    judged = ledger.judge(found, place)
+    assert judged.verdict == "contested"
+    assert str(judged.parts[0]) == f"open: ticket - dense: {points:+.2f} (no spread) points, n = 3"
+
+
+def test_a_value_that_is_the_same_for_all_seeds_is_judged() -> None:
+    """Catches: a count, the same wherever it is taken, of which it is said that it decides nothing."""
+    rule = replace(RULE, kind="value", minus={}, column="layers", scale=1, unit="layers")
+    table = [{"arm": "ticket", "seed": seed, "layers": 2} for seed in SEEDS]
+    assert str(ledger.Part.of(rule, SEEDS, table)) == "held: ticket - dense: 2.00 [2.00, 2.00] layers, n = 3"
 
 
 def test_whole_numbers_are_the_same_only_if_they_are(tmp_path: Path) -> None:

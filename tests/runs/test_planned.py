@@ -15,6 +15,7 @@ from lthkit.__main__ import main
 from lthkit.data.datasets import Dataset
 from lthkit.evidence.registration import Registered
 from lthkit.runs import Plan, Predicted, carry_out, checks, hand_in, outcome, plans, read_plan
+from lthkit.runs.outcomes import judged_rows
 from lthkit.runs.plan_checks import ITEMS
 from lthkit.storage import files, folders, owners
 from lthkit.storage.files import DamagedFile
@@ -224,6 +225,21 @@ def test_the_outcome_is_that_of_the_rows(made: Path) -> None:
     assert found.verdicts[0].outcome in ("held", "failed", "open")
     assert "ticket - shuffled" in str(found) and "<table" in found._repr_html_()
     assert "weights left" in str(found.means()) and "searches" in str(found.costs())
+
+
+def test_equal_differences_decide_nothing_in_verdict_and_margin() -> None:
+    """Catches: "held" beside "no interval" in one row of the table, of a control that is the same for all seeds up to rounding."""
+    pairs = zip(
+        SEEDS, ((0.802, 0.702), (0.854, 0.754), (0.8, 0.7)), strict=True
+    )  # 10.000000000000014 points, say
+    rows = [
+        {"arm": arm, "seed": seed, "test_accuracy": accuracy}
+        for seed, both in pairs
+        for arm, accuracy in zip(("ticket", "shuffled"), both, strict=True)
+    ]
+    (found,) = judged_rows(plan(), rows).record().values()
+    assert (found["outcome"], found["margin"]) == ("open", "all differences are equal: no interval")
+    assert found["mean"] == pytest.approx(10)
 
 
 def test_another_measure_is_told_in_its_unit(tiny: Dataset, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lthkit.cells.cells import Cell
 from lthkit.machine.work import Interrupted
 from lthkit.storage.claims import Patience, claimed
 from lthkit.storage.files import CannotWrite, DamagedFile
-from lthkit.sweeps import driving, jobs, published, records, running
+from lthkit.sweeps import jobs, published, records, running, waiting
 from lthkit.sweeps.failures import SweepFailed, SweepUnwritable
 from lthkit.sweeps.grids import Asked, Grid
 from lthkit.sweeps.jobs import Ended, Job
@@ -151,7 +151,7 @@ def test_what_another_process_has_is_waited_for_and_said(
     pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Catches: a cell that is trained beside its holder; a wait in silence; one that does not end when the claim is lost."""
-    monkeypatch.setattr(driving, "SILENCE", 0.0)
+    monkeypatch.setattr(waiting, "SILENCE", 0.0)
     grid, folder, told = sweeping.grid(pictures, seeds=(0,)), tmp_path / "s", []
     running.run(replace(grid, asked=grid.asked[1:]), folder, on="serial")
     first = grid.asked[0]

@@ -34,7 +34,7 @@ from lthkit.storage import claims
 from lthkit.storage.claims import Lost, Patience, Taken, claim_of, claimed
 from lthkit.storage.publishing import publish
 from lthkit.storage.snapshots import TimeUp
-from lthkit.sweeps import driving, engines, jobs, published, running
+from lthkit.sweeps import driving, engines, jobs, published, running, waiting
 from lthkit.sweeps.published import Published
 from lthkit.sweeps.units import units_of
 from tests import slow_files, sweeping
@@ -64,6 +64,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of a sweep in this process: nobody really waits."""
     this = Clock()
     monkeypatch.setattr(driving, "perf_counter", this)
+    monkeypatch.setattr(waiting, "perf_counter", this)
     monkeypatch.setattr(published, "perf_counter", this)
     monkeypatch.setattr(engines, "sleep", this.sleep)
     return this
