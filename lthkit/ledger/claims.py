@@ -21,13 +21,14 @@ REPRODUCED, PARTLY, NOT_REPRODUCED, CONTESTED, NOT_RUN = (
     "not run",
 )
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, CONTESTED, NOT_RUN)
+UNPUBLISHED = "not published"  # a question of this course
 CHECKED = (
     "read in the paper",
     "read in the authors' code or data",
     "quoted by others",
     "an independent replication",
     "own pilot",
-    "not published",
+    UNPUBLISHED,
 )
 DIFFERENCE, RATIO, SAVING, VALUE = "difference", "ratio", "saving", "value"
 KINDS = (DIFFERENCE, RATIO, SAVING, VALUE)

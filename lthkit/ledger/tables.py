@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from lthkit.data.sources import data_folder
-from lthkit.ledger.claims import NOT_RUN, VERDICTS, Claim, Erratum, Rule
+from lthkit.ledger.claims import NOT_RUN, UNPUBLISHED, VERDICTS, Claim, Erratum, Rule
 from lthkit.ledger.judging import Judged, judge
 from lthkit.ledger.reading import load_ledger
 from lthkit.machine.tables import Table
@@ -39,14 +39,15 @@ def ledger_table(judged: Sequence[Judged]) -> Table:
 
 
 def counts_text(judged: Sequence[Judged]) -> str:
-    """How many claims have which verdict, and how many of these were predicted."""
+    """How many claims have which verdict, how many of these were predicted, and how many are questions that nobody published."""
     ran = [one for one in judged if one.verdict != NOT_RUN]
     counts = {verdict: sum(one.verdict == verdict for one in ran) for verdict in VERDICTS}
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     right = sum(one.as_predicted is True for one in ran)
+    own = sum(one.claim.checked == UNPUBLISHED for one in ran)
     return (
-        f"Of {len(judged)} claims, {len(ran)} have a verdict: {listed or 'none'}. {right} came out as predicted, and {len(judged) - len(ran)} "
-        "were not run."
+        f"Of {len(judged)} claims, {len(ran)} have a verdict: {listed or 'none'}. {right} came out as predicted, {len(ran) - right} did "
+        f"not. {own} verdicts are on questions of our own, which nobody published. {len(judged) - len(ran)} claims were not run."
     )
 
 

@@ -20,6 +20,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit.evidence import Interval
@@ -199,12 +200,16 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = Tr
     figures whose marks stand below one another."""
     legend(figure, ax, lines=lines)
     head = wrapped(title, 44)
-    ax.set_title(head, loc="left", fontsize=TITLE)
+    words = [ax.set_title(head, loc="left", fontsize=TITLE), ax.xaxis.label]
+    figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
+    figure.draw_without_rendering()
+    for text in words:
+        _inside(figure, text)
+    head = words[0].get_text()
     if stamp:
         small = ax.text(0, 1.02, stamp, transform=ax.transAxes, fontsize=SMALL, color=QUIET, va="bottom")
         stamp = lettered(small).get_text()
         small.set_in_layout(False)  # it may be wider than the axes, and must not narrow them
-        figure.set_dpi(DPI)  # measured as it will be saved: text does not scale exactly
         figure.draw_without_rendering()  # now the axes have their place, so the room to their right is known
         width = len(stamp)
         while small.get_window_extent().x1 > 0.98 * figure.bbox.x1 and width > 20:
@@ -213,6 +218,22 @@ def finish(figure: Figure, ax: Axes, title: str, stamp: str, *, lines: bool = Tr
         rows = small.get_text().count("\n") + 1
         ax.set_title(head, loc="left", fontsize=TITLE, pad=8 + 1.25 * SMALL * rows)
         figure.set_figheight(figure.get_figheight() + 1.25 * SMALL * rows / 72)
+
+
+def _inside(figure: Figure, text: Text) -> None:
+    """Break a title or a label of a drawn figure until no line is cut at an edge; the figure grows by what is broken.
+
+    A mark in the middle of a narrow axes has its ends nearer to the edges than its words are long.
+    """
+    words, before = text.get_text(), text.get_text().count("\n")
+    width = max(map(len, words.split("\n")), default=0)
+    while width > 12 and not (
+        figure.bbox.x0 <= (box := text.get_window_extent()).x0 and box.x1 <= figure.bbox.x1
+    ):
+        width -= 2
+        text.set_text(wrapped(words, width))
+    more = text.get_text().count("\n") - before
+    figure.set_figheight(figure.get_figheight() + 1.25 * float(text.get_fontsize()) * more / 72)
 
 
 def legend(figure: Figure, ax: Axes, *more: Axes, lines: bool = True) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lthkit import ledger
+from lthkit.ledger.tables import NOWHERE, WORDS
 from lthkit.runs import results
 from lthkit.storage import files
 from tests.ledger.test_ledger_claims import RULE, TEXT, ledger_of, record, rows
@@ -50,16 +52,16 @@ def stamped(course: Path) -> None:
 def test_the_table_of_claims_has_each_part_and_its_source(course: Path) -> None:
     """Catches: a part that is left out, a number beside another part, a claim without a record that looks like one with."""
     table = ledger.claims_table("ticket-waits", "ticket-wins")
-    assert table.headings == ["claim", "compared", "found", "unit", "part"]
+    assert table.headings == ["claim", "compared", "must lie", "found", "part"]
     assert [tuple(row) for row in table.rows] == [
-        ("ticket-waits", "ticket - dense", "–", "points", "–"),
-        ("ticket-wins", "ticket - dense", "+0.60 [+0.35, +0.85]", "points", "held"),
-        ("ticket-wins", "ticket / dense", "1.01 [1.00, 1.01]", "times", "failed"),
+        ("ticket-waits", "ticket - dense", "above 0", "–", "–"),
+        ("ticket-wins", "ticket - dense", "above 0", "+0.60 [+0.35, +0.85]", "held"),
+        ("ticket-wins", "ticket / dense", "above 5", "1.01 [1.00, 1.01] times", "failed"),
     ]
     source = "Frankle & Carbin 2019, section 2: 0.3 points."
     assert table.notes == [
-        f"ticket-waits: not run; predicted: contested. {source}",
-        f"ticket-wins: partly; predicted: reproduced. {source}",
+        f"ticket-waits: not run (predicted: contested); ticket-wins: partly (predicted: reproduced). {source}",
+        WORDS,
         "Recorded: data/results/small · 3 seeds · Abacus 9 · torch 2.9.9 · 2026-12-01",
     ]
 
@@ -73,7 +75,30 @@ def test_a_record_is_named_once_however_many_claims_it_decides(course: Path) -> 
     stamped(course)
     notes = ledger.claims_table("ticket-waits", "ticket-wins").notes
     assert len(notes) == 3 and [note.startswith("Recorded") for note in notes] == [False, False, True]
-    assert "3 seeds" in notes[2] and "waits: reproduced; predicted: contested" in notes[0]
+    assert "3 seeds" in notes[2] and "waits: reproduced (predicted: contested)" in notes[0]
+
+
+def test_claims_of_different_sources_have_notes_of_their_own(course: Path) -> None:
+    """Catches: a published value beside a claim of another paper; a question of the course that looks published."""
+    text = (course / "claims.toml").read_text()
+    at = text.index("[claims.ticket-waits]")
+    ledger_of(course, text[:at] + re.sub(r'paper = ".*"', f'paper = "{NOWHERE}"', text[at:]))
+    first, second, *_ = ledger.claims_table("ticket-waits", "ticket-wins").notes
+    assert (
+        first == "ticket-waits: not run (predicted: contested). A question of this course, published nowhere."
+    )
+    assert second.startswith("ticket-wins: partly") and second.endswith("section 2: 0.3 points.")
+
+
+@pytest.mark.parametrize(
+    ("claim", "bound", "says"),
+    [("within", 0.3, "within ±0.3"), ("below", -1.2, "below -1.2"), ("above", 1992.0, "above 1,992")],
+)
+def test_the_table_says_where_an_interval_must_lie(course: Path, claim: str, bound: float, says: str) -> None:
+    """Catches: a verdict that cannot be checked, because the bound or its side is another one than the rule's."""
+    text = (course / "claims.toml").read_text()
+    ledger_of(course, text.replace('claim = "above"\nbound = 0.0', f'claim = "{claim}"\nbound = {bound}'))
+    assert ledger.claims_table("ticket-waits").rows[0][2] == says
 
 
 def test_the_table_of_claims_knows_the_errata(course: Path) -> None:
@@ -125,13 +150,13 @@ def test_the_verdicts_are_counted(course: Path) -> None:
         ("partly", "not run"),
     ]
     assert ledger.counts_text(judged(course, *some)) == (
-        "Of 7 claims, 5 have a verdict: 3 reproduced, 1 partly, 1 not reproduced. 3 came out as predicted, and 2 were not run."
+        "Of 7 claims, 5 have a verdict: 3 reproduced, 1 partly, 1 not reproduced. 3 came out as predicted, 2 did not. 0 verdicts are on questions of our own, which nobody published. 2 claims were not run."
     )
     assert ledger.counts_text(judged(course, ("reproduced", "contested"))) == (
-        "Of 1 claims, 1 have a verdict: 1 contested. 0 came out as predicted, and 0 were not run."
+        "Of 1 claims, 1 have a verdict: 1 contested. 0 came out as predicted, 1 did not. 0 verdicts are on questions of our own, which nobody published. 0 claims were not run."
     )
     assert ledger.counts_text(judged(course, ("reproduced", "not run"))) == (
-        "Of 1 claims, 0 have a verdict: none. 0 came out as predicted, and 1 were not run."
+        "Of 1 claims, 0 have a verdict: none. 0 came out as predicted, 0 did not. 0 verdicts are on questions of our own, which nobody published. 1 claims were not run."
     )
 
 

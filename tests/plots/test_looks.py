@@ -229,3 +229,27 @@ def test_a_prediction_that_is_no_number_is_refused(guess):
     band = plots.predictions.evidence.interval([1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="expected a number"):
         plots.predicted([("x", guess, band)], unit="u")
+
+
+@pytest.mark.parametrize("long", ["fine-tuning - rewound to step k", "x"])
+def test_title_and_label_stay_inside_the_figure(long: str) -> None:
+    """Catches: a title or a label under a narrow axes whose ends are cut off at the edge of the picture."""
+    label = "test accuracy minus that of rewound to an early step (points)"
+    with matplotlib.rc_context(style.STYLE):
+        figure = Figure(figsize=(style.WIDTH, 3), layout="constrained")
+        ax = figure.subplots()
+        ax.plot([0.0, 1.0], [0.0, 1.0])
+        ax.set_yticks([0.0, 1.0], [long, long])
+        ax.set_xlabel(label)
+        before = figure.get_figheight()
+        style.finish(
+            figure, ax, "Your predictions beside the whole measurement", "LeNet, 3 seeds", lines=False
+        )
+        figure.draw_without_rendering()
+    paper = figure.bbox
+    for text in (ax.title, ax._left_title, ax.xaxis.label):
+        box = text.get_window_extent()
+        assert text.get_text() == "" or (paper.x0 <= box.x0 and box.x1 <= paper.x1), text.get_text()
+        assert paper.y0 <= box.y0 and box.y1 <= paper.y1 + 1
+    assert " ".join(ax.get_xlabel().split()) == label, "no word is lost"
+    assert figure.get_figheight() >= before
