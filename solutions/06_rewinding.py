@@ -284,7 +284,7 @@ for arm in names:
 table
 
 # %% [markdown]
-# Now the differences to *rewound to k*, seed by seed. Look for the bars that do not touch the line at 0. Below the
+# Now the differences to *rewound to k*, seed by seed. Look for the bars that do not touch the line at 0; a bar that is shorter than its dot cannot be seen. Below the
 # figure, six differences in numbers.
 
 # %%
@@ -336,12 +336,13 @@ lth.plots.show(
 # - Rewound to 0 and rewound to *k* cannot be told apart. On **this** network there is nothing for θ_k to rescue.
 # - The re-initialised control loses against both. So the original weights do matter here, as in [lesson 05](../notebooks/05_winning_tickets.ipynb).
 # - Learning-rate rewinding is a little better than weight rewinding, and the interval of the difference excludes 0.
-#   The trained weights are as good a start as the old ones, if the learning rate goes back up.
-# - Fine-tuning loses by far. As many updates as weight rewinding, all at the last rate, repair a part of the loss and
-#   not all of it: it is the **rate** that is missing, and not only the number of updates.
+#   The trained weights are as good a start as the old ones, if the learning rate goes back up. But this arm's weights have had more updates in all, T + (T - k), where those of weight rewinding
+#   have had T. That may be the reason.
+# - Fine-tuning loses by far. As many updates as weight rewinding, all at the last rate, close a part of the gap and
+#   not all of it. So with this number of updates it is the **rate** that is missing. The arm has a star: still more updates might close more.
 #
 # The last point depends on our recipe, whose last rate is a hundredth of the first. The published gap of fine-tuning
-# is much smaller (table below).
+# is much smaller (*What the papers printed*, below).
 
 # %% question="06.Q3"
 quiz("06.Q3", "b")
@@ -355,7 +356,7 @@ quiz("06.Q3", "b")
 #
 # $$\theta(\alpha) = (1-\alpha)\,\theta_A + \alpha\,\theta_B$$
 #
-# Look at the error (1 - accuracy). If it stays low on the whole line, both ended in one valley. This is **linear mode
+# Look at the error (1 - accuracy). If it hardly rises above that of the two ends, on the whole line, both ended in one valley. This is **linear mode
 # connectivity**. The checkpoint is then **stable**: from there on, chance no longer decides *which* valley it will be.
 # If the error rises in between, chance still decides. A mask is made from trained weights, so from one valley. Their
 # idea: it helps only a training that ends in the same valley.
@@ -450,7 +451,7 @@ error_barrier_ = use("06.3", error_barrier)
 print(f"barrier: {100 * error_barrier_(errors):.1f} points")
 
 # %% [markdown]
-# `lthkit.mode_connectivity` has the same with care for batch norm: between two networks their running statistics mean
+# `lthkit.evidence.mode_connectivity` has the same with care for batch norm: between two networks their running statistics mean
 # nothing, so they are estimated anew from training images at every α. `instability` does the whole experiment for one
 # checkpoint. The line below repeats ours.
 
@@ -631,7 +632,7 @@ table
 #
 # Know how this was found. It is one of some thirty configurations that we tried, chosen by validation accuracy with
 # the seeds 0 to 4. Such a choice flatters: with enough configurations one fails by chance. So what we expect was
-# **registered** with ten seeds that nobody had seen, before they were run (`rewind-0-fails-14` names them). Your computer does five others.
+# **registered** with ten seeds that nobody had seen, before they were run (`lthkit claims rewind-0-fails-14` names them). Your computer does five others.
 
 # %%
 images = lth.data.halved(data)
@@ -695,7 +696,11 @@ def one_seed(seed, density=0.08):
 
 
 # %% [markdown]
-# Predict three differences, in points of test accuracy. Where the published explanation holds, what is the sign of each?
+# Predict, in points of test accuracy, first the sign that the published explanation gives, then your number:
+#
+# - ticket from step 0 minus dense = ?
+# - ticket from step 0 minus the re-initialised control = ?
+# - ticket from step 250 minus ticket from step 0 = ?
 
 # %% tags=["prediction"]
 my_zero_minus_dense = -1.0  # such as -1.0
@@ -764,7 +769,8 @@ def minus_dense(table, line, arm="from step"):
 
 # %% [markdown]
 # Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
-# whether both change at the same step. A dotted level is the re-initialised control.
+# whether both change at the same step. The dotted level above is the re-initialised control of the record, the one below is the threshold of stability. The figure is for the size 14×14; the table
+# below has both sizes.
 
 # %%
 then, now = f"recorded, {len(plan['seeds'])} seeds", f"here, {len(new_seeds)} seeds"
@@ -815,12 +821,13 @@ lth.ledger.claims_table(
 # - **It must be the ticket's own past.** Under the same mask the weights of step 50 of another seed's network lose, at both
 #   sizes; so a head start alone is not the reason. At 14×14 they do worse even than step 0. Our rule asked
 #   for a difference within a margin to either side, so this part is open, although a gain is excluded (`foreign-step-fails`).
-# - **The barrier falls where the accuracy rises** (`barrier-falls`; the lower half of the figure). But the published threshold of
+# - **Both improve with k** (`barrier-falls`; the lower half of the figure), but not at the same step: the accuracy is level from about step 25 on, and the barrier goes on falling. And the published threshold of
 #   2 points ([Frankle et al. 2020](https://arxiv.org/abs/1912.05671)) does not separate good tickets from bad ones here. From step 50 at 14×14 the barrier is still above it, and
 #   the ticket is already better than from step 0 (`stable-where-rescued`, not reproduced; it needed the barrier below 2 points).
 #
 # Your five seeds stand beside it in the figure. Compare signs before sizes: five seeds have wider intervals than ten. In
-# the run of the solved edition they show the failure and the rescue, and no difference between step 0 and the control.
+# the run of the solved edition they show the failure and the rescue, and no difference between step 0 and the control. There the ticket of step 50 is level with
+# the dense network, and its barrier is still far above the threshold.
 #
 # ### Only half of the contrast
 #
@@ -854,8 +861,9 @@ lth.ledger.claims_table(
 # - With the low rate the ticket of step 0 is stable, and a later step brings nothing, as published
 #   (`low-rate-is-stable`). But it is not good: it lies a point or more below its dense network, and cannot be told from
 #   the re-initialised control (`low-rate-ticket-matches`, not reproduced, as predicted). So **stable is not enough**.
-# - The warm-up does not make it stable, and does not bring it to the dense network. It does make it better than the control,
-#   which we had not predicted (`warmup-rescues`, partly).
+# - The warm-up does not make it stable, and leaves it below the dense network. With it the ticket is better than the control,
+#   which we had not predicted (`warmup-rescues`, partly). But the difference to the control is hardly larger than without it (`rewind-0-fails-14`),
+#   whose interval is wider. So this does not show that the warm-up helped.
 #
 # So one half of the published picture is here: a large rate, an unstable start, a ticket that fails, a later step that rescues. The
 # other half, a step 0 that does well once training is stable, is not.
@@ -863,8 +871,8 @@ lth.ledger.claims_table(
 # Read it with this in mind:
 #
 # - The recipe is not the best one. With the low rate the dense network is better by more than a point, and even the
-#   ticket that fails there has a higher mean than the one that is rescued from step 50 above. A failure that a better recipe removes is a weaker finding than
-#   one that stays.
+#   ticket that fails there has a higher mean than the dense network of the large rate. The better recipe takes away the instability and the rescue, and not the
+#   distance between ticket and dense network. So the rescue is a finding about a recipe that nobody would choose.
 # - The rules are about test accuracy. On the 2,000 validation images the ticket of step 250 at 28×28 lies 0.49 points below dense, -0.49 [-0.86, -0.11]
 #   (record `rewinding-fails`, column validation_accuracy), and its gain over step 0 is +0.30 [-0.09, +0.70] and so not shown. By these images `rewind-250-rescues-28` would be contested. Two splits, two answers.
 # - The configuration was chosen among some thirty. The new seeds guard against a lucky choice of seeds. They do not tell in how many other
@@ -901,7 +909,7 @@ print(
 # %% [markdown]
 # Every round prunes by the weights just trained and goes back to step 0, or to step *k*. The re-initialised control
 # has the mask that was found with *k*. Look where the lines part, if they do. A thin line is one seed. The markers of
-# one density stand side by side, so that their bars do not hide each other.
+# one density stand side by side. Three seeds are too few for bars; the table below has the intervals of the paired differences, wide as they are.
 
 # %%
 shown = [row for row in recorded if not row["arm"].startswith("twin")]

@@ -212,7 +212,7 @@ def test_an_impossible_interval_is_drawn_as_its_seeds(drawn):
     dots = next(line for line in ax.lines if line.get_marker() == ".")
     assert sorted(dots.get_xdata()) == [80, 99, 100, 100]
     assert ax.get_xlim()[1] < 110
-    assert any("impossible" in t.get_text() for t in figure.legends[0].get_texts())
+    assert any("beyond what can be" in t.get_text() for t in figure.legends[0].get_texts())
 
 
 def test_zero_is_on_the_axis_of_every_prediction():
