@@ -1401,17 +1401,6 @@ table
 # the weights is too many for a gain. The first line has no batch of one. The last line has one, for another kind of
 # sparsity, and there it is a hard case as in our run.
 #
-# We registered two claims of this kind and measured them in five turns on a machine that did nothing else:
-
-# %%
-from lthkit import ledger
-
-ledger.claims_table("sparse-even-at-80-to-90", "sparse-pays-at-batch-1")
-
-# %% [markdown]
-# TEXT11
-
-# %% [markdown]
 # ## Traps
 #
 # - **Counting zeros and calling it speed.** "98 % fewer operations" is a count. Ask for seconds, the batch size, the
