@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lthkit import ledger
 from lthkit.runs import results
 from lthkit.storage import files
+from lthkit.storage.records import Row
 from lthkit.sweeps import records, running
+from lthkit.sweeps.grid_recipes import base_recipe
 from lthkit.sweeps.grids import Grid, GridMistakes, grid_of, read_grid
 from lthkit.sweeps.repeating import repeat
 from tests.records import record_script
@@ -182,3 +186,118 @@ def test_the_record_of_a_repeated_script_is_the_one_that_is_judged(
     monkeypatch.setattr("lthkit.sweeps.repeating._scripted", script)
     again = repeat(claim, course / "again")
     assert (again.judged.verdict, again.judged.recorded) == ("reproduced", (4, 5, 6))
+
+
+FIVE = """
+name = "small"
+tier = "gpu"
+claims = ["small-ticket"]
+methods = [{method = "one-shot", densities = [0.5]}]
+data = ["mnist", "fashion-mnist-full"]
+recipe = ["short", "long"]
+seeds = [4, 5, 6, 7, 8]
+
+[recipes.short]
+steps = 30
+evaluate_every = 10
+
+[recipes.long]
+steps = 60
+evaluate_every = 10
+"""
+
+
+class Ran:
+    """Stands in for a sweep that takes an hour: what it was asked, and rows that one would come to."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows, self.grids, self.given = rows, list[Grid](), list[dict[str, Any]]()
+
+    def __call__(self, grid: Grid, folder: Path, **given: Any) -> list[Row]:
+        self.grids.append(grid)
+        self.given.append(given | {"folder": folder})
+        return self.rows
+
+
+def on_mnist(course: Path, **changed: Any) -> ledger.Claim:
+    """The claim of five seeds, on MNIST, of a grid that has more besides."""
+    (course / "sweeps" / "small.toml").write_text(FIVE)
+    claim = ledger.load_ledger()["small-ticket"]
+    (rule,) = claim.rule
+    rule = replace(rule, of={**rule.of, "data": "mnist"}, minus={**rule.minus, "data": "mnist"})
+    return replace(claim, seeds=(4, 5, 6, 7, 8), rule=(rule,), **changed)
+
+
+def pairs(data: str, gain: float, seeds: range) -> list[Row]:
+    """A ticket that is better than dense by so many points, and a little more for each further seed."""
+    dense = {"mnist": 0.1, "fashion-mnist": 0.4}[data]
+    return [
+        {"arm": arm, "asked": asked, "data": data, "seed": seed, "test_accuracy": dense + points / 100}
+        for seed in seeds
+        for arm, asked, points in (("dense", None, 0.0), ("ticket", 0.5, gain + seed / 10))
+    ]
+
+
+def test_the_small_form_of_a_grid(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches: all seeds, the recorded recipe or its tier, data that nobody has, a registered text, in what a laptop is given; a
+    rule that looks for the rows of other data; and a small repetition that is told as the registered one."""
+    ran = Ran(pairs("fashion-mnist", 2, range(4, 7)) + pairs("mnist", 60, range(4, 9)))
+    monkeypatch.setattr("lthkit.sweeps.repeating.run", ran)
+    claim = on_mnist(course)
+    heard: list[Row] = []
+    again = repeat(claim, course / "again", tier="laptop", workers=3, announce=heard.append)
+    (grid,) = ran.grids
+    assert {(one.cell.data, one.cell.seed) for one in grid.asked} == {("fashion-mnist", s) for s in (4, 5, 6)}
+    assert {one.cell.recipe for one in grid.asked} == {base_recipe("lenet-300-100", "laptop")}
+    assert grid.claims == () and len(grid.asked) == 3
+    assert ran.given == [{"folder": course / "again", "on": "local", "workers": 3, "announce": heard.append}]
+    (part,) = again.judged.parts
+    assert part.values == pytest.approx({4: 2.4, 5: 2.5, 6: 2.6}) and again.judged.recorded == (4, 5, 6)
+    assert again.says == "reproduced, over 3 seeds of fashion-mnist, with the usual recipe."
+
+
+def test_the_registered_form_of_a_grid(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches: a repetition "as registered" of fewer seeds, other data or another recipe, or without the registered text."""
+    ran = Ran(pairs("mnist", 60, range(4, 9)))
+    monkeypatch.setattr("lthkit.sweeps.repeating.run", ran)
+    again = repeat(on_mnist(course), course / "again")
+    assert ran.grids == [read_grid(course / "sweeps" / "small.toml")]
+    assert again.says == "not reproduced, over 5 seeds."
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+
+what, folder, *rest = sys.argv[1:]
+with Path(__file__).with_suffix(".log").open("a") as file:
+    file.write(json.dumps([what, folder, *rest]) + chr(10))
+sys.exit(Path(__file__).with_suffix(".ends").read_text() == what)
+"""
+
+
+def test_a_script_is_called_as_its_registered_command_says(course: Path) -> None:
+    """Catches: seeds or workers that do not reach the script; a record collected from a training that failed."""
+    claim = on_mnist(course, command="python data/record_small.py train FOLDER")
+    script, again = course / "record_small.py", course / "again"
+    script.write_text(SCRIPT)
+    target = str(again / "recorded" / "small")
+    train = ["train", str(again), "--workers", "3", "--seeds"]
+    collect = ["collect", str(again), "--to", target]
+    failed = "{} ended with 1; what is finished is kept"
+    calls = []
+    for ends, tier, seeds, left, says in (
+        ("nowhere", "laptop", ["4", "5", "6"], [collect], "expected a folder of records"),
+        ("train", "recorded", ["4", "5", "6", "7", "8"], [], failed.format("train")),
+        ("collect", "recorded", ["4", "5", "6", "7", "8"], [collect], failed.format("collect")),
+    ):
+        script.with_suffix(".ends").write_text(ends)
+        with pytest.raises((FileNotFoundError, RuntimeError), match=says):
+            repeat(claim, again, tier=tier, workers=3)
+        calls += [[*train, *seeds], *left]
+        assert [json.loads(line) for line in script.with_suffix(".log").read_text().splitlines()] == calls
+
+
+def test_a_command_that_is_neither_is_refused(course: Path) -> None:
+    with pytest.raises(ValueError, match="is not repeated from here; give it by hand"):
+        repeat(on_mnist(course, command="make tickets"), course / "again")
