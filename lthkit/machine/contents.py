@@ -20,6 +20,8 @@ from typing import Any
 
 Gone = Callable[[str], str]
 
+_faces: list[str] = []
+
 
 def on_first_use(
     face: str, *, gone: Mapping[str, object] | None = None, explained: Gone = str
@@ -31,6 +33,8 @@ def on_first_use(
     Args:
         gone: names that there were once; `explained` has the text of the AttributeError for one of them.
     """
+
+    _faces.append(face)
 
     def look_up(name: str) -> Any:
         module, there = _contents(face).get(name, (face, name))
@@ -46,11 +50,12 @@ def on_first_use(
     return look_up, names
 
 
-def look_up_all(face: str, *, but: tuple[str, ...] = ()) -> None:
-    """Import now what a face has, except the names `but`: for a process that is to be warm, or forked."""
-    for name in _contents(face):
-        if name not in but:
-            getattr(sys.modules[face], name)
+def look_up_all(*, but: tuple[str, ...] = ()) -> None:
+    """Import now what all faces have, except the names `but`, such as "lthkit.plots": for a process that is to be forked warm."""
+    for face in _faces:  # it grows: a room that is imported may have such a face
+        for name in _contents(face):
+            if f"{face}.{name}" not in but:
+                getattr(sys.modules[face], name)
 
 
 def _file_of(face: str, name: str) -> Any:
