@@ -2,71 +2,81 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lthkit import (
-    data,
-    evidence,
-    export,
-    ledger,
-    machine,
-    models,
-    moved,
-    pruning,
-    runs,
-    storage,
-    sweeps,
-    tickets,
-    training,
-)
-from lthkit.data import Dataset, load_data
-from lthkit.evidence import costs
-from lthkit.machine import Table, by_tier, derived_seed, filled, resolve_device, tier, waiting
-from lthkit.pruning import (
-    LayerCollapse,
-    Mask,
-    erk,
-    fraction_for,
-    grasp,
-    grow,
-    ladder,
-    magnitude,
-    n_of_m,
-    prunable,
-    prune,
-    prune_iteratively,
-    prune_to,
-    random,
-    snip,
-    synflow,
-    wanda,
-)
-from lthkit.runs import audit
-from lthkit.storage import keep_no_runs, keep_runs
-from lthkit.sweeps.results import results
-from lthkit.tickets import (
-    Round,
-    fresh_start,
-    imp,
-    one_shot,
-    prune_at_init,
-    retrain,
-    snip_then_imp,
-    sparse_training,
-    supermask,
-)
-from lthkit.training import (
-    Checkpoint,
-    Choice,
-    Metric,
-    Recipe,
-    Task,
-    TrainingDiverged,
-    TrainResult,
-    evaluate,
-    train,
-)
+from lthkit import moved
+from lthkit.machine.contents import on_first_use
+
+if TYPE_CHECKING:
+    from lthkit import (
+        bench,
+        classroom,
+        data,
+        evidence,
+        explore,
+        export,
+        ledger,
+        machine,
+        models,
+        plots,
+        pruning,
+        runs,
+        storage,
+        sweeps,
+        tickets,
+        training,
+    )
+    from lthkit.data import Dataset, load_data
+    from lthkit.evidence import costs
+    from lthkit.machine import Table, by_tier, derived_seed, filled, resolve_device, tier, waiting
+    from lthkit.pruning import (
+        LayerCollapse,
+        Mask,
+        erk,
+        fraction_for,
+        grasp,
+        grow,
+        ladder,
+        magnitude,
+        n_of_m,
+        prunable,
+        prune,
+        prune_iteratively,
+        prune_to,
+        random,
+        snip,
+        synflow,
+        wanda,
+    )
+    from lthkit.runs import audit
+    from lthkit.storage import keep_no_runs, keep_runs
+    from lthkit.sweeps.results import results
+    from lthkit.tickets import (
+        Round,
+        fresh_start,
+        imp,
+        one_shot,
+        prune_at_init,
+        retrain,
+        snip_then_imp,
+        sparse_training,
+        supermask,
+    )
+    from lthkit.training import (
+        Checkpoint,
+        Choice,
+        Metric,
+        Recipe,
+        Task,
+        TrainingDiverged,
+        TrainResult,
+        evaluate,
+        train,
+    )
+else:
+    __getattr__, __dir__ = on_first_use(__name__, gone=moved.MOVED, explained=moved.explained)
+
+moved.explain_imports()
 
 __version__ = "0.2.0"
 __all__ = [
@@ -136,18 +146,3 @@ __all__ = [
     "waiting",
     "wanda",
 ]
-
-if TYPE_CHECKING:
-    from lthkit import bench, classroom, explore, plots
-
-_LAZY = ("bench", "classroom", "explore", "plots")  # matplotlib is not needed to train
-
-moved.explain_imports()
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(f"lthkit.{name}")
-    if name in moved.MOVED:
-        raise AttributeError(moved.explained(name))
-    raise AttributeError(f"module 'lthkit' has no attribute {name!r}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from typing import Any
 
 # `data`, `pruning`, `training`, `tickets` and `export` are rooms now: `from lthkit.training import train` is as it was.
@@ -44,8 +43,8 @@ def instead(old: str, name: str = "") -> str:
     return f"from lthkit{'.' * bool(room)}{room} import {module}" + (f" as {name}" if name != module else "")
 
 
-class _Finder(MetaPathFinder):
-    """Asked last, when no module of that name was found."""
+class _Finder:
+    """Asked last, when no module of that name was found. Its base class, in `importlib.abc`, would cost more than `import lthkit`."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> None:
         package, _, old = fullname.partition(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lthkit.cells.cells import Level, id_of
+from lthkit.cells.cells import DENSE, DENSE_LEVEL, Level, id_of
 from lthkit.storage.owners import canonical
 from lthkit.storage.records import Row
 from lthkit.training.metrics import ACCURACY, Quantity
@@ -29,6 +29,15 @@ SETTINGS = (
     "threshold",
     "rule",
 )
+
+
+def level_of(row: Row) -> Level:
+    """The level whose row this is."""
+    if row["arm"] == DENSE:
+        return DENSE_LEVEL
+    if row["asked"] is not None:
+        return Level(density=row["asked"], arm=row["arm"])
+    return Level(round=row["round"], arm=row["arm"])
 
 
 def row_of(arm: str, seed: int, level: int, density: float, result: TrainResult) -> Row:

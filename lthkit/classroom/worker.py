@@ -33,6 +33,7 @@ from lthkit.classroom import forking, running
 from lthkit.classroom.grading import wall
 from lthkit.classroom.snapshot import Snapshot
 from lthkit.classroom.values import read_frame, write_frame
+from lthkit.machine.contents import look_up_all
 
 try:
     import resource
@@ -48,7 +49,8 @@ Send = Callable[..., None]
 def main() -> None:
     jobs, answers = _take_pipes()
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training
-    # What torch sets up or imports at first use is there before the limit, the snapshot and the clock.
+    # What lthkit and torch set up or import at first use is there before the limit, the snapshot, the wall and the clock.
+    look_up_all(but=("lthkit.bench", "lthkit.classroom", "lthkit.explore", "lthkit.plots"))
     running.load(cloudpickle.dumps(torch.ones(2)))
     running.read(running.call(lambda w: (w @ w).abs().sort(), (torch.ones(2, 2),)))
     gc.collect()

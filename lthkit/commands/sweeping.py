@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -55,7 +56,7 @@ def add(commands: Any) -> None:
     sub.add_argument("--device", default="auto", metavar="DEVICE",
                      help="auto (cuda, else mps, else cpu), cuda, mps or cpu; default %(default)s")  # fmt: skip
     options.minutes(sub)
-    sub.add_argument("--shard", type=_shard, default=None, metavar="PART/PARTS",
+    sub.add_argument("--shard", default=None, metavar="PART/PARTS",
                      help="do one part of the cells only, such as 2/8")  # fmt: skip
     sub.add_argument("--only-missing", action="store_true",
                      help="in the table at the end, show only cells of which something was missing")  # fmt: skip
@@ -65,34 +66,56 @@ def add(commands: Any) -> None:
     sub.set_defaults(command=_sweep)
 
 
-def _shard(text: str) -> tuple[int, int]:
-    from lthkit.sweeps.shards import parsed_shard
-
-    try:
-        return parsed_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _sweep(arguments: argparse.Namespace) -> int:
-    from lthkit.storage.records import runs_folder
-    from lthkit.sweeps.grids import read_grid
-    from lthkit.sweeps.mistakes import GridMistakes
+    """Workers that will surely be of use begin before this process imports torch; whatever happens, none outlives it."""
+    from lthkit.machine.processes import Spare
+    from lthkit.sweeps.worker import PROGRAM
 
     if arguments.worker and (arguments.on is not None or arguments.workers is not None):
         raise ValueError(
             "--worker was given with --on or --workers; expected one of them: a worker does one cell after the other itself."
         )
+    spare = Spare(PROGRAM)
+    try:
+        if not arguments.worker and not arguments.dry_run:
+            _begin(spare, arguments)
+        return _with(spare, arguments)
+    finally:
+        spare.end()
+
+
+def _begin(spare: Any, arguments: argparse.Namespace) -> None:
+    from lthkit.sweeps.ahead import workers_for
+
+    given = {name: getattr(arguments, name) for name in ("on", "workers", "device", "out", "shard")}
+    with contextlib.suppress(OSError):  # the engine will say that no process can be started
+        spare.begin(workers_for(arguments.file, **given))
+
+
+def _with(spare: Any, arguments: argparse.Namespace) -> int:
+    from lthkit.storage.records import runs_folder
+    from lthkit.sweeps.grids import read_grid
+    from lthkit.sweeps.mistakes import GridMistakes
+    from lthkit.sweeps.shards import parsed_shard
+
+    if arguments.shard is not None:
+        try:
+            arguments.shard = parsed_shard(arguments.shard)
+        except ValueError as error:
+            arguments.parser.error(f"argument --shard: {error}")
     try:
         grid = read_grid(arguments.file)
-        return carry_out(grid, arguments.out or runs_folder() / grid.name, arguments)
+        return carry_out(grid, arguments.out or runs_folder() / grid.name, arguments, spare)
     except GridMistakes as error:
         say(f"lthkit: error: {error}", file=sys.stderr)
         return 2
 
 
-def carry_out(grid: Any, folder: Path, arguments: argparse.Namespace) -> int:
-    """Do what is missing of a grid, and show its table; with --dry-run say what it would take."""
+def carry_out(grid: Any, folder: Path, arguments: argparse.Namespace, spare: Any = None) -> int:
+    """Do what is missing of a grid, and show its table; with --dry-run say what it would take.
+
+    spare: workers that have begun already, for `sweeps.run`.
+    """
     from lthkit.machine.devices import resolve_device
     from lthkit.storage.claims import Patience
     from lthkit.storage.snapshots import TimeUp
@@ -129,7 +152,11 @@ def carry_out(grid: Any, folder: Path, arguments: argparse.Namespace) -> int:
         if worker:
             rows = running.work(grid, folder, **how)
         else:
-            how |= {"only_missing": getattr(arguments, "only_missing", False), "planned": begins}
+            how |= {
+                "only_missing": getattr(arguments, "only_missing", False),
+                "planned": begins,
+                "spare": spare,
+            }
             rows = running.run(grid, folder, on=arguments.on or "local", workers=arguments.workers, **how)
     except TimeUp as error:
         say(str(error))

@@ -5,53 +5,60 @@ This file is the table of contents.
 
 from __future__ import annotations
 
-from lthkit.machine.checks import (
-    check_network,
-    check_whole,
-    first_line,
-    shape_explained,
-    whole_seed,
-)
-from lthkit.machine.devices import (
-    DEVICES,
-    PRECISIONS,
-    OutOfMemory,
-    autocast,
-    device_explained,
-    matrix_products,
-    memory_explained,
-    resolve_device,
-    resolve_precision,
-    tiny_numbers_flushed,
-)
-from lthkit.machine.faces import (
-    filled,
-    harmless,
-    in_notebook,
-    show,
-    spelled,
-    terminal_width,
-)
-from lthkit.machine.load import (
-    others_use,
-)
-from lthkit.machine.seeds import (
-    derived_seed,
-)
-from lthkit.machine.tables import (
-    Table,
-)
-from lthkit.machine.tiers import (
-    TIERS,
-    by_tier,
-    tier,
-)
-from lthkit.machine.work import (
-    Interrupted,
-    Stopped,
-    Work,
-    waiting,
-)
+from typing import TYPE_CHECKING
+
+from lthkit.machine.contents import on_first_use
+
+if TYPE_CHECKING:
+    from lthkit.machine.checks import (
+        check_network,
+        check_whole,
+        first_line,
+        shape_explained,
+        whole_seed,
+    )
+    from lthkit.machine.devices import (
+        DEVICES,
+        PRECISIONS,
+        OutOfMemory,
+        autocast,
+        device_explained,
+        matrix_products,
+        memory_explained,
+        resolve_device,
+        resolve_precision,
+        tiny_numbers_flushed,
+    )
+    from lthkit.machine.faces import (
+        filled,
+        harmless,
+        in_notebook,
+        show,
+        spelled,
+        terminal_width,
+    )
+    from lthkit.machine.load import (
+        others_use,
+    )
+    from lthkit.machine.seeds import (
+        derived_seed,
+    )
+    from lthkit.machine.tables import (
+        Table,
+    )
+    from lthkit.machine.tiers import (
+        TIERS,
+        by_tier,
+        tier,
+    )
+    from lthkit.machine.work import (
+        Interrupted,
+        Stopped,
+        Work,
+        waiting,
+    )
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "DEVICES",

@@ -73,6 +73,11 @@ def usable() -> set[int]:
     return set(range(os.cpu_count() or 1))
 
 
+def cores() -> int:
+    """How many of them are worth using, at most 8: more do not help networks of this size."""
+    return min(8, len(usable()) or 1)
+
+
 def _ours(proc: Path) -> int:
     """Ticks of this process, of its living descendants, and of the ended ones that were waited for."""
     used, children = {}, dict[int, list[int]]()

@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from lthkit.machine.interrupts import blocked
 from lthkit.machine.work import hidden
 from lthkit.storage import files
 from lthkit.sweeps.failures import EngineGone
 from lthkit.sweeps.jobs import DIED, REFUSED, Ended, Event, Job, Reported, Tell, do
-from lthkit.sweeps.local_engine import interrupts_wait
 from lthkit.sweeps.records import is_sweep
 from lthkit.training.choices import cores
 
@@ -92,7 +92,7 @@ class DaskEngine:
             f"A Dask cluster of {workers} {'worker' if workers == 1 else 'workers'} with one thread each starts on this machine. Dask sets "
             "no limit to their memory."
         )
-        with interrupts_wait():  # its processes inherit that they do not see Ctrl-C
+        with blocked():  # its processes inherit that they do not see Ctrl-C
             cluster = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,

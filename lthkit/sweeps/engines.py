@@ -11,6 +11,7 @@ from time import sleep
 import torch
 
 from lthkit.machine.checks import check_whole, did_you_mean
+from lthkit.machine.processes import Spare
 from lthkit.sweeps.jobs import Engine, Event, Job, Reported, Tell, do
 from lthkit.sweeps.local_engine import LocalEngine
 from lthkit.training.choices import cores
@@ -43,21 +44,26 @@ def check_process() -> None:
 
 
 @contextmanager
-def workers_ahead(on: str, *, cells: int, device: str, workers: int | None) -> Iterator[LocalEngine | None]:
+def workers_ahead(
+    on: str, *, cells: int, device: str, workers: int | None, spare: Spare | None = None
+) -> Iterator[LocalEngine | None]:
     """Workers on this machine that begin at once, while it is still planned what at least so many cells are; None for others.
 
     A worker needs a second or two before it can do anything. Those that `open_engine` does not get have ended after this.
+
+    spare: processes that have begun before, which are the first workers; all of them have ended after this.
     """
     count = _workers(cells, device, workers)
-    if on != "local" or count < 2:
-        yield None
-        return
-    engine = LocalEngine(count, devices_of(device))
+    engine = LocalEngine(count, devices_of(device), spare) if on == "local" and count > 1 else None
     try:
-        engine.begin()
+        if engine is not None:
+            engine.begin()
         yield engine
     finally:
-        engine.close()
+        if engine is not None:
+            engine.close()
+        if spare is not None:
+            spare.end()
 
 
 def open_engine(
@@ -69,27 +75,30 @@ def open_engine(
     tell: Tell,
     folder: str,
     ahead: LocalEngine | None = None,
+    spare: Spare | None = None,
 ) -> Engine:
     """Start an engine for so many cells. One worker on this machine is this process.
 
     workers: None is one for each core (at most 8), or for each GPU. tell: is told what somebody who waits should know.
-    ahead: `workers_ahead` for as many cells or fewer.
+    ahead: `workers_ahead` for as many cells or fewer. spare: that of `workers_ahead`; those without work end now.
 
     Raises:
         ValueError: see `check_engine`; Dask is not installed, or its workers cannot see the folder.
     """
     check_engine(on, workers)
     name, _, address = on.partition("=")
-    if name == "dask":
-        from lthkit.sweeps.dask_engine import DaskEngine
-
-        return DaskEngine(address, workers=workers and min(workers, cells), tell=tell, folder=folder)
     count = _workers(cells, device, workers)
-    if name == "serial" or count == 1:
+    if name == "local" and count > 1:
+        engine = ahead or LocalEngine(count, devices_of(device), spare)
+        engine.have(count)
+        return engine
+    if spare is not None:
+        spare.end()
+    if name != "dask":
         return SerialEngine()
-    engine = ahead or LocalEngine(count, devices_of(device))
-    engine.workers = count
-    return engine
+    from lthkit.sweeps.dask_engine import DaskEngine
+
+    return DaskEngine(address, workers=workers and min(workers, cells), tell=tell, folder=folder)
 
 
 def _workers(cells: int, device: str, workers: int | None) -> int:

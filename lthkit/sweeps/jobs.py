@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 
 from lthkit.cells.carrying import carry_out
+from lthkit.cells.rows import level_of
 from lthkit.data.datasets import Dataset
 from lthkit.data.named import load_data
 from lthkit.machine.devices import operator_threads
@@ -21,8 +22,7 @@ from lthkit.machine.work import Stopped
 from lthkit.storage.claims import Lost, Patience, Taken
 from lthkit.storage.files import CannotWrite
 from lthkit.storage.folders import RunBusy
-from lthkit.sweeps.grids import Asked
-from lthkit.sweeps.published import level_of
+from lthkit.sweeps.asked import Asked
 
 DONE = "done"
 TAKEN = "taken"  # another process has the cell, or took it over: it is tried again later

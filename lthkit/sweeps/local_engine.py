@@ -8,34 +8,40 @@ place. With several GPUs worker i has GPU i modulo their number; that was not tr
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from lthkit.machine.interrupts import blocked
+from lthkit.machine.processes import Spare, started
 from lthkit.storage.claims import Taken, claim_of, claimed
 from lthkit.storage.files import CannotWrite
 from lthkit.sweeps.frames import STOP, receive, send
 from lthkit.sweeps.jobs import DIED, Ended, Event, Job, Reported
+from lthkit.sweeps.worker import PROGRAM
 
-_BEGIN = "from lthkit.sweeps.worker import main; main()"
 STARTS = 3  # workers that may end one after the other before they have begun
 
 
 class LocalEngine:
-    """See `jobs.Engine`. devices: of the workers, in turn."""
+    """See `jobs.Engine`. devices: of the workers, in turn. spare: processes of `worker.PROGRAM` that are taken first."""
 
-    def __init__(self, workers: int, devices: Sequence[str] = ("cpu",)) -> None:
-        self.workers, self._devices = workers, list(devices)
+    def __init__(self, workers: int, devices: Sequence[str] = ("cpu",), spare: Spare | None = None) -> None:
+        self.workers, self._devices, self._spare = workers, list(devices), spare
         self._inbox: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
         self._all: list[_Worker] = []
         self._unborn = 0  # workers that ended one after the other without a word
+
+    def have(self, workers: int) -> None:
+        """Have so many workers from now on. Spare processes that are not needed for that end."""
+        self.workers = workers
+        if self._spare is not None:
+            self._spare.keep(workers - len(self._all))
 
     def begin(self) -> None:
         """Start all workers now; else each begins with its first job."""
@@ -83,7 +89,7 @@ class LocalEngine:
     def _new(self) -> _Worker:
         taken = {worker.place for worker in self._all}
         place = next(i for i in range(self.workers) if i not in taken)
-        worker = _Worker(place, self._devices[place % len(self._devices)], self._inbox)
+        worker = _Worker(place, self._devices[place % len(self._devices)], self._inbox, self._spare)
         self._all.append(worker)
         return worker
 
@@ -115,18 +121,14 @@ class LocalEngine:
 class _Worker:
     """The sweep's side of a worker: the process, and a thread that reads what it says."""
 
-    def __init__(self, place: int, device: str, inbox: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
+    def __init__(
+        self, place: int, device: str, inbox: queue.SimpleQueue[tuple[_Worker, Any]], spare: Spare | None
+    ) -> None:
         self.place, self.device, self._inbox = place, device, inbox
         self.job: Job | None = None
         self.holder: str | None = None  # `claims.HOLDER` there; None until it has begun
-        with interrupts_wait():  # a worker inherits that it does not see Ctrl-C
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | _environment(),
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+        with blocked():
+            self.process = (spare and spare.take()) or started(PROGRAM)
             threading.Thread(target=self._listen, name="worker", daemon=True).start()
 
     def begin(self, job: Job) -> None:
@@ -172,25 +174,6 @@ def release(job: Job, holder: str | None) -> None:
     if holder and claim is not None and claim.holder == holder:
         with contextlib.suppress(Taken, CannotWrite), claimed(folder, patience=job.patience, dead=(holder,)):
             pass
-
-
-def _environment() -> dict[str, str]:
-    """One thread in each worker, and the modules where this process finds them."""
-    path = os.pathsep.join(dict.fromkeys(entry or os.getcwd() for entry in sys.path))
-    return {"PYTHONPATH": path} | {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-
-
-@contextlib.contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Within it this thread takes no Ctrl-C; one that came meanwhile comes after it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _how(code: int) -> str:

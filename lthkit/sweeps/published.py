@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from lthkit.cells.cells import DENSE, DENSE_LEVEL, Level
+from lthkit.cells.cells import DENSE
 from lthkit.cells.folders import config_of, is_cell_name, level_names, published_row
 from lthkit.cells.rows import joined
 from lthkit.runs.results import write_results
@@ -65,15 +65,6 @@ def _place(row: Row) -> tuple[Any, ...]:
     arm = ARMS.index(row["arm"]) if row["arm"] in ARMS else len(ARMS)
     what = tuple(str(row[name]) for name in ("model", "data", "method"))
     return (*what, row["seed"], row["cell"], row["round"], 1 - (asked or 1.0), arm, row["arm"])
-
-
-def level_of(row: Row) -> Level:
-    """The level whose row this is."""
-    if row["arm"] == DENSE:
-        return DENSE_LEVEL
-    if row["asked"] is not None:
-        return Level(density=row["asked"], arm=row["arm"])
-    return Level(round=row["round"], arm=row["arm"])
 
 
 def padded(found: Sequence[Row], without: Sequence[str] = ()) -> list[Row]:

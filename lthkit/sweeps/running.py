@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from lthkit.machine.devices import resolve_device
+from lthkit.machine.processes import Spare
 from lthkit.machine.work import Work
 from lthkit.storage.claims import Patience
 from lthkit.storage.files import CannotWrite
@@ -51,6 +52,7 @@ def run(
     announce: Announce | None = None,
     tell: Tell | None = None,
     patience: Patience = Patience(),  # noqa: B008  (frozen)
+    spare: Spare | None = None,
 ) -> list[Row]:
     """Do what is missing of a grid, and return its rows; all that is published in the folder is in `folder/table.csv` too.
 
@@ -66,6 +68,7 @@ def run(
         only_missing: return the rows of those cells alone of which something was missing.
         planned: called with what is to be done, before any of it is begun.
         announce: called with each row that is published from now on. tell: with sentences for somebody who waits; None logs them.
+        spare: processes that began ahead of this call, as `lthkit sweep` has them (`sweeps.ahead`); all of them end with it.
 
     Raises:
         SweepFailed: cells failed, each with its reason; all others were done. TimeUp. Interrupted: Ctrl-C; it says what is saved.
@@ -75,7 +78,7 @@ def run(
     check_engine(on, workers)
     place, grid, device = _checked(grid, folder, device, minutes, shard, patience)
     surely = len(merged(grid.asked)) - len(cells_in(place))  # missing: each cell has a folder of its own
-    with workers_ahead(on, cells=surely, device=device, workers=workers) as ahead:
+    with workers_ahead(on, cells=surely, device=device, workers=workers, spare=spare) as ahead:
         units = _begun(grid, place, device, check=True, planned=planned)
         with Work(total=0) as this, _terminations():
             drive = Drive(
@@ -92,7 +95,7 @@ def run(
             asked = [unit.cell for unit in units.values() if unit.missing or not only_missing]
             if drive.left:
                 begun = partial(open_engine, on, device=device, workers=workers, folder=str(place))
-                drive.to_the_end(lambda: begun(cells=drive.left, tell=drive.tell, ahead=ahead))
+                drive.to_the_end(lambda: begun(cells=drive.left, tell=drive.tell, ahead=ahead, spare=spare))
             return drive.rows(asked)
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from lthkit.sweeps.frames import STOP, receive, send
 
+PROGRAM = "from lthkit.sweeps.worker import main; main()"
 GRACE = 20.0  # seconds that a worker has for a place to stop at, once its sweep is gone
 EVERY = 0.2  # seconds from one report of updates to the next
 
@@ -32,7 +33,6 @@ def main() -> None:
         todo.put(None)
 
     signal.signal(signal.SIGTERM, end)
-    threading.Thread(target=_listen, args=(todo, stop), name="listener", daemon=True).start()
     import torch
 
     from lthkit.machine.work import hidden
@@ -40,6 +40,8 @@ def main() -> None:
     from lthkit.sweeps.jobs import Reported, do
 
     torch.set_num_threads(1)
+    # Not before all is imported: reading a job imports what it is made of, and two threads that import wait for each other.
+    threading.Thread(target=_listen, args=(todo, stop), name="listener", daemon=True).start()
     lock = threading.Lock()
     waiting, last = 0, 0.0
 

@@ -3,7 +3,6 @@ rounding; a run stores the choice that it was made with, and keeps to it when it
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from lthkit.machine import load
 from lthkit.machine.checks import check_network
 from lthkit.machine.devices import operator_threads
 from lthkit.training.recipes import Recipe
@@ -146,10 +146,7 @@ def on_one_core() -> Iterator[None]:
 
 def cores() -> int:
     """Cores that this process may use, at most 8: more do not help networks of this size. One within `on_one_core`."""
-    if _one_core.get():
-        return 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, usable or 1)
+    return 1 if _one_core.get() else load.cores()
 
 
 def as_before(choice: Choice) -> Choice:

@@ -14,6 +14,7 @@ import pytest
 
 from lthkit.cells import Level
 from lthkit.cells.cells import Cell
+from lthkit.cells.rows import level_of
 from lthkit.machine.work import Interrupted
 from lthkit.storage.claims import Patience, claimed
 from lthkit.storage.files import CannotWrite, DamagedFile
@@ -289,7 +290,7 @@ def test_rows_with_other_columns_are_padded(tmp_path: Path) -> None:
 def test_the_levels_of_rows_are_those_of_their_folders(serial: Path) -> None:
     """Catches: a row that is announced for another level than the one that was published."""
     for row in published.rows(serial):
-        assert (serial / "cells" / row["cell"] / published.level_of(row).name / "row.json").exists()
+        assert (serial / "cells" / row["cell"] / level_of(row).name / "row.json").exists()
 
 
 def test_costs_name_the_rows_of_the_table(serial: Path) -> None:
