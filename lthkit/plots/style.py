@@ -165,7 +165,9 @@ def bands_in_words(bands: Iterable[Interval], *, seeds: str = "small dots: its s
     if not lacking:
         return "mean, 95 % interval"
     reasons = ["too few for an interval"] * any(not b.enough for b in lacking)
-    reasons += ["an interval would reach beyond what can be"] * any(b.enough and not b.possible for b in lacking)
+    reasons += ["an interval would reach beyond what can be"] * any(
+        b.enough and not b.possible for b in lacking
+    )
     reasons += ["no spread, so no interval"] * any(b.enough and b.unspread for b in lacking)
     what = "mean" if len(lacking) == len(bands) else "mean, 95 % interval"
     return f"{what}; {seeds} ({' or '.join(reasons)})"
