@@ -6,8 +6,9 @@ one process, with nothing saved and nothing to go on from. Two of them share the
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
@@ -48,12 +49,18 @@ with on_one_core():
         found[f"{way} {seed}"] = [this.validation_accuracy for this in rounds]
 print(json.dumps(found))
 """
+# The command, as it is given in a terminal; what came of it is read from its folder.
 _SWEEP = """
 import json
-from lthkit import sweeps
-rows = sweeps.run(sweeps.grid_of(**GRID), FOLDER, on="local", workers=WORKERS)
+from pathlib import Path
+from lthkit.__main__ import main
+Path(FOLDER + ".toml").write_text(GRID)
+status = main(["sweep", FOLDER + ".toml", "--out", FOLDER, "--workers", str(WORKERS), "--device", "cpu"])
+if status:
+    raise SystemExit(f"lthkit sweep ended with status {status}")
+import lthkit
 found = {}
-for row in sorted(rows, key=lambda row: row["round"]):
+for row in sorted(lthkit.results(FOLDER), key=lambda row: row["round"]):
     found.setdefault(f"{row['method']} {row['seed']}", []).append(row["validation_accuracy"])
 print(json.dumps(found))
 """
@@ -76,8 +83,16 @@ def grid(settings: Settings) -> dict[str, Any]:
     }
 
 
+def as_toml(asked: Mapping[str, Any]) -> str:
+    """A grid as the text of its file."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in asked.items() if key != "recipes"]
+    for name, recipe in asked["recipes"].items():
+        lines += [f"[recipes.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in recipe.items())]
+    return "\n".join(lines) + "\n"
+
+
 def against_plain(settings: Settings) -> Iterator[Row]:
-    """A sweep on two processes, beside two plain programs, from the start of the first process to the end of the last."""
+    """`lthkit sweep` on two processes, beside two plain programs, from the start of the first process to the end of the last."""
     asked = grid_of(**grid(settings)).asked
     recipe = asked[0].cell.recipe
     chains = [(one.cell.method, LAST[one.cell.method], one.cell.seed, one.cell.order) for one in asked]
@@ -85,7 +100,10 @@ def against_plain(settings: Settings) -> Iterator[Row]:
     plain = [
         f"RECIPE, MINE = {asdict(recipe)!r}, {chains[part::WORKERS]!r}\n{_PLAIN}" for part in range(WORKERS)
     ]
-    by_plain, by_sweep = _Programs(f"{WORKERS} plain programs"), _Programs(f"a sweep on {WORKERS} processes")
+    by_plain, by_sweep = (
+        _Programs(f"{WORKERS} plain programs"),
+        _Programs(f"lthkit sweep on {WORKERS} processes"),
+    )
     trainings = sum(last + 1 for _, last, *_ in chains)
     case = f"{len(chains)} cells of LeNet-300-100 (dense; IMP to round 1), {trainings} trainings of {recipe.steps} updates"
     row = Row("sweep", case, by_sweep.name, "s in all", threads=1, workers=WORKERS, updates=recipe.steps)
@@ -95,7 +113,7 @@ def against_plain(settings: Settings) -> Iterator[Row]:
         places = (Path(folder) / str(turn) for turn in count())
 
         def swept() -> None:
-            head = f"GRID, FOLDER, WORKERS = {grid(settings)!r}, {str(next(places))!r}, {WORKERS}"
+            head = f"GRID, FOLDER, WORKERS = {as_toml(grid(settings))!r}, {str(next(places))!r}, {WORKERS}"
             by_sweep.run([f"{head}\n{_SWEEP}"])
 
         works: dict[str, Work] = {by_plain.name: partial(by_plain.run, plain), by_sweep.name: swept}
