@@ -619,7 +619,12 @@ ledger.claims_table(
 )
 
 # %% [markdown]
-# TEXT04
+# - **What the bug costs** is open: the loop that ranks anew is ahead by about a point, and the interval only just contains 0 (`smallcnn-dense-ranked`, contested). Three seeds do not decide it.
+# - **The ticket is better than the dense network**, by more than the point that we had allowed (`smallcnn-ticket-matches`, not reproduced; we had predicted otherwise). But look at the markers: all of them are open. So every training was
+#   still improving when its steps ended. A ticket that learns faster is ahead after 5.7 epochs (`smallcnn-ticket-matches`); what would be left of it after a hundred, we do not know.
+# - **Rewinding to step 500** brings nothing here: its mean lies below that of step 0, and the interval contains 0 (`smallcnn-late-rewind`, contested). The ticket's lead over new weights is open, too (`smallcnn-re-initialised`).
+#
+# That is what three seeds can say: one large difference, and three questions.
 
 # %% [markdown]
 # ## Traps
