@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 pytest_plugins = ["tests.kernels"]
 
 # Folders of the checkout that hold no tests of ours; a room or its tests may bear such a name further down.
-collect_ignore = ["build", "class", "dist", "my", "runs", "venv"]
+collect_ignore = ["build", "class", "dist", "my", "runs", "site", "venv"]
 
 # The kernels that nbval starts inherit these.
 os.environ.setdefault("LTHKIT_TIER", "smoke")

@@ -35,6 +35,7 @@ FLOORS: dict[str, int] = {
     "sweeps": 9,
     "bench": 10,
     "explore": 10,
+    "site": 10,
     "commands": 11,
     "__main__": 12,
 }
