@@ -26,7 +26,10 @@ NEEDED = {
     "jupytext": "jupytext",
     "nbformat": "nbformat",
 }
-UNUSED = ("*.map", "objects.inv", ".buildinfo", "*.LICENSE.txt.map")  # nothing on a page asks for them
+UNUSED = (  # nothing on a page asks for them
+    *("objects.inv", ".buildinfo", "_static/**/*.map", "_static/webpack-macros.html"),
+    *("_static/scripts", "_static/vendor", "_static/*.png", "_static/basic.css"),
+)
 
 
 def build_site(root: Path | str, *, report: Callable[[str], None] = print) -> Path:
@@ -57,8 +60,8 @@ def build_site(root: Path | str, *, report: Callable[[str], None] = print) -> Pa
         gather(root, stage / "pages")
         _run_sphinx(stage)
         for pattern in UNUSED:
-            for path in (stage / "html").rglob(pattern):
-                path.unlink()
+            for path in sorted((stage / "html").glob(pattern)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         replace(stage / "html", target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)

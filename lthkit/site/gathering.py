@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import repository_of, tool
+from lthkit.site import course_map, glossary, ledger_pages, reference, start_page
 from lthkit.site.figures import FOLDER, Figures
 from lthkit.site.lessons import Lesson, page
-from lthkit.site.links import Links
+from lthkit.site.links import FILES, Links
 from lthkit.site.settings import CHAPTERS, conf
 
 ASSETS = Path(__file__).with_name("assets")
+PLACES = {".css": "_static", ".js": "_static", ".svg": "_static", ".html": "_templates"}
 # Texts of the repository that are pages: file -> page and title.
 TEXTS = {
     "README.md": ("package", "The package: installing it, and research with it"),
@@ -33,34 +36,44 @@ def gather(root: Path, pages: Path) -> None:
     """
     lessons = read_lessons(root)
     repository = repository_of(root)
-    where = {file: f"{name}.html" for file, (name, _) in TEXTS.items()}
+    found = reference.entries()
+    where = {file: f"{name}.html" for file, (name, _) in TEXTS.items()} | {"data/claims.toml": "claims.html"}
     for lesson in lessons:
-        for folder in ("solutions", "notebooks"):
-            where[f"{folder}/{lesson.name}.ipynb"] = lesson.page
-    where["data/claims.toml"] = "claims.html"
-    links = Links(root, where, repository=repository, named={})
+        where |= {f"{folder}/{lesson.name}.ipynb": lesson.page for folder in ("solutions", "notebooks")}
+    links = Links(root, where, repository=repository, named=reference.named(found))
     pages.mkdir(parents=True)
+    _write_lessons(lessons, links, repository, pages)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    made = reference.pages(found) | {
+        "index": start_page.page(start_page.numbers()) + _all_pages(lessons),
+        "course": course_map.page(lessons, readme),
+        "claims": ledger_pages.page(),
+        "glossary": glossary.page(lessons),
+    }
+    for file, (name, title) in TEXTS.items():
+        text = links.in_text((root / file).read_text(encoding="utf-8"), file=file)
+        made[name] = re.sub(r"\A# .*", f"# {title}", text)
+    for name, text in made.items():
+        (pages / name).parent.mkdir(exist_ok=True)
+        (pages / f"{name}.md").write_text(text, encoding="utf-8")
+    for path in sorted(links.copied):
+        copy = pages / "_extra" / FILES / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / path, copy)
+    (pages / "conf.py").write_text(conf(reference.source_files(found)), encoding="utf-8")
+    for asset in sorted(ASSETS.iterdir()):
+        if kind := PLACES.get(asset.suffix):
+            (pages / kind).mkdir(exist_ok=True)
+            shutil.copyfile(asset, pages / kind / asset.name)
+
+
+def _write_lessons(lessons: list[Lesson], links: Links, repository: str, pages: Path) -> None:
     figures = Figures(pages / "_extra" / FOLDER, f"../{FOLDER}/")
     nbformat = tool("nbformat")
     (pages / "lessons").mkdir()
     for lesson in lessons:
         made = page(lesson, links, figures, colab=_colab(repository, lesson.name), picture=_picture())
         nbformat.write(made, pages / "lessons" / f"{lesson.name}.ipynb")
-    for file, (name, title) in TEXTS.items():
-        text = links.in_text((root / file).read_text(encoding="utf-8"), file=file)
-        (pages / f"{name}.md").write_text(re.sub(r"\A# .*", f"# {title}", text), encoding="utf-8")
-    for path in sorted(links.copied):
-        copy = pages / "_extra" / "files" / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / path, copy)
-    (pages / "index.md").write_text(_index(lessons), encoding="utf-8")
-    (pages / "conf.py").write_text(conf({}), encoding="utf-8")
-    (pages / "_static").mkdir()
-    (pages / "_templates").mkdir()
-    for asset in sorted(ASSETS.iterdir()):
-        kind = {".css": "_static", ".js": "_static", ".html": "_templates"}.get(asset.suffix)
-        if kind:
-            shutil.copyfile(asset, pages / kind / asset.name)
 
 
 def read_lessons(root: Path) -> list[Lesson]:
@@ -77,9 +90,14 @@ def read_lessons(root: Path) -> list[Lesson]:
     return found
 
 
-def _picture() -> Any:
-    """What makes an interactive picture for the site."""
-    return None
+def _picture() -> Callable[[str], str] | None:
+    """What makes an interactive picture for the site; None where the package has none."""
+    try:
+        pictures = importlib.import_module("lthkit.pictures")
+    except ModuleNotFoundError:
+        return None
+    site: Callable[[str], str] = pictures.site
+    return site
 
 
 def _colab(repository: str, name: str) -> str:
@@ -91,11 +109,12 @@ def _colab(repository: str, name: str) -> str:
     )
 
 
-def _index(lessons: list[Lesson]) -> str:
-    parts = ["# Winning Tickets"]
+def _all_pages(lessons: list[Lesson]) -> str:
+    """The list of all pages, from which the one beside each page is made."""
+    parts = []
     for chapter, names in CHAPTERS.items():
         listed = []
         for name in names:
             listed += [f"lessons/{lesson.name}" for lesson in lessons] if name == "*" else [name]
         parts.append("```{toctree}\n:hidden:\n:caption: " + chapter + "\n\n" + "\n".join(listed) + "\n```")
-    return "\n\n".join(parts) + "\n"
+    return "\n" + "\n\n".join(parts) + "\n"

@@ -6,29 +6,33 @@ from typing import Any
 
 # The pages in their order, by chapter; "*" stands for the lessons.
 CHAPTERS: dict[str, tuple[str, ...]] = {
-    "Course": ("*",),
-    "Results": ("records",),
-    "Using it": ("package", "cluster", "instructors", "contributing"),
+    "Course": ("course", "*", "glossary"),
+    "Results": ("claims", "records"),
+    "Using it": ("package", "cluster", "instructors", "reference/index", "contributing"),
 }
+MAIN_PAGES = [
+    ("course", "Course"),
+    ("claims", "Claims"),
+    ("glossary", "Glossary"),
+    ("reference/index", "Reference"),
+]
 
 
 def conf(sources: dict[str, str]) -> str:
     """The text of `conf.py`. sources: files of code that get a page, and the files from which they are read."""
     theme: dict[str, Any] = {
         "logo": {"text": "Winning Tickets"},
-        "navbar_start": ["navbar-logo"],
-        "navbar_center": ["pages-bar"],
-        "navbar_end": ["theme-switcher"],
-        "navbar_persistent": ["search-button-field"],
-        "search_bar_text": "Search the course",
         "show_nav_level": 1,
         "navigation_depth": 2,
         "show_toc_level": 1,
-        "secondary_sidebar_items": ["page-toc"],
+        "secondary_sidebar_items": ["page-contents"],
         "primary_sidebar_end": [],
         "article_header_start": [],
+        "article_footer_items": ["previous-next"],
+        "show_prev_next": False,
         "footer_start": ["site-footer"],
         "footer_end": [],
+        "disable_search": True,  # the theme's own dialog; the page and the field are ours
         "pygments_light_style": "a11y-high-contrast-light",
         "pygments_dark_style": "a11y-high-contrast-dark",
         "back_to_top_button": False,
@@ -42,6 +46,7 @@ def conf(sources: dict[str, str]) -> str:
         "exclude_patterns": ["_*"],
         "html_theme": "pydata_sphinx_theme",
         "html_theme_options": theme,
+        "html_context": {"default_mode": "light", "theme_main_pages": MAIN_PAGES},
         "html_title": "Winning Tickets",
         "html_static_path": ["_static"],
         "html_extra_path": ["_extra"],
