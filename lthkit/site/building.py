@@ -28,17 +28,20 @@ NEEDED = {
 }
 UNUSED = (  # nothing on a page asks for them
     *("objects.inv", ".buildinfo", "_static/**/*.map", "_static/webpack-macros.html"),
-    *("_static/scripts", "_static/vendor", "_static/*.png", "_static/basic.css"),
+    *("_static/scripts", "_static/vendor"),
 )
 
 
-def build_site(root: Path | str, *, report: Callable[[str], None] = print) -> Path:
+def build_site(
+    root: Path | str, *, target: Path | str | None = None, report: Callable[[str], None] = print
+) -> Path:
     """Build the site of a course from its executed lessons, and return its folder. Nothing is executed.
 
     The folder is replaced as a whole once all of it is there; if anything fails, the site of before stays.
 
     Args:
         root: the folder of the course, with `solutions/`, `notebooks/` and `data/` in it.
+        target: the folder that becomes the site; None is `site/` of the course.
         report: called with one line when it is done.
 
     Raises:
@@ -52,10 +55,10 @@ def build_site(root: Path | str, *, report: Callable[[str], None] = print) -> Pa
             f"the site shows the lessons as they were executed, and {len(problems)} are not in order: {problems[0]}"
         )
     started = time.perf_counter()
-    target = root / SITE
+    target = root / SITE if target is None else Path(target).resolve()
     if target.exists() and not (target / "index.html").is_file():
         raise BuildError(f"{target} is there and is no built site; move it away.")
-    stage = root / f".{SITE}-{uuid4().hex[:8]}.tmp"
+    stage = target.parent / f".{SITE}-{uuid4().hex[:8]}.tmp"
     try:
         gather(root, stage / "pages")
         _run_sphinx(stage)

@@ -33,7 +33,7 @@ def page(lessons: Sequence[Lesson], readme: str) -> str:
         link = f'<a href="{lesson.page}">{html.escape(name)}</a>'
         facts = [duration(lesson.minutes)]
         if not lesson.number:
-            ends.append(f"<li><h3>{link}</h3><p class=\"facts-line\">{facts[0]}</p></li>")
+            ends.append(f'<li><h3>{link}</h3><p class="facts-line">{facts[0]}</p></li>')
             continue
         if lesson.number not in told:
             raise BuildError(f"README.md: the table of lessons has no row for lesson {lesson.number}.")

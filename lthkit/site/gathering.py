@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import repository_of, tool
-from lthkit.site import course_map, glossary, ledger_pages, reference, start_page
+from lthkit.site import course_map, glossary, ledger_pages, reference, sources, start_page
 from lthkit.site.figures import FOLDER, Figures
 from lthkit.site.lessons import Lesson, page
 from lthkit.site.links import FILES, Links
@@ -54,17 +54,39 @@ def gather(root: Path, pages: Path) -> None:
         text = links.in_text((root / file).read_text(encoding="utf-8"), file=file)
         made[name] = re.sub(r"\A# .*", f"# {title}", text)
     for name, text in made.items():
-        (pages / name).parent.mkdir(exist_ok=True)
-        (pages / f"{name}.md").write_text(text, encoding="utf-8")
-    for path in sorted(links.copied):
-        copy = pages / "_extra" / FILES / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / path, copy)
-    (pages / "conf.py").write_text(conf(reference.source_files(found)), encoding="utf-8")
+        _write(pages / f"{name}.md", text)
+    for file, path in reference.source_files(found).items():
+        _write(pages / "_extra" / sources.place(file), sources.page(file, path.read_text(encoding="utf-8")))
+    for file in sorted(links.copied):
+        _copy(root / file, pages / "_extra" / FILES / file)
+    (pages / "conf.py").write_text(conf(), encoding="utf-8")
     for asset in sorted(ASSETS.iterdir()):
         if kind := PLACES.get(asset.suffix):
             (pages / kind).mkdir(exist_ok=True)
             shutil.copyfile(asset, pages / kind / asset.name)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Copy a file of the course; in a notebook a picture that an output has twice is there once."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix != ".ipynb":
+        shutil.copyfile(path, copy)
+        return
+    nbformat = tool("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            for kind in [kind for kind in data if kind.startswith("image/")]:
+                if f"data:{kind}" in "".join(data.get("text/html", "")):
+                    del data[kind]
+                    output.metadata.pop(kind, None)
+    nbformat.write(notebook, copy)
 
 
 def _write_lessons(lessons: list[Lesson], links: Links, repository: str, pages: Path) -> None:

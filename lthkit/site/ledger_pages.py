@@ -21,13 +21,24 @@ def page() -> str:
     """The page as Markdown."""
     found = ledger.load_ledger()
     judged = [ledger.judge(claim, errata=found.errata) for claim in found.values()]
-    parts = ["# Claims, and what came of them", INTRODUCTION, escaped(ledger.counts_text(judged)), _table(judged)]
-    parts.append("A star: not as predicted. Numbers are the first part of the rule, mean and 95 % interval over the registered seeds.")
+    parts = [
+        "# Claims, and what came of them",
+        INTRODUCTION,
+        escaped(ledger.counts_text(judged)),
+        _table(judged),
+    ]
+    parts.append(
+        "A star: not as predicted. Numbers are the first part of the rule, mean and 95 % interval over the registered seeds."
+    )
     for verdict in ledger.VERDICTS:
         own = [one for one in judged if one.verdict == verdict]
         if own:
             parts += [f"## {verdict.capitalize()}", *map(_claim, own)]
-    parts += ["## Errata", "What was wrong in an earlier version, of a text, a number or a rule, the newest first.", _errata(found.errata)]
+    parts += [
+        "## Errata",
+        "What was wrong in an earlier version, of a text, a number or a rule, the newest first.",
+        _errata(found.errata),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,5 +89,7 @@ def _errata(errata: tuple[ledger.Erratum, ...]) -> str:
         about = ", ".join(f'<a href="#{name}">{name}</a>' for name in one.claims)
         entries = [("Was", one.was), ("Now", one.now), ("Why", one.why)]
         listed = "".join(f"<div><dt>{name}</dt><dd>{marked(text)}</dd></div>" for name, text in entries)
-        made.append(f"<h3>{one.date.isoformat()}{': ' + about if about else ''}</h3>\n<dl class=\"facts\">{listed}</dl>")
+        made.append(
+            f'<h3>{one.date.isoformat()}{": " + about if about else ""}</h3>\n<dl class="facts">{listed}</dl>'
+        )
     return "\n\n".join(made)

@@ -116,9 +116,9 @@ def pages(found: dict[str, Entry]) -> dict[str, str]:
     return {"reference/index": "\n\n".join(parts) + "\n"} | made
 
 
-def source_files(found: dict[str, Entry]) -> dict[str, str]:
+def source_files(found: dict[str, Entry]) -> dict[str, Path]:
     """The files of code that the reference links to, and where they lie."""
-    return {file: str(PACKAGE.parent / file) for file in sorted({entry.code[0] for entry in found.values()})}
+    return {file: PACKAGE.parent / file for file in sorted({entry.code[0] for entry in found.values()})}
 
 
 def _title(room: str) -> str:
@@ -134,7 +134,8 @@ def _first(entry: Entry) -> str:
 
 def _room(room: str, own: list[Entry], found: dict[str, Entry]) -> str:
     module = importlib.import_module(f"{PACKAGE.name}.{room}")
-    parts = [f"# lthkit.{room}", as_markdown(inspect.getdoc(module) or "")]
+    said = (inspect.getdoc(module) or "").replace("This file is the table of contents.", "").strip()
+    parts = [f"# lthkit.{room}", as_markdown(said)]
     for entry in own:
         parts += _entry(entry, found)
     return "\n\n".join(parts) + "\n"
@@ -158,7 +159,11 @@ def _entry(entry: Entry, found: dict[str, Entry]) -> Iterator[str]:
     yield as_markdown(inspect.getdoc(entry.what) or "", names=_names(entry.what, node), linked=linked)
     if isinstance(node, ast.ClassDef):
         for method in node.body:
-            if isinstance(method, ast.FunctionDef) and not method.name.startswith("_") and ast.get_docstring(method):
+            if (
+                isinstance(method, ast.FunctionDef)
+                and not method.name.startswith("_")
+                and ast.get_docstring(method)
+            ):
                 yield f'<a id="{entry.name}.{method.name}"></a>\n\n### {entry.own}.{method.name}'
                 yield f"```python\n{_head(method.name, method)}\n```"
                 yield as_markdown(ast.get_docstring(method) or "", names=_arguments(method), linked=linked)
@@ -200,10 +205,16 @@ def _arguments(node: ast.FunctionDef) -> set[str]:
 
 def _head(name: str, node: ast.FunctionDef | ast.ClassDef) -> str:
     """A definition without its body, in lines that are not too long."""
-    marks = [f"@{ast.unparse(d)}" for d in node.decorator_list if ast.unparse(d) in ("property", "classmethod", "staticmethod")]
+    marks = [
+        f"@{ast.unparse(d)}"
+        for d in node.decorator_list
+        if ast.unparse(d) in ("property", "classmethod", "staticmethod")
+    ]
     if isinstance(node, ast.ClassDef):
         bases = f"({', '.join(ast.unparse(base) for base in node.bases)})" if node.bases else ""
-        own = [ast.unparse(part) for part in node.body if isinstance(part, ast.AnnAssign) and not _private(part)]
+        own = [
+            ast.unparse(part) for part in node.body if isinstance(part, ast.AnnAssign) and not _private(part)
+        ]
         made = next((p for p in node.body if isinstance(p, ast.FunctionDef) and p.name == "__init__"), None)
         if made is not None and not own:
             return f"class {name}{bases}:\n" + textwrap.indent(_head("__init__", made), "    ")

@@ -18,8 +18,8 @@ MAIN_PAGES = [
 ]
 
 
-def conf(sources: dict[str, str]) -> str:
-    """The text of `conf.py`. sources: files of code that get a page, and the files from which they are read."""
+def conf() -> str:
+    """The text of `conf.py`."""
     theme: dict[str, Any] = {
         "logo": {"text": "Winning Tickets"},
         "show_nav_level": 1,
@@ -27,7 +27,7 @@ def conf(sources: dict[str, str]) -> str:
         "show_toc_level": 1,
         "secondary_sidebar_items": ["page-contents"],
         "primary_sidebar_end": [],
-        "article_header_start": [],
+        "article_header_start": ["page-contents-folded"],
         "article_footer_items": ["previous-next"],
         "show_prev_next": False,
         "footer_start": ["site-footer"],
@@ -41,7 +41,7 @@ def conf(sources: dict[str, str]) -> str:
         "project": "Winning Tickets",
         "author": "The lthkit authors",
         "language": "en",
-        "extensions": ["myst_nb", "lthkit.site.formulas", "lthkit.site.sources"],
+        "extensions": ["myst_nb", "lthkit.site.formulas"],
         "templates_path": ["_templates"],
         "exclude_patterns": ["_*"],
         "html_theme": "pydata_sphinx_theme",
@@ -64,6 +64,5 @@ def conf(sources: dict[str, str]) -> str:
         "nb_number_source_lines": False,
         "myst_enable_extensions": ["dollarmath"],
         "myst_all_links_external": True,  # `links` has turned them already
-        "lthkit_sources": sources,
     }
     return "\n".join(f"{name} = {value!r}" for name, value in said.items()) + "\n"

@@ -29,7 +29,12 @@ class Numbers:
     to_fresh: Interval
 
 
-ARMS = {"large network": ("dense", 0), "ticket": ("ticket", ROUND), "new values": ("re-initialised", ROUND), "other places": ("shuffled", ROUND)}
+ARMS = {
+    "large network": ("dense", 0),
+    "ticket": ("ticket", ROUND),
+    "new values": ("re-initialised", ROUND),
+    "other places": ("shuffled", ROUND),
+}
 
 
 def numbers() -> Numbers:
@@ -54,13 +59,25 @@ def page(said: Numbers) -> str:
     means = {name: f"{value:.1f}" for name, value in said.means.items()}
     left = f"{said.left:.1f}"
     steps = [
-        ("Train", "A large network. Its weights begin at random, and training changes them.", _network("trained")),
-        ("Remove", f"Weights that end small go, round after round, until {left}&nbsp;% are left.", _network("pruned")),
-        ("Go back", "What stays gets its first values again. This is the <strong>ticket</strong>.", _network("ticket")),
+        (
+            "Train",
+            "A large network. Its weights begin at random, and training changes them.",
+            _network("trained"),
+        ),
+        (
+            "Remove",
+            f"Weights that end small go, round after round, until {left}&nbsp;% are left.",
+            _network("pruned"),
+        ),
+        (
+            "Go back",
+            "What stays gets its first values again. This is the <strong>ticket</strong>.",
+            _network("ticket"),
+        ),
         (
             "Train alone",
             f"The ticket reaches {means['ticket']}&nbsp;%, the large network {means['large network']}&nbsp;%. "
-            f"With new random values it is {means['new values']}&nbsp;%.",
+            f"With new random values it is {means['new values']}&nbsp;%, with its own in other places {means['other places']}&nbsp;%.",
             _chart(said),
         ),
     ]
@@ -107,7 +124,14 @@ def _weights() -> list[_Weight]:
         for a in range(LAYERS[layer]):
             for b in range(LAYERS[layer + 1]):
                 first = draw.gauss(0, 0.5)
-                made.append(_Weight(_at(layer, a), _at(layer + 1, b), first, first * draw.uniform(0.1, 1.6) + draw.gauss(0, 0.5)))
+                made.append(
+                    _Weight(
+                        _at(layer, a),
+                        _at(layer + 1, b),
+                        first,
+                        first * draw.uniform(0.1, 1.6) + draw.gauss(0, 0.5),
+                    )
+                )
     return made
 
 
@@ -136,14 +160,20 @@ def _network(state: str) -> str:
             continue
         gone = state == "pruned" and weight not in stay
         now, before = (weight.first, weight.last) if state == "ticket" else (weight.last, weight.first)
-        classes = ("minus" if now < 0 else "plus") + (" gone" if gone else "") + (" was-minus" if before < 0 else " was-plus")
+        classes = (
+            ("minus" if now < 0 else "plus")
+            + (" gone" if gone else "")
+            + (" was-minus" if before < 0 else " was-plus")
+        )
         (x1, y1), (x2, y2) = weight.start, weight.end
         lines.append(
             f'<line class="{classes}" x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" '
             f'style="--now:{_thick(now)}px;--before:{_thick(before)}px"/>'
         )
     units = [
-        f'<circle cx="{x:g}" cy="{y:g}" r="7"/>' for layer, count in enumerate(LAYERS) for x, y in (_at(layer, u) for u in range(count))
+        f'<circle cx="{x:g}" cy="{y:g}" r="7"/>'
+        for layer, count in enumerate(LAYERS)
+        for x, y in (_at(layer, u) for u in range(count))
     ]
     return (
         f'<svg class="story-{state}" viewBox="0 0 200 150" role="img" aria-label="{html.escape(WORDS[state])}">'
@@ -173,6 +203,12 @@ def _chart(said: Numbers) -> str:
         mean = x(said.means[name])
         seeds = "".join(f'<circle class="seed" cx="{x(value):.1f}" cy="{y}" r="2.6"/>' for value in values)
         marked = " of-ticket" if name == "ticket" else ""
-        parts.append(f'<text x="8" y="{y - 9}">{name}</text><g class="row row-{row}{marked}">{seeds}<circle class="mean" cx="{mean:.1f}" cy="{y}" r="5.5"/></g>')
-    words = "Test accuracy, mean and single seeds. " + "; ".join(f"{name}: {value:.1f} %" for name, value in said.means.items()) + "."
+        parts.append(
+            f'<text x="8" y="{y - 9}">{name}</text><g class="row row-{row}{marked}">{seeds}<circle class="mean" cx="{mean:.1f}" cy="{y}" r="5.5"/></g>'
+        )
+    words = (
+        "Test accuracy, mean and single seeds. "
+        + "; ".join(f"{name}: {value:.1f} %" for name, value in said.means.items())
+        + "."
+    )
     return f'<svg class="story-chart" viewBox="0 0 200 150" role="img" aria-label="{html.escape(words)}">{"".join(parts)}</svg>'
