@@ -26,6 +26,11 @@ def minus(text: str) -> str:
     return text.replace("-", "−")
 
 
+def share(part: float, whole: float) -> str:
+    """In percent, as the pictures write it: two digits, and whole numbers from 10 on."""
+    return f"{100 * part / whole:.0f}" if part >= whole / 10 else f"{100 * part / whole:.2g}"
+
+
 class Seen:
     """An open picture. `problems` is what the page asked for outside, and what its console said."""
 
