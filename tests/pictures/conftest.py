@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ def recorded_rows(name: str, table: str = "table.csv") -> list[dict[str, str]]:
 
 
 def minus(text: str) -> str:
-    """A number as the pictures write it."""
-    return text.replace("-", "−")
+    """Numbers as the pictures write them: a true minus, and no sign before a 0."""
+    return re.sub(r"[+-](0(\.0*)?)(?![\d.])", r"\1", text).replace("-", "−")
 
 
 def share(part: float, whole: float) -> str:
