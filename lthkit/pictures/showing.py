@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from lthkit.machine.checks import did_you_mean
-from lthkit.pictures import rewinding, rounds, seeds
+from lthkit.pictures import painter, rewinding, rounds, seeds, snip
 from lthkit.pictures.colours import looks, variables
 from lthkit.pictures.texts import Texts
 
@@ -33,6 +33,8 @@ DRAWN: dict[str, Drawn] = {
     "rounds": Drawn(rounds.TEXTS, rounds.data, 640),
     "seeds": Drawn(seeds.TEXTS, seeds.data, 720),
     "rewinding": Drawn(rewinding.TEXTS, rewinding.data, 880),
+    "painter": Drawn(painter.TEXTS, painter.data, 620),
+    "snip": Drawn(snip.TEXTS, snip.data, 560),
 }
 NAMES = tuple(DRAWN)
 

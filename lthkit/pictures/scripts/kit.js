@@ -34,6 +34,17 @@ function stream(seed) {
   };
 }
 
+// Bytes as the pictures are given them: base64, in which a run of zeros is a 0 and its length.
+function bytes(text, runs) {
+  const stored = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  if (!runs) return stored;
+  const found = [];
+  for (let i = 0; i < stored.length; i++)
+    if (stored[i]) found.push(stored[i]);
+    else for (let n = stored[++i]; n > 0; n--) found.push(0);
+  return Uint8Array.from(found);
+}
+
 function start(picture) {
   const figure = document.currentScript.closest("figure");
   const stored = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
@@ -165,6 +176,9 @@ function kit(figure, stored) {
       new ResizeObserver(() => {
         if (stage.clientWidth !== last) { last = stage.clientWidth; redraw(); } else fit();
       }).observe(figure);
+      // Colours that are painted and not drawn go with the theme, too.
+      new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     },
   };
 }
@@ -187,6 +201,21 @@ function mark(look, x, y, r, extra) {
   if (look.marker === "X") return poly([[-1, -0.6], [-0.6, -1], [0, -0.4], [0.6, -1], [1, -0.6], [0.4, 0], [1, 0.6], [0.6, 1], [0, 0.4], [-0.6, 1], [-1, 0.6], [-0.4, 0]]);
   if (!look.marker) return s("g", {});
   return s("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r, ...at });
+}
+
+// A picture of side × side numbers, dark where they are large, on a ground of the page's own colour.
+function heat(numbers, side, shown, most, words, figure) {
+  const style = getComputedStyle(figure), rgb = name => style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map(v => parseInt(v, 16));
+  const [low, high] = [rgb("--field"), rgb("--ticket")];
+  const canvas = h("canvas", { width: side, height: side, role: "img", "aria-label": words, style: `width:${shown}px;height:${shown}px` });
+  const context = canvas.getContext("2d"), picture = context.createImageData(side, side);
+  numbers.forEach((v, i) => {
+    const part = most ? v / most : 0;
+    for (let c = 0; c < 3; c++) picture.data[4 * i + c] = Math.round(low[c] + (high[c] - low[c]) * part);
+    picture.data[4 * i + 3] = 255;
+  });
+  context.putImageData(picture, 0, 0);
+  return canvas;
 }
 
 // Axes in a part of a drawing. An axis: {from, to, ticks, label, log, text}. Gives places: x(value), y(value).
