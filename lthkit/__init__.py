@@ -110,6 +110,7 @@ __all__ = [
     "models",
     "n_of_m",
     "one_shot",
+    "pictures",
     "plots",
     "prunable",
     "prune",
@@ -138,9 +139,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lthkit import bench, classroom, explore, plots
+    from lthkit import bench, classroom, explore, pictures, plots
 
-_LAZY = ("bench", "classroom", "explore", "plots")  # matplotlib is not needed to train
+_LAZY = ("bench", "classroom", "explore", "pictures", "plots")  # matplotlib is not needed to train
 
 moved.explain_imports()
 

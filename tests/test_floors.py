@@ -33,6 +33,7 @@ FLOORS: dict[str, int] = {
     "cells": 7,
     "runs": 8,
     "sweeps": 9,
+    "pictures": 9,
     "bench": 10,
     "explore": 10,
     "site": 10,
