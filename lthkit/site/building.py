@@ -28,7 +28,7 @@ NEEDED = {
 }
 UNUSED = (  # nothing on a page asks for them
     *("objects.inv", ".buildinfo", "_static/**/*.map", "_static/webpack-macros.html"),
-    *("_static/scripts", "_static/vendor"),
+    *("_static/scripts", "_static/vendor", "_static/styles/theme.css"),
 )
 
 

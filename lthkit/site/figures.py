@@ -15,8 +15,10 @@ from typing import Any
 KINDS = {"image/png": "png", "image/svg+xml": "svg"}
 FOLDER = "figures"
 
-_INLINE = re.compile(r"<img\b[^>]*\bsrc=\"data:(?P<kind>image/[\w+.-]+);base64,(?P<data>[^\"]+)\"[^>]*>")
-_FRAME = re.compile(r"<iframe\b[^>]*\bdata-picture=\"(?P<name>[\w-]+)\"[^>]*>\s*</iframe>", re.DOTALL)
+# A tag as a whole: a > between quotes does not end it.
+_IMG = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_FRAME = re.compile(r"(<iframe\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>)\s*</iframe>")
+_DATA = re.compile(r"data:(image/[\w+.-]+);base64,")
 
 
 class Figures:
@@ -45,13 +47,18 @@ class Figures:
         return output
 
     def _html(self, text: str, picture: Callable[[str], str] | None) -> str:
-        if picture is not None:
-            text = _FRAME.sub(lambda found: picture(found["name"]), text)
+        def shown(found: re.Match[str]) -> str:
+            name = _attributes(found[1]).get("data-picture")
+            return picture(name) if name and picture is not None else found[0]
 
         def file(found: re.Match[str]) -> str:
-            return self._img(base64.b64decode(found["data"]), found["kind"], _attributes(found[0]))
+            given = _attributes(found[0])
+            kind = _DATA.match(given.get("src", ""))
+            if kind is None:
+                return found[0]
+            return self._img(base64.b64decode(given["src"][kind.end() :]), kind[1], given)
 
-        return _INLINE.sub(file, text)
+        return _FRAME.sub(shown, _IMG.sub(file, text))
 
     def _img(self, raw: bytes, kind: str, given: dict[str, str]) -> str:
         alt = given.get("alt", "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
+from lthkit import pictures
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import repository_of, tool
 from lthkit.site import course_map, glossary, ledger_pages, reference, sources, start_page
@@ -94,7 +93,14 @@ def _write_lessons(lessons: list[Lesson], links: Links, repository: str, pages: 
     nbformat = tool("nbformat")
     (pages / "lessons").mkdir()
     for lesson in lessons:
-        made = page(lesson, links, figures, colab=_colab(repository, lesson.name), picture=_picture())
+        made = page(
+            lesson,
+            links,
+            figures,
+            colab=_colab(repository, lesson.name),
+            picture=pictures.site,
+            drawn=pictures.NAMES,
+        )
         nbformat.write(made, pages / "lessons" / f"{lesson.name}.ipynb")
 
 
@@ -110,16 +116,6 @@ def read_lessons(root: Path) -> list[Lesson]:
             Lesson(path.stem, nbformat.read(path, as_version=4), nbformat.read(student, as_version=4))
         )
     return found
-
-
-def _picture() -> Callable[[str], str] | None:
-    """What makes an interactive picture for the site; None where the package has none."""
-    try:
-        pictures = importlib.import_module("lthkit.pictures")
-    except ModuleNotFoundError:
-        return None
-    site: Callable[[str], str] = pictures.site
-    return site
 
 
 def _colab(repository: str, name: str) -> str:

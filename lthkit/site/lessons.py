@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from lthkit.classroom.cells import BuildError
 from lthkit.classroom.exercises import find, find_question
 from lthkit.site.figures import Figures
 from lthkit.site.links import Links
@@ -17,6 +18,16 @@ _ANCHOR = re.compile(r'^## <a name="([^"]*)"></a>', re.MULTILINE)
 _TITLE = re.compile(r"# (.+)")
 _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
+# Pictures that answer, and under which heading of which lesson they stand, where no output of the lesson has them.
+PICTURES = {
+    "rounds": ("05", "What the numbers say"),
+    "seeds": ("13", "The noise floor"),
+    "starving": ("08", "The collapse curve"),
+    "rewinding": ("06", "What the record says"),
+    "painter": ("01", "Prune it yourself"),
+    "snip": ("07", "What the mask looks at"),
+}
+_HEADING = re.compile(r"^#{2,4} +(?:<a [^>]*></a>)?(.+?) *$", re.MULTILINE)
 _LATER = "The outputs on this page are those of the solved edition, which ran on two cores."
 
 
@@ -68,7 +79,13 @@ def duration(minutes: int) -> str:
 
 
 def page(
-    lesson: Lesson, links: Links, figures: Figures, *, colab: str, picture: Callable[[str], str] | None
+    lesson: Lesson,
+    links: Links,
+    figures: Figures,
+    *,
+    colab: str,
+    picture: Callable[[str], str] | None,
+    drawn: Collection[str] = (),
 ) -> Any:
     """The notebook from which the page of a lesson is made.
 
@@ -77,6 +94,10 @@ def page(
         figures: takes the pictures out of the outputs and gives them files of their own.
         colab: the address that opens the student's notebook on Colab, "" if there is none.
         picture: what stands on the site in place of the interactive picture of this name; None leaves it as it is.
+        drawn: the names of the interactive pictures that there are.
+
+    Raises:
+        BuildError: a link leads nowhere, or there is no heading under which a picture is to stand.
     """
     file = f"solutions/{lesson.name}.ipynb"
     stubs = {cell.id: cell for cell in lesson.student.cells}
@@ -88,6 +109,11 @@ def page(
             cells.append(cell)
         elif cell.cell_type == "code":
             cells += _code(cell, stubs, figures, picture, made.nbformat)
+    if picture is not None:
+        for name, (number, heading) in PICTURES.items():
+            shown = f'data-picture="{name}"' in str(lesson.solved.cells)
+            if number == lesson.number and name in drawn and not shown:
+                _put_under(cells, heading, picture(name), file)
     title, _, rest = cells[0].source.partition("\n")
     head = [title, "", _head(lesson, links, colab), rest]
     cells[0].source = "\n".join(head)
@@ -96,6 +122,33 @@ def page(
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     return made
+
+
+def _put_under(cells: list[Any], heading: str, fragment: str, file: str) -> None:
+    """Put a fragment of HTML at the end of the part of a lesson that has this heading, in place."""
+    for i, cell in enumerate(cells):
+        if cell.cell_type != "markdown":
+            continue
+        found = next((m for m in _HEADING.finditer(cell.source) if m[1] == heading), None)
+        if found is None:
+            continue
+        for j in range(i, len(cells)):
+            if cells[j].cell_type != "markdown":
+                continue
+            if after := _HEADING.search(cells[j].source, found.end() if i == j else 0):
+                before, rest = cells[j].source[: after.start()], cells[j].source[after.start() :]
+                cells[j : j + 1] = [_text(before, cell), _raw(fragment, cell), _text(rest, cell)]
+                return
+        cells.append(_raw(fragment, cell))
+        return
+    raise BuildError(
+        f"{file}: there is no heading {heading!r}, under which an interactive picture is to stand."
+    )
+
+
+def _raw(fragment: str, like: Any) -> Any:
+    ticks = "`" * 8
+    return _text(f"{ticks}{{raw}} html\n{fragment}\n{ticks}", like)
 
 
 def _anchored(text: str) -> str:

@@ -67,6 +67,16 @@ def entries() -> dict[str, Entry]:
             what = getattr(face, name)
             if (inspect.isroutine(what) or inspect.isclass(what)) and inspect.getdoc(what) and _is_ours(what):
                 found[f"{room}.{name}"] = Entry(f"{room}.{name}", what)
+    package = importlib.import_module(PACKAGE.name)
+    for name in package.__all__:  # what no room's face has, such as `lth.results`
+        what = getattr(package, name)
+        if (
+            inspect.isroutine(what)
+            and _is_ours(what)
+            and all(entry.what is not what for entry in found.values())
+        ):
+            room = what.__module__.split(".")[1]
+            found[f"{room}.{name}"] = Entry(f"{room}.{name}", what)
     return found
 
 
