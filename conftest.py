@@ -62,6 +62,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         notebook.skip_compare += ("text/html",)  # type: ignore[union-attr]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has to report, by `record_property("reported", ...)`: numbers to look at, on which no test hangs."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "reported":
+                terminalreporter.write_line(str(text))
+
+
 def pytest_unconfigure() -> None:
     """A process of pytest-xdist does not end in the way that would delete the folder by itself."""
     _runs.cleanup()
