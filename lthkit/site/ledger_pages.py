@@ -78,7 +78,7 @@ def _claim(one: Judged) -> str:
     entries += [("Record", f"`data/results/{claim.record}`"), ("Command", f"`{claim.command}`")]
     listed = "".join(f"<div><dt>{name}</dt><dd>{marked(text)}</dd></div>" for name, text in entries)
     return (
-        f'<a id="{claim.id}"></a>\n\n### {claim.id}\n\n**{one.verdict.capitalize()}.** {escaped(claim.claim)}\n\n'
+        f"### {claim.id}\n\n**{one.verdict.capitalize()}.** {escaped(claim.claim)}\n\n"
         f'<dl class="facts">{listed}</dl>'
     )
 

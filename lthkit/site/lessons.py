@@ -119,8 +119,8 @@ def page(
     cells[0].source = "\n".join(head)
     made.cells = cells
     made.metadata.pop("lthkit", None)
-    for number, cell in enumerate(cells):
-        cell.id = f"cell-{number}"
+    for i, cell in enumerate(cells):
+        cell.id = f"cell-{i}"
     return made
 
 
