@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 pytest_plugins = ["tests.kernels"]
 
 # Folders of the checkout that hold no tests of ours; a room or its tests may bear such a name further down.
-collect_ignore = ["build", "class", "dist", "my", "runs", "venv"]
+collect_ignore = ["build", "class", "dist", "my", "runs", "site", "venv"]
 
 # The kernels that nbval starts inherit these.
 os.environ.setdefault("LTHKIT_TIER", "smoke")
@@ -60,6 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Of what a cell shows, its text is compared: the look of the page may change.
     for notebook in {item.parent for item in items if item.path.suffix == ".ipynb"}:
         notebook.skip_compare += ("text/html",)  # type: ignore[union-attr]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has to report, by `record_property("reported", ...)`: numbers to look at, on which no test hangs."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "reported":
+                terminalreporter.write_line(str(text))
 
 
 def pytest_unconfigure() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `lthkit doctor`, `start`, `run`, `sweep`, `show`, `list`, `compare`, `audit`, `claims`, `bench`, `build`, `grade`."""
+"""The command line: `lthkit doctor`, `start`, `run`, `sweep`, `show`, `list`, `compare`, `audit`, `claims`, `bench`, `build`, `site`, `grade`."""
 
 from __future__ import annotations
 

@@ -33,8 +33,10 @@ FLOORS: dict[str, int] = {
     "cells": 7,
     "runs": 8,
     "sweeps": 9,
+    "pictures": 9,
     "bench": 10,
     "explore": 10,
+    "site": 10,
     "commands": 11,
     "__main__": 12,
 }

@@ -56,7 +56,7 @@ def conda() -> list[str]:
 
 
 def test_there_are_lower_bounds_only_and_each_has_one() -> None:
-    for requirement in [*runtime(), *extra("dev"), *extra("classroom"), *extra("scale")]:
+    for requirement in [*runtime(), *extra("dev"), *extra("classroom"), *extra("scale"), *extra("site")]:
         operators = [s.operator for s in requirement.specifier]
         assert operators == [">="], f"{requirement}: one lower bound, no upper bound, no pin"
 
@@ -112,10 +112,12 @@ def test_environment_yml_is_in_condas_own_syntax() -> None:
 
 def test_every_import_of_the_package_and_its_tests_is_declared() -> None:
     declared = {r.name.replace("-", "_") for r in [*runtime(), *extra("dev")]}
-    # come with what is declared: rattler is py-rattler's module, PIL comes with torchvision, the rest with jupyterlab
+    # come with what is declared: docutils and pygments with sphinx, rattler is py-rattler's module, PIL comes with torchvision, the rest with jupyterlab
     declared |= {
         "lthkit",
         "rattler",
+        "docutils",
+        "pygments",
         "PIL",
         "IPython",
         "ipykernel",

@@ -82,7 +82,7 @@ def editions(root: Path, source: Path) -> tuple[Any, Any]:
         raise BuildError(
             f"{at(source)}: jupytext reads {len(notebook.cells)} cells, and there are {len(parsed)} `# %%` lines."
         )
-    repository = _repository(root)
+    repository = repository_of(root)
     setup = _setup_cell(repository)
     students: list[Any] = []
     solutions: list[Any] = []
@@ -213,7 +213,7 @@ def _cell_id(cell: Any, raw: Cell, taken: set[str]) -> str:
     return name
 
 
-def _repository(root: Path) -> str:
+def repository_of(root: Path) -> str:
     """The address of the course's repository, from the one place that has it; empty if there is none."""
     try:
         settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))

@@ -50,7 +50,7 @@ def main() -> None:
     jobs, answers = _take_pipes()
     torch.set_num_threads(1)  # the cases are small, and the notebook may be training
     # What lthkit and torch set up or import at first use is there before the limit, the snapshot, the wall and the clock.
-    look_up_all(but=("lthkit.bench", "lthkit.classroom", "lthkit.explore", "lthkit.plots"))
+    look_up_all(but=("lthkit.bench", "lthkit.classroom", "lthkit.explore", "lthkit.pictures", "lthkit.plots"))
     running.load(cloudpickle.dumps(torch.ones(2)))
     running.read(running.call(lambda w: (w @ w).abs().sort(), (torch.ones(2, 2),)))
     gc.collect()

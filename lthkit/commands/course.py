@@ -1,4 +1,4 @@
-"""`lthkit doctor`, `lthkit start` and `lthkit build`: the machine, a student's copies, both editions of the lessons."""
+"""`lthkit doctor`, `start`, `build` and `site`: the machine, a student's copies, both editions of the lessons, the pages."""
 
 from __future__ import annotations
 
@@ -41,16 +41,33 @@ def add_student(commands: Any) -> None:
 
 
 def add_author(commands: Any) -> None:
-    """The parser of `build`."""
+    """The parsers of `build` and `site`."""
     build = commands.add_parser("build", help="make both editions of the lessons from solutions/NN_slug.py")
     build.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
     build.add_argument(
         "--check", action="store_true", help="only report what is stale, hand-edited or leaked"
     )
     build.add_argument(
+        "--site",
+        action="store_true",
+        help="make the pages of the course in site/, from the lessons as they were executed",
+    )
+    build.add_argument(
         "--root", type=Path, default=Path(), help="the course folder (default: the current one)"
     )
     build.set_defaults(command=_build)
+
+    site = commands.add_parser(
+        "site",
+        help="show the built pages of the course in a browser",
+        description="Serves what `lthkit build --site` has made, on this machine only, until Ctrl-C.",
+    )
+    site.add_argument("--no-browser", action="store_true", help="only say the address")
+    site.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one")
+    site.add_argument(
+        "--root", type=Path, default=Path(), help="the course folder (default: the current one)"
+    )
+    site.set_defaults(command=_site)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -132,6 +149,15 @@ def _older(path: Path, number: str, *, update: bool) -> None:
 def _build(arguments: argparse.Namespace) -> int:
     from lthkit.classroom.build import build, check_build
 
+    if arguments.site:
+        if arguments.check or arguments.lessons:
+            raise ValueError(
+                "--site was given with a lesson or --check; expected --site alone: all pages are made together."
+            )
+        from lthkit.site import build_site
+
+        build_site(arguments.root, report=say)
+        return 0
     if arguments.check:
         problems = check_build(arguments.root)
         for problem in problems:
@@ -139,4 +165,11 @@ def _build(arguments: argparse.Namespace) -> int:
         say(f"{len(problems)} problems" if problems else "both editions agree with their sources")
         return 1 if problems else 0
     build(arguments.root, lessons=arguments.lessons or None)
+    return 0
+
+
+def _site(arguments: argparse.Namespace) -> int:
+    from lthkit.site import serve
+
+    serve(arguments.root, port=arguments.port, browser=not arguments.no_browser, report=say)
     return 0

@@ -1,0 +1,126 @@
+"""Every picture: of a size that a notebook and a page can bear, in both themes, narrow, by keyboard, in a sandbox, alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+
+from lthkit import pictures
+from lthkit.pictures.colours import DARK, DARK_GROUND, looks
+from lthkit.pictures.showing import DRAWN, script
+from lthkit.plots import LOOKS
+from tests.pictures.conftest import Seen
+
+SCRIPT_BYTES = 60_000
+See = Callable[..., Seen]
+every = pytest.mark.parametrize("name", pictures.NAMES)
+
+
+@every
+def test_a_picture_has_the_size_that_it_may_have(name: str) -> None:
+    assert len(pictures.frame(name).encode()) <= pictures.MOST_BYTES
+    assert len(script(name).encode()) <= SCRIPT_BYTES
+
+
+@every
+def test_a_picture_needs_nothing_from_outside(name: str) -> None:
+    """Catches an address that is fetched, a module, and data that end the script they stand in."""
+    for text in (pictures.site(name), pictures.page(name)):
+        outside = re.findall(r"https?://[^\"'\s)]+", text)
+        assert set(outside) <= {"http://www.w3.org/2000/svg"}
+        assert 'type="module"' not in text and "import(" not in text and "fetch(" not in text
+        assert text.count("</script>") == text.count("<script")
+    assert "replaceState" in pictures.site(name)
+    stored = re.search(r'<script type="application/json">(.*?)</script>', pictures.page(name))
+    assert stored and json.loads(stored[1])["address"] is False
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    for ask in (pictures.site, pictures.page, pictures.frame, pictures.show):
+        with pytest.raises(ValueError, match="there is no picture 'round'; there are: rounds.*Did you mean"):
+            ask("round")
+
+
+def test_a_notebook_that_is_not_trusted_is_left_with_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Catches an output whose HTML says something beside the frame, which would stay where the frame is taken out."""
+
+    class Tags(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.found.append(tag)
+
+        def handle_data(self, data: str) -> None:
+            assert not data.strip()
+
+    for name in pictures.NAMES:
+        parser = Tags()
+        parser.found = []
+        parser.feed(pictures.frame(name))
+        assert parser.found == ["iframe"]
+        assert "figure below" in DRAWN[name].texts.still
+
+
+def contrast(one: str, other: str) -> float:
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    a, b = sorted((light(one), light(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def test_the_colours_of_the_dark_theme_can_be_seen() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    for colour in DARK.values():
+        assert contrast(colour, DARK_GROUND["paper"]) >= 4.5
+    for name in ("ink", "quiet", "wrong"):
+        assert contrast(DARK_GROUND[name], DARK_GROUND["paper"]) >= 4.5
+        assert contrast(DARK_GROUND[name], DARK_GROUND["field"]) >= 4.5
+    assert len({(look["marker"], look["dash"]) for arm, look in looks().items() if arm in LOOKS}) == len(
+        LOOKS
+    )
+
+
+@every
+def test_a_page_says_light_or_dark_and_else_the_system(name: str, see: See) -> None:
+    def ground(seen: Seen) -> str:
+        return str(seen.page.locator(".lth-picture").evaluate("e => getComputedStyle(e).backgroundColor"))
+
+    white, black = "rgb(255, 255, 255)", "rgb(28, 30, 34)"
+    assert ground(see(name)) == white and ground(see(name, dark=True)) == black
+    assert ground(see(name, dark=True, theme="light")) == white and ground(see(name, theme="dark")) == black
+
+
+@every
+def test_a_picture_fits_a_narrow_page_and_each_input_has_a_name(name: str, see: See) -> None:
+    """Catches a row that is wider than a telephone, a control that a screen reader calls nothing, a mouse-only control."""
+    seen = see(name, width=375)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 375
+    unnamed = seen.page.evaluate(
+        "[...document.querySelectorAll('.lth-picture input')].filter(i => !i.labels.length || !i.labels[0].textContent.trim()).length"
+    )
+    assert unnamed == 0 and seen.page.locator(".lp-said[aria-live=polite]").count() == 1
+    drawn = seen.page.locator(".lp-stage svg, .lp-stage canvas")
+    assert drawn.count() and all(drawn.nth(i).get_attribute("aria-label") for i in range(drawn.count()))
+    assert (
+        seen.page.evaluate(
+            "document.querySelectorAll('.lth-picture [onclick], .lth-picture [tabindex]').length"
+        )
+        == 0
+    )
+    small = seen.page.evaluate(
+        "Math.min(...[...document.querySelectorAll('.lth-picture svg text')].map(t => t.getBoundingClientRect().height))"
+    )
+    assert small >= 11
+
+
+@every
+def test_a_frame_that_may_do_nothing_but_run_scripts_says_what_a_page_says(name: str, see: See) -> None:
+    """Catches history and address, which raise inside `srcdoc`."""
+    assert see(name, frame=True).said == see(name).said

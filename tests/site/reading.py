@@ -1,0 +1,62 @@
+"""What stands on a built page, read without a browser: names, links, what is loaded, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page of the site. names: what a link may lead to; links: of `<a>`; loaded: what the browser fetches by itself."""
+
+    names: set[str] = field(default_factory=set)
+    doubled: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+    wordless: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    _silent: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if name := given.get("id"):
+            if name in self.names:
+                self.doubled.append(name)
+            self.names.add(name)
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        if tag == "link" and given.get("rel") in (
+            "stylesheet",
+            "icon",
+            "preload",
+            "modulepreload",
+            "preconnect",
+        ):
+            self.loaded.append(given["href"])
+        if tag in LOADED and given.get(LOADED[tag]):
+            self.loaded.append(given[LOADED[tag]])
+        if tag == "img" and not given.get("alt", "").strip():
+            self.wordless.append(given.get("src", "")[:80])
+        if tag == "svg" and given.get("role") == "img" and not given.get("aria-label", "").strip():
+            self.wordless.append(str(given)[:80])
+        self._silent += tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent -= tag in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+
+def read(path: Path) -> Page:
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
