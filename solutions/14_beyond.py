@@ -300,26 +300,7 @@ evidence.differences(
 # The published numbers go further than ours: with 30 % of the weights of a ResNet-50 on ImageNet, one size a layer gives 68.6 % and Gaussian sizes 61.7 % (README of edge-popup's [code](https://github.com/allenai/hidden-networks)). And newer work makes signs the centre: [Gadhikar and Burkholz (2024)](https://arxiv.org/abs/2402.19262) say that learning-rate
 # rewinding ([lesson 06](../notebooks/06_rewinding.ipynb)) helps because early, wide rounds can still turn wrong signs; [Oh et al. (2025)](https://arxiv.org/abs/2504.05357) carry a mask with its *trained* signs to a fresh initialisation (abstracts). What this costs is the whole
 # iterative pruning that found them.
-
-# %% [markdown]
-# ### Four claims, registered
 #
-# We asked the field's own questions again, on the complete MNIST and with five seeds that nobody had seen: how good is a mask of an *untrained* network, and are signs enough under a ticket's mask? Rules and predictions were written down before the run.
-
-# %%
-from lthkit import ledger
-
-ledger.claims_table(
-    "supermask-86",
-    "supermask-large-final-below-40",
-    "signs-beat-other-signs",
-    "signs-are-enough",
-)
-
-# %% [markdown]
-# TEXT14
-
-# %% [markdown]
 # ## What theory promises
 #
 # Edge-popup works. Must it? [Malach et al. (2020)](https://arxiv.org/abs/2002.00585) prove: a random ReLU network that is wide enough, and twice as deep, contains a part that comes close to *any* bounded target network, with no training (abstract and introduction). The heart of the later, sharper
