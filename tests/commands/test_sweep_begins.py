@@ -121,14 +121,10 @@ def test_workers_of_a_grid_with_a_mistake_end_without_a_word(
 
 
 @posix
-@pytest.mark.parametrize(
-    "stop", ["lthkit.sweeps.ahead", "torch", "lthkit.sweeps.driving", "lthkit.sweeps.dask_engine"]
-)
+@pytest.mark.parametrize("stop", ["lthkit.sweeps.ahead", "torch", "lthkit.sweeps.driving", "trainings"])
 def test_an_interrupt_leaves_nobody(tmp_path: Path, stop: str) -> None:
     """Catches: a worker that stays after Ctrl-C while torch is imported, or that shows a traceback of its own."""
-    if (
-        stop == "lthkit.sweeps.dask_engine"
-    ):  # from outside, to all that the terminal has; the trainings are under way
+    if stop == "trainings":  # from outside, to all that the terminal has
         process = command(tmp_path, LONG, start_new_session=True)
         until = time.monotonic() + 120
         while not list(tmp_path.glob("runs/g/cells/*/.claim-*")) and time.monotonic() < until:

@@ -83,7 +83,7 @@ def test_files_of_a_room_are_found_by_name_in_a_fresh_process() -> None:
 
 def test_a_wrong_name_is_refused_in_pythons_words() -> None:
     """Catches: another error than that of a module; a module of lthkit 0.1 without the sentence that says where it is now."""
-    for name in ("trian", "__wrapped__", "machine.tables", "__main__"):
+    for name in ("trian", "__wrapped__", "machine.tables", "__nothing__"):
         with pytest.raises(AttributeError, match=f"module 'lthkit' has no attribute '{name}'"):
             getattr(lth, name)
     with pytest.raises(AttributeError, match="module 'lthkit.machine' has no attribute 'Tabel'") as caught:
