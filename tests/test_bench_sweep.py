@@ -6,13 +6,18 @@ import os
 import re
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from lthkit import bench
+from lthkit.__main__ import _parser
 from lthkit.bench import cell_costs, children, report, rows, sweeping
 from lthkit.bench.timing import Timing
+from lthkit.storage.records import write_table
+from lthkit.sweeps.grids import read_grid
 
 TINY = replace(
     rows.Settings(torch.device("cpu")).quick(),
@@ -26,51 +31,72 @@ TINY = replace(
 KEYS = ["dense 0", "imp 0", "dense 1", "imp 1", "dense 2", "imp 2"]
 
 
-def answers(programs: list[str], *, other: str = "") -> object:
-    """Instead of processes: a plain program answers for its chains, a sweep for all, for `other` with another number."""
+@pytest.fixture
+def programs(monkeypatch):
+    """Instead of processes: a plain program answers for its chains, a sweep by a table; `other` gets another number there."""
 
     def run_child(program: str, **_: object) -> dict[str, list[float]]:
-        programs.append(program)
-        if "MINE" not in program:
-            return {key: [0.8, 0.7] if key == other else [0.8, 0.81] for key in KEYS}
+        told.plain.append(program)
         mine = re.findall(r"\('(dense|imp)', (\d), (\d), (-?\d+)\)", program)
         return {f"{way} {seed}": [0.8, 0.81] for way, _, seed, _ in mine}
 
-    return run_child
+    def run_python(arguments: list[str], **_: object) -> str:
+        told.sweeps.append(arguments)
+        rows = []
+        for key in reversed(KEYS):
+            method, seed = key.split()
+            for level in (1, 0):
+                value = 0.7 if key == told.other and level else [0.8, 0.81][level]
+                rows.append({"method": method, "seed": seed, "round": level, "validation_accuracy": value})
+        write_table(Path(arguments[arguments.index("--out") + 1]) / "table.csv", rows)
+        return ""
+
+    told = SimpleNamespace(plain=[], sweeps=[], other="")
+    monkeypatch.setattr(sweeping, "run_child", run_child)
+    monkeypatch.setattr(sweeping, "run_python", run_python)
+    return told
 
 
-def test_the_plain_programs_do_what_the_sweep_does_half_each(monkeypatch):
+def test_the_plain_programs_do_what_the_sweep_does_half_each(programs):
     """Catches: a training left out or done twice, other updates, other orders of the data, halves of unequal length."""
-    programs: list[str] = []
-    monkeypatch.setattr(sweeping, "run_child", answers(programs))
     plain, swept = sweeping.against_plain(TINY)
-    halves = [p for p in programs if "MINE" in p][:2]
+    halves = programs.plain[:2]
     assert sorted([p.count(f"('{way}', ") for way in ("dense", "imp")] for p in halves) == [[1, 2], [2, 1]]
     chains = [chain for half in halves for chain in re.findall(r"\('(?:dense|imp)', \d, \d, -?\d+\)", half)]
     asked = sweeping.grid_of(**sweeping.grid(TINY)).asked
     assert sorted(chains) == sorted(
         str((one.cell.method, sweeping.LAST[one.cell.method], one.cell.seed, one.cell.order)) for one in asked
     )
-    assert all(f"'steps': {TINY.grid_steps}" in program for program in programs)
+    assert all(f"'steps': {TINY.grid_steps}" in program for program in programs.plain)
     assert (plain.ratio, swept.ratio_to, swept.ratio.n) == (None, plain.name, 2) and swept.agrees is True
-    assert "6 cells" in swept.case and "9 trainings" in swept.case and "0.93" in " ".join(swept.notes)
+    assert "6 cells" in swept.case and "9 trainings" in swept.case
+    assert "0.93" in " ".join(swept.notes) and "`lthkit sweep FILE`" in " ".join(swept.notes)
 
 
-def test_a_sweep_with_other_numbers_is_no_comparison(monkeypatch):
+def test_a_sweep_with_other_numbers_is_no_comparison(programs):
     """Catches: a sweep that is fast because it trains something else; one cell of many that differs."""
-    monkeypatch.setattr(sweeping, "run_child", answers([], other="imp 2"))
+    programs.other = "imp 2"
     plain, swept = sweeping.against_plain(TINY)
     assert swept.agrees is False and any("OTHERS" in note for note in swept.notes)
     assert plain.accuracy == swept.accuracy == 0.81
 
 
-def test_each_turn_has_a_folder_of_its_own(monkeypatch):
-    """Catches: a second turn that finds all cells finished, and is a hundred times as fast."""
-    programs: list[str] = []
-    monkeypatch.setattr(sweeping, "run_child", answers(programs))
+def test_each_turn_is_the_command_with_a_folder_of_its_own(programs):
+    """Catches: a second turn that finds all cells finished, and is a hundred times as fast; a command that is none."""
     list(sweeping.against_plain(TINY))
-    heads = {program.splitlines()[0] for program in programs if "MINE" not in program}
-    assert len(heads) == TINY.grids
+    assert len(programs.sweeps) == TINY.grids
+    assert len({arguments[arguments.index("--out") + 1] for arguments in programs.sweeps}) == TINY.grids
+    for module, name, *given in programs.sweeps:
+        assert (module, name) == ("-m", "lthkit")
+        this = _parser().parse_args(given)
+        assert (this.workers, this.device, this.worker) == (sweeping.WORKERS, "cpu", False)
+
+
+def test_the_file_asks_for_what_the_plain_programs_do(tmp_path):
+    """Catches: a key of the grid that gets lost on the way into the file."""
+    file = tmp_path / "other.toml"
+    file.write_text(sweeping.in_a_file(sweeping.grid(TINY)))
+    assert read_grid(file) == sweeping.grid_of(**sweeping.grid(TINY))
 
 
 def test_a_program_that_fails_is_said(monkeypatch):
@@ -167,9 +193,8 @@ def test_the_time_that_a_program_may_take_is_said():
         children.run_child("import time; time.sleep(60)", limit=0.5)
 
 
-def test_the_report_of_it_is_narrow(monkeypatch):
+def test_the_report_of_it_is_narrow(programs):
     """Catches: a case or a note that breaks the table of 80 columns."""
-    monkeypatch.setattr(sweeping, "run_child", answers([]))
     text = bench.table([r.plain() for r in sweeping.against_plain(TINY)])
     assert max(map(len, text.splitlines()[1:])) <= 80 and "as fast" in text.replace("\n", " ")
     assert report.WORKS["sweep"][1] is sweeping.sweep

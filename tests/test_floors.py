@@ -1,4 +1,4 @@
-"""The house stands: a room imports only from floors below its own, and `import lthkit` needs no notebook."""
+"""The house stands: a room imports only from floors below its own, and what `lthkit` has needs no notebook."""
 
 from __future__ import annotations
 
@@ -128,24 +128,47 @@ def test_the_table_names_no_room_that_is_gone() -> None:
     assert min(FLOORS.values()) == 1
 
 
+LAZY = "__getattr__, __dir__ = on_first_use(__name__)"  # beside the imports of a face that imports when asked
+
+
+def lines_of(face: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of a face; those under `if TYPE_CHECKING:` too, if what is beside them looks them up."""
+    for node in face.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if [ast.unparse(line) for line in node.orelse] == [LAZY]:
+                yield from node.body
+                continue
+        yield node
+
+
 def test_a_face_is_a_table_of_contents() -> None:
     """A room's `__init__.py` holds imports and `__all__`, and no name that is that of another file in the room."""
     faces = {name: path for name, path in FILES.items() if path.name == "__init__.py"}
     assert {"machine", "training", "classroom.exercises"} <= set(faces)
     for name, path in faces.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
+        lines = list(lines_of(ast.parse(path.read_text(encoding="utf-8"))))
+        for node in lines:
             said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             listed = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
             assert said or listed or isinstance(node, ast.ImportFrom), (
                 f"{path}:{node.lineno} defines something"
             )
-        for node in tree.body:
+        for node in lines:
             for alias in node.names if isinstance(node, ast.ImportFrom) else ():
                 brought = alias.asname or alias.name
                 assert f"{name}.{brought}" not in FILES or node.module == f"lthkit.{name}", (
                     f"{path.relative_to(PACKAGE)} brings {brought}, which hides the file {name}.{brought}"
                 )
+
+
+@pytest.mark.parametrize(
+    "beside", ["pass", "__getattr__ = print", f"{LAZY}\n    x = 1", LAZY.replace("__name__", "'lthkit'")]
+)
+def test_a_face_that_imports_when_asked_holds_nothing_else(beside: str) -> None:
+    """Catches: logic in a face, or names that mypy sees and nobody can import."""
+    face = "if TYPE_CHECKING:\n    from lthkit.machine.tables import Table\nelse:\n    "
+    assert any(isinstance(node, ast.If) for node in lines_of(ast.parse(face + beside)))
+    assert all(isinstance(node, ast.ImportFrom) for node in lines_of(ast.parse(face + LAZY)))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +216,11 @@ def test_import_lthkit_loads_no_notebook_and_no_torchvision() -> None:
         "nbformat",
     }
     heavy |= {"matplotlib", "torchvision", "tqdm", "PIL", "notebook", "nbgrader"}
-    loaded = "import sys, torch; before = set(sys.modules)\nimport lthkit; print(*set(sys.modules) - before)"
+    loaded = (
+        "import sys, torch; before = set(sys.modules)\nimport lthkit\n"
+        "for name in {*lthkit.__all__} - {'bench', 'classroom', 'explore', 'plots'}: getattr(lthkit, name)\n"
+        "print(*set(sys.modules) - before)"
+    )
     ours = {name.split(".")[0] for name in python(loaded).split()}  # torch may load what it likes (tqdm, say)
     assert "lthkit" in ours and not ours & heavy
 

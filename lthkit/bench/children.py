@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,13 @@ def textbook_selection(scores: np.ndarray, kept: np.ndarray, fraction: float) ->
 
 
 def run_child(program: str, *, limit: float = _TIME_LIMIT) -> dict[str, Any]:
-    """Run a Python program in a fresh process and return what it printed last, which is JSON.
+    """Run a Python program in a fresh process and return what it printed last, which is JSON. Raises as `run_python`."""
+    answer: dict[str, Any] = json.loads(run_python(["-c", program], limit=limit).strip().splitlines()[-1])
+    return answer
+
+
+def run_python(arguments: Sequence[str], *, limit: float = _TIME_LIMIT) -> str:
+    """Run a fresh Python with these arguments, which has this lthkit, and return what it printed.
 
     Raises:
         RuntimeError: it failed, was killed, or took more than `limit` seconds; the last line of its errors is given.
@@ -197,7 +203,7 @@ def run_child(program: str, *, limit: float = _TIME_LIMIT) -> dict[str, Any]:
     environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": path}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -208,8 +214,7 @@ def run_child(program: str, *, limit: float = _TIME_LIMIT) -> dict[str, Any]:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"killed with status {done.returncode}"]
         raise RuntimeError(f"a process failed: {lines[-1]}")
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return answer
+    return done.stdout
 
 
 def _only(name: str) -> Timing:

@@ -1,5 +1,6 @@
 """What a sweep costs: a grid on two processes beside two plain programs, in turns; then a cell, a list, a plan (`cell_costs`).
 
+A sweep is the command `lthkit sweep FILE`, as people run it, and what it found is read from its table.
 A plain program is what one writes who does not want a sweep: the same trainings by the same drivers, one after the other in
 one process, with nothing saved and nothing to go on from. Two of them share the trainings, half each.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
@@ -18,17 +19,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lthkit.bench import cell_costs
-from lthkit.bench.children import run_child
+from lthkit.bench.children import run_child, run_python
 from lthkit.bench.rows import Row, Settings, timed, with_agreement
 from lthkit.bench.timing import Spread, Work, interleaved
 from lthkit.data.named import load_data
+from lthkit.storage.records import read_table
 from lthkit.sweeps.grids import grid_of
 from lthkit.training.choices import cores
 
 WORKERS = 2
 LAST = {"dense": 0, "imp": 1}  # the last round of each way's chain
 _LIMIT = 1800  # seconds for one program
-_INCLUDED = "from the start of the first process to the end of the last, with imports and data; wanted: 0.93 times as fast, or more"
+_INCLUDED = (
+    "as people run it, `lthkit sweep FILE`: from the start of the command to its end, with imports, data, checks and tables; "
+    "wanted: 0.93 times as fast, or more"
+)
 _FEW = "there are fewer cores than processes here, so both share one"
 _OTHER = "its numbers are OTHERS than those of the plain programs, which do the same trainings"
 
@@ -49,21 +54,6 @@ with on_one_core():
         found[f"{way} {seed}"] = [this.validation_accuracy for this in rounds]
 print(json.dumps(found))
 """
-# The command, as it is given in a terminal; what came of it is read from its folder.
-_SWEEP = """
-import json
-from pathlib import Path
-from lthkit.__main__ import main
-Path(FOLDER + ".toml").write_text(GRID)
-status = main(["sweep", FOLDER + ".toml", "--out", FOLDER, "--workers", str(WORKERS), "--device", "cpu"])
-if status:
-    raise SystemExit(f"lthkit sweep ended with status {status}")
-import lthkit
-found = {}
-for row in sorted(lthkit.results(FOLDER), key=lambda row: row["round"]):
-    found.setdefault(f"{row['method']} {row['seed']}", []).append(row["validation_accuracy"])
-print(json.dumps(found))
-"""
 
 
 def sweep(settings: Settings) -> Iterator[Row]:
@@ -73,9 +63,10 @@ def sweep(settings: Settings) -> Iterator[Row]:
 
 
 def grid(settings: Settings) -> dict[str, Any]:
-    """What is asked of `sweeps.grid_of`: LeNet-300-100, dense and IMP to round 1."""
+    """What is asked, as `sweeps.grid_of` takes it and as it stands in a file: LeNet-300-100, dense and IMP to round 1."""
     return {
         "name": "bench",
+        "tier": "laptop",
         "methods": list(LAST),
         "seeds": list(range(settings.grid_seeds)),
         "rounds": [LAST["imp"]],
@@ -83,16 +74,28 @@ def grid(settings: Settings) -> dict[str, Any]:
     }
 
 
-def as_toml(asked: Mapping[str, Any]) -> str:
-    """A grid as the text of its file."""
-    lines = [f"{key} = {json.dumps(value)}" for key, value in asked.items() if key != "recipes"]
-    for name, recipe in asked["recipes"].items():
-        lines += [f"[recipes.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in recipe.items())]
-    return "\n".join(lines) + "\n"
+def in_a_file(asked: Mapping[str, Any]) -> str:
+    """What is asked as TOML, whose lists, texts and whole numbers are those of JSON."""
+    recipes = [
+        f"[recipes.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in changes.items())
+        for name, changes in asked["recipes"].items()
+    ]
+    top = [f"{key} = {json.dumps(value)}\n" for key, value in asked.items() if key != "recipes"]
+    return "".join(top + recipes)
+
+
+def swept(file: Path, place: Path) -> Numbers:
+    """Run the command, and read from its table what it found."""
+    given = ["--out", str(place), "--device", "cpu", "--workers", str(WORKERS)]
+    run_python(["-m", "lthkit", "sweep", str(file), *given], limit=_LIMIT)
+    found: Numbers = {}
+    for row in sorted(read_table(place / "table.csv"), key=lambda row: int(row["round"])):
+        found.setdefault(f"{row['method']} {row['seed']}", []).append(row["validation_accuracy"])
+    return found
 
 
 def against_plain(settings: Settings) -> Iterator[Row]:
-    """`lthkit sweep` on two processes, beside two plain programs, from the start of the first process to the end of the last."""
+    """A sweep on two processes, beside two plain programs, from the start of the first process to the end of the last."""
     asked = grid_of(**grid(settings)).asked
     recipe = asked[0].cell.recipe
     chains = [(one.cell.method, LAST[one.cell.method], one.cell.seed, one.cell.order) for one in asked]
@@ -100,10 +103,7 @@ def against_plain(settings: Settings) -> Iterator[Row]:
     plain = [
         f"RECIPE, MINE = {asdict(recipe)!r}, {chains[part::WORKERS]!r}\n{_PLAIN}" for part in range(WORKERS)
     ]
-    by_plain, by_sweep = (
-        _Programs(f"{WORKERS} plain programs"),
-        _Programs(f"lthkit sweep on {WORKERS} processes"),
-    )
+    by_plain, by_sweep = _Programs(f"{WORKERS} plain programs"), _Programs(f"a sweep on {WORKERS} processes")
     trainings = sum(last + 1 for _, last, *_ in chains)
     case = f"{len(chains)} cells of LeNet-300-100 (dense; IMP to round 1), {trainings} trainings of {recipe.steps} updates"
     row = Row("sweep", case, by_sweep.name, "s in all", threads=1, workers=WORKERS, updates=recipe.steps)
@@ -111,12 +111,12 @@ def against_plain(settings: Settings) -> Iterator[Row]:
 
     with TemporaryDirectory() as folder:
         places = (Path(folder) / str(turn) for turn in count())
-
-        def swept() -> None:
-            head = f"GRID, FOLDER, WORKERS = {as_toml(grid(settings))!r}, {str(next(places))!r}, {WORKERS}"
-            by_sweep.run([f"{head}\n{_SWEEP}"])
-
-        works: dict[str, Work] = {by_plain.name: partial(by_plain.run, plain), by_sweep.name: swept}
+        file = Path(folder) / "bench.toml"
+        file.write_text(in_a_file(grid(settings)), encoding="utf-8")
+        works: dict[str, Work] = {
+            by_plain.name: lambda: by_plain.run([partial(run_child, one, limit=_LIMIT) for one in plain]),
+            by_sweep.name: lambda: by_sweep.run([partial(swept, file, next(places))]),
+        }
         try:
             timings = interleaved(works, repetitions=settings.grids, warmups=0)
         except RuntimeError as error:
@@ -141,11 +141,11 @@ class _Programs:
         self.found: Numbers = {}
         self.used: list[float] = []
 
-    def run(self, programs: list[str]) -> None:
-        """Run these in fresh processes at the same time, and wait for all of them."""
+    def run(self, programs: Sequence[Callable[[], Numbers]]) -> None:
+        """Call these at the same time, each of which runs fresh processes, and wait for all of them."""
         before = _used()
         with ThreadPoolExecutor(len(programs)) as pool:
-            told = list(pool.map(partial(run_child, limit=_LIMIT), programs))
+            told = list(pool.map(lambda program: program(), programs))
         self.used.append(_used() - before)
         self.found = {key: value for each in told for key, value in each.items()}
 
