@@ -29,7 +29,7 @@ def run_id(name: str, config: Mapping[str, Any], *, digits: int = 6) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """What the numbers may depend on and a reader may ask: versions, system, processor, threads, date."""
+    """What the numbers may depend on and a reader may ask: versions, system, processor, cores, GPU, date."""
     return {
         **_installed(),
         "system": f"{platform.system()} {platform.machine()}",

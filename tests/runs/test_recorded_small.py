@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from lthkit.evidence import mode_connectivity
 from lthkit.ledger.measuring import tables_of, values_of
 from lthkit.runs import recording
 from lthkit.storage import files, records
-from lthkit.storage.folders import RunMismatch
+from lthkit.storage.folders import RunMismatch, read_config
 from lthkit.training import no_sparse
-from tests.records import record_script
+from tests.records import DATA, record_script
 
 SEEDS = (1, 2)  # none that is registered
 SHORT: dict[str, Any] = {"steps": 20, "evaluate_every": 10}
@@ -234,13 +235,85 @@ def test_a_turn_beside_other_programs_is_not_kept(
         script.quiet_turn(little(), 1)
 
 
-def test_a_slip_on_the_command_line_is_told_without_a_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", [*TINY, "rewinding_fails"])
+def test_each_script_gives_its_own_work_to_the_shared_command_line(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Catches: a page of Python for a folder that another run has."""
+    """Catches a script that does nothing when it is run, that takes other seeds than it registered, or writes into the record of
+    another; none of this is seen by who calls its functions."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(recording, "command", lambda *given: calls.append(given))
+    made = runpy.run_path(str(DATA / f"record_{name}.py"), run_name="__main__")
+    target = DATA / "results" / name.replace("_", "-")
+    own = (made["__doc__"], made["SEEDS"], target, made["train_all"], made["collect"])
+    assert calls == [own] and f"data/record_{name}.py train FOLDER" in made["__doc__"]
+    assert made["NAME"] == target.name
+
+
+Calls = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Calls]:
+    """Gives words to the shared command line of a script with three seeds; returned is what the script was asked to do."""
+
+    def given(words: str) -> Calls:
+        calls: Calls = []
+        monkeypatch.setattr("sys.argv", ["data/record_small.py", *words.split()])
+        recording.command(
+            "Record it.\n\n    by hand",
+            (1, 2, 3),
+            tmp_path / "own",
+            lambda *asked: calls.append(("train", *asked)),
+            lambda *asked: calls.append(("collect", *asked)),
+        )
+        return calls
+
+    return given
+
+
+def test_the_words_of_a_command_reach_the_script(command: Callable[[str], Calls], tmp_path: Path) -> None:
+    """Catches training where collecting was asked for, seeds or workers that get lost, and a record in another folder."""
+    assert command("train there") == [("train", Path("there"), [1, 2, 3], 2)]
+    assert command("train there --seeds 3 1 --workers 5") == [("train", Path("there"), [3, 1], 5)]
+    assert command("collect there") == [("collect", Path("there"), tmp_path / "own")]
+    assert command("collect there --to other") == [("collect", Path("there"), Path("other"))]
+
+
+def test_a_word_that_a_script_does_not_know_is_refused(
+    command: Callable[[str], Calls], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ("learn there", "train", "train there --seeds one"):
+        with pytest.raises(SystemExit):
+            command(words)
+    assert "invalid choice: 'learn'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command("--help")
+    assert "Record it.\n\n    by hand" in capsys.readouterr().out, (
+        "the script's own words, as they stand there"
+    )
+
+
+def test_a_record_says_where_and_how_it_was_made(recorded: Callable[[str], Recorded]) -> None:
+    """Catches a record without the machine and the versions, one that calls itself by another name, and one whose
+    configuration is not that of the run but for the seeds that are complete."""
+    run = recorded("supermasks")
+    summary = files.read_sealed(run.target / "summary.json")
+    assert (summary["name"], summary["device"], summary["execution"]) == ("supermasks", "cpu", {"threads": 1})
+    assert summary["environment"] == records.environment() | {"date": summary["environment"]["date"]}
+    assert summary["data"] == little().label and summary["minutes"] >= 0
+    assert summary["tables"].keys() == {"table.csv", "ladder.csv", "signs.csv"}
+    assert files.read_sealed(run.target / "config.json") == read_config(run.folder) | {"seeds": list(SEEDS)}
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, FileNotFoundError])
+def test_a_slip_on_the_command_line_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """Catches: a page of Python for a folder that another run has, for data that are not there, for a full disk."""
 
     def train(folder: Path, seeds: list[int], workers: int) -> None:
-        raise ValueError(f"{folder} holds another run. Choose another folder.")
+        raise error(f"{folder} holds another run. Choose another folder.")
 
     monkeypatch.setattr("sys.argv", ["data/record_small.py", "train", str(tmp_path)])
     with pytest.raises(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
 from datetime import datetime
 
+import numpy as np
 import pytest
+import torch
 
 from lthkit.storage import records
 from lthkit.storage.files import DamagedFile
@@ -39,6 +44,35 @@ def test_the_environment_stamp_names_what_numbers_depend_on():
     assert all("/" not in str(v) for k, v in stamp.items() if k != "processor"), (
         "no paths of the machine in a record"
     )
+
+
+def test_the_environment_is_the_one_that_is_here():
+    """Catches: a version beside another package's name, a processor in place of the system, a GPU that is not there."""
+    records._installed.cache_clear()
+    stamp = records.environment()
+    assert stamp["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert stamp["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+    assert stamp["numpy"] == np.__version__
+    assert stamp["system"].split() == [platform.uname().system, platform.uname().machine]
+    assert stamp["processor"] == records.processor() != stamp["system"]
+    assert stamp["cores"] == os.cpu_count() and (stamp["gpu"] is None) == (not torch.cuda.is_available())
+    assert abs((datetime.fromisoformat(stamp["date"]) - datetime.now()).days) <= 2
+
+
+def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch):
+    def version(name):
+        if name == "torchvision":
+            raise records.PackageNotFoundError(name)
+        return f"of {name}"
+
+    monkeypatch.setattr(records, "version", version)
+    records._installed.cache_clear()
+    try:
+        stamp = records.environment()
+    finally:
+        records._installed.cache_clear()
+    packages = ("lthkit", "torch", "torchvision", "numpy")
+    assert [stamp[p] for p in packages] == ["of lthkit", "of torch", "not installed", "of numpy"]
 
 
 def test_versions_are_looked_up_once(monkeypatch):

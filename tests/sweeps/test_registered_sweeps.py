@@ -165,27 +165,30 @@ def test_a_claim_is_repeated_small_and_as_registered(course: Path) -> None:
         repeat(claim, course / "again", tier="smoke")
 
 
+@pytest.mark.parametrize(("tier", "seeds"), [("recorded", (4, 5, 6, 7, 8)), ("laptop", (4, 5, 6))])
 def test_the_record_of_a_repeated_script_is_the_one_that_is_judged(
-    course: Path, monkeypatch: pytest.MonkeyPatch
+    course: Path, monkeypatch: pytest.MonkeyPatch, tier: str, seeds: tuple[int, ...]
 ) -> None:
-    """Catches: a record that is collected in one folder and looked for in another, so that all trainings end in "not run"."""
+    """Catches: a record that is collected in one folder and looked for in another, so that all trainings end in
+    "not run"; few seeds, asked for as such, that are judged as a run that is not complete, or as one of another registered text."""
     command = "python data/record_small.py train FOLDER"
-    claim = replace(ledger.load_ledger()["small-ticket"], command=command)
+    claim = replace(ledger.load_ledger()["small-ticket"], command=command, seeds=(4, 5, 6, 7, 8))
     rows = [
         {"arm": arm, "asked": asked, "seed": seed, "test_accuracy": 0.8 + seed / 1000 * (arm == "ticket")}
-        for seed in claim.seeds
+        for seed in seeds
         for arm, asked in (("dense", None), ("ticket", 0.5))
     ]
 
-    def script(path: Path, folder: Path, target: Path, seeds: object, workers: int) -> None:
+    def script(path: Path, folder: Path, target: Path, asked: object, workers: int) -> None:
+        assert asked == seeds
         target.mkdir(parents=True)
-        config = {"claims": {claim.id: claim.digest}, "seeds": list(claim.seeds)}
+        config = {"claims": {claim.id: claim.digest}, "seeds": list(seeds)}
         files.write_sealed(target / "config.json", config)
         results.write_results(target, {}, {"table.csv": rows})
 
     monkeypatch.setattr("lthkit.sweeps.repeating._scripted", script)
-    again = repeat(claim, course / "again")
-    assert (again.judged.verdict, again.judged.recorded) == ("reproduced", (4, 5, 6))
+    again = repeat(claim, course / "again", tier=tier)
+    assert (again.judged.verdict, again.judged.recorded) == ("reproduced", seeds)
 
 
 FIVE = """

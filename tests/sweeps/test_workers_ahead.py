@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lthkit.__main__ import main
-from lthkit.sweeps import jobs, local_engine, running
+from lthkit.sweeps import engines, jobs, local_engine, running
 from lthkit.sweeps.mistakes import GridMistakes
 from tests import sweeping
 from tests.sweeping import table
@@ -101,6 +101,42 @@ def test_none_begin_where_nothing_or_one_cell_is_missing(
     running.run(grid, tmp_path / "s", workers=2, planned=lambda _: seen.append("planned"))
     assert len(seen) == 3 and seen[-1] == "planned", "four cells are missing for sure"
     assert table(tmp_path / "s") == table(serial)
+
+
+class Still(local_engine.LocalEngine):
+    """An engine whose workers are only counted."""
+
+    begun = closed = 0
+
+    def begin(self) -> None:
+        self.begun = self.workers
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize(
+    ("on", "cells", "workers", "begun"),
+    [("local", 4, 3, 3), ("local", 2, 5, 2), ("local", 1, 5, 0), ("local", 0, 5, 0), ("serial", 4, 3, 0), ("dask", 4, 3, 0)],
+)  # fmt: skip
+def test_so_many_begin(
+    monkeypatch: pytest.MonkeyPatch, on: str, cells: int, workers: int, begun: int
+) -> None:
+    """Catches: more workers than cells; workers here for what is done elsewhere; an engine that is left open."""
+    monkeypatch.setattr(engines, "LocalEngine", Still)
+    with engines.workers_ahead(on, cells=cells, device="cpu", workers=workers) as ahead:
+        assert (ahead.begun if isinstance(ahead, Still) else 0) == begun
+        assert not isinstance(ahead, Still) or ahead.closed == 0
+    assert not isinstance(ahead, Still) or ahead.closed == 1
+
+
+def test_those_that_began_are_the_ones_that_work_and_more_join_them() -> None:
+    """Catches: an engine that is opened beside the one whose workers have begun; one that stays too small where more is missing."""
+    given: dict[str, Any] = {"device": "cpu", "tell": no_plan, "folder": "."}
+    ahead = Still(3)
+    engine = engines.open_engine("local", cells=5, workers=6, ahead=ahead, **given)
+    assert engine is ahead and engine.free() == 5
+    assert engines.open_engine("local", cells=3, workers=6, **given).free() == 3
 
 
 GRID = 'methods = ["dense"]\nseeds = [0, 1]\ntier = "smoke"\n[recipes.short]\nsteps = 2\n'
