@@ -45,7 +45,17 @@ def test_a_name_that_is_not_there_is_refused() -> None:
             ask("round")
 
 
-def test_a_notebook_that_is_not_trusted_is_left_with_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_notebook_is_given_the_frame_and_words_for_who_has_no_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[dict[str, str], bool]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: given.append((data, raw)))
+    pictures.show("seeds")
+    words = f"How many seeds: {DRAWN['seeds'].texts.still}"
+    assert given == [({"text/plain": words, "text/html": pictures.frame("seeds")}, True)]
+
+
+def test_a_notebook_that_is_not_trusted_is_left_with_words() -> None:
     """Catches an output whose HTML says something beside the frame, which would stay where the frame is taken out."""
 
     class Tags(HTMLParser):
