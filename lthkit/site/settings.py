@@ -22,6 +22,7 @@ def conf() -> str:
     """The text of `conf.py`."""
     theme: dict[str, Any] = {
         "logo": {"text": "Winning Tickets"},
+        "shorten_urls": False,  # else links to GitHub get a mark from a font that is left out
         "show_nav_level": 1,
         "navigation_depth": 2,
         "show_toc_level": 1,

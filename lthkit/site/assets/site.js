@@ -10,8 +10,8 @@
   }
 
   var choice = document.querySelector(".site-colours");
-  choice.value = page.dataset.mode;
-  choice.addEventListener("change", function () {
+  if (choice) choice.value = page.dataset.mode;
+  if (choice) choice.addEventListener("change", function () {
     try { localStorage.setItem("mode", choice.value); } catch (error) { /* it holds for this page only */ }
     show(choice.value);
   });
