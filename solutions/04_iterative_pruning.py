@@ -599,9 +599,7 @@ rounds_of = {round(0.8**level, 3): level for level in range(6)}  # 20 % a round
 on_cifar = []
 for r in kept:
     if name := ARMS.get((r["method"], r["arm"], r["rewind_step"])):
-        on_cifar.append(
-            {**r, "arm": name, "round": rounds_of[round(r["density"], 3)]}
-        )
+        on_cifar.append({**r, "arm": name, "round": rounds_of[round(r["density"], 3)]})
 lth.plots.show(
     lth.plots.trade_off(on_cifar, stamp=f"SmallCNN. {ledger.stamp('smallcnn')}"),
     alt=lth.plots.describe(on_cifar),

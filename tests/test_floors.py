@@ -218,7 +218,7 @@ def test_import_lthkit_loads_no_notebook_and_no_torchvision() -> None:
     heavy |= {"matplotlib", "torchvision", "tqdm", "PIL", "notebook", "nbgrader"}
     loaded = (
         "import sys, torch; before = set(sys.modules)\nimport lthkit\n"
-        "for name in {*lthkit.__all__} - {'bench', 'classroom', 'explore', 'plots'}: getattr(lthkit, name)\n"
+        "for name in {*lthkit.__all__} - {'bench', 'classroom', 'explore', 'pictures', 'plots'}: getattr(lthkit, name)\n"
         "print(*set(sys.modules) - before)"
     )
     ours = {name.split(".")[0] for name in python(loaded).split()}  # torch may load what it likes (tqdm, say)

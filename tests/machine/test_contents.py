@@ -123,12 +123,12 @@ def test_a_process_may_import_all_at_once() -> None:
     told = python(
         "-c",
         "import sys, lthkit\nfrom lthkit.machine.contents import look_up_all\n"
-        "look_up_all(but=('lthkit.bench', 'lthkit.classroom', 'lthkit.explore', 'lthkit.plots'))\n"
+        "look_up_all(but=('lthkit.bench', 'lthkit.classroom', 'lthkit.explore', 'lthkit.pictures', 'lthkit.plots'))\n"
         "before = set(sys.modules)\nfor room in (lthkit, lthkit.machine, lthkit.sweeps):\n"
         "    print(*{*room.__all__} - {*vars(room)})\nprint('matplotlib' in before)",
     )
     first, *others, figures = told.splitlines()
-    assert set(first.split()) == {"bench", "classroom", "explore", "plots"}
+    assert set(first.split()) == {"bench", "classroom", "explore", "pictures", "plots"}
     assert others == ["", ""] and figures == "False"
 
 
