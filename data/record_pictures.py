@@ -1,8 +1,8 @@
-"""Record `results/painter` and `results/snip-draws`, which two of the pictures that answer are drawn from.
+"""Record `results/painter`, `results/snip-draws` and `results/starving`, which three of the pictures that answer are drawn from.
 
-Run by hand, a minute on one core; the data are the embedded ones:
+Run by hand, some minutes on one core; the data are the embedded ones:
 
-    python data/record_pictures.py
+    python data/record_pictures.py                       # all of them; or the names of some
 
 `painter`: LeNet-300-100, trained once with the recipe of `results/winning-ticket`, its weights rounded to 8 bits a layer
 (`weights.npz`), and how many of the 5,000 test images it gets right at each density (`table.csv`): pruned once by the
@@ -12,21 +12,30 @@ together, so `kept` is the least number that is not below the density.
 `snip-draws`: the masks that SNIP leaves of one untrained LeNet-300-100 at 2 % of the weights, by the images it saw: of all
 classes or of one, 1 to 300 of them, pixels from 0 to 1 or normalised, five draws of each. `table.csv` has for each two draws
 the share of the kept weights that both keep; `maps.npz` how many of the 300 connections of each pixel the first two keep.
+
+`starving`: the network of lesson 08, an untrained VGG-16 of an eighth of its width, cut by the lesson's seven criteria at
+compressions up to 10^3.5, without the guard that keeps a weight in each layer. A row a mask: what it keeps of each layer, and how
+many of these weights lie on a path.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import lthkit as lth
 from lthkit.data.datasets import Dataset
 from lthkit.data.splits import generator_for
+from lthkit.evidence import collapse
 from lthkit.runs import experiments, results
 from lthkit.storage import files, records
 from lthkit.storage.records import Row
@@ -49,6 +58,12 @@ CLASSES = ("all", *range(10))
 INPUTS = ("raw", "normalised")
 DRAWS = 5
 DENSITY = 0.02
+
+STARVED = (0, 1, 2)  # seeds
+WIDTH = 8
+SHAPE = (1, 32, 32)
+EXPONENTS = tuple(k / 4 for k in range(1, 15))  # compressions 10^0.25 to 10^3.5
+ROUNDS = 100  # of SynFlow
 
 
 def rounded(weight: Tensor) -> tuple[np.ndarray, float]:
@@ -150,6 +165,55 @@ def snip_draws(data: Dataset) -> None:
     files.save_arrays(RESULTS / "snip-draws" / "maps.npz", maps, {})
 
 
+def criteria(model: nn.Module, data: Dataset, seed: int) -> dict[str, tuple[Callable[..., Any], int]]:
+    """Those of lesson 08: the score, and in how many rounds it cuts."""
+    seen = [
+        (F.pad(x, (2, 2, 2, 2), value=float(x.min())), y)
+        for x, y in data.draw(100, seed=seed, stratified=True)
+    ]
+    flow = partial(lth.synflow, shape=SHAPE)
+    return {
+        "random": (partial(lth.random, seed=seed), 1),
+        "magnitude": (lth.magnitude, 1),
+        "SNIP": (partial(lth.snip, batches=seen), 1),
+        "SNIP, stored": (partial(lth.snip, batches=seen, statistics="stored"), 1),
+        "GraSP": (partial(lth.grasp, batches=seen), 1),
+        "SynFlow, once": (flow, 1),
+        "SynFlow": (flow, ROUNDS),
+    }
+
+
+def starving(data: Dataset) -> None:
+    rows: list[Row] = []
+    for seed in STARVED:
+        model = lth.models.vgg_16(seed=seed, width=WIDTH, input_shape=SHAPE)
+        everything = lth.Mask.ones(model)
+        for arm, (score, rounds) in criteria(model, data, seed).items():
+            scores = score(model)
+            for x in EXPONENTS:
+                if rounds > 1:
+                    mask = lth.prune_iteratively(model, score, 10**-x, rounds=rounds, min_kept=0)
+                else:
+                    mask = lth.prune_to(everything, scores, 10**-x, min_kept=0)
+                found = collapse(model, mask, SHAPE)
+                row: Row = {"arm": arm, "seed": seed, "exponent": x, "density": mask.density}
+                row |= {f"kept_{i}": n for i, n in enumerate(found.kept.values(), start=1)}
+                row |= {f"connected_{i}": n for i, n in enumerate(found.connected.values(), start=1)}
+                rows.append(row)
+            print(f"starving: seed {seed}, {arm}", flush=True)
+    config = {
+        "model": "vgg-16",
+        "width": WIDTH,
+        "seeds": list(STARVED),
+        "exponents": list(EXPONENTS),
+        "rounds": ROUNDS,
+        "layers": list(found.total),
+        "weights": list(found.total.values()),
+        "min_kept": 0,
+    }
+    write("starving", data, config, rows)
+
+
 def write(name: str, data: Dataset, config: dict[str, Any], rows: list[Row]) -> None:
     shared = {"name": name, "model": "lenet-300-100", "tier": "recorded", "device": str(data.device)}
     target = RESULTS / name
@@ -166,8 +230,19 @@ def write(name: str, data: Dataset, config: dict[str, Any], rows: list[Row]) -> 
     print(f"{name}: {len(rows)} rows")
 
 
-if __name__ == "__main__":
+RECORDS = {"painter": painter, "snip-draws": snip_draws, "starving": starving}
+
+
+def main(names: list[str]) -> None:
+    if unknown := sorted(set(names) - set(RECORDS)):
+        raise SystemExit(
+            f"{', '.join(unknown)} was given; expected some of {', '.join(RECORDS)}, or nothing for all."
+        )
     torch.set_num_threads(1)
-    embedded = lth.load_data("fashion-mnist")
-    painter(embedded)
-    snip_draws(embedded)
+    data = lth.load_data("fashion-mnist")
+    for name in names or RECORDS:
+        RECORDS[name](data)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from lthkit import evidence
@@ -53,12 +52,16 @@ def _case(config: dict[str, Any], tables: dict[str, list[Row]], size: int, recip
         name: [r for r in rows if (r["size"], r["recipe"]) == (size, recipe)] for name, rows in tables.items()
     }
     of_recipe = config["recipes"][recipe]
-    given = {name: of_recipe[name] for name in ("steps", "schedule", "warmup")}
-    rate = partial(learning_rate, base=of_recipe["lr"], **given)
+    last = of_recipe["steps"] - 1
+
+    def rate(step: int) -> float:
+        shape = {name: of_recipe[name] for name in ("steps", "schedule", "warmup")}
+        return learning_rate(step, base=of_recipe["lr"], **shape)
+
     steps = {row["k"] for row in own["table"] if row["arm"] == f"from step {row['k']}"}
     lent = {row["k"] for row in own["table"] if row["arm"] == f"from step {row['k']} of another seed"}
     return {
-        "lr": [round(rate(i * (given["steps"] - 1) // PLACES), 6) for i in range(PLACES + 1)],
+        "lr": [round(rate(i * last // PLACES), 6) for i in range(PLACES + 1)],
         "rates": {k: round(rate(k), 4) for k in sorted(steps)},
         "dense": _arm(own["table"], "dense"),
         "own": {k: _arm(own["table"], f"from step {k}") for k in sorted(steps)},

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from lthkit.machine.checks import did_you_mean
-from lthkit.pictures import painter, rewinding, rounds, seeds, snip
+from lthkit.pictures import painter, rewinding, rounds, seeds, snip, starving
 from lthkit.pictures.colours import looks, variables
 from lthkit.pictures.texts import Texts
 
@@ -32,6 +32,7 @@ class Drawn(NamedTuple):
 DRAWN: dict[str, Drawn] = {
     "rounds": Drawn(rounds.TEXTS, rounds.data, 640),
     "seeds": Drawn(seeds.TEXTS, seeds.data, 720),
+    "starving": Drawn(starving.TEXTS, starving.data, 760),
     "rewinding": Drawn(rewinding.TEXTS, rewinding.data, 880),
     "painter": Drawn(painter.TEXTS, painter.data, 620),
     "snip": Drawn(snip.TEXTS, snip.data, 560),

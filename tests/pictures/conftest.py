@@ -13,7 +13,7 @@ import pytest
 from lthkit import pictures
 from tests.browser.lab import ROOT, chromium
 
-HEAD = '<!DOCTYPE html><html lang="en"{about}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+HEAD = '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
 
 
 def recorded_rows(name: str, table: str = "table.csv") -> list[dict[str, str]]:
@@ -76,26 +76,15 @@ def see(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Seen]]:
     """Open a picture as a fragment of a page (`site`), or in a frame whose sandbox allows nothing but scripts."""
     opened: list[Seen] = []
 
-    def open_(
-        name: str,
-        query: str = "",
-        *,
-        frame: bool = False,
-        width: int = 800,
-        theme: str = "",
-        dark: bool = False,
-    ) -> Seen:
-        about = f' data-theme="{theme}"' if theme else ""
+    def open_(name: str, query: str = "", *, frame: bool = False, width: int = 800) -> Seen:
         inside = (
             pictures.frame(name).replace("<iframe ", '<iframe sandbox="allow-scripts" ')
             if frame
             else pictures.site(name)
         )
-        path = tmp_path / f"{name}-{frame}-{theme}.html"
-        path.write_text(f"{HEAD.format(about=about)}</head><body>{inside}</body></html>", encoding="utf-8")
-        page = browser.new_page(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
-        )
+        path = tmp_path / f"{name}-{frame}.html"
+        path.write_text(f"{HEAD}</head><body>{inside}</body></html>", encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
         page.set_default_timeout(20_000)
         seen = Seen(page, page.frame_locator("iframe") if frame else page)
         page.goto(f"{path.as_uri()}{query}")

@@ -45,7 +45,17 @@ def test_a_name_that_is_not_there_is_refused() -> None:
             ask("round")
 
 
-def test_a_notebook_that_is_not_trusted_is_left_with_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_notebook_is_given_the_frame_and_words_for_who_has_no_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[dict[str, str], bool]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: given.append((data, raw)))
+    pictures.show("seeds")
+    words = f"How many seeds: {DRAWN['seeds'].texts.still}"
+    assert given == [({"text/plain": words, "text/html": pictures.frame("seeds")}, True)]
+
+
+def test_a_notebook_that_is_not_trusted_is_left_with_words() -> None:
     """Catches an output whose HTML says something beside the frame, which would stay where the frame is taken out."""
 
     class Tags(HTMLParser):
@@ -89,12 +99,19 @@ def test_the_colours_of_the_dark_theme_can_be_seen() -> None:
 
 @every
 def test_a_page_says_light_or_dark_and_else_the_system(name: str, see: See) -> None:
-    def ground(seen: Seen) -> str:
-        return str(seen.page.locator(".lth-picture").evaluate("e => getComputedStyle(e).backgroundColor"))
-
+    """The theme of the page goes before that of the system, also when it changes while the picture is open."""
+    page = see(name).page
     white, black = "rgb(255, 255, 255)", "rgb(28, 30, 34)"
-    assert ground(see(name)) == white and ground(see(name, dark=True)) == black
-    assert ground(see(name, dark=True, theme="light")) == white and ground(see(name, theme="dark")) == black
+    for system, own, expected in (
+        ("light", "", white),
+        ("dark", "", black),
+        ("dark", "light", white),
+        ("light", "dark", black),
+    ):
+        page.emulate_media(color_scheme=system)
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", own)
+        ground = page.locator(".lth-picture").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground == expected, (system, own)
 
 
 @every
@@ -115,12 +132,14 @@ def test_a_picture_fits_a_narrow_page_and_each_input_has_a_name(name: str, see: 
         == 0
     )
     small = seen.page.evaluate(
-        "Math.min(...[...document.querySelectorAll('.lth-picture svg text')].map(t => t.getBoundingClientRect().height))"
+        "Math.min(...[...document.querySelectorAll('.lth-picture svg text')].filter(t => t.textContent).map(t => t.getBoundingClientRect().height))"
     )
     assert small >= 11
 
 
 @every
 def test_a_frame_that_may_do_nothing_but_run_scripts_says_what_a_page_says(name: str, see: See) -> None:
-    """Catches history and address, which raise inside `srcdoc`."""
-    assert see(name, frame=True).said == see(name).said
+    """Catches history and address, which raise inside `srcdoc`. What a page computes itself it says last."""
+    on_page = see(name).said.partition("\nComputed here")[0]
+    in_frame = see(name, frame=True).said
+    assert on_page == in_frame

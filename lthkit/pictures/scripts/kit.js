@@ -139,7 +139,7 @@ function kit(figure, stored) {
     return { row, input, get value() { return input.checked; } };
   }
   function group(words, parent = controls) {
-    const set = h("fieldset", { class: "lp-choice" }, h("legend", {}, words));
+    const set = words ? h("fieldset", { class: "lp-choice" }, h("legend", {}, words)) : h("div", {});
     parent.append(set);
     return set;
   }
