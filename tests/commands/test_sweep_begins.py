@@ -29,6 +29,8 @@ class Noted(subprocess.Popen):
         if "sweeps.worker" in str(given):
             with open("begun", "a") as file:
                 print(self.pid, "torch" in sys.modules, file=file)
+            workers.append(self)
+workers = []
 subprocess.Popen = Noted
 stop, done = sys.argv.pop(1), []
 def watch(event, given):
@@ -37,7 +39,11 @@ def watch(event, given):
         os.kill(os.getpid(), signal.SIGINT)
 sys.addaudithook(watch)
 from lthkit.__main__ import main
-sys.exit(main())
+try:
+    sys.exit(main())
+finally:
+    with open("left", "w") as file:
+        print(sum(one.returncode is None for one in workers), file=file)
 """
 posix = pytest.mark.skipif(os.name == "nt", reason="no SIGINT to a process there")
 
@@ -86,6 +92,7 @@ def ended(process: subprocess.Popen[str], folder: Path) -> tuple[int, str, str]:
         out, err = process.communicate(timeout=180)
     finally:
         process.kill()
+    assert (folder / "left").read_text() == "0\n", "some were not waited for"
     assert not [number for number, _ in begun(folder) if is_there(number)]
     return process.returncode, out, err
 
@@ -243,7 +250,17 @@ def test_spare_processes_end_when_they_are_told() -> None:
         assert [process.returncode is None for process in everybody] == [True, True, False, False]
         assert spare.take() is everybody[1] and spare.take() is None
         spare.keep(-1)
-        assert first.poll() is None
+        assert [process.poll() is None for process in everybody[:2]] == [True, True]
     finally:
         spare.end()
     assert all(process.returncode is not None for process in everybody) and spare.take() is None
+
+
+@posix
+def test_a_process_that_is_started_does_not_see_an_interrupt() -> None:
+    """Catches: a worker that Ctrl-C breaks, in the terminal of the command, before it comes to ignore it."""
+    process = processes.started("print('up', flush=True); print(input())")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(b"still there\n", timeout=60)[0] == b"still there\n"
