@@ -594,12 +594,13 @@ ARMS = {
     ("imp", "re-initialised", 500): "re-initialised",
     ("one-shot", "ticket", 500): "dense ranked",
 }
-_, _, kept = experiments.load(experiments.recorded("smallcnn"))
+trained = experiments.load(experiments.recorded("smallcnn"))[2]
 rounds_of = {round(0.8**level, 3): level for level in range(6)}  # 20 % a round
 on_cifar = []
-for r in kept:
-    if name := ARMS.get((r["method"], r["arm"], r["rewind_step"])):
-        on_cifar.append({**r, "arm": name, "round": rounds_of[round(r["density"], 3)]})
+for one in trained:
+    if said := ARMS.get((one["method"], one["arm"], one["rewind_step"])):
+        level = rounds_of[round(one["density"], 3)]
+        on_cifar.append({**one, "arm": said, "round": level})
 lth.plots.show(
     lth.plots.trade_off(on_cifar, stamp=f"SmallCNN. {ledger.stamp('smallcnn')}"),
     alt=lth.plots.describe(on_cifar),
