@@ -598,9 +598,9 @@ trained = experiments.load(experiments.recorded("smallcnn"))[2]
 rounds_of = {round(0.8**level, 3): level for level in range(6)}  # 20 % a round
 on_cifar = []
 for one in trained:
-    if said := ARMS.get((one["method"], one["arm"], one["rewind_step"])):
+    if drawn_as := ARMS.get((one["method"], one["arm"], one["rewind_step"])):
         level = rounds_of[round(one["density"], 3)]
-        on_cifar.append({**one, "arm": said, "round": level})
+        on_cifar.append({**one, "arm": drawn_as, "round": level})
 lth.plots.show(
     lth.plots.trade_off(on_cifar, stamp=f"SmallCNN. {ledger.stamp('smallcnn')}"),
     alt=lth.plots.describe(on_cifar),
