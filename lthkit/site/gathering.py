@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import repository_of, tool
 from lthkit.site import course_map, glossary, ledger_pages, reference, sources, start_page
 from lthkit.site.figures import FOLDER, Figures
-from lthkit.site.lessons import Lesson, page
+from lthkit.site.lessons import Lesson, numbered, page
 from lthkit.site.links import FILES, Links
 from lthkit.site.settings import CHAPTERS, conf
 
@@ -59,6 +60,11 @@ def gather(root: Path, pages: Path) -> None:
     for file in sorted(links.copied):
         _copy(root / file, pages / "_extra" / FILES / file)
     (pages / "conf.py").write_text(conf(), encoding="utf-8")
+    known = {number: place for lesson in lessons for number, place in numbered(lesson).items()}
+    known |= {
+        term.name: (f"Glossary: {term.name}", f"glossary.html#{term.anchor}") for term in glossary.terms()
+    }
+    _write(pages / "_static" / "known.js", f"window.KNOWN = {json.dumps(known)};\n")
     for asset in sorted(ASSETS.iterdir()):
         if kind := PLACES.get(asset.suffix):
             (pages / kind).mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from lthkit.site.figures import Figures
 from lthkit.site.links import Links
 
 _ANCHOR = re.compile(r'^## <a name="([^"]*)"></a>', re.MULTILINE)
+_EXERCISE = re.compile(r"^### Exercise (\d\d\.\d+).*", re.MULTILINE)
 _TITLE = re.compile(r"# (.+)")
 _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
@@ -71,6 +72,17 @@ class Lesson:
     @property
     def page(self) -> str:
         return f"lessons/{self.name}.html"
+
+
+def numbered(lesson: Lesson) -> dict[str, tuple[str, str]]:
+    """The exercises and questions of a lesson by number, each with its heading and its place: what is asked for by a number."""
+    found: dict[str, tuple[str, str]] = {}
+    for cell in lesson.solved.cells:
+        for heading in _EXERCISE.finditer(cell.source if cell.cell_type == "markdown" else ""):
+            found[heading[1]] = (heading[0].removeprefix("### "), f"{lesson.page}#exercise-{heading[1]}")
+        if number := cell.metadata.get("question"):
+            found[number] = (f"Question {number}", f"{lesson.page}#question-{number}")
+    return found
 
 
 def duration(minutes: int) -> str:
@@ -153,7 +165,8 @@ def _raw(fragment: str, like: Any) -> Any:
 
 def _anchored(text: str) -> str:
     """Sections that are found under the names that notebooks give them."""
-    return _ANCHOR.sub(lambda m: f'<a id="{m[1]}"></a>\n\n## ', text)
+    text = _ANCHOR.sub(lambda m: f'<a id="{m[1]}"></a>\n\n## ', text)
+    return _EXERCISE.sub(lambda m: f'<a id="exercise-{m[1]}"></a>\n\n{m[0]}', text)
 
 
 def _without_contents(text: str) -> str:
@@ -238,7 +251,7 @@ def _question(number: str) -> str:
             f"<p><strong>{verdict}</strong> {marked(option.because)}</p></details></li>"
         )
     head = f"<p><strong>Question {number}</strong> {marked(question.text)}</p>"
-    return f'<div class="question">{head}<ul>{"".join(options)}</ul></div>'
+    return f'<div class="question" id="question-{number}">{head}<ul>{"".join(options)}</ul></div>'
 
 
 def marked(text: str) -> str:

@@ -22,6 +22,9 @@ def conf() -> str:
     """The text of `conf.py`."""
     theme: dict[str, Any] = {
         "logo": {"text": "Winning Tickets"},
+        **dict.fromkeys(
+            ("navbar_start", "navbar_center", "navbar_end", "navbar_persistent"), []
+        ),  # the header is ours
         "shorten_urls": False,  # else links to GitHub get a mark from a font that is left out
         "show_nav_level": 1,
         "navigation_depth": 2,

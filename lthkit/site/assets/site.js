@@ -89,6 +89,24 @@
   addEventListener("hashchange", opened);
   if (location.hash && document.querySelector("details " + "[id]")) opened();
 
+  // What has a number or an entry of its own, above what the search of all words finds.
+  var known = document.querySelector(".search-known");
+  if (known) {
+    var asked = (new URLSearchParams(location.search).get("q") || "").trim();
+    var field = document.querySelector(".bd-search-container input");
+    field.value = asked;
+    asked = asked.toLowerCase().replace(/^(exercise|question)\s+/, "");
+    Object.keys(window.KNOWN).forEach(function (name) {
+      var own = name.toLowerCase();
+      if (!asked || !(own === asked || (asked.length > 2 && !/^\d/.test(own) && own.indexOf(asked) >= 0))) return;
+      var item = document.createElement("li"), link = document.createElement("a");
+      link.href = window.KNOWN[name][1];
+      link.textContent = window.KNOWN[name][0];
+      item.appendChild(link);
+      known.appendChild(item);
+    });
+  }
+
   var again = document.querySelector(".story-again");
   if (again) again.addEventListener("click", function () {
     var story = document.querySelector(".story");
