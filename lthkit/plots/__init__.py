@@ -2,76 +2,84 @@
 
 from __future__ import annotations
 
-from lthkit.plots.benchmark import describe_steps, speed, speed_steps
-from lthkit.plots.beyond import describe_subset_errors, subset_errors
-from lthkit.plots.breakeven import break_even, describe_break_even, describe_file_sizes, file_sizes
-from lthkit.plots.budget import budget_curve, describe_budget, describe_differences, paired_differences
-from lthkit.plots.collapse import collapse_curve, describe_collapse, describe_sanity, sanity_checks
-from lthkit.plots.criteria import by_criterion, class_masks, describe_by_criterion
-from lthkit.plots.curves import (
-    describe,
-    describe_gap,
-    describe_pruned,
-    early_stop,
-    paired_gap,
-    pruned_accuracy,
-    trade_off,
-)
-from lthkit.plots.diagrams import describe_diagram, diagram, draw_diagram
-from lthkit.plots.early_bird import (
-    arm_gaps,
-    describe_distances,
-    describe_gaps,
-    describe_window,
-    mask_distances,
-    window_curves,
-)
-from lthkit.plots.masks import (
-    describe_first_layer,
-    describe_leak,
-    draw_first_layer,
-    first_layer,
-    from_chance,
-    layer_density,
-    mask_leak,
-    samples,
-)
-from lthkit.plots.museum import (
-    before_and_after,
-    describe_before_and_after,
-    describe_readings,
-    describe_restarted,
-    readings,
-    restarted,
-)
-from lthkit.plots.predictions import Prediction, describe_predicted, predicted
-from lthkit.plots.rewinding import (
-    between_networks,
-    describe_between,
-    describe_instability,
-    describe_rescue,
-    describe_retrained,
-    describe_rewound,
-    instability,
-    rescue,
-    retrained,
-    rewound,
-)
-from lthkit.plots.seeds import (
-    chances,
-    describe_chances,
-    describe_looks,
-    describe_stopping,
-    draw_seeds,
-    looks,
-    stopping,
-)
-from lthkit.plots.style import DPI, HEIGHT, LOOKS, SERIES, STYLE, WIDTH, Look, density_axis, save, show
-from lthkit.plots.sweep_pairs import describe_sweep_matrix, sweep_differences, sweep_matrix
-from lthkit.plots.sweep_panels import sweep_parts
-from lthkit.plots.sweep_prices import describe_sweep_costs, sweep_costs
-from lthkit.plots.sweep_texts import sweep_tables
-from lthkit.plots.sweeps import describe_sweep, sweep
+from typing import TYPE_CHECKING
+
+from lthkit.machine.contents import on_first_use
+
+if TYPE_CHECKING:
+    from lthkit.plots.benchmark import describe_steps, speed, speed_steps
+    from lthkit.plots.beyond import describe_subset_errors, subset_errors
+    from lthkit.plots.breakeven import break_even, describe_break_even, describe_file_sizes, file_sizes
+    from lthkit.plots.budget import budget_curve, describe_budget, describe_differences, paired_differences
+    from lthkit.plots.collapse import collapse_curve, describe_collapse, describe_sanity, sanity_checks
+    from lthkit.plots.criteria import by_criterion, class_masks, describe_by_criterion
+    from lthkit.plots.curves import (
+        describe,
+        describe_gap,
+        describe_pruned,
+        early_stop,
+        paired_gap,
+        pruned_accuracy,
+        trade_off,
+    )
+    from lthkit.plots.dashes import LOOKS, SERIES, Look
+    from lthkit.plots.diagrams import describe_diagram, diagram, draw_diagram
+    from lthkit.plots.early_bird import (
+        arm_gaps,
+        describe_distances,
+        describe_gaps,
+        describe_window,
+        mask_distances,
+        window_curves,
+    )
+    from lthkit.plots.masks import (
+        describe_first_layer,
+        describe_leak,
+        draw_first_layer,
+        first_layer,
+        from_chance,
+        layer_density,
+        mask_leak,
+        samples,
+    )
+    from lthkit.plots.museum import (
+        before_and_after,
+        describe_before_and_after,
+        describe_readings,
+        describe_restarted,
+        readings,
+        restarted,
+    )
+    from lthkit.plots.predictions import Prediction, describe_predicted, predicted
+    from lthkit.plots.rewinding import (
+        between_networks,
+        describe_between,
+        describe_instability,
+        describe_rescue,
+        describe_retrained,
+        describe_rewound,
+        instability,
+        rescue,
+        retrained,
+        rewound,
+    )
+    from lthkit.plots.seeds import (
+        chances,
+        describe_chances,
+        describe_looks,
+        describe_stopping,
+        draw_seeds,
+        looks,
+        stopping,
+    )
+    from lthkit.plots.style import DPI, HEIGHT, STYLE, WIDTH, density_axis, save, show
+    from lthkit.plots.sweep_pairs import describe_sweep_matrix, sweep_differences, sweep_matrix
+    from lthkit.plots.sweep_panels import sweep_parts
+    from lthkit.plots.sweep_prices import describe_sweep_costs, sweep_costs
+    from lthkit.plots.sweep_texts import sweep_tables
+    from lthkit.plots.sweeps import describe_sweep, sweep
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "DPI",

@@ -14,7 +14,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lthkit.evidence import Interval
+from lthkit.plots.dashes import LOOKS as LOOKS
+from lthkit.plots.dashes import SERIES as SERIES
+from lthkit.plots.dashes import Look as Look
 from lthkit.plots.letters import lettered
 from lthkit.storage import files
 
@@ -58,29 +61,6 @@ STYLE: Any = {
 WIDTH, HEIGHT, DPI = 5.4, 3.6, 200
 PIXELS = 100  # that an inch takes on a page
 TITLE, LEGEND, SMALL = 12, 10.5, 9.5
-
-
-class Look(NamedTuple):
-    color: str
-    marker: str
-    dash: Any  # a name, or matplotlib's (offset, lengths)
-
-
-LOOKS = {
-    "ticket": Look("#0072B2", "o", "-"),
-    "re-initialised": Look("#D55E00", "^", "--"),
-    "shuffled": Look("#007A59", "s", ":"),
-    "dense": Look("#555555", "", "-."),
-}
-
-# For any number of lines up to seven, in this order.
-SERIES = (
-    *list(LOOKS.values())[:3],
-    Look("#A8467F", "D", (0, (6, 1, 1, 1, 1, 1))),
-    Look("#9A6700", "v", (0, (5, 1, 1, 1))),
-    Look("#333333", "X", (0, (1, 2.5))),
-    Look("#7A4A21", "P", (0, (8, 2))),
-)
 
 
 def save(figure: Figure, path: Path | str, *, alt: str) -> list[Path]:

@@ -11,7 +11,7 @@ from statistics import mean
 from lthkit import evidence
 from lthkit.evidence.grouping import DENSE, TICKET, Line, Point, lines, names_of
 from lthkit.evidence.statistics import Interval, Judged
-from lthkit.plots.style import LOOKS, SERIES, Look
+from lthkit.plots.dashes import LOOKS, SERIES, Look
 from lthkit.storage.records import Row
 
 MOST = 8  # curves in one panel

@@ -17,7 +17,7 @@ from lthkit import moved
 from lthkit.machine import contents
 
 PACKAGE = Path(lth.__file__).parent
-FACES = ("lthkit", "lthkit.machine", "lthkit.sweeps")
+FACES = ("lthkit", "lthkit.machine", "lthkit.plots", "lthkit.sweeps")
 HEAVY = {"torch", "numpy", "matplotlib"}
 
 
@@ -44,6 +44,12 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     """Catches: one import of torch or numpy at the top of a module that everybody imports."""
     told = python("-c", f"import sys\n{code}\nprint('loaded:', *({HEAVY} & sys.modules.keys()))")
     assert told.rstrip().endswith("loaded:"), told
+
+
+def test_tables_of_a_sweep_need_no_matplotlib() -> None:
+    """Catches: a command that ends by importing what draws, to print numbers."""
+    code = "import sys\nfrom lthkit import plots\nplots.sweep_tables\nprint('matplotlib' in sys.modules)\nplots.save\n"
+    assert python("-c", code + "print('matplotlib' in sys.modules)").split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -104,7 +110,7 @@ def test_what_a_file_needs_and_has_not_is_named() -> None:
     told = python(
         "-c",
         "import sys, lthkit\nsys.modules['lthkit.plots.style'] = None\n"
-        "try: lthkit.plots\nexcept ImportError as error: print(error)",
+        "try: lthkit.plots.save\nexcept ImportError as error: print(error)",
     )
     assert "lthkit.plots.style" in told
 
