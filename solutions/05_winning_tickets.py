@@ -2,7 +2,7 @@
 # # 05 · Winning tickets
 #
 # **You will** find subnetworks of LeNet-300-100 that train alone, from their original weights, as well as the whole network;
-# hold them against two controls; and see from where on the claim no longer holds. **Time:** about 45 minutes; of these the computer
+# hold them against two controls; and see how small they may be before your seeds can no longer show it. **Time:** about 45 minutes; of these the computer
 # works 4 to 8 on two cores.
 #
 # [contents]
@@ -229,7 +229,7 @@ quiz("05.Q2", "a")
 # - ticket minus re-initialised = ?
 #
 # A positive number says that the ticket is better. Put your two numbers in place of `None`. They are compared with the
-# measurement below. (Tier `smoke` stops at 51 % of the weights with three seeds, and shows only that the code runs.)
+# measurement below. (A *tier* is the size of a run: `smoke` takes seconds, `laptop` minutes. Tier `smoke` stops at 51 % of the weights with three seeds, and shows only that the code runs.)
 
 # %% tags=["prediction"]
 my_ticket_minus_dense = -1.0  # such as -2.0
@@ -541,7 +541,7 @@ table
 # The two masks have the same number of connections, and what the shuffled ones show is chance alone. In the run of the solved edition
 # (tier `laptop`, five seeds) a third of the tickets' pixels lie more than two standard deviations from chance, and about one in twenty of the shuffled masks' pixels.
 # The corners keep few connections: they are empty in nearly every image. Many survive along the outline and at the upper and lower edge, and in the middle, where most
-# clothes have cloth, no more than by chance. The two correlations say the same: how dark a pixel is on average tells almost nothing
+# clothes have cloth, no more than by chance. The two correlations say the same: how bright a pixel is on average (its mean) tells almost nothing
 # about its connections, and how much it differs from image to image tells something. So the masks hardly follow the clothes; they
 # found where the clothes differ. (Tier `smoke` trains too briefly for that.) The mask was made by training. That is why finding a ticket is not cheaper than
 # training: we trained the whole network first, many times.

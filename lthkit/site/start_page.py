@@ -77,7 +77,7 @@ def page(said: Numbers) -> str:
         (
             "Train alone",
             f"The ticket reaches {means['ticket']}&nbsp;%, the large network {means['large network']}&nbsp;%. "
-            f"With new random values it is {means['new values']}&nbsp;%, with its own in other places {means['other places']}&nbsp;%.",
+            f"With new random values it is {means['new values']}&nbsp;%, with as many kept in each layer, but other ones, {means['other places']}&nbsp;%.",
             _chart(said),
         ),
     ]
@@ -92,9 +92,9 @@ def page(said: Numbers) -> str:
 them against controls, and says where the idea fails.</p>
 
 <figure class="story plays"><ol>{panels}</ol>
-<figcaption>A line is a weight: thicker is larger, its colour is its sign. Measured: LeNet-300-100, Fashion-MNIST, {said.seeds} seeds. Ticket minus
-new values: {_signed(said.to_fresh)} points; minus the large network: {_signed(said.to_dense)}, so it may be better, equal or a
-little worse.</figcaption></figure>
+<figcaption>A line is a weight: thicker is larger, its colour is its sign. Measured: LeNet-300-100, Fashion-MNIST, trained from {said.seeds} random
+starts (seeds). A large dot is a mean, a small one a seed. Ticket minus new values: {_signed(said.to_fresh)} points, with the 95&nbsp;% interval in brackets; minus the large
+network: {_signed(said.to_dense)}, so it may be better, equal or a little worse.</figcaption></figure>
 
 <p class="story-end"><a class="begin" href="lessons/00_start_here.html">Begin with lesson 00</a>
 <a href="course.html">All lessons</a>
