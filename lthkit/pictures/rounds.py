@@ -18,8 +18,8 @@ TEXTS = Texts(
     still="This picture answers where scripts run. The figure below says the same standing still.",
     source=(
         "Recorded run lenet: LeNet-300-100, five seeds (100 to 104), at most 10,000 steps, all training images of each "
-        "data set. Thin lines are seeds; bands and bars are 95 % intervals of accuracies. Differences in the words are paired by seed. "
-        "one-shot: all weights were removed at once."
+        "data set. Thin lines are seeds; bands and bars are 95 % intervals of accuracies. Differences are paired by seed. "
+        "one-shot: all weights were removed at once; where its line leaves the picture, an arrow tells its mean."
     ),
 )
 SETS = {"fashion-mnist-full": "Fashion-MNIST", "mnist": "MNIST"}

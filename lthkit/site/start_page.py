@@ -194,17 +194,16 @@ def _chart(said: Numbers) -> str:
         return 8 + 184 * (value - low) / (high - low)
 
     parts = []
-    for mark in range(int(low) + 1, int(high) + 1):
+    for mark in (m for m in range(int(low) + 1, int(high) + 1) if m % 2 == 0):
         parts.append(f'<line class="scale" x1="{x(mark):.1f}" y1="6" x2="{x(mark):.1f}" y2="132"/>')
-        if mark % 2 == 0:
-            parts.append(f'<text x="{x(mark):.1f}" y="146" text-anchor="middle">{mark}&#160;%</text>')
+        parts.append(f'<text x="{x(mark):.1f}" y="146" text-anchor="middle">{mark}&#160;%</text>')
     for row, (name, values) in enumerate(said.single.items()):
         y = 28 + 30 * row
         mean = x(said.means[name])
         seeds = "".join(f'<circle class="seed" cx="{x(value):.1f}" cy="{y}" r="2.6"/>' for value in values)
         marked = " of-ticket" if name == "ticket" else ""
         parts.append(
-            f'<text x="8" y="{y - 9}">{name}</text><g class="row row-{row}{marked}">{seeds}<circle class="mean" cx="{mean:.1f}" cy="{y}" r="5.5"/></g>'
+            f'<text x="8" y="{y - 9}">{name}</text><g class="row row-{row}{marked}"><circle class="mean" cx="{mean:.1f}" cy="{y}" r="5.5"/>{seeds}</g>'
         )
     words = (
         "Test accuracy, mean and single seeds. "

@@ -50,6 +50,14 @@ class Seen:
     def said(self) -> str:
         return str(self.place.locator(".lp-said").inner_text())
 
+    @property
+    def table(self) -> dict[str, dict[str, str]]:
+        """What the small table says: the first cell of a row, then the head of a column."""
+        head, *rows = self.place.locator(".lp-table tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        return {name: dict(zip(head[1:], cells, strict=True)) for name, *cells in rows}
+
     def control(self, label: str) -> Any:
         return self.place.get_by_label(label, exact=True)
 

@@ -59,8 +59,8 @@ function kit(figure, stored) {
   const stage = h("div", { class: "lp-stage" });
   const legend = h("ul", { class: "lp-legend" });
   const said = h("output", { class: "lp-said", "aria-live": "polite" });
-  const below = h("div", { class: "lp-below" });
-  body.replaceChildren(controls, said, stage, legend, below);
+  const tabled = h("div", {}), below = h("div", { class: "lp-below" });
+  body.replaceChildren(controls, said, tabled, stage, legend, below);
   let serial = 0, drawing = null, width = 0, waiting = 0;
   const id = () => `lp-${name}-${++serial}`;
 
@@ -70,14 +70,17 @@ function kit(figure, stored) {
     for (const [key, value] of new URLSearchParams(location.search))
       if (key.startsWith(name + ".")) kept.set(key.slice(name.length + 1), value);
   }
-  function keep(key, value) {
+  function keep(key, value) {  // null: there is nothing to keep any more
     changed.add(key);
-    kept.set(key, String(value));
+    if (value === null) kept.delete(key);
+    else kept.set(key, String(value));
     if (!stored.address) return;
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       const query = new URLSearchParams(location.search);
-      for (const one of changed) query.set(`${name}.${one}`, kept.get(one));
+      for (const one of changed)
+        if (kept.has(one)) query.set(`${name}.${one}`, kept.get(one));
+        else query.delete(`${name}.${one}`);
       try { history.replaceState(history.state, "", `?${query}${location.hash}`); } catch (error) { /* a page that may not */ }
     }, 250);
   }
@@ -96,24 +99,25 @@ function kit(figure, stored) {
     } catch (error) { /* a frame that may not be asked: it keeps the height it was given, and scrolls */ }
   }
 
-  function range(key, { label, min, max, value, step = 1, text = String, change = redraw, parent = controls, wide = false }) {
+  // A slider. Without a key its place is not kept: who asked for it keeps it.
+  function range(key, { label, min, max, value, step = 1, text = String, spoken = text, change = redraw, parent = controls, wide = false }) {
     const first = Number(asked(key, value)), own = id();
     const input = h("input", { type: "range", id: own, min, max, step });
     input.value = Number.isFinite(first) ? first : value;
     const shown = h("span", { class: "lp-value" });
     const tell = () => {
-      const words = text(Number(input.value));
-      shown.textContent = words;
-      input.setAttribute("aria-valuetext", words);
+      shown.textContent = text(Number(input.value));
+      input.setAttribute("aria-valuetext", spoken(Number(input.value)));
     };
-    input.addEventListener("input", () => { tell(); keep(key, input.value); change(Number(input.value)); });
+    const place = () => { tell(); if (key) keep(key, input.value); };
+    input.addEventListener("input", () => { place(); change(Number(input.value)); });
     tell();
     const row = h("div", { class: wide ? "lp-range lp-wide" : "lp-range" }, h("label", { for: own }, label), input, shown);
     parent.append(row);
     return {
       input, row, tell,
       get value() { return Number(input.value); },
-      set value(to) { input.value = to; tell(); keep(key, input.value); },
+      set value(to) { input.value = to; place(); },
     };
   }
   function choice(key, { legend: words, options, value, change = redraw, parent = controls }) {
@@ -149,6 +153,12 @@ function kit(figure, stored) {
     return made;
   }
   function say(text) { if (said.textContent !== text) said.textContent = text; }
+  // A small table below what is said: the heads of its columns, and rows whose first cell names them. Without rows there is none.
+  function table(head, rows) {
+    tabled.replaceChildren(...(rows.length ? [h("table", { class: "lp-table" },
+      h("thead", {}, h("tr", {}, head.map(words => h("th", { scope: "col" }, words)))),
+      h("tbody", {}, rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map(words => h("td", {}, words))))))] : []));
+  }
 
   // A drawing of its own in the stage; `words` is what a reader who does not see it is told.
   function canvas(height, words) {
@@ -159,15 +169,15 @@ function kit(figure, stored) {
   const clear = () => stage.replaceChildren();
   const look = arm => stored.looks[arm];
   function legends(entries) {
-    legend.replaceChildren(...entries.map(([arm, words]) => {
-      const swatch = s("svg", { width: 34, height: 12, "aria-hidden": "true" });
-      if (look(arm)) swatch.append(path([[1, 6], [33, 6]], look(arm)), mark(look(arm), 17, 6, 4));
+    legend.replaceChildren(...entries.map(([arm, words]) => {  // an arm, or a look of the picture's own
+      const swatch = s("svg", { width: 34, height: 12, "aria-hidden": "true" }), own = typeof arm === "string" ? look(arm) : arm;
+      if (own) swatch.append(path([[1, 6], [33, 6]], own), mark(own, 17, 6, 4, own.fill && { fill: own.fill }));
       return h("li", {}, swatch, words);
     }));
   }
 
   return {
-    figure, controls, stage, below, range, choice, check, group, button, say, keep, asked, redraw, canvas, clear, look, legends,
+    figure, controls, stage, below, range, choice, check, group, button, say, table, keep, asked, redraw, canvas, clear, look, legends,
     get width() { return width; },
     draw(how) { drawing = how; },
     begin() {

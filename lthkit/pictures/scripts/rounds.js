@@ -1,47 +1,50 @@
 // The rounds: accuracy against the weights that remain, for the ticket and what it is held against. First the reader draws a line.
 
 function picture(lp, data) {
-  const arms = ["ticket", "re-initialised", "shuffled", "one-shot"];
+  const arms = ["ticket", "re-initialised", "shuffled", "one-shot"], mayDraw = ["ticket", "re-initialised"];
+  const named = arm => (arm === "ticket" ? "ticket" : "re-initialised control");
   const set = lp.choice("data", { legend: "Data", options: Object.entries(data.sets).map(([k, v]) => [k, v.label]), value: "fashion-mnist-full", change: () => { forget(); lp.redraw(); } });
+  const drawn = lp.group("");
+  const whose = lp.choice("draw", { legend: "I draw the line of the", options: mayDraw.map(arm => [arm, named(arm)]), value: "ticket", parent: drawn, change: () => { refill(); lp.redraw(); } });
+  const show = lp.button("Show the measurement", () => { shown = !shown; lp.keep("shown", shown ? "1" : "0"); lp.redraw(); });
+  let shown = lp.asked("shown", "0") === "1";
   const round = lp.range("round", { label: "Round", min: 0, max: data.rounds.length - 1, value: 15, wide: true, text: r => `${r}: ${percent(data.rounds[r].density)} % of the weights` });
   const group = lp.group("Beside the ticket");
   const on = Object.fromEntries(arms.slice(1).map(arm => [arm, lp.check(arm, { label: arm, value: arm !== "one-shot", parent: group })]));
-  const drawn = lp.group("");
-  const whose = lp.choice("draw", { legend: "I draw the line of the", options: [["ticket", "ticket"], ["re-initialised", "re-initialised control"]], value: "ticket", parent: drawn, change: () => { refill(); lp.redraw(); } });
   const handles = h("div", { class: "lp-grid-of-ranges" });
   lp.below.append(handles);
-  const show = lp.button("Show the measurement", () => { shown = !shown; lp.keep("shown", shown ? "1" : "0"); lp.redraw(); });
-  let shown = lp.asked("shown", "0") === "1";
 
-  // A prediction: for each arm that may be drawn a number a place, all on the dense mean until the reader moves them.
-  let mine = {}, touched = {};
+  // A prediction: for each arm that may be drawn a number a place, and null where the reader drew nothing.
   const current = () => data.sets[set.value];
+  const key = (arm, i) => `${arm}-${data.places[i]}`;
+  const mine = Object.fromEntries(mayDraw.map(arm => [arm, data.places.map((_, i) => {
+    const asked = parseFloat(lp.asked(key(arm, i), ""));
+    return Number.isFinite(asked) ? asked : null;
+  })]));
+  const touched = arm => mine[arm].some(v => v !== null);
   function forget() {
-    for (const arm of ["ticket", "re-initialised"]) { mine[arm] = data.places.map(() => current().dense.mean); touched[arm] = false; }
-    if (sliders.length) refill();
+    for (const arm of mayDraw) data.places.forEach((_, i) => { if (mine[arm][i] !== null) lp.keep(key(arm, i), null); mine[arm][i] = null; });
+    refill();
   }
-  const sliders = [];
-  forget();
-  data.places.forEach((r, i) => sliders.push(lp.range(`at${r}`, {
-    label: `${percent(data.rounds[r].density)} %`, min: 0, max: 100, step: 0.1, value: mine.ticket[i], parent: handles,
-    text: v => fixed(v, 1), change: v => { place(i, v); lp.redraw(); },
-  })));
-  function place(i, value) { mine[whose.value][i] = value; touched[whose.value] = true; }
+  function place(i, value) { mine[whose.value][i] = value; lp.keep(key(whose.value, i), value); }
+  const sliders = data.places.map((r, i) => lp.range(null, {
+    label: `${percent(data.rounds[r].density)}\u00a0%`, min: 0, max: 100, step: 0.1, value: 0, parent: handles,
+    text: v => (mine[whose.value][i] === null ? "–" : fixed(v, 1)),
+    spoken: v => (mine[whose.value][i] === null ? "nothing drawn" : fixed(v, 1)),
+    change: v => { place(i, v); sliders[i].tell(); lp.redraw(); },
+  }));
   function refill() {
     const [low, high] = reach();
     sliders.forEach((slider, i) => {
+      const value = mine[whose.value][i];
       slider.input.min = low; slider.input.max = high;
-      slider.input.value = mine[whose.value][i]; slider.tell();
+      slider.input.value = value === null ? current().dense.mean : value; slider.tell();
     });
   }
+  // The axis stays as it is when one-shot comes, whose line leaves it.
   function reach() {
-    const own = current(), values = arms.filter(arm => arm !== "one-shot" || on[arm].value && shown)
-      .flatMap(arm => Object.values(own.arms[arm]).flatMap(band => band.values));
+    const values = arms.filter(arm => arm !== "one-shot").flatMap(arm => Object.values(current().arms[arm]).flatMap(band => band.values));
     return [Math.floor(Math.min(...values) - 0.5), Math.ceil(Math.max(...values) + 0.5)];
-  }
-  if (data.places.some(r => lp.asked(`at${r}`, null) !== null)) {  // the address has a prediction
-    data.places.forEach((r, i) => { mine[whose.value][i] = Number(lp.asked(`at${r}`, mine.ticket[i])) || mine.ticket[i]; });
-    touched[whose.value] = true;
   }
   refill();
 
@@ -51,10 +54,10 @@ function picture(lp, data) {
     lp.clear();
     const own = current(), at = box(width), [low, high] = reach();
     const svg = lp.canvas(at.bottom + 46, `Test accuracy against weights remaining, ${own.label}. ${shown ? "The numbers stand above." : "Nothing is shown but the dense network and your line."}`);
-    const step = high - low > 40 ? 20 : high - low > 16 ? 5 : high - low > 8 ? 2 : 1;
+    const step = high - low > 16 ? 5 : high - low > 8 ? 2 : 1;
     const ticks = [];
     for (let v = Math.ceil(low / step) * step; v <= high; v += step) ticks.push(v);
-    const sparse = width < 480 ? [100, 50, 20, 10, 5, 2] : [100, 70, 50, 35, 20, 10, 5, 3, 2, 1.2];
+    const sparse = width < 480 ? [100, 50, 20, 10, 5, 2.5, 1.2] : [100, 70, 50, 35, 20, 10, 5, 3, 2, 1.2];
     const { x, y } = axes(svg, at, { from: 108, to: 1.1, log: true, ticks: sparse, label: "weights remaining (%), logarithmic" },
       { from: low, to: high, ticks, label: "test accuracy (%)" });
     const place_of = r => x(100 * data.rounds[r].density);
@@ -62,63 +65,87 @@ function picture(lp, data) {
     svg.append(path([[at.left, y(own.dense.mean)], [at.right, y(own.dense.mean)]], dense));
     if (shown) {
       svg.append(s("line", { x1: place_of(round.value), x2: place_of(round.value), y1: at.top, y2: at.bottom, stroke: "var(--quiet)", class: "lp-cursor" }));
+      svg.append(s("clipPath", { id: "lp-rounds-inside" }, s("rect", { x: at.left, y: at.top - 4, width: at.right - at.left + 8, height: at.bottom - at.top + 4 })));
+      const inside = s("g", { "clip-path": "url(#lp-rounds-inside)" });
+      svg.append(inside);
       for (const arm of arms) {
         if (arm !== "ticket" && !on[arm].value) continue;
         const look = lp.look(arm), bands = own.arms[arm], levels = Object.keys(bands).map(Number).sort((a, b) => a - b);
-        bands[levels[0]].values.forEach((_, k) => svg.append(path(levels.map(r => [place_of(r), y(bands[r].values[k])]), look, { "stroke-width": 0.6, opacity: 0.8 })));
+        bands[levels[0]].values.forEach((_, k) => inside.append(path(levels.map(r => [place_of(r), y(bands[r].values[k])]), look, { "stroke-width": 0.6, opacity: 0.8 })));
         const edge = levels.filter(r => bands[r].shown);
-        const area = edge.map(r => [place_of(r), y(Math.min(high, bands[r].high))]).concat(edge.map(r => [place_of(r), y(Math.max(low, bands[r].low))]).reverse());
-        if (edge.length > 1) svg.append(s("polygon", { points: area.map(p => p.map(v => v.toFixed(1)).join(",")).join(" "), fill: look.color, opacity: 0.15 }));
-        svg.append(path(levels.map(r => [place_of(r), y(bands[r].mean)]), look));
-        for (const r of levels) svg.append(r === round.value ? measured(look, place_of(r), y, bands[r]) : mark(look, place_of(r), y(bands[r].mean), 3));
+        const area = edge.map(r => [place_of(r), y(bands[r].high)]).concat(edge.map(r => [place_of(r), y(bands[r].low)]).reverse());
+        if (edge.length > 1) inside.append(s("polygon", { points: area.map(p => p.map(v => v.toFixed(1)).join(",")).join(" "), fill: look.color, opacity: 0.15 }));
+        inside.append(path(levels.map(r => [place_of(r), y(bands[r].mean)]), look));
+        for (const r of levels) inside.append(r === round.value ? measured(look, place_of(r), y, bands[r]) : mark(look, place_of(r), y(bands[r].mean), 3));
       }
+      const below = on["one-shot"].value ? Object.entries(own.arms["one-shot"]).filter(([, band]) => band.mean < low) : [];
+      for (const [r, band] of below)  // where it is, for who looks at the line that has left
+        svg.append(s("text", { x: Math.min(place_of(Number(r)), at.right - 2), y: at.bottom - 6, "text-anchor": "end", class: "lp-small" }, `↓ ${fixed(band.mean, 0)}`));
     }
-    for (const arm of ["ticket", "re-initialised"]) {
-      if (!touched[arm] && (shown || arm !== whose.value)) continue;
-      const look = { color: lp.look(arm).color, marker: "D", dash: "2 5" };
-      const points = data.places.map((r, i) => [place_of(r), y(mine[arm][i])]);
-      svg.append(path([[x(100), y(own.dense.mean)], ...points], look));
-      for (const [a, b] of points) svg.append(mark(look, a, b, 6, { fill: "var(--paper)", "stroke-width": 2 }));
+    for (const arm of mayDraw) {
+      if (!touched(arm) && (shown || arm !== whose.value)) continue;
+      const look = line(arm), places = data.places.map((r, i) => [place_of(r), mine[arm][i]]).filter(([, v]) => v !== null);
+      svg.append(path([[x(100), y(own.dense.mean)], ...places.map(([a, v]) => [a, y(v)])], look));
+      for (const [a, v] of places) svg.append(mark(look, a, y(v), 6, { fill: look.fill, "stroke-width": 2 }));
     }
-    if (!shown) {  // by pointer: the nearest place follows
-      svg.style.cursor = "crosshair";
-      svg.style.touchAction = "none";
-      const move = event => {
-        if (event.type === "pointermove" && !event.buttons) return;
-        const frame = svg.getBoundingClientRect(), a = (event.clientX - frame.left) * width / frame.width;
-        const b = (event.clientY - frame.top) * (at.bottom + 46) / frame.height;
-        let i = 0;
-        data.places.forEach((r, k) => { if (Math.abs(place_of(r) - a) < Math.abs(place_of(data.places[i]) - a)) i = k; });
-        const value = low + (high - low) * (at.bottom - b) / (at.bottom - at.top);
-        sliders[i].value = Math.min(high, Math.max(low, Math.round(10 * value) / 10));
-        place(i, sliders[i].value);
-        lp.redraw();
-      };
-      svg.addEventListener("pointerdown", move);
-      svg.addEventListener("pointermove", move);
+    if (!shown) {
+      // Where nothing is drawn yet, an empty place waits on the dense line.
+      data.places.forEach((r, i) => { if (mine[whose.value][i] === null) svg.append(s("circle", { cx: place_of(r), cy: y(own.dense.mean), r: 5, fill: "var(--paper)", stroke: "var(--quiet)", "stroke-dasharray": "2 2" })); });
+      follow(svg, at, width, place_of, low, high);
     }
     show.textContent = shown ? "Hide it again" : "Show the measurement";
     handles.hidden = drawn.hidden = shown;
     round.row.hidden = group.hidden = !shown;
     const entries = shown ? arms.filter(arm => arm === "ticket" || on[arm].value) : [];
-    lp.legends([...entries.map(arm => [arm, arm]), ["dense", "dense (mean)"]]);
-    lp.say(shown ? words(own) : `What will the ${whose.value === "ticket" ? "ticket" : "re-initialised control"} reach? Draw it: drag in the picture, or move the sliders below it. Then show the measurement.`);
+    const yours = mayDraw.filter(arm => touched(arm) || !shown && arm === whose.value);
+    lp.legends([...entries.map(arm => [arm, arm]), ["dense", "dense (mean)"], ...yours.map(arm => [line(arm), `your line for the ${named(arm)}`])]);
+    lp.say(shown ? words(own) : `What will the ${named(whose.value)} reach? Draw it: drag in the picture, or move the sliders below it. Then show the measurement.`);
+    lp.table(...(shown ? measurements(own) : [[], []]));
   });
 
+  function line(arm) { return { color: lp.look(arm).color, marker: "D", dash: "2 5", fill: "var(--paper)" }; }
+
+  // By pointer: the nearest place follows.
+  function follow(svg, at, width, place_of, low, high) {
+    svg.style.cursor = "crosshair";
+    svg.style.touchAction = "none";
+    const move = event => {
+      if (event.type === "pointermove" && !event.buttons) return;
+      const frame = svg.getBoundingClientRect(), a = (event.clientX - frame.left) * width / frame.width;
+      const b = (event.clientY - frame.top) * (at.bottom + 46) / frame.height;
+      let i = 0;
+      data.places.forEach((r, k) => { if (Math.abs(place_of(r) - a) < Math.abs(place_of(data.places[i]) - a)) i = k; });
+      const value = low + (high - low) * (at.bottom - b) / (at.bottom - at.top);
+      sliders[i].value = Math.min(high, Math.max(low, Math.round(10 * value) / 10));
+      place(i, sliders[i].value);
+      sliders[i].tell();
+      lp.redraw();
+    };
+    svg.addEventListener("pointerdown", move);
+    svg.addEventListener("pointermove", move);
+  }
+
   function words(own) {
-    const r = round.value, parts = [];
-    const say = (name, band) => parts.push(`${name} ${told(band, 2, " %")}`);
-    if (r === 0) say("the dense network has", own.dense);
-    else say("the ticket has", own.arms.ticket[r]);
-    if (r) say("dense", own.dense);
-    for (const arm of arms.slice(1)) if (on[arm].value && own.arms[arm][r]) say(arm, own.arms[arm][r]);
-    const lines = [`Round ${r}, ${percent(data.rounds[r].density)} % of the weights (${thousands(data.rounds[r].kept)} of ${thousands(data.total)}): ${parts.join("; ")}.`];
-    const gaps = Object.entries(own.gaps[r] || {}).filter(([arm]) => arm === "dense" || on[arm].value);
-    if (gaps.length) lines.push(`Ticket minus ${gaps.map(([arm, band]) => `${arm} ${told(band, 2, "", signed)}`).join(", minus ")} points.`);
-    const lacking = arms.slice(1).filter(arm => on[arm].value && !own.arms[arm][r]);
-    if (r && lacking.length) lines.push(`Not trained in this round: ${lacking.join(", ")}.`);
-    const i = data.places.indexOf(r);
-    for (const arm of ["ticket", "re-initialised"]) if (i >= 0 && touched[arm]) lines.push(`You drew ${fixed(mine[arm][i], 1)} for the ${arm === "ticket" ? "ticket" : "re-initialised control"}.`);
-    return lines.join("\n");
+    const r = round.value, left = `${percent(data.rounds[r].density)} % of the weights (${thousands(data.rounds[r].kept)} of ${thousands(data.total)})`;
+    if (r === 0) return `Round 0: nothing is removed yet, and the ticket is the dense network. It reaches ${fixed(own.dense.mean, 2)} %.`;
+    const gap = own.gaps[r].dense, than = !gap.shown || gap.low <= 0 && gap.high >= 0 ? "The interval of ticket minus dense has 0 inside: the difference may go either way."
+      : gap.low > 0 ? "The ticket is above the dense network, with all of the interval." : "The ticket is below the dense network, with all of the interval.";
+    return `Round ${r}: ${left}. ${than}`;
+  }
+
+  function measurements(own) {
+    const r = round.value, i = data.places.indexOf(r), drew = mayDraw.some(touched) && r > 0;
+    const head = ["", "accuracy, %", ...(r ? ["ticket minus it, points"] : []), ...(drew ? ["you drew"] : [])];
+    const rows = [...(r ? ["ticket"] : []), "dense", ...arms.slice(1).filter(arm => r && on[arm].value)].map(arm => {
+      const found = arm === "dense" ? own.dense : own.arms[arm][r], gap = r && own.gaps[r][arm];
+      const yours = !mayDraw.includes(arm) ? "" : i < 0 || mine[arm][i] === null ? "nothing" : fixed(mine[arm][i], 1);
+      return [arm, found ? cell(found) : "not trained here", ...(r ? [gap ? cell(gap, signed) : ""] : []), ...(drew ? [yours] : [])];
+    });
+    return [head, rows];
+  }
+
+  function cell(band, write = fixed) {
+    const [mean, rest] = told(band, 2, "", write).split(/ (.*)/);
+    return [h("span", {}, mean), " ", h("span", {}, rest)];
   }
 }
