@@ -332,7 +332,15 @@ quiz("01.Q3", "b")
 # %% [markdown]
 # ### Prune it yourself
 #
-# The same networks, and your hand on the threshold. Move the slider to the left, to 100 %, and then step by step to the right: fewer and fewer weights are kept. Where does the accuracy
+# First a network that came with the course, LeNet-300-100 again, trained once. Move the slider: the threshold goes through the
+# weights of each layer, and the picture of the first layer's mask shows, for each pixel, how many of its connections are left.
+# Which pixels lose theirs first? (This picture needs no kernel. In a notebook that you have not trusted it is left out.)
+
+# %%
+lth.pictures.show("painter")
+
+# %% [markdown]
+# Now your own networks, and your hand on the threshold. Move the slider to the left, to 100 %, and then step by step to the right: fewer and fewer weights are kept. Where does the accuracy
 # leave the dense line? Then switch between *global* and *layerwise* at the same density: which layer loses more, and which less? Look at
 # the dashed lines in the three histograms, and at the bars. (Without a running kernel the picture stands still, at 10 % of the weights; in a saved notebook that you
 # open again, run the cell to have it back.)

@@ -492,7 +492,16 @@ for level in compared:
 table
 
 # %% [markdown]
-# The same as a picture. Small markers are single seeds; the bar is the interval. Look where the markers leave the line
+# The same as a picture, in two: a recorded run round by round, and then yours.
+
+# %%
+lth.pictures.show("rounds")
+
+# %% [markdown]
+# The picture above is a longer run that came with the course. It answers without a kernel: draw first what you expect of the
+# ticket, show the measurement, and then switch *one-shot* on. In which round do the two part? (It has two controls as well;
+# lesson 05 says what they are for. In a notebook that you have not trusted it is left out.) Below are the networks that you
+# have trained. Small markers are single seeds; the bar is the interval. Look where the markers leave the line
 # at 0, if they do, and whether all three seeds are on one side.
 
 # %%

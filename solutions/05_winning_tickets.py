@@ -262,7 +262,15 @@ seeds = config["seeds"]
 report.table(rows)
 
 # %% [markdown]
-# Now the picture. Read it from left to right: the network gets smaller. Thin lines are single seeds, the thick line is their
+# Now the picture, in two. The first is a recorded run of many more steps and images (*lenet*). It needs no kernel: draw
+# what you expect of the ticket, show the measurement, and go through the rounds with the slider. (In a notebook that you have
+# not trusted it is left out.)
+
+# %%
+lth.pictures.show("rounds")
+
+# %% [markdown]
+# The second is your run. Read it from left to right: the network gets smaller. Thin lines are single seeds, the thick line is their
 # mean, the band its 95 % interval. Look for three things: a **hill**, where the ticket lies above the dense
 # network; a **cliff**, where it falls below the dense network (do you see one, down to 1.2 %?); and where each control leaves the ticket.
 

@@ -768,7 +768,15 @@ def minus_dense(table, line, arm="from step"):
 
 
 # %% [markdown]
-# Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
+# First by hand: move the step from which the weights come. Watch three things: where the learning rate begins again, how far the ticket is
+# from the dense network, and how high the error is on the way between two children of that step. (The picture needs no kernel. In a notebook that
+# you have not trusted it is left out.)
+
+# %%
+lth.pictures.show("rewinding")
+
+# %% [markdown]
+# Now all steps at once, and your own seeds beside the recorded ones. Upper half: accuracy minus that of the dense network, so 0 is "as good as dense". Lower half: the barrier. Look
 # whether both change at the same step. The dotted level above is the re-initialised control of the record, the one below is the threshold of stability. The figure is for the size 14×14; the table
 # below has both sizes.
 

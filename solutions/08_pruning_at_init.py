@@ -420,7 +420,14 @@ curve = [
 curve.sort(key=lambda row: arms.index(row["arm"]))
 
 # %% [markdown]
-# Read the figure from left to right. Look for the place where each thick line (the median of the seeds) falls to 0. Thin lines are single
+# First by hand, on the same network and seeds, recorded in finer steps. Take weights away until a layer starves: which layer is it, and under which
+# criterion first? (The picture needs no kernel. In a notebook that you have not trusted it is left out.)
+
+# %%
+lth.pictures.show("starving")
+
+# %% [markdown]
+# Now your run. Read the figure from left to right. Look for the place where each thick line (the median of the seeds) falls to 0. Thin lines are single
 # seeds. Only the markers are measured; the lines between them guide the eye. The markers of one density stand side by side, so that
 # those at 0 do not hide each other. (VGG-16 has batch norm: where it is cut, its output is a constant, the same for every image.)
 

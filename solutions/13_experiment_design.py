@@ -187,7 +187,14 @@ lth.plots.show(
 )
 
 # %% [markdown]
-# Now play with it. The sampler draws experiments of a few seeds from the forty, 2,000 of them, and counts. Each time, the same seed may come twice, as if there were very many
+# Now play with it. First one experiment after the other, as they would come to you: draw, see who wins, draw again. (This picture needs no
+# kernel. In a notebook that you have not trusted it is left out.)
+
+# %%
+lth.pictures.show("seeds")
+
+# %% [markdown]
+# Then very many. The sampler draws experiments of a few seeds from the forty, 2,000 of them, and counts. Each time, the same seed may come twice, as if there were very many
 # seeds like these. You can choose among four comparisons. Three are differences from above. The fourth is called *nothing*, because there we know that there is no difference: we take the dense network against itself, and
 # subtract the mean of the forty seeds from each of them.
 #

@@ -148,6 +148,7 @@ def _older(path: Path, number: str, *, update: bool) -> None:
 
 def _build(arguments: argparse.Namespace) -> int:
     from lthkit.classroom.build import build, check_build
+    from lthkit.pictures.stored import outdated, renew
 
     if arguments.site:
         if arguments.check or arguments.lessons:
@@ -159,12 +160,13 @@ def _build(arguments: argparse.Namespace) -> int:
         build_site(arguments.root, report=say)
         return 0
     if arguments.check:
-        problems = check_build(arguments.root)
+        problems = check_build(arguments.root) + outdated(arguments.root)
         for problem in problems:
             say(problem)
         say(f"{len(problems)} problems" if problems else "both editions agree with their sources")
         return 1 if problems else 0
     build(arguments.root, lessons=arguments.lessons or None)
+    renew(arguments.root, report=say)
     return 0
 
 

@@ -79,8 +79,13 @@ def show(name: str) -> None:
     """
     from IPython.display import display
 
+    display(output(name), raw=True)
+
+
+def output(name: str) -> dict[str, str]:
+    """What `show` displays, by MIME type: the frame, and words for who has no pages."""
     texts = _drawn(name).texts
-    display({"text/plain": f"{texts.title}: {texts.still}", "text/html": frame(name)}, raw=True)
+    return {"text/plain": f"{texts.title}: {texts.still}", "text/html": frame(name)}
 
 
 def frame(name: str) -> str:
