@@ -23,12 +23,17 @@ def outdated(root: Path | str) -> list[str]:
     Args:
         root: the folder of the course, with `solutions/` in it.
     """
-    return [
-        f"{EDITIONS['solution']}/{path.name} keeps the picture {name!r} as it was drawn before; run `lthkit build`."
-        for path, notebook in _lessons(Path(root))
-        for name, one in _frames(notebook)
-        if name not in NAMES or one.data != output(name)
-    ]
+    found = []
+    for path, notebook in _lessons(Path(root)):
+        kept = f"{EDITIONS['solution']}/{path.name} keeps the picture"
+        for name, one in _frames(notebook):
+            if name not in NAMES:
+                found.append(
+                    f"{kept} {name!r}, which there is no more; show another one in {path.stem}.py and build the lesson."
+                )
+            elif one.data != output(name):
+                found.append(f"{kept} {name!r} as it was drawn before; run `lthkit build`.")
+    return found
 
 
 def renew(root: Path | str, *, report: Callable[[str], None] = print) -> list[Path]:

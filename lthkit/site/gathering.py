@@ -105,7 +105,6 @@ def _write_lessons(lessons: list[Lesson], links: Links, repository: str, pages: 
             figures,
             colab=_colab(repository, lesson.name),
             picture=pictures.site,
-            drawn=pictures.NAMES,
         )
         nbformat.write(made, pages / "lessons" / f"{lesson.name}.ipynb")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +19,11 @@ _EXERCISE = re.compile(r"^### Exercise (\d\d\.\d+).*", re.MULTILINE)
 _TITLE = re.compile(r"# (.+)")
 _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
-# Pictures that answer, and under which heading of which lesson they stand, where no output of the lesson has them.
-PICTURES = {
-    "rounds": ("05", "What the numbers say"),
-    "seeds": ("13", "The noise floor"),
-    "starving": ("08", "The collapse curve"),
-    "rewinding": ("06", "What the record says"),
-    "painter": ("01", "Prune it yourself"),
-    "snip": ("07", "What the mask looks at"),
-}
+# Pictures that answer and that no notebook keeps, being too large: (name, lesson, the heading under which it stands).
+PICTURES = (
+    ("painter", "02", "What a mask can tell"),
+    ("snip", "07", "What the mask looks at"),
+)
 _HEADING = re.compile(r"^#{2,4} +(?:<a [^>]*></a>)?(.+?) *$", re.MULTILINE)
 _LATER = "The outputs on this page are those of the solved edition, which ran on two cores."
 
@@ -97,7 +93,7 @@ def page(
     *,
     colab: str,
     picture: Callable[[str], str] | None,
-    drawn: Collection[str] = (),
+    places: Sequence[tuple[str, str, str]] = PICTURES,
 ) -> Any:
     """The notebook from which the page of a lesson is made.
 
@@ -106,7 +102,7 @@ def page(
         figures: takes the pictures out of the outputs and gives them files of their own.
         colab: the address that opens the student's notebook on Colab, "" if there is none.
         picture: what stands on the site in place of the interactive picture of this name; None leaves it as it is.
-        drawn: the names of the interactive pictures that there are.
+        places: where such pictures stand that the notebook does not have: name, lesson, heading.
 
     Raises:
         BuildError: a link leads nowhere, or there is no heading under which a picture is to stand.
@@ -122,9 +118,8 @@ def page(
         elif cell.cell_type == "code":
             cells += _code(cell, stubs, figures, picture, made.nbformat)
     if picture is not None:
-        for name, (number, heading) in PICTURES.items():
-            shown = f'data-picture="{name}"' in str(lesson.solved.cells)
-            if number == lesson.number and name in drawn and not shown:
+        for name, number, heading in places:
+            if number == lesson.number:
                 _put_under(cells, heading, picture(name), file)
     title, _, rest = cells[0].source.partition("\n")
     head = [title, "", _head(lesson, links, colab), rest]

@@ -19,7 +19,7 @@ from lthkit.classroom.cells import BuildError
 from lthkit.site import building, glossary, reference, serve, server, sources, start_page
 from lthkit.site.docstrings import as_markdown
 from lthkit.site.figures import Figures
-from lthkit.site.lessons import PICTURES, Lesson, page
+from lthkit.site.lessons import Lesson, page
 from lthkit.site.links import Links
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,21 +181,18 @@ def test_a_lesson_shows_exercises_as_a_student_has_them_and_folds_the_rest(tmp_p
 
 
 def test_a_picture_stands_at_the_end_of_its_part(tmp_path: Path) -> None:
-    text = made_page(tmp_path, picture=lambda name: f"<figure>{name}\n\n</figure>", drawn=("rounds", "seeds"))
+    places = [("rounds", "05", "What the numbers say"), ("seeds", "13", "The noise floor")]
+    text = made_page(tmp_path, picture=lambda name: f"<figure>{name}\n\n</figure>", places=places)
     assert (
         text.index("They say.") < text.index("f()") < text.index("<figure>rounds") < text.index("### Later")
     )
-    assert "seeds" not in text and "<figure>" not in made_page(
-        tmp_path, picture=lambda name: "<figure>", drawn=()
-    )
+    assert "seeds" not in text
+    assert "<figure>" not in made_page(tmp_path, picture=lambda name: "<figure>", places=())
 
 
-def test_a_picture_without_its_heading_stops_the_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(PICTURES, "rounds", ("05", "No such part"))
+def test_a_picture_without_its_heading_stops_the_build(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="no heading 'No such part'"):
-        made_page(tmp_path, picture=str, drawn=("rounds",))
+        made_page(tmp_path, picture=str, places=[("rounds", "05", "No such part")])
 
 
 def test_a_docstring_is_shown_as_it_stands() -> None:

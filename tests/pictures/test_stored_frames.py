@@ -1,0 +1,100 @@
+"""The frames that the solved lessons keep: those of today, above a figure that stands still, and drawn anew without a run."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lthkit import pictures
+from lthkit.__main__ import main
+from lthkit.classroom.build import check_build
+from lthkit.pictures.stored import outdated, renew
+from tests.browser.lab import ROOT
+
+# The lessons that keep a picture. Those of 02 and 07 are on the site only: they are too large to be stored in a lesson.
+KEPT = {"01": "painter", "04": "rounds", "05": "rounds", "06": "rewinding", "08": "starving", "13": "seeds"}
+
+
+def solved(number: str, root: Path = ROOT) -> Path:
+    (path,) = (root / "solutions").glob(f"{number}_*.ipynb")
+    return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def html(output: dict[str, Any]) -> str:
+    return "".join(output.get("data", {}).get("text/html", ""))
+
+
+def test_the_lessons_keep_the_pictures_of_today() -> None:
+    """Catches a script or a record that changed after the lessons were built."""
+    assert outdated(ROOT) == []
+    for path in sorted((ROOT / "solutions").glob("*.ipynb")):
+        outputs = [html(o) for cell in read(path)["cells"] for o in cell.get("outputs", [])]
+        frames = [text for text in outputs if "<iframe" in text]
+        assert frames == [pictures.frame(KEPT[path.stem[:2]])] * (path.stem[:2] in KEPT)
+
+
+@pytest.mark.parametrize("number", KEPT)
+def test_a_picture_stands_alone_above_a_figure_that_stands_still(number: str) -> None:
+    """All that a notebook shows which is not trusted is the figure: it comes next, in the same part of the lesson."""
+    cells = read(solved(number))["cells"]
+    (at,) = [i for i, cell in enumerate(cells) if any("<iframe" in html(o) for o in cell.get("outputs", []))]
+    assert cells[at]["source"] == [f'lth.pictures.show("{KEPT[number]}")'] and len(cells[at]["outputs"]) == 1
+    for cell in cells[at + 1 :]:
+        assert not "".join(cell["source"]).startswith("## "), "the part of the lesson ends without a figure"
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}) or "<img " in html(output):
+                return
+    pytest.fail("no figure below the picture")
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A course of one lesson, whose stored picture was drawn before."""
+    (tmp_path / "data").mkdir()
+    for folder in ("solutions", "notebooks"):
+        (tmp_path / folder).mkdir()
+        for path in (ROOT / folder).glob("13_*"):
+            shutil.copy(path, tmp_path / folder)
+    path = solved("13", tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("How many seeds&lt;/title") == 1
+    path.write_text(text.replace("How many seeds&lt;/title", "Seeds&lt;/title"), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_picture_of_before_is_found_and_drawn_anew(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing else of the lesson changes, and the build finds it as it made it."""
+    name = solved("13").name
+    assert outdated(course) == [
+        f"solutions/{name} keeps the picture 'seeds' as it was drawn before; run `lthkit build`."
+    ]
+    assert main(["build", "--check", "--root", str(course)]) == 1
+    assert "keeps the picture 'seeds' as it was drawn before" in capsys.readouterr().out
+    assert main(["build", "--root", str(course)]) == 0
+    assert f"{solved('13').stem}: drawn anew: seeds" in capsys.readouterr().out
+    assert solved("13", course).read_bytes() == solved("13").read_bytes()
+    assert outdated(course) == check_build(course) == [] and renew(course) == []
+
+
+def test_a_picture_that_there_is_no_more_is_told_and_left(course: Path) -> None:
+    path = solved("13", course)
+    notebook = read(path)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "<iframe" in html(output):
+                output["data"]["text/html"] = html(output).replace('"seeds"', '"dice"', 1)
+    before = copy.deepcopy(notebook)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert len(found := outdated(course)) == 1 and "the picture 'dice'" in found[0]
+    assert renew(course, report=pytest.fail) == [] and read(path) == before
