@@ -48,7 +48,7 @@ class Seen:
 
     @property
     def said(self) -> str:
-        return str(self.place.locator(".lp-said").inner_text())
+        return str(self.place.locator(".lp-said").inner_text()).replace("\u00a0", " ")
 
     @property
     def table(self) -> dict[str, dict[str, str]]:

@@ -152,7 +152,10 @@ function kit(figure, stored) {
     parent.append(made);
     return made;
   }
-  function say(text) { if (said.textContent !== text) said.textContent = text; }
+  function say(text) {
+    const whole = text.replace(/(\d) %/g, "$1\u00a0%");  // a number and its unit stay on one line
+    if (said.textContent !== whole) said.textContent = whole;
+  }
   // A small table below what is said: the heads of its columns, and rows whose first cell names them. Without rows there is none.
   function table(head, rows) {
     tabled.replaceChildren(...(rows.length ? [h("table", { class: "lp-table" },
