@@ -25,6 +25,7 @@ PICTURES = (
     ("snip", "07", "What the mask looks at"),
 )
 _HEADING = re.compile(r"^#{2,4} +(?:<a [^>]*></a>)?(.+?) *$", re.MULTILINE)
+_STILL = '<p class="lesson-note">On this page the figure stands still. In the notebook, with a kernel, its sliders move it.</p>'
 _LATER = "The outputs on this page are those of the solved edition, which ran on two cores."
 
 
@@ -209,7 +210,7 @@ def _code(
     if "solution-only" in tags:
         before = '<details class="solution"><summary>What the solution shows</summary>'
         return [_text(before, cell), cell, _text("</details>", cell)]
-    return [cell]
+    return [cell, _text(_STILL, cell)] if "lth.explore." in cell.source else [cell]
 
 
 def _text(source: str, like: Any) -> Any:

@@ -138,6 +138,7 @@ def lesson() -> Lesson:
             ),
             v4.new_code_cell("f()", outputs=checked),
             v4.new_markdown_cell("### Later"),
+            v4.new_code_cell("lth.explore.look()"),
         ]
         for i, cell in enumerate(made):
             cell.id = f"c{i}"
@@ -178,6 +179,13 @@ def test_a_lesson_shows_exercises_as_a_student_has_them_and_folds_the_rest(tmp_p
     for part in ("<li>45 minutes</li>", "files/notebooks/05_a.ipynb", "files/solutions/05_a.ipynb"):
         assert part in text
     assert "Colab" not in text and "Colab" in made_page(tmp_path, colab="https://colab.research.google.com/x")
+
+
+def test_a_page_says_that_a_figure_with_sliders_stands_still_there(tmp_path: Path) -> None:
+    """Catches: a reader who looks for the slider of which the text speaks."""
+    text = made_page(tmp_path)
+    assert text.count("On this page the figure stands still.") == 1
+    assert text.index("lth.explore.look()") < text.index("On this page the figure stands still.")
 
 
 def test_a_picture_stands_at_the_end_of_its_part(tmp_path: Path) -> None:
