@@ -37,6 +37,9 @@ STARTS = 3  # of a kernel that dies before its first word, as where another proc
 # An answered quiz, also where the cell is no Python (a magic) and `ast` would see nothing.
 _ANSWERED = re.compile(r"""\bquiz\(\s*["']([^"']*)["']\s*,\s*(?:answer\s*=\s*)?["']""")
 
+# A cell that does nothing but show a picture of a recorded run.
+PICTURE = re.compile(r'lth\.pictures\.show\("([^"]+)"\)')
+
 _NAME = re.compile(r"(\d\d|capstone)_[a-z0-9_]+")
 
 
@@ -50,7 +53,8 @@ def build(
 ) -> list[Path]:
     """Make both editions of the lessons and return the files that were written; what is up to date stays untouched.
 
-    A lesson is executed when its code changed since the solved edition was made; new prose alone keeps the outputs.
+    A lesson is executed when its code changed since the solved edition was made; new prose alone keeps the outputs, and so
+    does a cell that shows a recorded picture (`PICTURE`), which `lthkit.pictures.stored` draws without a run.
 
     Args:
         root: the folder of the course, with `solutions/` in it.
@@ -288,13 +292,18 @@ def _keep_outputs(notebook: Any, old: Any) -> bool:
     if old is None or old.metadata.get("lthkit", {}).get("cells_sha256") != cells_sha256(old.cells):
         return False
     new_code, old_code = ([c for c in n.cells if c.cell_type == "code"] for n in (notebook, old))
-    own = [
-        [c.source for c in cells if c.id != "setup"] for cells in (new_code, old_code)
-    ]  # setup prints nothing
-    if own[0] != own[1] or [c.id for c in new_code] != [c.id for c in old_code] or _unexecuted(old):
+    new_run, old_run = (
+        [c for c in cells if not PICTURE.fullmatch(c.source)] for cells in (new_code, old_code)
+    )
+    own = [[c.source for c in cells if c.id != "setup"] for cells in (new_run, old_run)]  # it prints nothing
+    if own[0] != own[1] or [c.id for c in new_run] != [c.id for c in old_run] or _unexecuted(old):
         return False
-    for cell, before in zip(new_code, old_code, strict=True):
-        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    before = {cell.id: cell for cell in old_code}
+    same = [cell.id for cell in new_code] == [cell.id for cell in old_code]
+    for i, cell in enumerate(new_code, start=1):
+        cell.outputs = before[cell.id].outputs if cell.id in before else []
+        # Where a picture came or went, the cells are counted anew.
+        cell.execution_count = before[cell.id].execution_count if same else i
     return True
 
 

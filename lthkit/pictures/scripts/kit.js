@@ -94,8 +94,9 @@ function kit(figure, stored) {
   function fit() {  // in a frame of a notebook: as high as the picture
     if (stored.address) return;
     try {
-      const frame = window.frameElement;
-      if (frame) frame.style.height = `${Math.ceil(figure.getBoundingClientRect().bottom + 4)}px`;
+      const frame = window.frameElement, bottom = figure.getBoundingClientRect().bottom;
+      // JupyterLab does not lay out what is out of view: there it has no height, and keeps the one it had.
+      if (frame && bottom > 0) frame.style.height = `${Math.ceil(bottom + 4)}px`;
     } catch (error) { /* a frame that may not be asked: it keeps the height it was given, and scrolls */ }
   }
 
