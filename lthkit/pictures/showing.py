@@ -60,7 +60,7 @@ def page(name: str) -> str:
     title = html.escape(_drawn(name).texts.title)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width"><style>body{margin:0}body .lth-picture{margin:0}</style>'
+        '<meta name="viewport" content="width=device-width"><style>body{margin:0}body .lth-picture{margin:0;border-radius:0;max-width:none}</style>'
         f"<script>{_script('frame')}</script></head><body>{_figure(name, address=False)}</body></html>"
     )
 

@@ -61,7 +61,7 @@ function kit(figure, stored) {
   const said = h("output", { class: "lp-said", "aria-live": "polite" });
   const tabled = h("div", {}), below = h("div", { class: "lp-below" });
   body.replaceChildren(controls, said, tabled, stage, legend, below);
-  let serial = 0, drawing = null, width = 0, waiting = 0;
+  let serial = 0, drawing = null, width = 0, drawnAt = 0, waiting = 0;
   const id = () => `lp-${name}-${++serial}`;
 
   // The state of a picture is text by key. On the site it stands in the address, so that a link shows what somebody saw.
@@ -87,7 +87,9 @@ function kit(figure, stored) {
   const asked = (key, fallback) => (kept.has(key) ? kept.get(key) : fallback);
 
   function redraw() {
-    width = Math.max(280, Math.floor(stage.clientWidth));
+    drawnAt = stage.clientWidth;  // 0 where it is not laid out: then it is drawn when it is seen
+    if (!drawnAt) return;
+    width = Math.max(280, Math.floor(drawnAt));
     if (drawing) drawing(width);
     fit();
   }
@@ -96,7 +98,7 @@ function kit(figure, stored) {
     try {
       const frame = window.frameElement, bottom = figure.getBoundingClientRect().bottom;
       // JupyterLab does not lay out what is out of view: there it has no height, and keeps the one it had.
-      if (frame && bottom > 0) frame.style.height = `${Math.ceil(bottom + 4)}px`;
+      if (frame && bottom > 0) frame.style.height = `${Math.ceil(bottom)}px`;
     } catch (error) { /* a frame that may not be asked: it keeps the height it was given, and scrolls */ }
   }
 
@@ -186,9 +188,9 @@ function kit(figure, stored) {
     draw(how) { drawing = how; },
     begin() {
       redraw();
-      let last = stage.clientWidth;
       new ResizeObserver(() => {
-        if (stage.clientWidth !== last) { last = stage.clientWidth; redraw(); } else fit();
+        if (stage.clientWidth !== drawnAt) redraw();
+        else fit();
       }).observe(figure);
       // Colours that are painted and not drawn go with the theme, too.
       new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
