@@ -209,7 +209,7 @@ print(f"density {density_(random_mask):.4f}, sparsity {1 - density_(random_mask)
 # ## When something cuts you off
 #
 # Save the notebook: your code and your answers are in it. Which exercises you passed and which questions you answered right is in the passport too. Trainings of this course take
-# seconds or minutes, and are simply done again. If you want to keep them too, write `lth.keep_runs("my-runs")` in a cell
+# seconds or minutes, and are done again. If you want to keep them too, write `lth.keep_runs("my-runs")` in a cell
 # below the one with `import lthkit as lth`. From then on each training is saved while it runs. Stop the kernel, let the laptop sleep, run the notebook
 # again from the top: what is finished is read from the folder, and what was cut off goes on where it was. On a CPU it ends with
 # the same bits as a training that nobody stopped.

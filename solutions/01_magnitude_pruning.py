@@ -157,7 +157,7 @@ print("equal:", all(torch.equal(ours[name], theirs[name]) for name in theirs))
 # ## Global or layerwise
 #
 # Look again at the small example. A global ranking compares a weight of `a` with a weight of `b`. Layer `b` has small weights, so it
-# loses most. Is that right? Nobody knows from the numbers alone: the layers may simply use another scale.
+# loses most. Is that right? Nobody knows from the numbers alone: the layers may use another scale.
 #
 # The other way is **layerwise**: each layer is ranked by itself and loses its own fraction. Then you must choose the fractions.
 

@@ -18,7 +18,7 @@
 #
 # [Lesson 05](../notebooks/05_winning_tickets.ipynb) rewound to θ₀, the weights of step 0. On LeNet-300-100 that worked. On deeper networks with a large
 # learning rate it did not: the ticket was no better than new random weights under the same mask (Frankle et al. 2019,
-# [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)). The same authors changed one number. They rewound to θ_k, the weights after a few hundred
+# [arXiv 1903.01611](https://arxiv.org/abs/1903.01611)). The same authors changed one number. They rewound to θₖ, the weights after a few hundred
 # **steps** of training, and the tickets were good again.
 #
 # So "rewind" has an argument. Renda et al. (2020, [arXiv 2003.02389](https://arxiv.org/abs/2003.02389)) took it further and asked two separate questions:
@@ -333,7 +333,7 @@ lth.plots.show(
 # Read the six lines with their intervals. In the run of the solved edition (tier `laptop`, five seeds):
 #
 # - No arm reaches the dense network with 3 % of the weights. We compare the arms with each other.
-# - Rewound to 0 and rewound to *k* cannot be told apart. On **this** network there is nothing for θ_k to rescue.
+# - Rewound to 0 and rewound to *k* cannot be told apart. On **this** network there is nothing for θₖ to rescue.
 # - The re-initialised control loses against both. So the original weights do matter here, as in [lesson 05](../notebooks/05_winning_tickets.ipynb).
 # - Learning-rate rewinding is a little better than weight rewinding, and the interval of the difference excludes 0.
 #   The trained weights are as good a start as the old ones, if the learning rate goes back up. But this arm's weights have had more updates in all, T + (T - k), where those of weight rewinding

@@ -61,8 +61,11 @@ print("dL/dc at c = 1\n", slopes)
 #
 # No factors are needed to compute it. The loss depends on c only through the product v = c·w, so by the chain rule
 #
-# $$\frac{\partial L}{\partial c} = \frac{\partial L}{\partial v}\cdot w, \qquad\text{and at } c = 1:\quad
-# \text{score} = \left|\frac{\partial L}{\partial w}\cdot w\right|.$$
+# $$\frac{\partial L}{\partial c} = \frac{\partial L}{\partial v}\cdot w,$$
+#
+# and at c = 1
+#
+# $$\text{score} = \left|\frac{\partial L}{\partial w}\cdot w\right|.$$
 #
 # The next cell takes the ordinary gradient and multiplies by the weights. Compare the two printouts.
 
@@ -164,7 +167,11 @@ print((gradient * weights).abs())
 # several batches. The loss of *all* images is the mean of the batch losses, so its gradient is the mean of the batch gradients. Only then comes the
 # absolute value:
 #
-# $$\text{score} = \Big|\, w\cdot\frac1B\sum_b g_b \Big| \qquad\text{and not}\qquad \frac1B\sum_b \big| w\cdot g_b \big|.$$
+# $$\text{score} = \Big|\, w\cdot\frac1B\sum_b g_b \Big|$$
+#
+# and not
+#
+# $$\frac1B\sum_b \big| w\cdot g_b \big|.$$
 #
 # The two differ where batches pull in opposite directions.
 #

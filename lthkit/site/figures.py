@@ -14,6 +14,7 @@ from typing import Any
 
 KINDS = {"image/png": "png", "image/svg+xml": "svg"}
 FOLDER = "figures"
+WIDE = 700  # pixels; a wider picture has words that nobody can read when it is as narrow as a telephone
 
 # A tag as a whole: a > between quotes does not end it.
 _IMG = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
@@ -73,7 +74,10 @@ class Figures:
         if width and (shown := given.get("width", "")).isdigit():
             width, height = int(shown), round(height * int(shown) / width)
         size = f' width="{width}" height="{height}"' if width else ""
-        return f'<img src="{self.prefix}{name}" alt="{html.escape(alt)}"{size} loading="lazy" class="figure">'
+        made = f'<img src="{self.prefix}{name}" alt="{html.escape(alt)}"{size} loading="lazy" class="figure">'
+        if width <= WIDE:
+            return made
+        return f'<div class="figure-wide" tabindex="0" role="group" aria-label="a wide picture">{made}</div>'
 
 
 def _size(raw: bytes, kind: str) -> tuple[int, int]:

@@ -18,6 +18,8 @@ _ANCHOR = re.compile(r'^## <a name="([^"]*)"></a>', re.MULTILINE)
 _EXERCISE = re.compile(r"^### Exercise (\d\d\.\d+).*", re.MULTILINE)
 _TITLE = re.compile(r"# (.+)")
 _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
+# What an output has if its columns stand under one another: it is not to be wrapped.
+_ALIGNED = re.compile(r"^[ \t]|\S[ \t]{2,}\S|\t", re.MULTILINE)
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
 # Pictures that answer and that no notebook keeps, being too large: (name, lesson, the heading under which it stands).
 PICTURES = (
@@ -207,10 +209,18 @@ def _code(
             "mystnb": {"code_prompt_show": "Set-up", "code_prompt_hide": "Set-up"},
         }
         return [cell]
+    if _in_sentences(outputs):
+        cell.metadata = {"tags": ["sentences"]}  # a class of the cell, for the style sheet
     if "solution-only" in tags:
         before = '<details class="solution"><summary>What the solution shows</summary>'
         return [_text(before, cell), cell, _text("</details>", cell)]
     return [cell, _text(_STILL, cell)] if "lth.explore." in cell.source else [cell]
+
+
+def _in_sentences(outputs: list[Any]) -> bool:
+    """Whether a cell prints something whose lines may be wrapped: no columns in it stand under one another."""
+    printed = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    return any(printed) and not any(_ALIGNED.search("".join(text)) for text in printed)
 
 
 def _text(source: str, like: Any) -> Any:
