@@ -137,6 +137,37 @@ def test_a_picture_fits_a_narrow_page_and_each_input_has_a_name(name: str, see: 
     assert small >= 11
 
 
+# Text of a drawing that is cut at its edge, or lies on another text, more than a letter's rim.
+_CUT = """() => [...document.querySelectorAll('.lp-stage svg')].flatMap(svg => {
+    const edge = svg.getBoundingClientRect();
+    const texts = [...svg.querySelectorAll('text')].filter(t => t.textContent.trim()).map(t => [t.textContent, t.getBoundingClientRect()]);
+    const cut = texts.filter(([, r]) => r.left < edge.left - 1 || r.right > edge.right + 1 || r.top < edge.top - 2 || r.bottom > edge.bottom + 2);
+    const over = texts.filter(([, a], i) => texts.some(([, b], k) => k > i && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4));
+    return [...cut.map(([t]) => 'cut: ' + t), ...over.map(([t]) => 'under another: ' + t)];
+})"""
+
+
+@every
+@pytest.mark.parametrize("width", [345, 800])
+def test_no_text_of_a_drawing_is_cut_or_lies_on_another(name: str, width: int, see: See) -> None:
+    """Wherever the sliders stand: at their ends, in the middle, and with each of the radio buttons."""
+    seen = see(name, width=width)
+    if name == "rounds":
+        seen.button("Show the measurement").click()
+        seen.press("one-shot", "Space")
+    found = set(seen.page.evaluate(_CUT))
+    radios = seen.page.locator(".lth-picture input[type=radio]:visible")
+    for i in range(radios.count()):
+        radios.nth(i).check()
+        found |= set(seen.page.evaluate(_CUT))
+    for slider in seen.page.locator(".lth-picture input[type=range]:visible:enabled").all():
+        for key in ("Home", *["ArrowRight"] * 5, "End"):
+            slider.press(key)
+            found |= set(seen.page.evaluate(_CUT))
+    assert found == set()
+
+
 @every
 def test_a_frame_that_may_do_nothing_but_run_scripts_says_what_a_page_says(name: str, see: See) -> None:
     """Catches history and address, which raise inside `srcdoc`. What a page computes itself it says last."""

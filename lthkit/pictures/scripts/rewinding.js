@@ -30,7 +30,8 @@ function picture(lp, data) {
     const left = 12, right = width - 14, x = v => left + (right - left) * v / data.all;
     const bar = (y, a, b, color, extra) => svg.append(s("rect", { x: x(a), y, width: Math.max(1, x(b) - x(a)), height: 12, rx: 3, fill: color, ...extra }));
     const text = (y, words, at = left, anchor = "start") => svg.append(s("text", { x: at, y, "text-anchor": anchor }, words));
-    text(14, from.value === "own" ? "dense network: gives the mask ■ and the weights ◆" : "dense network: gives the mask ■");
+    const dense = width < 440 ? "dense" : "dense network";
+    text(14, from.value === "own" ? `${dense}: gives the mask ■ and the weights ◆` : `${dense}: gives the mask ■`);
     bar(20, 0, data.all, "var(--dense)");
     svg.append(mark({ color: "var(--ink)", marker: "s" }, right, 26, 5, { stroke: "var(--paper)" }));
     const ticket = 104;

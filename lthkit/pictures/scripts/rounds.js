@@ -79,8 +79,8 @@ function picture(lp, data) {
         for (const r of levels) inside.append(r === round.value ? measured(look, place_of(r), y, bands[r]) : mark(look, place_of(r), y(bands[r].mean), 3));
       }
       const below = on["one-shot"].value ? Object.entries(own.arms["one-shot"]).filter(([, band]) => band.mean < low) : [];
-      for (const [r, band] of below)  // where it is, for who looks at the line that has left
-        svg.append(s("text", { x: Math.min(place_of(Number(r)), at.right - 2), y: at.bottom - 6, "text-anchor": "end", class: "lp-small" }, `↓ ${fixed(band.mean, 0)}`));
+      below.forEach(([r, band], i) => svg.append(  // where it is, for who looks at the line that has left
+        s("text", { x: Math.min(place_of(Number(r)), at.right - 2), y: at.bottom - 6 - 15 * (below.length - 1 - i), "text-anchor": "end", class: "lp-small" }, `↓ ${fixed(band.mean, 0)}`)));
     }
     for (const arm of mayDraw) {
       if (!touched(arm) && (shown || arm !== whose.value)) continue;
