@@ -82,13 +82,13 @@ def _table(judged: list[Judged]) -> str:
         number = f"{one.parts[0].number} {one.claim.rule[0].unit}" if one.parts else ""
         star = "&nbsp;*" if one.as_predicted is False else ""
         rows.append(
-            f'<tr><th scope="row"><a href="#{one.claim.id}">{one.claim.id}</a></th><td>{html.escape(number)}</td>'
+            f'<tr><th scope="row"><a href="#{one.claim.id}">{one.claim.id}</a></th> <td>{html.escape(number)}</td>'
             f"<td>{one.verdict}{star}</td></tr>"
         )
     head = '<tr><th scope="col">claim</th><th scope="col">found</th><th scope="col">verdict</th></tr>'
     return (
         '<div class="pst-scrollable-table-container"><table class="table claims-table"><thead>'
-        f"{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"{head}</thead><tbody>{' '.join(rows)}</tbody></table></div>"
     )
 
 
@@ -96,8 +96,8 @@ def section(one: Judged) -> str:
     """All that the ledger has of a claim, under a heading of its own."""
     claim = one.claim
     entries = [(name, f"`{text}`" if name in CODE else text) for name, text in ledger.claim_facts(one)]
-    listed = "".join(
-        f"<div><dt>{name.capitalize()}</dt><dd>{marked(text)}</dd></div>" for name, text in entries
+    listed = " ".join(
+        f"<div><dt>{name.capitalize()}</dt> <dd>{marked(text)}</dd></div>" for name, text in entries
     )
     return (
         f"### {claim.id}\n\n**{one.verdict.capitalize()}.** {escaped(claim.claim)}\n\n"
@@ -110,7 +110,7 @@ def _errata(errata: tuple[ledger.Erratum, ...]) -> str:
     for one in sorted(errata, key=lambda erratum: erratum.date, reverse=True):
         about = ", ".join(f'<a href="#{name}">{name}</a>' for name in one.claims)
         entries = [("Was", one.was), ("Now", one.now), ("Why", one.why)]
-        listed = "".join(f"<div><dt>{name}</dt><dd>{marked(text)}</dd></div>" for name, text in entries)
+        listed = " ".join(f"<div><dt>{name}</dt> <dd>{marked(text)}</dd></div>" for name, text in entries)
         made.append(
             f'<h3>{one.date.isoformat()}{": " + about if about else ""}</h3>\n<dl class="facts">{listed}</dl>'
         )

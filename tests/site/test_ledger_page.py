@@ -34,8 +34,11 @@ def judged(claim: ledger.Claim, folder: Path, *differences: float, later: int = 
 
 def on_the_page(one: ledger.Judged) -> list[tuple[str, str]]:
     """What a page says of a claim, as the facts of the ledger: (name, text)."""
-    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", ledger_pages.section(one))
-    return [(name.lower(), html.unescape(re.sub(r"<[^>]*>", "", text))) for name, text in found]
+    found = re.findall(r"<dt>(.*?)</dt> <dd>(.*?)</dd>", ledger_pages.section(one))
+    return [
+        (name.lower(), html.unescape(re.sub(r"<[^>]*>", "", text)).replace("\N{NO-BREAK SPACE}", " "))
+        for name, text in found
+    ]
 
 
 def in_the_terminal(one: ledger.Judged) -> list[tuple[str, str]]:
