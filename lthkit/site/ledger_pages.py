@@ -7,7 +7,7 @@ import html
 from lthkit import ledger
 from lthkit.ledger.claims import DIFFERENCE, NOT_REPRODUCED
 from lthkit.ledger.judging import FAILED, Judged, Part
-from lthkit.site.docstrings import escaped
+from lthkit.site.docstrings import escaped, joined
 from lthkit.site.lessons import marked
 
 INTRODUCTION = """\
@@ -47,7 +47,7 @@ def page() -> str:
         "What was wrong in an earlier version, of a text, a number or a rule, the newest first.",
         _errata(found.errata),
     ]
-    return "\n\n".join(parts) + "\n"
+    return joined("\n\n".join(parts)) + "\n"
 
 
 def words(judged: list[Judged]) -> str:

@@ -89,4 +89,4 @@ def test_the_page_explains_its_words_before_it_uses_them() -> None:
     words = {*ledger.VERDICTS, "held", "failed", "open"}
     assert all(0 < text.find(f"**{word}**") < table for word in words), words
     example = re.search(r"in \[(.+?)\]\(#\1\) .* came out as (\S+)", text[:table])
-    assert example and f'<a href="#{example[1]}">{example[1]}</a></th><td>{example[2]} ' in text
+    assert example and f'<a href="#{example[1]}">{example[1]}</a></th> <td>{example[2]} ' in text
