@@ -180,7 +180,7 @@ lth.Table(
 quiz("08.Q2", "b")
 
 # %% [markdown]
-# Tanaka et al. therefore prune in 100 rounds. After round *r* of *n* the density is *d*^(*r*/*n*), where *d* is the density
+# Tanaka et al. therefore prune in 100 rounds. After round *r* of *n* the density is $d^{r/n}$, where *d* is the density
 # at the end. Each round removes the same *fraction of what remains*. Compare: what would the last round on the way to 1 % remove
 # if every round removed the same *number* of weights?
 

@@ -164,8 +164,8 @@ lth.plots.show(
 # %% [markdown]
 # In the run of the solved edition (tier `laptop`) it is a band. The masks do not come to rest within these 20 epochs:
 # with our constant learning rate, each epoch moves some weights across the border between kept and removed. The band gets
-# wider towards the end, so the drift slows down. Each panel has its own colour scale. (The two lines in the colour bar,
-# for random masks and for a threshold, are explained below.)
+# wider towards the end, so the drift slows down. Each panel has its own colour scale. (The two marks above the
+# colours, for random masks and for a threshold, are explained below.)
 #
 # ## When to stop
 #

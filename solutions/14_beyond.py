@@ -635,7 +635,7 @@ table
 #
 # ### Exercise 14.4: Wanda's score · medium · three lines · 10 minutes
 #
-# [Sun et al. (2024)](https://arxiv.org/abs/2306.11695): a small weight on a large input matters more than a large weight on a small one. For one output of a linear layer, the score of input *j* is |weight| · ‖x_j‖, where the norm is the root of the sum of squares over all examples. `weights` is a list, one for each input; `inputs` is
+# [Sun et al. (2024)](https://arxiv.org/abs/2306.11695): a small weight on a large input matters more than a large weight on a small one. For one output of a linear layer, the score of input *j* is |weight| · ‖*x*ⱼ‖, where the norm is the root of the sum of squares over all examples. `weights` is a list, one for each input; `inputs` is
 # a list of examples, each a list with one value for each input. There is one input and one example at least. Return the places of the `n` inputs with the largest scores, rising; `n` may be 0. Here every example counts, also one that comes twice. No two scores are equal, but they
 # may differ by very little.
 #

@@ -7,7 +7,7 @@
 # [contents]
 #
 # Fill in the cells from top to bottom. Each of them says what is still to do and stops nowhere, so you can run the notebook as a whole at any time. What you
-# write in your own words replaces the lines in *italics*. The worked example, `solutions/capstone_example.ipynb`, has the same sections.
+# write in your own words replaces the lines in *italics*. The worked example, [`solutions/capstone_example.ipynb`](../solutions/capstone_example.ipynb), has the same sections.
 #
 # Three rules. **Register before you train**: a plan that is registered is never changed. **Look once**: the run shows nothing before its last
 # training has ended. **A null result is a result**: it is worth as much as any other, if the plan was good.

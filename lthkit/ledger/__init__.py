@@ -24,6 +24,7 @@ from lthkit.ledger.reading import (
     load_ledger,
 )
 from lthkit.ledger.tables import (
+    claim_facts,
     claim_text,
     claims_table,
     counts_text,
@@ -42,6 +43,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Rule",
+    "claim_facts",
     "claim_text",
     "claims_table",
     "counts_text",

@@ -116,27 +116,34 @@ def stamp(record: str) -> str:
     )
 
 
-def claim_text(one: Judged, *, width: int = 80) -> str:
-    """All that the ledger has of one claim, and what its record says, in lines of at most `width` characters."""
+def claim_facts(one: Judged) -> list[tuple[str, str]]:
+    """All that the ledger has of one claim but its own words, and what its record says: (name, text), in the order of reading."""
     claim: Claim = one.claim
-    entries = [
-        ("claim", claim.claim),
+    facts = [
         ("published", f"{claim.published} ({claim.paper}; {claim.checked})"),
         ("registered", f"{claim.registered.isoformat()}, digest {claim.digest}"),
         ("seeds", ", ".join(map(str, claim.seeds))),
         ("predicted", f"{claim.prediction}: {claim.why}"),
-        *([("changed", "after the run: lthkit claims --errata says what and why")] if one.changed else []),
+        *(
+            [("changed", "after the run; the errata (lthkit claims --errata) say what and why")]
+            if one.changed
+            else []
+        ),
         *(("rule", rule.registered(claim.seeds).says) for rule in claim.rule),
         *(("found", str(part)) for part in one.parts),
     ]
     if one.verdict == NOT_RUN and one.begun:
         some = f"{len(one.recorded)} of {len(claim.seeds)} registered seeds are recorded"
-        entries.append(("found", f"{some}; there is no verdict before the last"))
-    entries += [("deviation", text) for text in claim.deviations]
-    entries += [("cost", claim.cost)] if claim.cost else []
-    entries += [("record", f"data/results/{claim.record}"), ("command", claim.command)]
-    lines = [f"{claim.id}: {one.verdict}"]
-    for name, text in entries:
+        facts.append(("found", f"{some}; there is no verdict before the last"))
+    facts += [("deviation", text) for text in claim.deviations]
+    facts += [("cost", claim.cost)] if claim.cost else []
+    return [*facts, ("record", f"data/results/{claim.record}"), ("command", claim.command)]
+
+
+def claim_text(one: Judged, *, width: int = 80) -> str:
+    """A claim and its `claim_facts`, in lines of at most `width` characters."""
+    lines = [f"{one.claim.id}: {one.verdict}"]
+    for name, text in [("claim", one.claim.claim), *claim_facts(one)]:
         lines += textwrap.wrap(
             f"{name:12}{text}",
             width,

@@ -11,6 +11,8 @@ SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _ITEM = re.compile(r"(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*): ")
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _SPECIAL = re.compile(r"([\\*_\[\]<>#|~$^&{}])")
+_STRESS = re.compile(r"(?<![\w\\])\\\*(\w(?:[^*\n]*\w)?)\\\*(?!\w)")  # *word*, escaped
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 def as_markdown(docstring: str, *, names: Collection[str] = (), linked: Callable[[str], str] = str) -> str:
@@ -61,9 +63,18 @@ def _items(lines: list[str], names: Collection[str] | None, linked: Callable[[st
 
 
 def escaped(text: str, linked: Callable[[str], str] = str) -> str:
-    """Plain text as Markdown that shows it as it is; what stands between backquotes stays code."""
+    """Plain text as Markdown that shows it as it is; what stands between backquotes stays code, and *between stars* stressed."""
     done, last = [], 0
     for code in _CODE.finditer(text):
-        done += [_SPECIAL.sub(r"\\\1", text[last : code.start()]), linked(code[0])]
+        done += [_plain(text[last : code.start()]), linked(code[0])]
         last = code.end()
-    return "".join([*done, _SPECIAL.sub(r"\\\1", text[last:])])
+    return "".join([*done, _plain(text[last:])])
+
+
+def _plain(text: str) -> str:
+    return _STRESS.sub(r"*\1*", _SPECIAL.sub(r"\\\1", joined(text)))
+
+
+def joined(text: str) -> str:
+    """A text in which no line ends between a number and its percent sign."""
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", text)

@@ -47,10 +47,10 @@ def page(lessons: Sequence[Lesson]) -> str:
             raise BuildError(f"{FILE.name}: {term.name!r} names lesson {term.lesson!r}, which is not there.")
         also = f" <em>Also: {', '.join(term.also)}.</em>" if term.also else ""
         made.append(
-            f'<div id="{term.anchor}"><dt>{term.name}</dt><dd>{marked(term.says)}{also} '
-            f'<a href="{known[term.lesson].page}">Lesson {term.lesson}</a></dd></div>'
+            f'<div id="{term.anchor}"><dt>{term.name}</dt> <dd>{marked(term.says)}{also} '
+            f'<a href="{known[term.lesson].page}">Lesson&nbsp;{term.lesson}</a></dd></div>'
         )
     return (
         "# Glossary\n\nThe words of the course. Each entry ends with the lesson that introduces the word.\n\n"
-        f'<dl class="glossary">{"".join(made)}</dl>\n'
+        f'<dl class="glossary">{" ".join(made)}</dl>\n'
     )

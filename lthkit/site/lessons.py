@@ -11,6 +11,7 @@ from typing import Any
 
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.exercises import find, find_question
+from lthkit.site.docstrings import joined
 from lthkit.site.figures import Figures
 from lthkit.site.links import Links
 
@@ -182,7 +183,7 @@ def _head(lesson: Lesson, links: Links, colab: str) -> str:
         items.append(f'<li><a href="{place}" download>Notebook {edition}</a></li>')
     if colab:
         items.append(f'<li><a href="{html.escape(colab)}">Open in Colab</a></li>')
-    return f'<ul class="lesson-head">{"".join(items)}</ul>\n\n<p class="lesson-note">{_LATER}</p>\n'
+    return f'<ul class="lesson-head">{" ".join(items)}</ul>\n\n<p class="lesson-note">{_LATER}</p>\n'
 
 
 def _code(
@@ -262,4 +263,6 @@ def _question(number: str) -> str:
 
 def marked(text: str) -> str:
     """Text as HTML of one line, in which names between backquotes stand as code."""
-    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False)).replace("\n", "<br>")
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(joined(text), quote=False)).replace(
+        "\n", "<br>"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from lthkit.classroom.cells import BuildError
+from lthkit.site.docstrings import joined
 
 FILES = "files"  # the folder of the site that holds what is no page
 
@@ -85,7 +86,7 @@ class Links:
         def link(found: re.Match[str]) -> str:
             return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)})"
 
-        return outside_code(text, lambda part: _LINK.sub(link, _IMAGE.sub(picture, part)))
+        return outside_code(text, lambda part: _LINK.sub(link, _IMAGE.sub(picture, joined(part))))
 
 
 def outside_code(text: str, changed: Callable[[str], str]) -> str:

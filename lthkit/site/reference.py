@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -22,6 +23,7 @@ ROOMS = (
     *("data", "models", "training", "pruning", "tickets", "evidence", "ledger", "runs", "sweeps", "cells"),
     *("export", "plots", "pictures", "classroom", "explore", "storage", "machine", "bench"),
 )
+_SENTENCE = re.compile(r"(?<=[^.\s])(?<!\bal)\. (?=[^a-z\d])")  # its end, but not that of "et al." or "..."
 WIDTH = 88  # characters of a signature in one line
 
 
@@ -139,7 +141,7 @@ def _title(room: str) -> str:
 def _first(entry: Entry) -> str:
     """The first sentence of a docstring."""
     text = " ".join((inspect.getdoc(entry.what) or "").split("\n\n")[0].split())
-    return escaped(text.partition(". ")[0].rstrip(".:") + ".")
+    return escaped(_SENTENCE.split(text, maxsplit=1)[0].rstrip(":").removesuffix(".") + ".")
 
 
 def _room(room: str, own: list[Entry], found: dict[str, Entry]) -> str:

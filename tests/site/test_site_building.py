@@ -17,7 +17,7 @@ import pytest
 from lthkit.__main__ import main
 from lthkit.classroom.cells import BuildError
 from lthkit.site import building, glossary, reference, serve, server, sources, start_page
-from lthkit.site.docstrings import as_markdown
+from lthkit.site.docstrings import as_markdown, escaped
 from lthkit.site.figures import Figures
 from lthkit.site.lessons import Lesson, page
 from lthkit.site.links import Links
@@ -388,3 +388,19 @@ def test_the_commands_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "site/index.html").write_text("x")
     assert main(["site", "--root", str(tmp_path), "--port", "70000"]) == 2
     assert "--port 70000 was given; expected 0" in capsys.readouterr().err
+
+
+def test_a_docstring_keeps_its_stress_and_its_percent_signs() -> None:
+    """Catches: *which* shown with its stars, a line that ends between 95 and %, and a star of arithmetic or arguments that is lost."""
+    assert escaped("matters *which* weights") == "matters *which* weights"
+    assert escaped("a * b * c, 2*3*4, *args and **more") == r"a \* b \* c, 2\*3\*4, \*args and \*\*more"
+    assert escaped("the 95 % interval") == "the 95\N{NO-BREAK SPACE}% interval"
+
+
+def test_the_first_sentence_of_a_docstring_does_not_end_within_a_source() -> None:
+    """Catches: "(Evci et al." as the end of what the reference says of a function."""
+    first = {name: reference._first(entry) for name, entry in reference._contents(reference.entries())}
+    assert not [
+        text for text in first.values() if "al." in text[-5:] or text.count("(") > text.count(")") + 1
+    ]
+    assert first["erk"].endswith("(Evci et al. 2020, section 3, part 1).") and first["ladder"].endswith("...")
