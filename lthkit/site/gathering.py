@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from lthkit import pictures
+from lthkit import ledger, pictures
 from lthkit.classroom.cells import BuildError
 from lthkit.classroom.editions import repository_of, tool
 from lthkit.site import course_map, glossary, ledger_pages, reference, sources, start_page
@@ -40,7 +40,9 @@ def gather(root: Path, pages: Path) -> None:
     where = {file: f"{name}.html" for file, (name, _) in TEXTS.items()} | {"data/claims.toml": "claims.html"}
     for lesson in lessons:
         where |= {f"{folder}/{lesson.name}.ipynb": lesson.page for folder in ("solutions", "notebooks")}
-    links = Links(root, where, repository=repository, named=reference.named(found))
+    links = Links(
+        root, where, repository=repository, named=reference.named(found), claims=ledger.load_ledger()
+    )
     pages.mkdir(parents=True)
     _write_lessons(lessons, links, repository, pages)
     readme = (root / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -29,12 +29,20 @@ class Links:
         pages: file of the repository -> page, both as paths with slashes: "solutions/README.md" -> "instructors.html".
         repository: the address of the repository; without one, a file that is no page is copied to the site (`copied`).
         named: the place on the site of a function of `lthkit`, "lth.prune" -> "reference/pruning.html#...".
+        claims: the claims of the ledger, whose names in prose lead to it: "hill-mnist".
     """
 
     def __init__(
-        self, root: Path, pages: Mapping[str, str], *, repository: str, named: Mapping[str, str]
+        self,
+        root: Path,
+        pages: Mapping[str, str],
+        *,
+        repository: str,
+        named: Mapping[str, str],
+        claims: Collection[str] = (),
     ) -> None:
         self.root, self.pages, self.repository, self.named = root, pages, repository.rstrip("/"), named
+        self.claims = claims
         self.copied: set[str] = set()
 
     def of(self, target: str, *, text: str, file: str) -> str:
@@ -86,11 +94,17 @@ class Links:
         def link(found: re.Match[str]) -> str:
             return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)})"
 
-        return outside_code(text, lambda part: _LINK.sub(link, _IMAGE.sub(picture, joined(part))))
+        def code(found: str) -> str:
+            name = found.strip("`")
+            if name not in self.claims:
+                return found
+            return f"[{found}]({self.from_page(self.pages[file], f'claims.html#{name}')})"
+
+        return outside_code(text, lambda part: _LINK.sub(link, _IMAGE.sub(picture, joined(part))), code=code)
 
 
-def outside_code(text: str, changed: Callable[[str], str]) -> str:
-    """A text in Markdown with `changed` done to what is not code."""
+def outside_code(text: str, changed: Callable[[str], str], *, code: Callable[[str], str] = str) -> str:
+    """A text in Markdown with `changed` done to what is not code, and `code` to code within a line."""
     done: list[str] = []
     open_lines: list[str] = []
     fenced = False
@@ -100,11 +114,11 @@ def outside_code(text: str, changed: Callable[[str], str]) -> str:
         # A link may have code in its text: only code outside of links is set aside.
         spans = [m.span() for m in _LINK.finditer(part)]
         pieces = []
-        for code in _CODE.finditer(part):
-            if any(start <= code.start() and code.end() <= end for start, end in spans):
+        for span in _CODE.finditer(part):
+            if any(start <= span.start() and span.end() <= end for start, end in spans):
                 continue
-            pieces += [changed(part[last : code.start()]), code[0]]
-            last = code.end()
+            pieces += [changed(part[last : span.start()]), code(span[0])]
+            last = span.end()
         done.append("".join([*pieces, changed(part[last:])]))
         open_lines.clear()
 

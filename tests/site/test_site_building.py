@@ -36,18 +36,20 @@ def links(tmp_path: Path) -> Links:
         "notebooks/01_a.ipynb": "lessons/01_a.html",
         "README.md": "package.html",
     }
-    return Links(tmp_path, where, repository="", named={"lth.prune": "reference/pruning.html#pruning.prune"})
+    named = {"lth.prune": "reference/pruning.html#pruning.prune"}
+    return Links(tmp_path, where, repository="", named=named, claims={"hill-mnist"})
 
 
 def test_links_lead_to_pages_copies_and_the_reference(links: Links) -> None:
     text = (
         "[a](../notebooks/01_a.ipynb#Run) [b](../README.md#two) ![words](../data/x.png) [lth.prune](../lthkit/pruning/x.py) "
-        "[rows](../data/x.csv) [out](https://example.org/(x) `[c](../no/such)`\n```python\nx[0](../no)\n```"
+        "[rows](../data/x.csv) [out](https://example.org/(x) `[c](../no/such)` (`hill-mnist`, `hill`)\n```python\nx[0](../no)\n```"
     )
     made = links.in_text(text, file="solutions/01_a.ipynb")
     for part in (
         "[a](#Run)", "[b](../package.html#two)", '<img src="../files/data/x.png" alt="words"', "[rows](../files/data/x.csv)",
         "[lth.prune](../reference/pruning.html#pruning.prune)", "[out](https://example.org/(x)", "`[c](../no/such)`", "x[0](../no)",
+        "([`hill-mnist`](../claims.html#hill-mnist), `hill`)",
     ):  # fmt: skip
         assert part in made, made
     assert links.copied == {"data/x.png", "data/x.csv"}
