@@ -28,15 +28,18 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 200, 100) + b"rest"
 
 @pytest.fixture
 def links(tmp_path: Path) -> Links:
-    for name in ("solutions/01_a.ipynb", "data/x.csv", "data/x.png", "README.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
+    for name in ("solutions/01_a.ipynb", "data/x.csv", "data/x.png", "README.md", "../beside.txt"):
+        path = tmp_path / "course" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
     where = {
         "solutions/01_a.ipynb": "lessons/01_a.html",
         "notebooks/01_a.ipynb": "lessons/01_a.html",
         "README.md": "package.html",
     }
-    return Links(tmp_path, where, repository="", named={"lth.prune": "reference/pruning.html#pruning.prune"})
+    return Links(
+        tmp_path / "course", where, repository="", named={"lth.prune": "reference/pruning.html#pruning.prune"}
+    )
 
 
 def test_links_lead_to_pages_copies_and_the_reference(links: Links) -> None:
@@ -53,7 +56,7 @@ def test_links_lead_to_pages_copies_and_the_reference(links: Links) -> None:
     assert links.copied == {"data/x.png", "data/x.csv"}
 
 
-@pytest.mark.parametrize("target", ["../data/no.csv", "../../etc/passwd", "../data"])
+@pytest.mark.parametrize("target", ["../data/no.csv", "../../beside.txt", "../data"])
 def test_a_link_to_nothing_stops_the_build(links: Links, target: str) -> None:
     with pytest.raises(
         BuildError, match=re.escape(f"solutions/01_a.ipynb: the link to {target} leads to no file")
@@ -316,9 +319,40 @@ def test_what_fails_leaves_the_site_of_before(tmp_path: Path, monkeypatch: pytes
     assert building.build_site(tmp_path, report=told.append) == site
     assert (site / "index.html").read_text() == "after" and [p.name for p in tmp_path.iterdir()] == ["site"]
     assert told[0].startswith("site/: 1 pages")
+
+    def half(stage: Path) -> None:
+        sphinx(stage)
+        (stage / "html/index.html").write_text("half")
+        raise BuildError("Sphinx did not make the site")
+
+    monkeypatch.setattr(building, "_run_sphinx", half)
+    with pytest.raises(BuildError, match="did not make"):
+        building.build_site(tmp_path)
+    assert (site / "index.html").read_text() == "after" and [p.name for p in tmp_path.iterdir()] == ["site"]
     (site / "index.html").unlink()
     with pytest.raises(BuildError, match="is no built site; move it away"):
         building.build_site(tmp_path)
+
+
+def test_a_site_that_cannot_be_put_in_place_leaves_that_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches: the old site gone, and the new one not there."""
+    for name in ("made", "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+    rename = building.os.rename
+
+    def refused(path: Path, other: Path) -> None:
+        if Path(path).name == "made":
+            raise PermissionError("in use")
+        rename(path, other)
+
+    monkeypatch.setattr(building.os, "rename", refused)
+    with pytest.raises(PermissionError, match="in use"):
+        building.replace(tmp_path / "made", tmp_path / "site")
+    assert (tmp_path / "site/index.html").read_text() == "site"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["made", "site"]
 
 
 def test_stale_lessons_and_missing_tools_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
