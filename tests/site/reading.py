@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
+LOADED = dict.fromkeys(
+    ("img", "script", "iframe", "source", "video", "audio", "embed", "input", "track"), "src"
+)
+LOADED["object"] = "data"
 SILENT = ("script", "style", "pre", "code")  # what stands in them is no prose
 
 
@@ -38,14 +41,9 @@ class Page(HTMLParser):
             self.names.add(name)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag == "link" and given.get("rel") in (
-            "stylesheet",
-            "icon",
-            "preload",
-            "modulepreload",
-            "preconnect",
-        ):
+        if tag == "link" and "href" in given:
             self.loaded.append(given["href"])
+        self.loaded += [one.split()[0] for one in given.get("srcset", "").split(",") if one.strip()]
         if tag in LOADED and given.get(LOADED[tag]):
             self.loaded.append(given[LOADED[tag]])
         if tag == "img" and not given.get("alt", "").strip():
