@@ -36,14 +36,15 @@ _PALE = """([root, least, skipped]) => {
     const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
     const light = c => { const [r, g, b] = c.slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
                          return .2126 * r + .7152 * g + .0722 * b; };
+    const known = new Map([[null, [[255, 255, 255, 1], 1]]]);  // of an element: what is behind its text, and its opacity
+    const ground = e => {
+        if (!known.has(e)) { const [b, o] = ground(e.parentElement), s = getComputedStyle(e); known.set(e, [over(rgb(s.backgroundColor), b), o * s.opacity]); }
+        return known.get(e); };
     const found = [], texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     for (let t = texts.nextNode(); t; t = texts.nextNode()) {
         const e = t.parentElement;
         if (!t.data.trim() || !e || e.closest(skipped) || !e.getClientRects().length) continue;
-        const layers = [];
-        let opacity = 1;
-        for (let p = e; p; p = p.parentElement) { const s = getComputedStyle(p); layers.push(rgb(s.backgroundColor)); opacity *= s.opacity; }
-        const back = layers.reverse().reduce((b, a) => over(a, b), [255, 255, 255, 1]);
+        const [back, opacity] = ground(e);
         const own = rgb(getComputedStyle(e).color), [hi, lo] = [light(over([...own.slice(0, 3), own[3] * opacity], back)), light(back)].sort((a, b) => b - a);
         const ratio = (hi + .05) / (lo + .05), sign = e.closest('.lth-sign, li > span, th > span') && t.data.trim().length < 3;
         if (ratio < (sign ? 3 : least)) found.push(ratio.toFixed(2) + ' ' + e.className + ': ' + t.data.trim().slice(0, 60));

@@ -6,19 +6,28 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
+LOADED = dict.fromkeys(
+    ("img", "script", "iframe", "source", "video", "audio", "embed", "input", "track"), "src"
+)
+LOADED["object"] = "data"
+SILENT = ("script", "style", "pre", "code")  # what stands in them is no prose
 
 
 @dataclass
 class Page(HTMLParser):
-    """A page of the site. names: what a link may lead to; links: of `<a>`; loaded: what the browser fetches by itself."""
+    """A page of the site. names: what a link may lead to; links: of `<a>`; loaded: what the browser fetches by itself.
+
+    prose: its text without code; pictures: names of those that answer; wordless: images without words.
+    """
 
     names: set[str] = field(default_factory=set)
     doubled: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
     wordless: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    prose: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    formulas: int = 0
     _silent: int = 0
 
     def __post_init__(self) -> None:
@@ -32,28 +41,26 @@ class Page(HTMLParser):
             self.names.add(name)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag == "link" and given.get("rel") in (
-            "stylesheet",
-            "icon",
-            "preload",
-            "modulepreload",
-            "preconnect",
-        ):
+        if tag == "link" and "href" in given:
             self.loaded.append(given["href"])
+        self.loaded += [one.split()[0] for one in given.get("srcset", "").split(",") if one.strip()]
         if tag in LOADED and given.get(LOADED[tag]):
             self.loaded.append(given[LOADED[tag]])
         if tag == "img" and not given.get("alt", "").strip():
             self.wordless.append(given.get("src", "")[:80])
         if tag == "svg" and given.get("role") == "img" and not given.get("aria-label", "").strip():
             self.wordless.append(str(given)[:80])
-        self._silent += tag in ("script", "style")
+        if tag == "figure" and "data-picture" in given:
+            self.pictures.append(given["data-picture"])
+        self.formulas += tag == "math"
+        self._silent += tag in SILENT
 
     def handle_endtag(self, tag: str) -> None:
-        self._silent -= tag in ("script", "style")
+        self._silent -= tag in SILENT
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
-            self.words.append(data)
+            self.prose.append(data)
 
 
 def read(path: Path) -> Page:

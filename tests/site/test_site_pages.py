@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from lthkit import pictures
 from lthkit.site import build_site, server
 from tests.browser.lab import chromium
 from tests.browser.looks import pale
@@ -22,14 +24,28 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 25_000_000
 PATIENCE = 120_000  # milliseconds, on a busy machine too
 WIDTHS = (1280, 375)
-THEMES = ("light", "dark")
 # Of each kind of page one, for what is alike on all of them.
 KINDS = (
     *("index.html", "course.html", "glossary.html", "search.html", "lessons/05_winning_tickets.html"),
     *("lessons/07_snip.html", "reference/export.html", "source/lthkit/pruning/masks.html"),
 )
-SERIOUS = """async ([options, bad]) => (await axe.run(document, options)).violations.filter(v => bad.includes(v.impact))
-    .map(v => v.id + ' ' + v.nodes.length + ': ' + v.nodes[0].target + ' ' + v.nodes[0].failureSummary.slice(0, 200))"""
+# Of code, each kind of word once in each place: what axe-core does takes as long as a page has elements.
+SLIM = """() => { const seen = new Set();
+    for (const pre of document.querySelectorAll('pre')) {
+        let place = '';
+        for (let p = pre; p; p = p.parentElement) place += p.getAttribute('class') + ' in ';
+        for (const word of pre.querySelectorAll('span[class]:not([id]):not(:has(*))'))
+            if (seen.size === seen.add(word.className + ' in ' + place).size) word.replaceWith(word.textContent);
+        pre.normalize();
+    } }"""
+# contrast: false, true, or "only". Rules whose findings are not serious are left out.
+SERIOUS = """async contrast => {
+    const bad = ['serious', 'critical'], options = {preload: false, resultTypes: ['violations'], rules: {}};
+    for (const rule of axe._audit.rules) if (!bad.includes(rule.impact)) options.rules[rule.id] = {enabled: false};
+    options.rules['color-contrast'] = {enabled: !!contrast};
+    if (contrast === 'only') options.runOnly = ['color-contrast'];
+    return (await axe.run(document, options)).violations.filter(v => bad.includes(v.impact))
+        .map(v => v.id + ' ' + v.nodes.length + ': ' + v.nodes[0].target + ' ' + v.nodes[0].failureSummary.slice(0, 200)); }"""
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +85,12 @@ def browser() -> Iterator[Any]:
 
 
 class Visit:
-    """A page in a browser that reaches nothing but our server; `wrong` is what went wrong on the way."""
+    """Pages in a browser that reaches nothing but our server; `wrong` is what went wrong on the way."""
 
-    def __init__(self, browser: Any, address: str, name: str, **settings: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
+    def __init__(self, browser: Any, address: str, name: str = "", **settings: Any) -> None:
+        # What is asked for elsewhere goes to a proxy that is not there. To stop it here, request by request, takes longer.
+        nowhere = {"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"}
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, proxy=nowhere, **settings)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.wrong: list[str] = []
@@ -85,10 +103,8 @@ class Visit:
             "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )
         self.own = address
-        self.page.route(
-            lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort()
-        )
-        self.page.goto(address + name)
+        if name:
+            self.page.goto(address + name)
 
     def _seen(self, request: Any) -> None:
         if not request.url.startswith((self.own, "data:", "blob:")):
@@ -138,6 +154,13 @@ def test_every_picture_has_words_and_no_name_is_given_twice(pages: dict[str, Pag
     assert sum(link.endswith((".png", ".svg")) for page in pages.values() for link in page.loaded) > 70
 
 
+def test_every_formula_is_one(pages: dict[str, Page]) -> None:
+    """Catches: a formula that is left as TeX, in a text or in a docstring. A name such as $LTHKIT_RUNS is none."""
+    left = re.compile(r".{0,40}(?:\\[A-Za-z([]|\$(?![A-Z]+_)).{0,40}")
+    assert {name: found for name, page in pages.items() if (found := left.findall("".join(page.prose)))} == {}
+    assert sum(page.formulas for page in pages.values()) > 10
+
+
 def test_every_page_is_there(pages: dict[str, Page], site: Path) -> None:
     for solved in sorted((ROOT / "solutions").glob("*.ipynb")):
         page = pages[f"lessons/{solved.stem}.html"]
@@ -174,43 +197,60 @@ def test_the_site_is_small_and_says_what_it_took(
     assert size <= MOST_BYTES
 
 
-def looked_at(browser: Any, address: str, name: str) -> list[str]:
-    """What is wrong with a page: errors, requests, width in both themes and widths, contrast, what axe-core finds."""
-    axe = pytest.importorskip("axe_playwright_python", reason='axe-core comes with: pip install -e ".[dev]"')
-    script = Path(axe.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
-    found = []
-    with Visit(browser, address, name, reduced_motion="reduce") as visit:
-        page = visit.page
+class Looks:
+    """Looks at pages, one after the other in one context: what they share is fetched and compiled once."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        axe = pytest.importorskip(
+            "axe_playwright_python", reason='axe-core comes with: pip install -e ".[dev]"'
+        )
+        self.visit = Visit(browser, address, reduced_motion="reduce")
+        self.visit.context.add_init_script(path=Path(axe.__file__).with_name("axe.min.js"))
+
+    def at(self, name: str, *, contrast: bool) -> list[str]:
+        """What is wrong with a page: errors, requests, width in both themes and widths, contrast, what axe-core finds.
+
+        contrast: whether axe-core looks at it too, which takes it longer than all the rest.
+        """
+        page, found = self.visit.page, []
+        self.visit.wrong.clear()
+        page.goto("about:blank")  # else the page of before is laid out anew
+        page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        page.emulate_media(color_scheme="light")
+        page.goto(self.visit.own + name)
         page.add_style_tag(content=".copy { opacity: 1 !important; }")  # seen when it is pointed at
-        for theme in THEMES:
+        for width, theme in ((1280, "light"), (1280, "dark"), (375, "dark"), (375, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
-            for width in WIDTHS:
-                page.set_viewport_size({"width": width, "height": 900})
-                if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
-                    found.append(f"{theme}, {width}: scrolls sideways, {wide} wide")
-            if name not in KINDS:  # of the others axe-core looks at the contrast itself
+            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+                found.append(f"{theme}, {width}: scrolls sideways, {wide} wide")
+            if width == WIDTHS[-1]:
                 found += [f"{theme}: pale {text}" for text in pale(page.locator("body"))[:5]]
-        page.evaluate(script)
-        options: dict[str, Any] = {"preload": False, "resultTypes": ["violations"]}
-        options["rules"] = {"color-contrast": {"enabled": name in KINDS}}
-        found += page.evaluate(SERIOUS, [options, ["serious", "critical"]])
-        if name in KINDS:
-            page.emulate_media(color_scheme="light")
-            options["runOnly"] = ["color-contrast"]
-            found += page.evaluate(SERIOUS, [options, ["serious", "critical"]])
-        found += visit.wrong
-    return [f"{name}: {text}" for text in found]
+        page.evaluate(SLIM)
+        found += page.evaluate(SERIOUS, contrast)
+        if contrast:
+            page.emulate_media(color_scheme="dark")
+            page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+            found += page.evaluate(SERIOUS, "only")
+        return [f"{name}: {text}" for text in found + self.visit.wrong]
 
 
-def test_the_pages_in_a_browser(pages: dict[str, Page], address: str, browser: Any) -> None:
+@pytest.fixture(scope="module")
+def looks(browser: Any, address: str) -> Iterator[Looks]:
+    made = Looks(browser, address)
+    yield made
+    made.visit.context.close()
+
+
+def test_the_pages_in_a_browser(pages: dict[str, Page], looks: Looks) -> None:
     """Every page but those of code, which are alike. Catches: an error, a request, what is too wide, pale, or not accessible."""
     names = [name for name in pages if not name.startswith("source/") or name in KINDS]
     assert len(names) > 40
-    assert [text for name in names for text in looked_at(browser, address, name)] == []
+    assert [text for name in names for text in looks.at(name, contrast=name in KINDS)] == []
 
 
-def test_a_broken_page_is_seen(site: Path, address: str, browser: Any) -> None:
+def test_a_broken_page_is_seen(site: Path, looks: Looks) -> None:
     """The look at a page can fail: an error, a request, a width, a picture, a pale text are planted."""
     (site / "planted.html").write_text(
         "<html data-theme=light><head><script>addEventListener('load', () => { new Image().src = 'http://192.0.2.1/x.png'; throw new"
@@ -220,7 +260,7 @@ def test_a_broken_page_is_seen(site: Path, address: str, browser: Any) -> None:
         encoding="utf-8",
     )
     try:
-        found = "\n".join(looked_at(browser, address, "planted.html"))
+        found = "\n".join(looks.at("planted.html", contrast=True))
     finally:
         (site / "planted.html").unlink()
     for part in ("planted", "asks for http://192.0.2.1", "scrolls sideways", "404", "image-alt", "pale"):
@@ -255,12 +295,40 @@ def test_what_is_folded_opens_by_keyboard(address: str, browser: Any) -> None:
         assert not first.locator("pre").is_visible()
         first.locator("summary").focus()
         page.keyboard.press("Enter")
-        assert "torch.Generator" in first.locator("pre").inner_text()
+        first.locator("pre", has_text="torch.Generator").locator("visible=true").wait_for()
         assert page.get_by_text("your code goes here").count() == 4  # the stubs, as a student has them
-        option = page.locator(".question details").nth(2)
-        option.locator("summary").focus()
-        page.keyboard.press("Enter")
-        assert option.locator("p").inner_text().startswith("Right. Both halves")
+        options = page.locator(".question details")
+        for i in range(options.count()):  # each of each question
+            assert not options.nth(i).locator("p").is_visible()
+            options.nth(i).locator("summary").focus()
+            page.keyboard.press("Enter")
+            options.nth(i).locator("p").locator("visible=true").wait_for()
+        assert options.nth(2).locator("p").inner_text().startswith("Right. Both halves")
+
+
+@pytest.mark.parametrize("name", pictures.NAMES)
+def test_each_picture_answers_the_keyboard_on_its_page(
+    name: str, pages: dict[str, Page], address: str, browser: Any
+) -> None:
+    """Catches: a picture that is on no page, and one whose script another one's, or the page's own, has stopped."""
+    places = [place for place, page in pages.items() if name in page.pictures]
+    assert len(places) == 1
+    with Visit(browser, address, places[0]) as visit:
+        figure = visit.page.locator(f'figure.lth-picture[data-picture="{name}"]')
+        said = figure.locator(".lp-said")
+        if (
+            hidden := figure.get_by_role("button", name="Show the measurement")
+        ).count():  # a prediction first
+            hidden.focus()
+            visit.page.keyboard.press("Enter")
+        before = said.inner_text()
+        figure.locator("input[type=range]").first.focus()
+        visit.page.keyboard.press("ArrowRight")
+        visit.page.wait_for_function(
+            "([e, text]) => e.innerText !== text", arg=[said.element_handle(), before]
+        )
+        assert said.is_visible() and re.search(r"\d", said.inner_text())
+        assert visit.wrong == []
 
 
 def test_colours_drawers_and_copying(address: str, browser: Any) -> None:
@@ -290,27 +358,37 @@ def test_the_start_page_tells_it_shortly_and_by_the_record(address: str, browser
     with (ROOT / "data/results/winning-ticket/table.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
 
-    def mean(arm: str, level: int) -> str:
-        values = [
-            100 * float(r["test_accuracy"]) for r in rows if r["arm"] == arm and int(r["round"]) == level
-        ]
+    def accuracies(arm: str, level: int) -> list[float]:
+        values = {
+            r["seed"]: 100 * float(r["test_accuracy"])
+            for r in rows
+            if r["arm"] == arm and int(r["round"]) == level
+        }
         assert len(values) == 3
-        return f"{sum(values) / len(values):.1f}\u00a0%"
+        return [values[seed] for seed in sorted(values)]
 
+    def minus(arm: str, level: int) -> str:
+        """The ticket minus an arm, seed by seed, with the interval of Student's t for 3 of them."""
+        pairs = zip(accuracies("ticket", 15), accuracies(arm, level), strict=True)
+        differences = [a - b for a, b in pairs]
+        mean, half = statistics.mean(differences), 4.3027 * statistics.stdev(differences) / 3**0.5
+        three = [f"{value:+.1f}".replace("-", "\u2212") for value in (mean, mean - half, mean + half)]
+        return f"{three[0]}\u00a0[{three[1]},\u00a0{three[2]}]"
+
+    arms = {"large network": ("dense", 0), "ticket": ("ticket", 15)}
+    arms |= {"new values": ("re-initialised", 15), "other places": ("shuffled", 15)}
+    means = {name: f"{statistics.mean(accuracies(*arm)):.1f}" for name, arm in arms.items()}
     with Visit(browser, address, "index.html", reduced_motion="reduce") as visit:
         text = visit.page.locator("article").inner_text()
-        for number in (
-            mean("dense", 0),
-            mean("ticket", 15),
-            mean("re-initialised", 15),
-            mean("shuffled", 15),
-            "3.6\u00a0%",
-        ):
-            assert number in text
+        told = [f"{mean}\u00a0%" for mean in means.values()] + ["3.6\u00a0%", "trained from 3 random"]
+        told += [f"new values: {minus('re-initialised', 15)}", f"network: {minus('dense', 0)}"]
+        assert [number for number in told if number not in text] == []
+        words = visit.page.locator(".story-chart").get_attribute("aria-label")
+        assert "; ".join(f"{name}: {mean} %" for name, mean in means.items()) in words
         assert len(text.split()) < 200
         assert visit.page.locator("math").count() == 0
         assert visit.page.evaluate("document.getAnimations().length") == 0
-        still = looks(visit.page)
+        still = drawn(visit.page)
         assert (
             visit.page.locator("a", has_text="lesson 00").get_attribute("href")
             == "lessons/00_start_here.html"
@@ -318,12 +396,12 @@ def test_the_start_page_tells_it_shortly_and_by_the_record(address: str, browser
     with Visit(browser, address, "index.html", reduced_motion="no-preference") as visit:
         assert visit.page.evaluate("document.getAnimations().length") > 20
         visit.page.evaluate("document.getAnimations().forEach(a => a.finish())")
-        assert looks(visit.page) == still
+        assert drawn(visit.page) == still
         visit.page.locator(".story-again").click()
         assert visit.page.evaluate("document.getAnimations().some(a => a.playState === 'running')")
 
 
-def looks(page: Any) -> list[Any]:
+def drawn(page: Any) -> list[Any]:
     """How each line and group of the figure looks now."""
     return list(
         page.evaluate(
