@@ -71,7 +71,8 @@ def _set(rows: list[Row], name: str, density: dict[int, float]) -> dict[str, Any
 
 
 def _accuracy(rows: list[Row], arm: str, level: int) -> dict[str, Any]:
-    values = [100 * v for v in evidence.by_seed(rows, arm, level, "test_accuracy").values()]
+    by_seed = evidence.by_seed(rows, arm, level, "test_accuracy")
+    values = [100 * by_seed[seed] for seed in sorted(by_seed)]  # a thin line joins what has one place
     return band(evidence.interval(values, within=evidence.PERCENT))
 
 

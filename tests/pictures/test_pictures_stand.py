@@ -72,7 +72,9 @@ def test_a_notebook_that_is_not_trusted_is_left_with_words() -> None:
         parser.found = []
         parser.feed(pictures.frame(name))
         assert parser.found == ["iframe"]
-        assert "figure below" in DRAWN[name].texts.still
+        assert "figure below" in DRAWN[name].texts.still and "figure below" in pictures.page(name)
+        # On a page of the course a picture may stand where no figure follows.
+        assert "figure below" not in pictures.site(name) and "<noscript>" in pictures.site(name)
 
 
 def contrast(one: str, other: str) -> float:
