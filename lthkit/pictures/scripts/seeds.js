@@ -42,8 +42,8 @@ function picture(lp, data) {
     const svg = lp.canvas(floor + 46, "Above: the recorded differences, one dot a seed, the drawn ones filled. Middle: the drawn experiment. Below: how often each mean was drawn.");
     const { x } = axes(svg, { left, right, top: floor, bottom: floor }, { from: -reach, to: reach, ticks, text: v => signed(v, step < 1 ? 1 : 0), label: "points of test accuracy" }, { from: 0, to: 1 });
     svg.append(s("line", { x1: x(0), x2: x(0), y1: 12, y2: floor, class: "lp-tick" }));
-    const { one, other } = own;
-    svg.append(s("text", { x: x(0) + 8, y: 20, class: "lp-small" }, `${one} ahead →`), s("text", { x: x(0) - 8, y: 20, "text-anchor": "end", class: "lp-small" }, `← ${other} ahead`));
+    const { one, other } = own, ahead = width < 420 ? "" : " ahead";
+    svg.append(s("text", { x: x(0) + 8, y: 20, class: "lp-small" }, `${one}${ahead} →`), s("text", { x: x(0) - 8, y: 20, "text-anchor": "end", class: "lp-small" }, `← ${other}${ahead}`));
     const wrongSide = v => wrong(v, side);
     // One dot a seed, piled where they are close.
     const width_of = 9, piles = {};
