@@ -18,6 +18,7 @@ from lthkit.pictures import painter, rewinding, rounds, seeds, snip, starving
 from lthkit.pictures.colours import looks, variables
 from lthkit.pictures.texts import Texts
 
+NO_SCRIPT = "This picture answers where scripts run."
 MOST_BYTES = 200_000  # of a picture in a notebook, which is stored in both editions of a lesson
 
 
@@ -99,13 +100,14 @@ def frame(name: str) -> str:
 
 def _figure(name: str, *, address: bool) -> str:
     texts = _drawn(name).texts
+    still = NO_SCRIPT if address else texts.still  # on a page of the course there need not be a figure below
     stored = {"address": address, "looks": looks(), "data": _drawn(name).data(address)}
     numbers = json.dumps(stored, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return (
         f'<figure class="lth-picture" data-picture="{name}" aria-label="{html.escape(texts.title)}">'
         f"<style>{variables()}{_script('style')}</style>"
         f'<p class="lp-title">{html.escape(texts.title)}</p><p class="lp-lead">{html.escape(texts.lead)}</p>'
-        f'<div class="lp-body"><noscript>{html.escape(texts.still)}</noscript></div>'
+        f'<div class="lp-body"><noscript>{html.escape(still)}</noscript></div>'
         f'<p class="lp-source">{html.escape(texts.source)}</p>'
         f'<script type="application/json">{numbers}</script><script>{script(name)}</script></figure>'
     )

@@ -106,7 +106,13 @@ def _run_sphinx(stage: Path) -> None:
         "PYTHONPATH": path
     }
     done = subprocess.run(
-        command, cwd=stage, env=environment, capture_output=True, text=True, encoding="utf-8"
+        command,
+        cwd=stage,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         said = re.sub(re.escape(str(stage)) + r"/?(pages/)?", "", done.stderr + done.stdout)
@@ -123,12 +129,12 @@ def _workers() -> int:
 def replace(made: Path, target: Path) -> None:
     """Put a folder in the place of another one, which is removed when the new one is there."""
     before = target.with_name(f".{target.name}-before-{uuid4().hex[:8]}.tmp")
-    if target.exists():
-        os.rename(target, before)
     try:
+        if target.exists():
+            os.rename(target, before)
         os.rename(made, target)
-    except OSError:
-        if before.exists():
+    except BaseException:  # Ctrl-C, too
+        if before.exists() and not target.exists():
             os.rename(before, target)
         raise
     shutil.rmtree(before, ignore_errors=True)

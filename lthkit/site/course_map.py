@@ -43,7 +43,7 @@ def page(lessons: Sequence[Lesson], readme: str) -> str:
         facts.append(f"computer: {computer}")
         items.append(
             f'<li><span class="number" aria-hidden="true">{lesson.number}</span><h3>{link}</h3>'
-            f'<p>{html.escape(about)}</p><p class="facts-line">{" · ".join(facts)}</p></li>'
+            f'<p>{html.escape(about)}</p><p class="facts-line">{html.escape(" · ".join(facts))}</p></li>'
         )
     minutes = sum(lesson.minutes for lesson in lessons if lesson.number)
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ class Term:
 
     @property
     def anchor(self) -> str:
-        return "term-" + "-".join(self.name.lower().split())
+        return "term-" + re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")  # what an address may have
 
 
 def terms() -> list[Term]:
@@ -45,9 +47,9 @@ def page(lessons: Sequence[Lesson]) -> str:
     for term in terms():
         if term.lesson not in known:
             raise BuildError(f"{FILE.name}: {term.name!r} names lesson {term.lesson!r}, which is not there.")
-        also = f" <em>Also: {', '.join(term.also)}.</em>" if term.also else ""
+        also = f" <em>Also: {html.escape(', '.join(term.also))}.</em>" if term.also else ""
         made.append(
-            f'<div id="{term.anchor}"><dt>{term.name}</dt> <dd>{marked(term.says)}{also} '
+            f'<div id="{term.anchor}"><dt>{html.escape(term.name)}</dt> <dd>{marked(term.says)}{also} '
             f'<a href="{known[term.lesson].page}">Lesson&nbsp;{term.lesson}</a></dd></div>'
         )
     return (

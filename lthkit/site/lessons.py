@@ -22,7 +22,7 @@ _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
 # What an output has if its columns stand under one another: it is not to be wrapped.
 _ALIGNED = re.compile(r"^[ \t]|\S[ \t]{2,}\S|\t", re.MULTILINE)
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
-# Pictures that answer and that no notebook keeps, being too large: (name, lesson, the heading under which it stands).
+# Pictures that answer on a page and not in its notebook: (name, lesson, the heading under which it stands).
 PICTURES = (
     ("painter", "02", "What a mask can tell"),
     ("snip", "07", "What the mask looks at"),
@@ -120,7 +120,10 @@ def page(
             cell.source = links.in_text(_anchored(_without_contents(cell.source)), file=file)
             cells.append(cell)
         elif cell.cell_type == "code":
-            cells += _code(cell, stubs, figures, picture, made.nbformat)
+            try:
+                cells += _code(cell, stubs, figures, picture, made.nbformat)
+            except ValueError as error:  # of a figure without words, or of an exercise that is not there
+                raise BuildError(f"{file}: {error}") from error
     if picture is not None:
         for name, number, heading in places:
             if number == lesson.number:

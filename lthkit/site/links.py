@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from lthkit.classroom.cells import BuildError
 from lthkit.site.docstrings import joined
@@ -17,7 +17,7 @@ FILES = "files"  # the folder of the site that holds what is no page
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _CODE = re.compile(r"(`+)(?:.+?)\1", re.DOTALL)
 _IMAGE = re.compile(r"!\[(?P<alt>[^]]*)\]\((?P<to>[^)\s]+)\)")
-_LINK = re.compile(r"\[(?P<text>(?:[^][]|\[[^][]*\])*)\]\((?P<to>[^)\s]+)\)")
+_LINK = re.compile(r"\[(?P<text>(?:[^][]|\[[^][]*\])*)\]\((?P<to>[^)\s]+)(?P<title>\s+\"[^\"]*\")?\)")
 _OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
@@ -62,7 +62,7 @@ class Links:
         elif path.startswith("..") or not (self.root / path).is_file():
             raise BuildError(f"{file}: the link to {target} leads to no file of the repository.")
         elif self.repository:
-            return f"{self.repository}/blob/main/{path}"
+            return f"{self.repository}/blob/main/{quote(path)}" + (f"#{fragment}" if fragment else "")
         else:
             place = self.file(path)
         return self.from_page(self.pages[file], place)
@@ -70,7 +70,7 @@ class Links:
     def file(self, path: str) -> str:
         """The place on the site of a copy of a file, which is made with it."""
         self.copied.add(path)
-        return f"{FILES}/{path}"
+        return f"{FILES}/{quote(path)}"
 
     @staticmethod
     def from_page(page: str, place: str) -> str:
@@ -92,7 +92,7 @@ class Links:
             return f'<img src="{html.escape(source)}" alt="{html.escape(found["alt"])}" loading="lazy">'
 
         def link(found: re.Match[str]) -> str:
-            return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)})"
+            return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)}{found['title'] or ''})"
 
         def code(found: str) -> str:
             name = found.strip("`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
+    allow_reuse_address = os.name != "nt"  # there it would share a port that somebody has
     daemon_threads = True  # a browser that keeps a connection open does not keep us
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -70,9 +72,9 @@ def serve(
     with server(root, port=port) as found:
         address = f"http://{HERE}:{found.server_address[1]}/"
         report(f"The course is at {address}, for this machine only. Ctrl-C ends it.")
-        if browser and not webbrowser.open(address):
-            report("No browser could be opened here; open the address in one.")
         try:
+            if browser and not webbrowser.open(address):
+                report("No browser could be opened here; open the address in one.")
             found.serve_forever()
         except KeyboardInterrupt:
             report("\nNo longer served.")

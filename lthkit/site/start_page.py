@@ -21,6 +21,7 @@ SEED = 226  # of the drawn weights; with it the drawn ticket leads from the inpu
 class Numbers:
     """What the page says of the record: test accuracies in percent, means over the seeds, and paired differences in points."""
 
+    data: str
     seeds: int
     left: float
     means: dict[str, float]
@@ -39,12 +40,13 @@ ARMS = {
 
 def numbers() -> Numbers:
     """Read from the record, whose seal is checked."""
-    config, _, rows = experiments.load(experiments.recorded(RECORD))
+    config, summary, rows = experiments.load(experiments.recorded(RECORD))
     single = {
         name: [100 * value for _, value in sorted(evidence.by_seed(rows, *arm, "test_accuracy").items())]
         for name, arm in ARMS.items()
     }
     return Numbers(
+        data=summary["data"],
         seeds=len(config["seeds"]),
         left=100 * evidence.density_of(rows, ROUND),
         means={name: sum(values) / len(values) for name, values in single.items()},
@@ -92,7 +94,7 @@ def page(said: Numbers) -> str:
 them against controls, and says where the idea fails.</p>
 
 <figure class="story plays"><ol>{panels}</ol>
-<figcaption>A line is a weight: thicker is larger, its colour is its sign. Measured: LeNet-300-100, Fashion-MNIST, trained from {said.seeds} random
+<figcaption>A line is a weight: thicker is larger, its colour is its sign. Measured: LeNet-300-100, {said.data}, trained from {said.seeds} random
 starts (seeds). A large dot is a mean, a small one a seed. Ticket minus new values: {_signed(said.to_fresh)} points, with the 95&nbsp;% interval in brackets; minus the large
 network: {_signed(said.to_dense)}, so it may be better, equal or a little worse.</figcaption></figure>
 

@@ -28,7 +28,9 @@ def minus(text: str) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """In percent, as the pictures write it: two digits, and whole numbers from 10 on."""
+    """In percent, as the pictures write it: two digits, and whole numbers from 10 on; 100 is all."""
+    if 0.99 * whole < part < whole:
+        return f"{min(99.9, 100 * part / whole):.1f}"
     return f"{100 * part / whole:.0f}" if part >= whole / 10 else f"{100 * part / whole:.2g}"
 
 

@@ -66,6 +66,7 @@ def test_ten_densities_say_what_torch_says(
     for scope, name in (("global", "one for all layers"), ("layerwise", "one in each layer")):
         seen.press(name, "Space")
         seen.press("Weights kept", "Home")
+        assert seen.page.get_by_text("from 300 to 300 of a pixel's 300").is_visible()
         at = 0
         for density in TEN:
             goal = steps.index(density)

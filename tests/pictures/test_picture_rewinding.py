@@ -101,6 +101,13 @@ def test_the_other_starts_and_networks(see: Callable[..., Seen]) -> None:
         f"New random numbers, all of the learning rate's schedule: {told(accuracies(14, 'lr 0.3', 're-initialised'), '.2f', ' %')}"
     )
     assert not seen.control("Step").is_visible()
+    drawn = seen.place.locator(".lp-stage svg").evaluate_all(
+        "all => all.map(e => e.getAttribute('aria-label'))"
+    )
+    assert drawn[0].startswith(
+        "Time line of 2,500 steps: the dense network above, the ticket below, from step 0 on"
+    )
+    assert drawn[2] == "No path was recorded here."  # which stands in it
     said = seen.press("14×14, low learning rate", "Space")
     assert told(accuracies(14, "lr 0.03", "re-initialised"), ".2f", " %") in said
     seen.page.wait_for_function("location.search.includes('rewinding.net=low')")

@@ -94,3 +94,35 @@ def test_where_nobody_knows_who_wins_no_winner_is_wrong(see: Callable[..., Seen]
     assert (
         "nobody knows who wins" in seen.said and "wrong" not in seen.said and "the right one" not in seen.said
     )
+
+
+def test_a_tie_of_several_seeds_counts_half(see: Callable[..., Seen]) -> None:
+    """Catches a mean of 0 that binary numbers make -2e-17, and that is counted as a wrong winner."""
+    drawn = experiments(differences(("ticket", 2), ("dense", 0)), 3, 769)
+    means = [round(mean(own), 9) for own in drawn]
+    assert means[-1] == 0
+    wrong = sum(v < 0 for v in means) + sum(v == 0 for v in means) / 2
+    said = see("seeds", "?seeds.drawn=769&seeds.n=3&seeds.pair=ticket+-+dense").said
+    assert "Experiment 769, 3 seeds: 0.00 points" in said and "Ahead is neither arm." in said
+    assert f"the wrong arm was ahead in {wrong:g} of 769 experiments" in said
+
+
+def test_nearly_all_is_not_100_percent(see: Callable[..., Seen]) -> None:
+    said = see("seeds", "?seeds.drawn=200&seeds.n=12").said
+    assert "The interval excluded 0 in 199 (99.5 %)." in said and share(199, 200) == "99.5"
+
+
+def test_each_mean_is_drawn_in_the_colour_of_its_winner(see: Callable[..., Seen]) -> None:
+    """Catches a bar about 0 that has means of both sides and the colour of one."""
+    drawn = [mean(own) for own in experiments(differences(("ticket", 2), ("re-initialised", 2)), 2, 400)]
+    bars = see("seeds", "?seeds.drawn=400&seeds.n=2").page.locator(".lp-means")
+    found = bars.evaluate_all("all => all.map(b => [b.getAttribute('fill'), Number(b.dataset.means)])")
+    wrong = sum(n for fill, n in found if fill == "var(--wrong)")
+    assert wrong == sum(v < -1e-9 for v in drawn) == 18 and sum(n for _, n in found) == 400
+
+
+def test_an_interval_that_leaves_the_picture_has_no_end_there(see: Callable[..., Seen]) -> None:
+    """Experiment 2 is inside, experiment 3 reaches from -2.10 to 3.24 points."""
+    for drawn, bars, arrows in ((2, 2, 0), (3, 0, 2)):
+        line = see("seeds", f"?seeds.drawn={drawn}&seeds.n=2").page.locator(".lp-interval").get_attribute("d")
+        assert (line.count("v10"), line.count("l6 5") + line.count("l-6 5")) == (bars, arrows), line

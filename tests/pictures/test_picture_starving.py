@@ -41,6 +41,7 @@ def told(exponent: float, seed: int) -> tuple[str, str]:
 def test_a_reader_goes_down_to_collapse_by_keyboard(see: Callable[..., Seen]) -> None:
     seen = see("starving")
     seen.press("Weights kept", "Home")
+    assert seen.control("Weights kept").get_attribute("aria-valuetext") == "56 %, one in 1.8"
     given = starving.data(False)
     for i, exponent in enumerate(given["exponents"]):
         said = seen.press("Weights kept", *("ArrowRight",) * bool(i)).split("\n")

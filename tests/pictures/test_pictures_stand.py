@@ -17,6 +17,15 @@ from tests.pictures.conftest import Seen
 
 SCRIPT_BYTES = 60_000
 See = Callable[..., Seen]
+# What has the longest words in the drawing, and the words that a drawing cuts.
+WIDE = {
+    "seeds": ("?seeds.pair=nothing", "?seeds.pair=shuffled+-+re-initialised"),
+    "rewinding": ("", "?rewinding.from=foreign&rewinding.k=3", "?rewinding.k=6"),
+}
+CUT = """[...document.querySelectorAll('.lth-picture svg text')].filter(text => {
+  const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
+  return text.textContent && (own.left < all.left - 1 || own.right > all.right + 1);
+}).map(text => text.textContent)"""
 every = pytest.mark.parametrize("name", pictures.NAMES)
 
 
@@ -72,7 +81,9 @@ def test_a_notebook_that_is_not_trusted_is_left_with_words() -> None:
         parser.found = []
         parser.feed(pictures.frame(name))
         assert parser.found == ["iframe"]
-        assert "figure below" in DRAWN[name].texts.still
+        assert "figure below" in DRAWN[name].texts.still and "figure below" in pictures.page(name)
+        # On a page of the course a picture may stand where no figure follows.
+        assert "figure below" not in pictures.site(name) and "<noscript>" in pictures.site(name)
 
 
 def contrast(one: str, other: str) -> float:
@@ -131,6 +142,9 @@ def test_a_picture_fits_a_narrow_page_and_each_input_has_a_name(name: str, see: 
         )
         == 0
     )
+    for query in WIDE.get(name, ("",)):
+        own = see(name, query, width=375).page
+        assert own.evaluate(CUT) == [], query
     small = seen.page.evaluate(
         "Math.min(...[...document.querySelectorAll('.lth-picture svg text')].filter(t => t.textContent).map(t => t.getBoundingClientRect().height))"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import os
 import re
 import struct
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from lthkit.__main__ import main
 from lthkit.classroom.cells import BuildError
-from lthkit.site import building, glossary, reference, serve, server, sources, start_page
+from lthkit.site import building, course_map, glossary, reference, serve, server, sources, start_page
 from lthkit.site.docstrings import as_markdown, escaped
 from lthkit.site.figures import Figures
 from lthkit.site.lessons import Lesson, page
@@ -71,6 +72,18 @@ def test_with_an_address_files_are_linked_there(links: Links) -> None:
         == "https://github.com/n/c/blob/main/data/x.csv"
     )
     assert not there.copied
+
+
+def test_a_link_keeps_its_title_its_place_and_a_blank_in_its_name(links: Links) -> None:
+    """Catches a link that is not seen and stays as it was, and one that leads to the head of a file."""
+    (links.root / "data/a b.csv").write_text("x")
+    text = '[a](../README.md#two "more") [b](../data/a%20b.csv)'
+    made = links.in_text(text, file="solutions/01_a.ipynb")
+    assert made == '[a](../package.html#two "more") [b](../files/data/a%20b.csv)'
+    assert links.copied == {"data/a b.csv"}
+    there = Links(links.root, links.pages, repository="https://github.com/n/c", named={})
+    made = there.of("../data/a%20b.csv#L3", text="x", file="solutions/01_a.ipynb")
+    assert made == "https://github.com/n/c/blob/main/data/a%20b.csv#L3"
 
 
 def output(html: str = "", **data: str) -> Any:
@@ -206,6 +219,32 @@ def test_a_picture_without_its_heading_stops_the_build(tmp_path: Path) -> None:
         made_page(tmp_path, picture=str, places=[("rounds", "05", "No such part")])
 
 
+def test_a_picture_without_words_is_told_with_its_lesson(tmp_path: Path) -> None:
+    own = lesson()
+    own.solved.cells[5].outputs = [output(**{"image/png": base64.b64encode(PNG).decode()})]
+    links = Links(tmp_path, {"solutions/05_a.ipynb": own.page}, repository="", named={})
+    with pytest.raises(BuildError, match=r"solutions/05_a\.ipynb: .*no text alternative"):
+        page(own, links, Figures(tmp_path / "f", "../f/"), colab="", picture=None)
+
+
+def test_words_with_signs_of_html_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a title, a time or a term that ends a tag, and an anchor that an address cannot have."""
+    own = lesson()
+    own.solved.cells[0].source = own.solved.cells[0].source.replace("A title", "Masks & <b> zeros")
+    readme = "| 05 | [x](notebooks/05_a.ipynb) | one <i> & two | < 1 minute |"
+    made = course_map.page([own], readme)
+    assert ">Masks &amp; &lt;b&gt; zeros</a>" in made and "one &lt;i&gt; &amp; two" in made
+    assert "computer: &lt; 1 minute" in made
+    term = glossary.Term("2 % <a> & b", "a word", "05", ("c & d",))
+    with monkeypatch.context() as given:
+        given.setattr(glossary, "terms", lambda: [term])
+        made = glossary.page([own])
+    assert '<div id="term-2-a-b"><dt>2 % &lt;a&gt; &amp; b</dt>' in made and "Also: c &amp; d." in made
+    anchors = [one.anchor for one in glossary.terms()]
+    assert len(set(anchors)) == len(anchors) and all(re.fullmatch(r"[a-z0-9-]+", one) for one in anchors)
+    assert "[[START]]" in sources.page("lthkit/x.py", "x = '[[START]]'\n").partition("<main")[2]
+
+
 def test_a_docstring_is_shown_as_it_stands() -> None:
     text = "Keeps `a*b`, a_b and <x>.\n\n        lth.f()\n\n        lth.g()\n\n    steps: of a run,\n        and more. \n    Not an item: this.\n\n    Args:\n        x: one\n            two.\n        y, z: three"
     made = as_markdown(text, names={"steps"})
@@ -296,6 +335,36 @@ def test_a_warning_is_an_error_that_names_the_page(tmp_path: Path) -> None:
     assert (tmp_path / "good/html/index.html").is_file()
     with pytest.raises(BuildError, match=r"index\.md:3.*nosuch"):
         building._run_sphinx(stage(tmp_path / "bad", "# Title\n\n{nosuch}`x`\n"))
+
+
+def test_what_sphinx_says_in_other_letters_is_told(tmp_path: Path) -> None:
+    """Catches an error of reading in place of the warning, as on a machine whose console is not in UTF-8."""
+    folder = stage(tmp_path / "bad", "# Title\n\n{nosuch}`x`\n")
+    with open(folder / "pages/conf.py", "a") as conf:
+        conf.write("import sys\nsys.stderr.buffer.write(b'caf\\xe9\\n')\n")
+    with pytest.raises(BuildError, match="nosuch"):
+        building._run_sphinx(folder)
+
+
+def test_a_build_that_is_stopped_at_the_last_step_leaves_the_site_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C when the old site is away and the new one is not there yet."""
+    for name in ("made", "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+    rename = os.rename
+
+    def stopped(source: Path, target: Path) -> None:
+        if source == tmp_path / "made":
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        building.replace(tmp_path / "made", tmp_path / "site")
+    assert (tmp_path / "site/index.html").read_text() == "site"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "site"]
 
 
 def test_what_fails_leaves_the_site_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,6 +481,12 @@ def test_the_site_is_served_here_and_ends_politely(tmp_path: Path, monkeypatch: 
     )
     serve(tmp_path, report=told.append)
     assert len(opened) == 1
+    monkeypatch.setattr("webbrowser.open", interrupted)  # a browser of the console, which is left with Ctrl-C
+    try:
+        serve(tmp_path, report=told.append)
+    except KeyboardInterrupt:
+        pytest.fail("Ctrl-C while the browser opens is not told")
+    assert "No longer" in told[-1] and len(told) == 6
 
 
 def test_the_commands_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

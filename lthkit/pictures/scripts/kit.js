@@ -20,7 +20,10 @@ const s = (tag, attributes, ...children) => element(SVG, tag, attributes, childr
 // Numbers as the course writes them.
 const fixed = (value, digits) => value.toFixed(digits).replace("-", "−").replace(/^−(0(\.0*)?)$/, "$1");
 const signed = (value, digits) => (Number(value.toFixed(digits)) > 0 ? "+" : "") + fixed(value, digits);
-const percent = share => { const p = 100 * share; return p >= 10 ? fixed(p, 0) : String(Number(p.toPrecision(2))); };
+const percent = share => {  // two digits, of nearly all three: "100" is all
+  const p = 100 * share;
+  return p > 99 && p < 100 ? fixed(Math.min(99.9, p), 1) : p >= 10 ? fixed(p, 0) : String(Number(p.toPrecision(2)));
+};
 const thousands = value => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 
 // A stream of numbers from 0 to 1 that is the same for everybody (mulberry32).

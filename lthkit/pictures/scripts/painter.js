@@ -20,8 +20,8 @@ function picture(lp, data) {
     const box = h("div", {}, h("div", {}, "first layer: kept connections of each pixel"));
     const least = now().least[0], counts = new Array(side * side).fill(0);
     for (let level = least; level < levels; level++) for (let p = 0; p < counts.length; p++) counts[p] += pixels[level * counts.length + p];
-    const most = Math.max(...counts), kept = counts.reduce((a, b) => a + b, 0);
-    box.append(heat(counts, side, mask, most, `The mask of the first layer: ${thousands(kept)} connections, at most ${most} of a pixel's 300.`, lp.figure), h("div", {}, `from none to ${most} of a pixel's 300`));
+    const most = Math.max(...counts), fewest = Math.min(...counts), kept = counts.reduce((a, b) => a + b, 0);
+    box.append(heat(counts, side, mask, most, `The mask of the first layer: ${thousands(kept)} connections, at most ${most} of a pixel's 300.`, lp.figure), h("div", {}, `from ${fewest || "none"} to ${most} of a pixel's 300`));
     box.style.width = `${mask}px`;
     box.style.fontSize = "0.85em";
     lp.stage.append(box);
@@ -31,9 +31,9 @@ function picture(lp, data) {
   });
 
   function histograms(width) {
-    const rows = data.layers.length, height = 80, svg = lp.canvas(rows * height + 30, "How many weights of each size there are in each layer; those right of the dashed line stay.");
+    const rows = data.layers.length, height = 80, svg = lp.canvas(rows * height + 34, "How many weights of each size there are in each layer; those right of the dashed line stay.");
     svg.setAttribute("width", width);
-    svg.setAttribute("viewBox", `0 0 ${width} ${rows * height + 30}`);
+    svg.setAttribute("viewBox", `0 0 ${width} ${rows * height + 34}`);
     const reach = Math.max(...data.layers.map(l => { let left = 0.001 * l.counts.reduce((a, b) => a + b, 0), v = levels; while (left > 0) left -= l.counts[--v]; return v * l.step; })) * 1.05;
     const x = v => 4 + (width - 12) * Math.min(1, v / reach);
     data.layers.forEach((layer, i) => {

@@ -26,17 +26,17 @@ function picture(lp, data) {
 
   function timeline(own, width) {
     const fresh = from.value === "fresh", begin = fresh ? 0 : k(), look = lp.look(looks[from.value]);
-    const svg = lp.canvas(232, `Time line of ${thousands(data.all)} steps: the dense network above, the ticket below, and the learning rate, each from step ${begin} on.`);
+    const svg = lp.canvas(232, `Time line of ${thousands(data.all)} steps: the dense network above, ${from.value === "foreign" ? "another seed's network below it, " : ""}the ticket below, from step ${begin} on, and the learning rate, of which the ticket has what comes after that step.`);
     const left = 12, right = width - 14, x = v => left + (right - left) * v / data.all;
     const bar = (y, a, b, color, extra) => svg.append(s("rect", { x: x(a), y, width: Math.max(1, x(b) - x(a)), height: 12, rx: 3, fill: color, ...extra }));
     const text = (y, words, at = left, anchor = "start") => svg.append(s("text", { x: at, y, "text-anchor": anchor }, words));
-    const dense = width < 440 ? "dense" : "dense network";
-    text(14, from.value === "own" ? `${dense}: gives the mask ■ and the weights ◆` : `${dense}: gives the mask ■`);
+    const gives = width < 400 ? ["dense network: mask ■", ", weights ◆"] : ["dense network: gives the mask ■", " and the weights ◆"];
+    text(14, gives[0] + (from.value === "own" ? gives[1] : ""));
     bar(20, 0, data.all, "var(--dense)");
     svg.append(mark({ color: "var(--ink)", marker: "s" }, right, 26, 5, { stroke: "var(--paper)" }));
     const ticket = 104;
     if (from.value === "foreign") {
-      text(50, "another seed's network: gives the weights ◆");
+      text(50, `another seed's network: ${width < 400 ? "" : "gives the "}weights ◆`);
       bar(56, 0, data.all, look.color, { opacity: 0.6 });
     }
     if (!fresh) {
@@ -84,7 +84,7 @@ function picture(lp, data) {
 
   function between(own, width) {
     const found = from.value === "own" ? own.paths[k()] : null;
-    const svg = lp.canvas(250, "Error on the straight line between two networks that had the same start.");
+    const svg = lp.canvas(250, found ? "Error on the straight line between two networks that had the same start." : "No path was recorded here.");
     svg.setAttribute("width", width); svg.setAttribute("viewBox", `0 0 ${width} 250`);
     const top = Math.max(...Object.values(own.paths).flatMap(p => p.errors.flat())), high = Math.ceil(top / 10) * 10;
     const ticks = [];

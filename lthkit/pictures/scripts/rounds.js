@@ -11,15 +11,15 @@ function picture(lp, data) {
   const round = lp.range("round", { label: "Round", min: 0, max: data.rounds.length - 1, value: 15, wide: true, text: r => `${r}: ${percent(data.rounds[r].density)} % of the weights` });
   const group = lp.group("Beside the ticket");
   const on = Object.fromEntries(arms.slice(1).map(arm => [arm, lp.check(arm, { label: arm, value: arm !== "one-shot", parent: group })]));
-  const handles = h("div", { class: "lp-grid-of-ranges" });
+  const handles = h("div", { class: "lp-grid-of-ranges", role: "group", "aria-label": "Your line: test accuracy in %, at each share of the weights" });
   lp.below.append(handles);
 
   // A prediction: for each arm that may be drawn a number a place, and null where the reader drew nothing.
   const current = () => data.sets[set.value];
   const key = (arm, i) => `${arm}-${data.places[i]}`;
   const mine = Object.fromEntries(mayDraw.map(arm => [arm, data.places.map((_, i) => {
-    const asked = parseFloat(lp.asked(key(arm, i), ""));
-    return Number.isFinite(asked) ? asked : null;
+    const asked = parseFloat(lp.asked(key(arm, i), "")), [low, high] = reach();
+    return asked >= low && asked <= high ? asked : null;  // what nobody can draw was not drawn
   })]));
   const touched = arm => mine[arm].some(v => v !== null);
   function forget() {
@@ -128,7 +128,7 @@ function picture(lp, data) {
   function words(own) {
     const r = round.value, left = `${percent(data.rounds[r].density)} % of the weights (${thousands(data.rounds[r].kept)} of ${thousands(data.total)})`;
     if (r === 0) return `Round 0: nothing is removed yet, and the ticket is the dense network. It reaches ${fixed(own.dense.mean, 2)} %.`;
-    const gap = own.gaps[r].dense, than = !gap.shown || gap.low <= 0 && gap.high >= 0 ? "The interval of ticket minus dense has 0 inside: the difference may go either way."
+    const gap = own.gaps[r].dense, than = !gap.shown ? "There is no interval of ticket minus dense." : gap.low <= 0 && gap.high >= 0 ? "The interval of ticket minus dense has 0 inside: the difference may go either way."
       : gap.low > 0 ? "The ticket is above the dense network, with all of the interval." : "The ticket is below the dense network, with all of the interval.";
     return `Round ${r}: ${left}. ${than}`;
   }

@@ -28,7 +28,9 @@ function picture(lp, data) {
   // Who wins is known where the interval of all seeds excludes 0.
   const known = own => (own.low > 0) - (own.high < 0);
   const winner = () => known(data.pairs[pair.value]);
-  const share = side => means.reduce((sum, m) => sum + (m * side < 0 ? 1 : Math.abs(m) < 1e-9 ? 0.5 : 0), 0);
+  const tie = m => Math.abs(m) < 1e-9, wrong = (m, side) => !tie(m) && m * side < 0;
+  const share = side => means.reduce((sum, m) => sum + (tie(m) ? 0.5 : wrong(m, side) ? 1 : 0), 0);
+  const counted = n => thousands(Math.floor(n)) + (n % 1 ? ".5" : "");
 
   lp.draw(width => {
     lp.clear();
@@ -40,9 +42,9 @@ function picture(lp, data) {
     const svg = lp.canvas(floor + 46, "Above: the recorded differences, one dot a seed, the drawn ones filled. Middle: the drawn experiment. Below: how often each mean was drawn.");
     const { x } = axes(svg, { left, right, top: floor, bottom: floor }, { from: -reach, to: reach, ticks, text: v => signed(v, step < 1 ? 1 : 0), label: "points of test accuracy" }, { from: 0, to: 1 });
     svg.append(s("line", { x1: x(0), x2: x(0), y1: 12, y2: floor, class: "lp-tick" }));
-    const { one, other } = own, ahead = right - left < 400 ? "" : " ahead";
+    const { one, other } = own, ahead = width < 420 ? "" : " ahead";
     svg.append(s("text", { x: x(0) + 8, y: 20, class: "lp-small" }, `${one}${ahead} →`), s("text", { x: x(0) - 8, y: 20, "text-anchor": "end", class: "lp-small" }, `← ${other}${ahead}`));
-    const wrongSide = v => side !== 0 && v * side < 0;
+    const wrongSide = v => wrong(v, side);
     // One dot a seed, piled where they are close.
     const width_of = 9, piles = {};
     own.values.forEach((v, i) => {
@@ -55,20 +57,24 @@ function picture(lp, data) {
     if (last) {
       const color = `var(--${wrongSide(last.mean) ? "wrong" : "ticket"})`;
       if (last.half !== null) {
-        const a = Math.max(left, x(last.mean - last.half)), b = Math.min(right, x(last.mean + last.half));
-        svg.append(s("path", { d: `M${a} ${line}H${b}M${a} ${line - 5}v10M${b} ${line - 5}v10`, stroke: color, "stroke-width": 2, fill: "none" }));
+        // An end that the picture has room for is a bar; one that lies further out is an arrow.
+        const a = x(last.mean - last.half), b = x(last.mean + last.half);
+        const end = (at, edge, inwards) => ((edge - at) * inwards > 0 ? `M${edge + 6 * inwards} ${line - 5}L${edge} ${line}l${6 * inwards} 5` : `M${at} ${line - 5}v10`);
+        svg.append(s("path", { d: `M${Math.max(left, a)} ${line}H${Math.min(right, b)}${end(a, left, 1)}${end(b, right, -1)}`, stroke: color, "stroke-width": 2, fill: "none", class: "lp-interval" }));
       }
       svg.append(mark({ color, marker: wrongSide(last.mean) ? "^" : "o" }, x(last.mean), line, 6));
     }
     svg.append(s("text", { x: left, y: line + 18, class: "lp-small" }, last ? `experiment ${thousands(means.length)}` : "no experiment yet"));
     // Means of all experiments so far.
-    const bins = 61, counts = new Array(bins).fill(0), bin_of = v => Math.min(bins - 1, Math.max(0, Math.floor((v + reach) / (2 * reach) * bins)));
-    for (const m of means) counts[bin_of(m)]++;
+    const bins = 61, counts = new Array(bins).fill(0), wrongs = new Array(bins).fill(0), bin_of = v => Math.min(bins - 1, Math.max(0, Math.floor((v + reach) / (2 * reach) * bins)));
+    for (const m of means) { counts[bin_of(m)]++; if (wrongSide(m)) wrongs[bin_of(m)]++; }
     const tallest = Math.max(4, ...counts);
     counts.forEach((count, i) => {
       if (!count) return;
-      const from = -reach + 2 * reach * i / bins, a = x(from), b = x(from + 2 * reach / bins), y = floor - 95 * count / tallest;
-      svg.append(s("rect", { x: a, width: Math.max(1, b - a - 1), y, height: floor - y, fill: `var(--${wrongSide(from + reach / bins) ? "wrong" : "ticket"})` }));
+      const from = -reach + 2 * reach * i / bins, a = x(from), b = x(from + 2 * reach / bins), high = n => 95 * n / tallest;
+      const bar = (n, below, color) => { if (n) svg.append(s("rect", { x: a, width: Math.max(1, b - a - 1), y: floor - high(below + n), height: high(n), fill: `var(--${color})`, class: "lp-means", "data-means": n })); };
+      bar(count - wrongs[i], 0, "ticket");  // the one about 0 may have both
+      bar(wrongs[i], count - wrongs[i], "wrong");
     });
     lp.legends([]);
     lp.say(words(own, side, n));
@@ -77,13 +83,13 @@ function picture(lp, data) {
   function words(own, side, n) {
     const lines = [], of = `${n} seed${n > 1 ? "s" : ""}`, { one, other } = own;
     if (last) {
-      const ahead = Math.abs(last.mean) < 1e-9 ? "neither arm" : last.mean > 0 ? one : other;
+      const ahead = tie(last.mean) ? "neither arm" : last.mean > 0 ? one : other;
       const judged = side === 0 || ahead === "neither arm" ? "" : last.mean * side > 0 ? ", the right one" : ", the wrong one";
       const band = last.half === null ? "no interval" : `${signed(last.mean - last.half, 2)} to ${signed(last.mean + last.half, 2)}`;
       lines.push(`Experiment ${thousands(means.length)}, ${of}: ${signed(last.mean, 2)} points (${band}). Ahead is ${ahead}${judged}.`);
       if (side) {
-        const wrong = share(side);
-        lines.push(`So far the wrong arm was ahead in ${fixed(wrong, wrong % 1 ? 1 : 0)} of ${thousands(means.length)} experiments (${percent(wrong / means.length)} %).`);
+        const times = share(side);
+        lines.push(`So far the wrong arm was ahead in ${counted(times)} of ${thousands(means.length)} experiments (${percent(times / means.length)} %).`);
       }
       if (n > 1) {
         const claimed = claims.filter(c => c !== 0).length;
@@ -92,9 +98,9 @@ function picture(lp, data) {
     } else lines.push(`Who wins with ${of}? Draw an experiment.`);
     if (!last) return lines.join("\n");
     const all = `All ${own.values.length} seeds: ${signed(own.mean, 2)} (${signed(own.low, 2)} to ${signed(own.high, 2)})`;
-    const wrong = own.values.filter(v => v * side < 0).length + own.values.filter(v => v === 0).length / 2;
+    const single = own.values.filter(v => wrong(v, side)).length + own.values.filter(tie).length / 2;
     if (pair.value === "nothing") lines.push("There is no difference here: every interval that excludes 0 is a false alarm.");
-    else if (side) lines.push(`${all}; of the single seeds ${fixed(wrong, wrong % 1 ? 1 : 0)} name the wrong winner, ${fixed(100 * wrong / own.values.length, 2)} % (a tie counts half).`);
+    else if (side) lines.push(`${all}; of the single seeds ${counted(single)} name the wrong winner, ${fixed(100 * single / own.values.length, 2)} % (a tie counts half).`);
     else lines.push(`${all}. That contains 0: nobody knows who wins.`);
     return lines.join("\n");
   }

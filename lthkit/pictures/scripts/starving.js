@@ -2,8 +2,9 @@
 
 function picture(lp, data) {
   const total = data.weights.reduce((a, b) => a + b, 0), last = data.exponents.length - 1;
+  const one_in = n => (n < 9.95 ? n.toFixed(1) : thousands(Math.round(n)));
   const seed = lp.choice("seed", { legend: "Seed", options: data.seeds.map(v => [v, String(v)]), value: data.seeds[0] });
-  const level = lp.range("density", { label: "Weights kept", min: 0, max: last, value: 7, wide: true, text: i => `${percent(10 ** -data.exponents[i])} %, one in ${thousands(Math.round(10 ** data.exponents[i]))}` });
+  const level = lp.range("density", { label: "Weights kept", min: 0, max: last, value: 7, wide: true, text: i => `${percent(10 ** -data.exponents[i])} %, one in ${one_in(10 ** data.exponents[i])}` });
   lp.button("On to the next that is cut", () => {
     const at = level.value, there = cut(at).length;
     let i = at;
