@@ -134,7 +134,9 @@ def replace(made: Path, target: Path) -> None:
             os.rename(target, before)
         os.rename(made, target)
     except BaseException:  # Ctrl-C, too
-        if before.exists() and not target.exists():
+        if target.exists():  # somebody else's, made at the same time
+            shutil.rmtree(before, ignore_errors=True)
+        elif before.exists():
             os.rename(before, target)
         raise
     shutil.rmtree(before, ignore_errors=True)

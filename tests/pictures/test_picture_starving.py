@@ -66,6 +66,18 @@ def test_the_button_goes_on_to_the_next_collapse(see: Callable[..., Seen]) -> No
     assert all(a < b or b == end for a, b in zip(found, found[1:], strict=False))
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("", "1 %"), ("abc", "1 %"), ("NaN", "1 %"), ("99", "0.032 %"), ("-2", "56 %")]
+)
+def test_an_address_that_somebody_wrote_is_read_as_far_as_it_goes(
+    asked: str, shown: str, see: Callable[..., Seen]
+) -> None:
+    """What is no number is what stands there else; what is too far is the end."""
+    seen = see("starving", f"?starving.density={asked}&starving.seed=9&starving.none=1")
+    assert seen.said.startswith(f"{shown} of 230,536 weights, seed 0.")
+    assert seen.place.get_by_role("list").count() == 0  # one without entries is none
+
+
 def test_a_bar_is_what_the_layer_has(see: Callable[..., Seen]) -> None:
     """Catches bars of another layer or criterion: a bar is there for each, and those of empty layers have no height."""
     seen = see("starving", "?starving.density=9")

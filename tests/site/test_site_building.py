@@ -367,6 +367,28 @@ def test_a_build_that_is_stopped_at_the_last_step_leaves_the_site_of_before(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "site"]
 
 
+def test_of_two_builds_at_once_one_is_the_site_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is done between the two steps of this one."""
+    for name in ("made", "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+    rename = os.rename
+
+    def late(source: Path, target: Path) -> None:
+        if source == tmp_path / "made":
+            target.mkdir()
+            (target / "index.html").write_text("the other")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", late)
+    with pytest.raises(OSError):
+        building.replace(tmp_path / "made", tmp_path / "site")
+    assert (tmp_path / "site/index.html").read_text() == "the other"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "site"]
+
+
 def test_what_fails_leaves_the_site_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches: a site that is half new."""
     monkeypatch.setattr(building, "check_build", lambda root: [])

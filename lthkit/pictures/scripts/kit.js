@@ -107,7 +107,7 @@ function kit(figure, stored) {
 
   // A slider. Without a key its place is not kept: who asked for it keeps it.
   function range(key, { label, min, max, value, step = 1, text = String, spoken = text, change = redraw, parent = controls, wide = false }) {
-    const first = Number(asked(key, value)), own = id();
+    const first = Number(asked(key, value) || value), own = id();
     const input = h("input", { type: "range", id: own, min, max, step });
     input.value = Number.isFinite(first) ? first : value;
     const shown = h("span", { class: "lp-value" });
@@ -178,6 +178,7 @@ function kit(figure, stored) {
   const clear = () => stage.replaceChildren();
   const look = arm => stored.looks[arm];
   function legends(entries) {
+    legend.hidden = !entries.length;
     legend.replaceChildren(...entries.map(([arm, words]) => {  // an arm, or a look of the picture's own
       const swatch = s("svg", { width: 34, height: 12, "aria-hidden": "true" }), own = typeof arm === "string" ? look(arm) : arm;
       if (own) swatch.append(path([[1, 6], [33, 6]], own), mark(own, 17, 6, 4, own.fill && { fill: own.fill }));
