@@ -401,7 +401,14 @@ means = torch.stack(
 )
 
 # %% [markdown]
-# Top: the mean image of the class (dark = large pixel value). Below: for each pixel, how many of its 300 connections survive. Compare the two lower rows, the empty corners first of all.
+# First by hand, recorded: choose a class, and how many images. Two draws of other images stand side by side: do they leave the same mask? (The picture needs no
+# kernel. In a notebook that you have not trusted it is left out.)
+
+# %%
+lth.pictures.show("snip")
+
+# %% [markdown]
+# Now yours. Top: the mean image of the class (dark = large pixel value). Below: for each pixel, how many of its 300 connections survive. Compare the two lower rows, the empty corners first of all.
 
 # %%
 shown = ["T-shirt/top", "Trouser", "Sandal", "Bag", "Ankle boot"]

@@ -23,10 +23,7 @@ _TIME = re.compile(r"\*\*Time:\*\*\s+(?:about\s+)?(\d+)\s+(minutes|hours)")
 _ALIGNED = re.compile(r"^[ \t]|\S[ \t]{2,}\S|\t", re.MULTILINE)
 _CHECKED = re.compile(r"(?:check|hint)\([^\n]*\)|\w+ = use\([^\n]*\)")
 # Pictures that answer on a page and not in its notebook: (name, lesson, the heading under which it stands).
-PICTURES = (
-    ("painter", "02", "What a mask can tell"),
-    ("snip", "07", "What the mask looks at"),
-)
+PICTURES = (("painter", "02", "What a mask can tell"),)
 _HEADING = re.compile(r"^#{2,4} +(?:<a [^>]*></a>)?(.+?) *$", re.MULTILINE)
 _STILL = '<p class="lesson-note">On this page the figure stands still. In the notebook, with a kernel, its sliders move it.</p>'
 _LATER = "The outputs on this page are those of the solved edition, which ran on two cores."
