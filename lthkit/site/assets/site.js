@@ -81,7 +81,8 @@
 
   // A link into something that is folded opens it.
   function opened() {
-    var name = decodeURIComponent(location.hash.slice(1));
+    var name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch (error) { /* a lone %, which is no name */ }
     var target = name && document.getElementById(name);
     for (var part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
     if (target) target.scrollIntoView();
