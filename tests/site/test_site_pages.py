@@ -29,13 +29,19 @@ KINDS = (
     *("index.html", "course.html", "glossary.html", "search.html", "lessons/05_winning_tickets.html"),
     *("lessons/07_snip.html", "reference/export.html", "source/lthkit/pruning/masks.html"),
 )
+# The theme scrolls the article by itself where it is too wide, and then the page is not.
+SIDEWAYS = """() => [document.documentElement, ...document.querySelectorAll('main, article, .bd-article-container')]
+    .filter(e => e.scrollWidth > e.clientWidth).map(e => e.tagName + ' ' + e.className + ' ' + e.scrollWidth).join(', ')"""
 # Of code, each kind of word once in each place: what axe-core does takes as long as a page has elements.
 SLIM = """() => { const seen = new Set();
     for (const pre of document.querySelectorAll('pre')) {
         let place = '';
         for (let p = pre; p; p = p.parentElement) place += p.getAttribute('class') + ' in ';
         for (const word of pre.querySelectorAll('span[class]:not([id]):not(:has(*))'))
-            if (seen.size === seen.add(word.className + ' in ' + place).size) word.replaceWith(word.textContent);
+        {   // axe-core does not judge a single letter
+            const look = [word.textContent.trim().length > 1, word.className, place].join(' ');
+            if (seen.size === seen.add(look).size) word.replaceWith(word.textContent);
+        }
         pre.normalize();
     } }"""
 # contrast: false, true, or "only". Rules whose findings are not serious are left out.
@@ -223,8 +229,8 @@ class Looks:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
-            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
-                found.append(f"{theme}, {width}: scrolls sideways, {wide} wide")
+            if wide := page.evaluate(SIDEWAYS):
+                found.append(f"{theme}, {width}: scrolls sideways, {wide}")
             if width == WIDTHS[-1]:
                 found += [f"{theme}: pale {text}" for text in pale(page.locator("body"))[:5]]
         page.evaluate(SLIM)
