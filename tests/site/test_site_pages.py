@@ -216,7 +216,7 @@ class Looks:
     def at(self, name: str, *, contrast: bool) -> list[str]:
         """What is wrong with a page: errors, requests, width in both themes and widths, contrast, what axe-core finds.
 
-        contrast: whether axe-core looks at it too, which takes it longer than all the rest.
+        What is folded is opened first. contrast: whether axe-core looks at it too, which takes it longer than all the rest.
         """
         page, found = self.visit.page, []
         self.visit.wrong.clear()
@@ -225,6 +225,7 @@ class Looks:
         page.emulate_media(color_scheme="light")
         page.goto(self.visit.own + name)
         page.add_style_tag(content=".copy { opacity: 1 !important; }")  # seen when it is pointed at
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         for width, theme in ((1280, "light"), (1280, "dark"), (375, "dark"), (375, "light")):
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
