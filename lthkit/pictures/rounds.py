@@ -12,13 +12,14 @@ from lthkit.storage.records import Row
 TEXTS = Texts(
     title="The rounds",
     lead=(
-        "Each round removes 20 % of the weights that remain, of the last layer 10 %. Before you look: how high will the line of the ticket be, and how "
-        "high that of the same mask with new weights?"
+        "Each round removes 20 % of the weights that remain, of the last layer 10 %. Before you look: how high will the line of the ticket be? "
+        "Draw it, then choose the re-initialised control and draw that too. Each data set is a question of its own."
     ),
     still="This picture answers where scripts run. The figure below says the same standing still.",
     source=(
         "Recorded run lenet: LeNet-300-100, five seeds (100 to 104), at most 10,000 steps, all training images of each "
-        "data set. Thin lines are seeds; bands and bars are 95 % intervals of accuracies. Differences are paired by seed. "
+        "data set. Thin lines are seeds; bands and bars are 95 % intervals of accuracies. Whether two bands overlap decides nothing: "
+        "read the differences, which are paired by seed and rounded after subtracting. Of many intervals about one in twenty excludes 0 by chance. "
         "one-shot: as many weights were removed in one step; where its line leaves the picture, an arrow tells its mean."
     ),
 )

@@ -181,6 +181,7 @@ def _head(lesson: Lesson, links: Links, colab: str) -> str:
     for edition, folder in (("to fill in", "notebooks"), ("solved", "solutions")):
         place = links.from_page(lesson.page, links.file(f"{folder}/{lesson.name}.ipynb"))
         items.append(f'<li><a href="{place}" download>Notebook {edition}</a></li>')
+    items.append(f'<li><a href="{links.from_page(lesson.page, "glossary.html")}">Glossary</a></li>')
     if colab:
         items.append(f'<li><a href="{html.escape(colab)}">Open in Colab</a></li>')
     return f'<ul class="lesson-head">{" ".join(items)}</ul>\n\n<p class="lesson-note">{_LATER}</p>\n'

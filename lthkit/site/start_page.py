@@ -79,7 +79,7 @@ def page(said: Numbers) -> str:
         (
             "Train alone",
             f"The ticket reaches {means['ticket']}&nbsp;%, the large network {means['large network']}&nbsp;%. "
-            f"With new random values it is {means['new values']}&nbsp;%, with as many kept in each layer, but other ones, {means['other places']}&nbsp;%.",
+            f"With new random values it is {means['new values']}&nbsp;%, with as many weights in each layer, but in other places, {means['other places']}&nbsp;%.",
             _chart(said),
         ),
     ]
@@ -94,8 +94,8 @@ def page(said: Numbers) -> str:
 them against controls, and says where the idea fails.</p>
 
 <figure class="story plays"><ol>{panels}</ol>
-<figcaption>A line is a weight: thicker is larger, its colour is its sign. Measured: LeNet-300-100, {said.data}, trained from {said.seeds} random
-starts (seeds). A large dot is a mean, a small one a seed. Ticket minus new values: {_signed(said.to_fresh)} points, with the 95&nbsp;% interval in brackets; minus the large
+<figcaption>A line is a weight: thicker is larger, its colour is its sign. (More are drawn than would be left.) Measured: LeNet-300-100, {said.data}, trained from {said.seeds} random
+starts (seeds). A ring is a mean, a dot a seed. Ticket minus new values: {_signed(said.to_fresh)} points, with the 95&nbsp;% interval in brackets; minus the large
 network: {_signed(said.to_dense)}, so it may be better, equal or a little worse.</figcaption></figure>
 
 <p class="story-end"><a class="begin" href="lessons/00_start_here.html">Begin with lesson 00</a>
@@ -188,7 +188,7 @@ def _thick(value: float) -> str:
 
 
 def _chart(said: Numbers) -> str:
-    """Dots on a scale: small for a seed, large for the mean."""
+    """On a scale: a dot for a seed, a ring for the mean."""
     every = [value for values in said.single.values() for value in values]
     low, high = int(min(every)) - 0.5, int(max(every)) + 1.5
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lthkit import ledger
+from lthkit import evidence, ledger
 from lthkit.data.sources import data_folder
+from lthkit.runs.results import load, recorded
 from lthkit.sweeps.grids import grid_of, read_grid
 from lthkit.sweeps.repeating import FEW, laptop_grid
 
@@ -67,3 +68,21 @@ def test_each_recorded_sweep_has_a_small_form(path: Path) -> None:
     assert {one.cell.data for one in grid.asked} == {"fashion-mnist"}
     assert grid.claims == ()
     assert "claims" in tomllib.loads(path.read_text())
+
+
+def test_where_else_the_interval_excludes_0_is_told_whole() -> None:
+    """Catches a list of densities that leaves some out: of the hill on Fashion-MNIST, at which only one was registered."""
+    claim = ledger.load_ledger()["hill-fashion"]
+    (said,) = [text for text in claim.deviations if text.startswith("Seen afterwards: judged at 13.5 % only")]
+    rows = [
+        row
+        for row in load(recorded("lenet"))[2]
+        if (row["model"], row["data"], row["method"]) == ("lenet-300-100", "fashion-mnist-full", "imp")
+    ]
+    found = []
+    for level in evidence.levels(rows, "ticket"):
+        gap = evidence.paired(rows, ("ticket", level), ("dense", 0), "test_accuracy")
+        if gap.shown and not gap.low <= 0 <= gap.high and level != claim.rule[0].of["round"]:
+            share = 100 * evidence.density_of(rows, level)
+            found.append(f"{share:.0f}" if share >= 10 else f"{share:.1f}")
+    assert f"at {', '.join(found[:-1])} and {found[-1]} % of the weights" in said

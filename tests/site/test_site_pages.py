@@ -44,12 +44,16 @@ SLIM = """() => { const seen = new Set();
         }
         pre.normalize();
     } }"""
-# contrast: false, true, or "only". Rules whose findings are not serious are left out.
 # The pictures that answer, by lesson.
 PICTURES = (
     *(("01", "painter"), ("02", "painter"), ("04", "rounds"), ("05", "rounds")),
     *(("06", "rewinding"), ("07", "snip"), ("08", "starving"), ("13", "seeds")),
 )
+# What scrolls sideways and cannot be reached with the keyboard, once the page has settled.
+OUT_OF_REACH = """async () => { await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return [...document.querySelectorAll('pre, .lth-table, .figure-wide, .formula')].filter(e => e.scrollWidth > e.clientWidth + 1
+        && getComputedStyle(e).overflowX !== 'visible' && e.tabIndex !== 0).map(e => e.textContent.slice(0, 60)).slice(0, 5); }"""
+# contrast: false, true, or "only". Rules whose findings are not serious are left out.
 SERIOUS = """async contrast => {
     const bad = ['serious', 'critical'], options = {preload: false, resultTypes: ['violations'], rules: {}};
     for (const rule of axe._audit.rules) if (!bad.includes(rule.impact)) options.rules[rule.id] = {enabled: false};
@@ -237,9 +241,11 @@ class Looks:
             page.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
             if wide := page.evaluate(SIDEWAYS):
                 found.append(f"{theme}, {width}: scrolls sideways, {wide}")
+            found += [f"{theme}, {width}: no key scrolls {text!r}" for text in page.evaluate(OUT_OF_REACH)]
             if width == WIDTHS[-1]:
                 found += [f"{theme}: pale {text}" for text in pale(page.locator("body"))[:5]]
         page.evaluate(SLIM)
+        page.evaluate("dispatchEvent(new Event('resize'))")  # code without its words breaks elsewhere
         found += page.evaluate(SERIOUS, contrast)
         if contrast:
             page.emulate_media(color_scheme="dark")

@@ -63,7 +63,7 @@ function kit(figure, stored) {
   const legend = h("ul", { class: "lp-legend" });
   const said = h("output", { class: "lp-said", "aria-live": "polite" });
   const tabled = h("div", {}), below = h("div", { class: "lp-below" });
-  body.replaceChildren(controls, said, tabled, stage, legend, below);
+  body.replaceChildren(controls, said, stage, legend, tabled, below);
   let serial = 0, drawing = null, width = 0, drawnAt = 0, waiting = 0;
   const id = () => `lp-${name}-${++serial}`;
 
@@ -162,7 +162,7 @@ function kit(figure, stored) {
     const whole = text.replace(/(\d) %/g, "$1\u00a0%");  // a number and its unit stay on one line
     if (said.textContent !== whole) said.textContent = whole;
   }
-  // A small table below what is said: the heads of its columns, and rows whose first cell names them. Without rows there is none.
+  // A small table below the drawing: the heads of its columns, and rows whose first cell names them. Without rows there is none.
   function table(head, rows) {
     tabled.replaceChildren(...(rows.length ? [h("table", { class: "lp-table" },
       h("thead", {}, h("tr", {}, head.map(words => h("th", { scope: "col" }, words)))),

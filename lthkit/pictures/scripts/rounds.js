@@ -3,47 +3,49 @@
 function picture(lp, data) {
   const arms = ["ticket", "re-initialised", "shuffled", "one-shot"], mayDraw = ["ticket", "re-initialised"];
   const named = arm => (arm === "ticket" ? "ticket" : "re-initialised control");
-  const set = lp.choice("data", { legend: "Data", options: Object.entries(data.sets).map(([k, v]) => [k, v.label]), value: "fashion-mnist-full", change: () => { forget(); lp.redraw(); } });
+  const set = lp.choice("data", { legend: "Data", options: Object.entries(data.sets).map(([k, v]) => [k, v.label]), value: "fashion-mnist-full", change: () => { refill(); turn(false); } });
   const drawn = lp.group("");
   const whose = lp.choice("draw", { legend: "I draw the line of the", options: mayDraw.map(arm => [arm, named(arm)]), value: "ticket", parent: drawn, change: () => { refill(); lp.redraw(); } });
-  const show = lp.button("Show the measurement", () => { shown = !shown; lp.keep("shown", shown ? "1" : "0"); lp.redraw(); });
-  let shown = lp.asked("shown", "0") === "1";
+  const show = lp.button("Show the measurement", () => turn(true));
+  function turn(over) {
+    if (over) seen[set.value] = !seen[set.value];
+    lp.keep("shown", seen[set.value] ? "1" : "0");
+    lp.redraw();
+  }
+  const seen = { [set.value]: lp.asked("shown", "0") === "1" };  // by data set: another one is another question
   const round = lp.range("round", { label: "Round", min: 0, max: data.rounds.length - 1, value: 15, wide: true, text: r => `${r}: ${percent(data.rounds[r].density)} % of the weights` });
-  const group = lp.group("Beside the ticket");
+  const group = lp.group("Compare with");
   const on = Object.fromEntries(arms.slice(1).map(arm => [arm, lp.check(arm, { label: arm, value: arm !== "one-shot", parent: group })]));
   const handles = h("div", { class: "lp-grid-of-ranges", role: "group", "aria-label": "Your line: test accuracy in %, at each share of the weights" });
   lp.below.append(handles);
 
-  // A prediction: for each arm that may be drawn a number a place, and null where the reader drew nothing.
+  // A prediction: for each data set and arm that may be drawn a number a place, and null where the reader drew nothing.
   const current = () => data.sets[set.value];
-  const key = (arm, i) => `${arm}-${data.places[i]}`;
-  const mine = Object.fromEntries(mayDraw.map(arm => [arm, data.places.map((_, i) => {
-    const asked = parseFloat(lp.asked(key(arm, i), "")), [low, high] = reach();
+  const key = (name, arm, i) => `${name}-${arm}-${data.places[i]}`;
+  const predictions = Object.fromEntries(Object.keys(data.sets).map(name => [name, Object.fromEntries(mayDraw.map(arm => [arm, data.places.map((_, i) => {
+    const asked = parseFloat(lp.asked(key(name, arm, i), "")), [low, high] = reach(data.sets[name]);
     return asked >= low && asked <= high ? asked : null;  // what nobody can draw was not drawn
-  })]));
-  const touched = arm => mine[arm].some(v => v !== null);
-  function forget() {
-    for (const arm of mayDraw) data.places.forEach((_, i) => { if (mine[arm][i] !== null) lp.keep(key(arm, i), null); mine[arm][i] = null; });
-    refill();
-  }
-  function place(i, value) { mine[whose.value][i] = value; lp.keep(key(whose.value, i), value); }
+  })]))]));
+  const mine = arm => predictions[set.value][arm];
+  const touched = arm => mine(arm).some(v => v !== null);
+  function place(i, value) { mine(whose.value)[i] = value; lp.keep(key(set.value, whose.value, i), value); }
   const sliders = data.places.map((r, i) => lp.range(null, {
     label: `${percent(data.rounds[r].density)}\u00a0%`, min: 0, max: 100, step: 0.1, value: 0, parent: handles,
-    text: v => (mine[whose.value][i] === null ? "–" : fixed(v, 1)),
-    spoken: v => (mine[whose.value][i] === null ? "nothing drawn" : fixed(v, 1)),
+    text: v => (mine(whose.value)[i] === null ? "–" : fixed(v, 1)),
+    spoken: v => (mine(whose.value)[i] === null ? "nothing drawn" : fixed(v, 1)),
     change: v => { place(i, v); sliders[i].tell(); lp.redraw(); },
   }));
   function refill() {
-    const [low, high] = reach();
+    const [low, high] = reach(current());
     sliders.forEach((slider, i) => {
-      const value = mine[whose.value][i];
+      const value = mine(whose.value)[i];
       slider.input.min = low; slider.input.max = high;
       slider.input.value = value === null ? current().dense.mean : value; slider.tell();
     });
   }
   // The axis stays as it is when one-shot comes, whose line leaves it.
-  function reach() {
-    const values = arms.filter(arm => arm !== "one-shot").flatMap(arm => Object.values(current().arms[arm]).flatMap(band => band.values));
+  function reach(own) {
+    const values = arms.filter(arm => arm !== "one-shot").flatMap(arm => Object.values(own.arms[arm]).flatMap(band => band.values));
     return [Math.floor(Math.min(...values) - 0.5), Math.ceil(Math.max(...values) + 0.5)];
   }
   refill();
@@ -52,7 +54,7 @@ function picture(lp, data) {
 
   lp.draw(width => {
     lp.clear();
-    const own = current(), at = box(width), [low, high] = reach();
+    const own = current(), at = box(width), [low, high] = reach(own), shown = Boolean(seen[set.value]);
     const svg = lp.canvas(at.bottom + 46, `Test accuracy against weights remaining, ${own.label}. ${shown ? "The numbers stand above." : "Nothing is shown but the dense network and your line."}`);
     const step = high - low > 16 ? 5 : high - low > 8 ? 2 : 1;
     const ticks = [];
@@ -84,17 +86,17 @@ function picture(lp, data) {
     }
     for (const arm of mayDraw) {
       if (!touched(arm) && (shown || arm !== whose.value)) continue;
-      const look = line(arm), places = data.places.map((r, i) => [place_of(r), mine[arm][i]]).filter(([, v]) => v !== null);
+      const look = line(arm), places = data.places.map((r, i) => [place_of(r), mine(arm)[i]]).filter(([, v]) => v !== null);
       svg.append(path([[x(100), y(own.dense.mean)], ...places.map(([a, v]) => [a, y(v)])], look));
       for (const [a, v] of places) svg.append(mark(look, a, y(v), 6, { fill: look.fill, "stroke-width": 2 }));
     }
     if (!shown) {
       // Where nothing is drawn yet, an empty place waits on the dense line.
-      data.places.forEach((r, i) => { if (mine[whose.value][i] === null) svg.append(s("circle", { cx: place_of(r), cy: y(own.dense.mean), r: 5, fill: "var(--paper)", stroke: "var(--quiet)", "stroke-dasharray": "2 2" })); });
+      data.places.forEach((r, i) => { if (mine(whose.value)[i] === null) svg.append(s("circle", { cx: place_of(r), cy: y(own.dense.mean), r: 5, fill: "var(--paper)", stroke: "var(--quiet)", "stroke-dasharray": "2 2" })); });
       follow(svg, at, width, place_of, low, high);
     }
     show.textContent = shown ? "Hide it again" : "Show the measurement";
-    handles.hidden = drawn.hidden = shown;
+    handles.hidden = drawn.hidden = lp.figure.querySelector(".lp-lead").hidden = shown;
     round.row.hidden = group.hidden = !shown;
     const entries = shown ? arms.filter(arm => arm === "ticket" || on[arm].value) : [];
     const yours = mayDraw.filter(arm => touched(arm) || !shown && arm === whose.value);
@@ -105,12 +107,10 @@ function picture(lp, data) {
 
   function line(arm) { return { color: lp.look(arm).color, marker: "D", dash: "2 5", fill: "var(--paper)" }; }
 
-  // By pointer: the nearest place follows.
+  // By pointer: the nearest place follows. A finger sets a place with a tap, so that it can still scroll the page.
   function follow(svg, at, width, place_of, low, high) {
     svg.style.cursor = "crosshair";
-    svg.style.touchAction = "none";
-    const move = event => {
-      if (event.type === "pointermove" && !event.buttons) return;
+    const set_at = event => {
       const frame = svg.getBoundingClientRect(), a = (event.clientX - frame.left) * width / frame.width;
       const b = (event.clientY - frame.top) * (at.bottom + 46) / frame.height;
       let i = 0;
@@ -121,31 +121,45 @@ function picture(lp, data) {
       sliders[i].tell();
       lp.redraw();
     };
-    svg.addEventListener("pointerdown", move);
-    svg.addEventListener("pointermove", move);
+    svg.addEventListener("pointerdown", event => { if (event.pointerType !== "touch") set_at(event); });
+    svg.addEventListener("pointermove", event => { if (event.pointerType !== "touch" && event.buttons) set_at(event); });
+    svg.addEventListener("click", event => { if (event.pointerType === "touch") set_at(event); });
   }
 
+  // Which differences exclude 0, and to which side; one without an interval is in none of the lists.
   function words(own) {
     const r = round.value, left = `${percent(data.rounds[r].density)} % of the weights (${thousands(data.rounds[r].kept)} of ${thousands(data.total)})`;
     if (r === 0) return `Round 0: nothing is removed yet, and the ticket is the dense network. It reaches ${fixed(own.dense.mean, 2)} %.`;
-    const gap = own.gaps[r].dense, than = !gap.shown ? "There is no interval of ticket minus dense." : gap.low <= 0 && gap.high >= 0 ? "The interval of ticket minus dense has 0 inside: the difference may go either way."
-      : gap.low > 0 ? "The ticket is above the dense network, with all of the interval." : "The ticket is below the dense network, with all of the interval.";
-    return `Round ${r}: ${left}. ${than}`;
+    const against = ["dense", ...arms.slice(1).filter(arm => on[arm].value)].filter(arm => own.gaps[r][arm] && own.gaps[r][arm].shown);
+    const where = side => against.filter(arm => side === (own.gaps[r][arm].low > 0 ? 1 : own.gaps[r][arm].high < 0 ? -1 : 0));
+    const all = found => found.join(", ").replace(/, ([^,]*)$/, " and $1");
+    const says = [`Round ${r}: ${left}.`];
+    if (where(1).length) says.push(`The ticket is above ${all(where(1))}, with the whole interval.`);
+    if (where(-1).length) says.push(`The ticket is below ${all(where(-1))}, with the whole interval.`);
+    if (where(0).length) says.push(`Against ${all(where(0))} the interval has 0 inside: the ticket may be better or worse.`);
+    return says.join(" ");
   }
 
   function measurements(own) {
     const r = round.value, i = data.places.indexOf(r), drew = mayDraw.some(touched) && r > 0;
-    const head = ["", "accuracy, %", ...(r ? ["ticket minus it, points"] : []), ...(drew ? ["you drew"] : [])];
+    const head = ["", "accuracy, %", ...(r ? ["ticket minus this, points"] : []), ...(drew ? ["you drew"] : [])];
     const rows = [...(r ? ["ticket"] : []), "dense", ...arms.slice(1).filter(arm => r && on[arm].value)].map(arm => {
       const found = arm === "dense" ? own.dense : own.arms[arm][r], gap = r && own.gaps[r][arm];
-      const yours = !mayDraw.includes(arm) ? "" : i < 0 || mine[arm][i] === null ? "nothing" : fixed(mine[arm][i], 1);
+      const yours = !mayDraw.includes(arm) ? "" : i < 0 || mine(arm)[i] === null ? "nothing" : missed(mine(arm)[i], found.mean);
       return [arm, found ? cell(found) : "not trained here", ...(r ? [gap ? cell(gap, signed) : ""] : []), ...(drew ? [yours] : [])];
     });
     return [head, rows];
   }
 
+  function missed(drew, mean) {
+    const off = fixed(Math.abs(drew - mean), 1);
+    return [h("span", {}, fixed(drew, 1)), h("span", {}, off === "0.0" ? ", right" : drew > mean ? `, ${off} too high` : `, ${off} too low`)];
+  }
+
+  // A third digit where with two an end would be 0 and is not.
   function cell(band, write = fixed) {
-    const [mean, rest] = told(band, 2, "", write).split(/ (.*)/);
+    const close = band.shown && [band.low, band.high].some(v => v !== 0 && Number(v.toFixed(2)) === 0);
+    const [mean, rest] = told(band, close ? 3 : 2, "", write).split(/ (.*)/);
     return [h("span", {}, mean), " ", h("span", {}, rest)];
   }
 }

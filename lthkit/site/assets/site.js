@@ -114,5 +114,6 @@
     story.classList.remove("plays");
     void story.offsetWidth;
     story.classList.add("plays");
+    if (story.getBoundingClientRect().top < 0) story.scrollIntoView();
   });
 })();
