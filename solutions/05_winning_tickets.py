@@ -263,8 +263,8 @@ report.table(rows)
 
 # %% [markdown]
 # Now the picture, in two. The first is a recorded run with many more steps and images (*lenet*). With the table above in mind: will the ticket
-# lie above the dense network there, too, and how far down? Draw its line, then that of the re-initialised control. Show the measurement, and go from
-# round 1 to 20: where does each control leave the ticket, and does the interval say so? The two runs do not agree everywhere. That is what a few seeds look
+# lie above the dense network there, too, and how far down? Draw its line, then that of the re-initialised control. Show the measurement, and go
+# through the rounds: where does each control leave the ticket, and does the interval say so? The two runs do not agree everywhere. That is what a few seeds look
 # like. (The picture needs no kernel. In a notebook that you have not trusted it is left out.)
 
 # %%

@@ -130,7 +130,7 @@ def test_links_inside_the_repository_resolve():
 
 
 TOPICS = (
-    "theory", "magnitude pruning", "masks", "one-shot", "iterative pruning", "rewinding to θ₀", "rewinding to θ_k",
+    "theory", "magnitude pruning", "masks", "one-shot", "iterative pruning", "rewinding to θ₀", "rewinding to θₖ",
     "learning-rate rewinding", "fine-tuning", "SNIP", "GraSP", "SynFlow", "Early-Bird", "from SNIP to IMP", "trade-off curves",
     "reproducibility", "seeds", "costs", "limits", "speed", "practical tips", "exercises", "solutions", "environment", "GPU",
     "Colab", "survey", "reading", "open questions", "supermasks", "RigL", "Transformers", "bugs", "audit",

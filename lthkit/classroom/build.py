@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lthkit.classroom.cells import MARK, BuildError, at, parse, read_source, regions
+from lthkit.classroom.cells import MARK, PICTURE, BuildError, at, parse, read_source, regions, squeezed
 from lthkit.classroom.editions import (
     EDITIONS,
     KERNEL,
@@ -37,9 +37,6 @@ STARTS = 3  # of a kernel that dies before its first word, as where another proc
 # An answered quiz, also where the cell is no Python (a magic) and `ast` would see nothing.
 _ANSWERED = re.compile(r"""\bquiz\(\s*["']([^"']*)["']\s*,\s*(?:answer\s*=\s*)?["']""")
 
-# A cell that does nothing but show a picture of a recorded run.
-PICTURE = re.compile(r'lth\.pictures\.show\("([^"]+)"\)')
-
 _NAME = re.compile(r"(\d\d|capstone)_[a-z0-9_]+")
 
 
@@ -54,7 +51,7 @@ def build(
     """Make both editions of the lessons and return the files that were written; what is up to date stays untouched.
 
     A lesson is executed when its code changed since the solved edition was made; new prose alone keeps the outputs, and so
-    does a cell that shows a recorded picture (`PICTURE`), which `lthkit.pictures.stored` draws without a run.
+    does a cell that shows a recorded picture, which `lthkit.pictures.stored` draws without a run.
 
     Args:
         root: the folder of the course, with `solutions/` in it.
@@ -371,16 +368,11 @@ def _leaks(source: Path, student: Any) -> list[str]:
             found.append(f"{name}: cell {cell.id} holds an example in place of the student's prediction.")
     for raw in parse(source, read_source(source)):
         for begin, end in regions(source, raw):
-            solution = _squeezed("\n".join(raw.lines[begin + 1 : end]))
+            solution = squeezed("\n".join(raw.lines[begin + 1 : end]))
             # A line such as `return total` stands in many places; it gives nothing away.
-            leaking = [c.id for c in student.cells if len(solution) >= 25 and solution in _squeezed(c.source)]
+            leaking = [c.id for c in student.cells if len(solution) >= 25 and solution in squeezed(c.source)]
             found += [f"{name}: cell {i} holds the solution of exercise {raw.exercise}." for i in leaking]
     return found
-
-
-def _squeezed(code: str) -> str:
-    """Code without comments, blanks and line ends, so that layout cannot hide a copy."""
-    return "".join("".join(line.split("#")[0].split()) for line in code.split("\n"))
 
 
 # Reading, writing, naming

@@ -13,6 +13,8 @@ from pathlib import Path
 
 _HEADER = re.compile(r"# %%(.*)")
 MARK = re.compile(r"#\s*(BEGIN|END)[ _-]*SOLUTION", re.IGNORECASE)
+# A cell that does nothing but show a picture of a recorded run.
+PICTURE = re.compile(r'lth\.pictures\.show\("([^"]+)"\)')
 
 
 class BuildError(ValueError):
@@ -272,3 +274,8 @@ def indent_of(line: str) -> int:
 
 def at(source: Path, line: int | None = None) -> str:
     return f"solutions/{source.name}" + (f":{line}" if line else "")
+
+
+def squeezed(code: str) -> str:
+    """Code without comments, blanks and line ends, so that layout cannot hide a copy."""
+    return "".join("".join(line.split("#")[0].split()) for line in code.split("\n"))

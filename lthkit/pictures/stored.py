@@ -1,7 +1,7 @@
 """The frames that the solved lessons keep among their outputs: whether they are those of today, and how they become so.
 
 A frame is a function of a record and of the scripts. So a lesson need not be executed again when one of these changes, or when
-a cell that shows a picture comes to it (`lthkit.classroom.build.PICTURE`).
+a cell that shows a picture comes to it (`PICTURE`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lthkit.classroom.build import PICTURE
+from lthkit.classroom.cells import PICTURE
 from lthkit.classroom.editions import EDITIONS, tool
 from lthkit.pictures.showing import NAMES, output
 from lthkit.storage import files
