@@ -346,47 +346,51 @@ def test_what_sphinx_says_in_other_letters_is_told(tmp_path: Path) -> None:
         building._run_sphinx(folder)
 
 
-def test_a_build_that_is_stopped_at_the_last_step_leaves_the_site_of_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C when the old site is away and the new one is not there yet."""
+@pytest.fixture
+def two_sites(tmp_path: Path) -> Path:
+    """A folder with a site and one that is made and not yet in its place."""
     for name in ("made", "site"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.html").write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, PermissionError])
+def test_a_build_that_is_stopped_at_the_last_step_leaves_the_site_of_before(
+    two_sites: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Ctrl-C, or a folder that is in use, when the old site is away and the new one is not there yet."""
     rename = os.rename
 
     def stopped(source: Path, target: Path) -> None:
-        if source == tmp_path / "made":
-            raise KeyboardInterrupt
+        if source == two_sites / "made":
+            raise error
         rename(source, target)
 
     monkeypatch.setattr("os.rename", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        building.replace(tmp_path / "made", tmp_path / "site")
-    assert (tmp_path / "site/index.html").read_text() == "site"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "site"]
+    with pytest.raises(error):
+        building.replace(two_sites / "made", two_sites / "site")
+    assert (two_sites / "site/index.html").read_text() == "site"
+    assert sorted(path.name for path in two_sites.iterdir()) == ["made", "site"]
 
 
 def test_of_two_builds_at_once_one_is_the_site_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_sites: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one is done between the two steps of this one."""
-    for name in ("made", "site"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "index.html").write_text(name)
     rename = os.rename
 
     def late(source: Path, target: Path) -> None:
-        if source == tmp_path / "made":
+        if source == two_sites / "made":
             target.mkdir()
             (target / "index.html").write_text("the other")
         rename(source, target)
 
     monkeypatch.setattr("os.rename", late)
     with pytest.raises(OSError):
-        building.replace(tmp_path / "made", tmp_path / "site")
-    assert (tmp_path / "site/index.html").read_text() == "the other"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "site"]
+        building.replace(two_sites / "made", two_sites / "site")
+    assert (two_sites / "site/index.html").read_text() == "the other"
+    assert sorted(path.name for path in two_sites.iterdir()) == ["made", "site"]
 
 
 def test_what_fails_leaves_the_site_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,27 +433,6 @@ def test_what_fails_leaves_the_site_of_before(tmp_path: Path, monkeypatch: pytes
     (site / "index.html").unlink()
     with pytest.raises(BuildError, match="is no built site; move it away"):
         building.build_site(tmp_path)
-
-
-def test_a_site_that_cannot_be_put_in_place_leaves_that_of_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Catches: the old site gone, and the new one not there."""
-    for name in ("made", "site"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "index.html").write_text(name)
-    rename = building.os.rename
-
-    def refused(path: Path, other: Path) -> None:
-        if Path(path).name == "made":
-            raise PermissionError("in use")
-        rename(path, other)
-
-    monkeypatch.setattr(building.os, "rename", refused)
-    with pytest.raises(PermissionError, match="in use"):
-        building.replace(tmp_path / "made", tmp_path / "site")
-    assert (tmp_path / "site/index.html").read_text() == "site"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["made", "site"]
 
 
 def test_stale_lessons_and_missing_tools_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
