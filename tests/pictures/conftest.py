@@ -75,7 +75,7 @@ class Seen:
         return self.place.get_by_role("button", name=name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: the next file of the same process may start one of its own
 def browser() -> Iterator[Any]:
     with chromium() as found:
         yield found
