@@ -104,8 +104,20 @@ class _WrittenOut:
             torch.mm(delta.t(), entering[k], out=self.gradients[2 * k])
             torch.sum(delta, 0, out=self.gradients[2 * k + 1])
             if k:
-                delta = torch.ops.aten.threshold_backward(delta @ self.weights[k], entering[k], 0)
+                behind = _behind(delta, self.weights[k], entering[k])
+                delta = torch.ops.aten.threshold_backward(behind, entering[k], 0)
         return loss, list(self.gradients)
+
+
+def _behind(delta: Tensor, weight: Tensor, entering: Tensor) -> Tensor:
+    """The gradient [n, in] of what entered a layer: `delta` [n, out] times `weight` [out, in].
+
+    Autograd takes the transposed product if it can read what entered by columns. That is so for a single number, one
+    row of a layer of one unit; and some processors add up the two products in another order.
+    """
+    if entering.shape == (1, 1):
+        return torch.mm(weight.t(), delta.t()).t()
+    return torch.mm(delta, weight)
 
 
 def plain_stack(
@@ -161,7 +173,8 @@ def _plain_parameter(parameter: Tensor) -> bool:
     return (
         type(parameter) is nn.Parameter
         and parameter.requires_grad
-        and parameter.is_contiguous()
+        # is_contiguous() does not look at a dimension of size 1; autograd does, and takes another product.
+        and parameter.stride() == torch.empty(parameter.shape, device="meta").stride()
         and not parameter._backward_hooks
     )
 

@@ -92,9 +92,8 @@ def test_1_the_first_screen(new_page: Any, lab: Lab, shoot: Shoot, lesson: str) 
     assert re.search(r"Time: about \d+ minutes", first_cell.inner_text())
     assert page.locator("h2:visible").first.bounding_box()["y"] < 600
     setup = notebook.show("Set-up: run this cell first")
-    assert (
-        setup.locator(".jp-InputPlaceholder").is_visible() and not setup.locator(".cm-content").is_visible()
-    )
+    setup.locator(".jp-InputPlaceholder").wait_for()
+    setup.locator(".cm-content").wait_for(state="hidden")
     notebook.show(0)
     links = page.locator(".jp-Cell[data-at='0'] a[href^='#']")
     assert links.count() >= 6
@@ -155,7 +154,8 @@ def test_4_hints_to_the_last(first: Notebook, shoot: Shoot) -> None:
     code = shown.locator("details pre")
     assert "will count as assisted" in state(shown) and not code.is_visible()
     shown.locator("summary").click()
-    assert code.is_visible() and "argsort" in code.inner_text()
+    code.wait_for()
+    assert "argsort" in code.inner_text()
     shoot(first.page, "04_last_hint_open")
     clean(shown)
 
@@ -185,11 +185,11 @@ def test_6_right_stays_right(first: Notebook, shoot: Shoot) -> None:
     shown = first.run(first.write(quiz, 'quiz("01.Q1", "a")'))
     shoot(first.page, "06_quiz_wrong_after")
     assert state(shown).startswith("✗")
-    assert shown.get_by_text("You answered it right before, and that counts.").is_visible()
-    assert shown.get_by_text("Not right.").is_visible()
+    shown.get_by_text("You answered it right before, and that counts.").wait_for()
+    shown.get_by_text("Not right.").wait_for()
     clean(shown)
     shown = first.run(first.find("\nprogress()"))
-    assert shown.locator("tbody tr", has_text="01.3").get_by_text("1 of ").is_visible()
+    shown.locator("tbody tr", has_text="01.3").get_by_text("1 of ").wait_for()
 
 
 def test_7_a_slider_by_keyboard(first: Notebook, shoot: Shoot) -> None:
@@ -214,7 +214,9 @@ def test_7_a_slider_by_keyboard(first: Notebook, shoot: Shoot) -> None:
     shoot(page, "07_slider_after")
     assert picture.get_attribute("src") != at_nine
     assert picture.evaluate("i => i.complete && i.naturalWidth > 1000")
-    assert cell.locator(".jp-OutputArea img").count() == 1  # the static picture gave way to the live one
+    pictures = cell.locator(".jp-OutputArea img")
+    pictures.nth(1).wait_for(state="detached")  # the static picture gave way to the live one
+    assert pictures.count() == 1
     clean(cell)
 
 
@@ -228,8 +230,8 @@ def test_8_and_9_a_long_cell_is_watched_stopped_and_gone_on_with(
     bar = shown.locator(".jupyter-widgets .progress, .jupyter-widgets progress, .widget-hprogress")
     page.wait_for_timeout(10_000)
     shoot(page, "08_tenth_second")
+    bar.first.wait_for()
     text = shown.locator(".widget-hbox").inner_text()
-    assert bar.first.is_visible()
     assert re.search(r"\d+\s%\s+(about|at least) .* left, (.*, )?ticket, seed \d, round \d of 3", text), text
     clean(shown)
 
@@ -239,7 +241,7 @@ def test_8_and_9_a_long_cell_is_watched_stopped_and_gone_on_with(
     shoot(page, "09_interrupted")
     said = shown.locator(".jp-OutputArea").inner_text().strip()
     assert said.startswith("Stopped.") and len(said.split("\n")) <= 4 and "again" in said, said
-    assert bar.count() == 0
+    bar.first.wait_for(state="detached")
     clean(shown)
 
     shown = fifth.start(MAIN)
@@ -248,7 +250,7 @@ def test_8_and_9_a_long_cell_is_watched_stopped_and_gone_on_with(
     lab.brake.unlink()
     fifth.wait()
     shoot(page, "09_ended")
-    assert bar.count() == 0
+    bar.first.wait_for(state="detached")
     stored = fifth.outputs()[fifth.find(MAIN)]
     assert [o for o in stored if o["output_type"] == "error" or o.get("name") == "stderr"] == []
     assert "widget-view" not in str(stored), [sorted(o.get("data", {})) for o in stored]
@@ -262,7 +264,7 @@ def test_10_table_and_figure_beside_the_file_browser(ended: Notebook, shoot: Sho
     page = ended.page
     for width in (1280, 1000):
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.locator(".jp-FileBrowser").is_visible()
+        page.locator(".jp-FileBrowser").wait_for()
         for name, cell in (("table", MAIN), ("figure", "lth.plots.trade_off(")):
             shown = ended.show(cell)
             output = shown.locator(".jp-OutputArea-output").last
@@ -375,7 +377,7 @@ def test_8_in_notebook_7(lab: Lab, new_page: Any, shoot: Shoot) -> None:
     page = new_page()
     page.goto(f"{lab.address}/notebooks/seven/05_winning_tickets.ipynb")
     page.locator(".jp-MarkdownOutput h1").first.wait_for()
-    assert page.locator(".jp-InputPlaceholder").first.is_visible()
+    page.locator(".jp-InputPlaceholder").first.wait_for()
     shoot(page, "01_first_screen_notebook_7")
     lab.wait_for_kernel(page, "seven/05_winning_tickets.ipynb")
     lab.brake.write_text("1")  # the long cell has its results from scene 8, and the short ones show a bar too

@@ -30,6 +30,31 @@ def test_written_out_gives_the_bits_of_autograd(n, dtype):
         torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_a_layer_of_one_unit_has_the_bits_of_autograd(hidden, n):
+    """Catches: the usual product where autograd takes the transposed one, which some processors add up in another order."""
+    different = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, 3))
+        inputs, labels = torch.randn(n, 2), torch.randint(3, (n,))
+        loss, ours = gradients_of(net)(inputs, labels)
+        expected_loss, expected = gradients_of(net, written_out=False)(inputs, labels)
+        if not all(map(torch.equal, [loss, *ours], [expected_loss, *expected])):
+            different.append(seed)
+    assert different == []
+
+
+def test_a_weight_with_odd_strides_is_left_to_autograd():
+    """Catches: `is_contiguous`, which is True for one column of a larger matrix that lies row by row."""
+    net = small_net(seed=0)
+    net[5] = nn.Linear(10, 1)
+    assert plain_stack(net) is not None
+    net[5].weight = nn.Parameter(torch.randn(1, 30)[:, :10])
+    assert net[5].weight.is_contiguous() and plain_stack(net) is None
+
+
 def test_a_second_batch_does_not_add_to_the_first():
     """Catches: gradients that accumulate in the memory that is used again."""
     model, labels = small_net(seed=0), torch.tensor([0, 1, 2])
