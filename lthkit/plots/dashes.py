@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 
 class Look(NamedTuple):
+    """How a line looks: its colour, the marker at its points, and how it is dashed."""
+
     color: str
     marker: str
     dash: Any  # a name, or matplotlib's (offset, lengths)

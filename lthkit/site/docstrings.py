@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 
@@ -29,7 +29,7 @@ def as_markdown(docstring: str, *, names: Collection[str] = (), linked: Callable
         section = lines[0].removesuffix(":")
         if section in SECTIONS and lines[0].endswith(":"):
             body = inspect.cleandoc("\n".join(["", *lines[1:]])).split("\n")
-            parts += [f"**{section}**", _items(body, None, linked)]
+            parts += [f"**{section}**", _items(body, names, linked, section=True)]
         elif all(line.startswith("    ") for line in lines):
             code = "\n".join(line[4:] for line in lines)
             if parts and parts[-1].endswith("\n```") and parts[-1].startswith("```python"):
@@ -41,15 +41,18 @@ def as_markdown(docstring: str, *, names: Collection[str] = (), linked: Callable
     return "\n\n".join(parts)
 
 
-def _items(lines: list[str], names: Collection[str] | None, linked: Callable[[str], str]) -> str:
-    """Lines of a paragraph, in which each entry (`name: what it is`) is one item of a list; names=None takes any name."""
+def _items(
+    lines: list[str], names: Collection[str], linked: Callable[[str], str], *, section: bool = False
+) -> str:
+    """Lines of a paragraph, in which each entry (`name: what it is`) is one item of a list.
+
+    In a section each line that begins so is an entry, elsewhere only one of `names`; and of `names` one is an entry
+    inside a line too, after a full stop or a semicolon.
+    """
     entries: list[tuple[str, list[str]]] = []
     for line in lines:
         found = _ITEM.match(line)
-        known = found is not None and (
-            names is None or all(name.lstrip("*") in names for name in found["names"].split(", "))
-        )
-        if found and known:
+        if found and (section or _all_of(found["names"], names)):
             entries.append((found["names"], [line[found.end() :]]))
         elif entries:
             entries[-1][1].append(line.strip())
@@ -57,9 +60,24 @@ def _items(lines: list[str], names: Collection[str] | None, linked: Callable[[st
             entries.append(("", [line.strip()]))
     made = []
     for name, words in entries:
-        text = escaped(" ".join(words), linked)
-        made.append(f"- `{name}`: {text}" if name else text)
+        for own, text in _apart(name, " ".join(words), names):
+            made.append(f"- `{own}`: {escaped(text, linked)}" if own else escaped(text, linked))
     return "\n".join(made) if all(name for name, _ in entries) else "\n\n".join(made)
+
+
+def _all_of(listed: str, names: Collection[str]) -> bool:
+    return all(name.lstrip("*") in names for name in listed.split(", "))
+
+
+def _apart(name: str, text: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """An entry, and those that begin inside its text."""
+    begun = 0
+    for found in _ITEM.finditer(text) if name else ():
+        before = text[begun : found.start()]
+        if before.endswith((". ", "; ")) and before.count("`") % 2 == 0 and _all_of(found["names"], names):
+            yield name, before[:-2] + "."
+            name, begun = found["names"], found.end()
+    yield name, text[begun:]
 
 
 def escaped(text: str, linked: Callable[[str], str] = str) -> str:

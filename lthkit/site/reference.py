@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,7 @@ def _entry(entry: Entry, found: dict[str, Entry]) -> Iterator[str]:
     place = Links.from_page(entry.place.partition("#")[0], sources.place(file, line))
     node = _node(entry.what)
     yield f'<a id="{entry.name}"></a>\n\n## {entry.own}'
-    yield f"```python\n{_head(entry.own, node)}\n```"
+    yield f"```python\n{_head(entry.own, _with_defaults(node, entry.what))}\n```"
     yield f'<p class="code-place"><a href="{place}">{file}, line {line}</a></p>'
     yield as_markdown(inspect.getdoc(entry.what) or "", names=_names(entry.what, node), linked=linked)
     if isinstance(node, ast.ClassDef):
@@ -236,6 +237,20 @@ def _head(name: str, node: ast.FunctionDef | ast.ClassDef) -> str:
     if len(line) > WIDTH:
         line = f"def {name}(\n" + "".join(f"    {part},\n" for part in _parts(node.args)) + f"){returned}"
     return "\n".join([*marks, line])
+
+
+def _with_defaults(node: ast.FunctionDef | ast.ClassDef, what: Any) -> ast.FunctionDef | ast.ClassDef:
+    """The definition in which a field's default is the value, where a private function of its module makes the field."""
+    if not isinstance(node, ast.ClassDef) or not is_dataclass(what):
+        return node
+    defaults = {field.name: field.default for field in fields(what) if field.default is not MISSING}
+    shown = copy.deepcopy(node)
+    for part in shown.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call):
+            name = ast.unparse(part.target)
+            if ast.unparse(part.value.func).startswith("_") and name in defaults:
+                part.value = ast.Constant(defaults[name])
+    return shown
 
 
 def _private(part: ast.AnnAssign) -> bool:

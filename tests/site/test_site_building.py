@@ -253,6 +253,24 @@ def test_a_docstring_is_shown_as_it_stands() -> None:
     assert "- `steps`: of a run, and more." in made and "**Args**\n\n- `x`: one two.\n- `y, z`: three" in made
 
 
+def test_each_name_of_a_docstring_is_an_item_of_its_own() -> None:
+    """Catches what stands second in a line, and is read as a part of the first; and a word that is no name of an item."""
+    text = "What.\n\n    a: one; b, c: two, d: no. e: `x. b: y`. So: it\n    goes on. d: last"
+    items = ["- `a`: one.", "- `b, c`: two, d: no. e: `x. b: y`. So: it goes on.", "- `d`: last"]
+    assert as_markdown(text, names=set("abcd")) == "What.\n\n" + "\n".join(items)
+    args = "What.\n\nArgs:\n    a: one. b: two.\n\nRaises:\n    ValueError: of a. b: no."
+    assert "- `a`: one.\n- `b`: two.\n" in as_markdown(args, names={"a", "b"})
+
+
+def test_the_reference_shows_texts_of_ours_and_no_helper() -> None:
+    """Catches the docstring that Python makes up for a class without one, and a default that a private function makes."""
+    found = reference.entries()
+    made_up = [name for name, one in found.items() if (one.what.__doc__ or "").startswith(f"{one.own}(")]
+    assert made_up == []
+    settings = reference.pages(found)["reference/bench"]
+    assert "    short: int = 7\n" in settings and "_full" not in settings
+
+
 def test_the_reference_has_every_name_of_the_package_and_where_it_is(tmp_path: Path) -> None:
     import lthkit as lth
 
