@@ -302,6 +302,20 @@ def test_the_search_finds_words_and_exercises(pages: dict[str, Page], address: s
             assert visit.wrong == []
 
 
+def test_what_the_search_shows_of_a_page_is_read_as_on_the_page(address: str, browser: Any) -> None:
+    """Catches cells of a table that stick together, and the contents of a page in place of its text."""
+    with Visit(browser, address, "search.html?q=synflow") as visit:
+        shown = {}
+        for name in ("course.html", "lessons/13_experiment_design.html", "claims.html"):
+            found = visit.page.locator("#search-results li", has=visit.page.locator(f"a[href^='{name}']"))
+            shown[name] = found.first.locator(".context").inner_text()
+        for name, text in shown.items():
+            visit.page.goto(address + name)
+            there = visit.page.locator("main").inner_text().split()
+            assert "On this page" not in text
+            assert [word for word in text.split()[1:-1] if word not in there] == [], (name, text)
+
+
 def test_what_is_folded_opens_by_keyboard(address: str, browser: Any) -> None:
     with Visit(browser, address, "lessons/05_winning_tickets.html") as visit:
         page = visit.page
