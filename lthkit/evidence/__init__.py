@@ -61,6 +61,7 @@ from lthkit.evidence.statistics import (
     unfinished,
 )
 from lthkit.evidence.student import (
+    p_said,
     p_value,
 )
 from lthkit.evidence.verdicts import (
@@ -107,6 +108,7 @@ __all__ = [
     "load_registered",
     "mode_connectivity",
     "museum",
+    "p_said",
     "p_value",
     "paired",
     "power_of",

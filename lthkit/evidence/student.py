@@ -82,6 +82,17 @@ def p_value(values: Sequence[float]) -> float:
     return p_value_of(*t_statistic(values))
 
 
+def p_said(p: float) -> str:
+    """A p-value in three digits: "0.042"; one that they would show as zero is "<0.001", as no p-value is 0.
+
+    Raises:
+        ValueError: no number from 0 to 1.
+    """
+    if not is_number(p) or not 0 <= p <= 1:
+        raise ValueError(f"p={p!r} was given; expected a number from 0 to 1.")
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def p_value_of(t: float, freedom: int) -> float:
     """The two-sided p-value of a t statistic."""
     return 2 * tail(abs(t), freedom)

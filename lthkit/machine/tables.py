@@ -16,11 +16,11 @@ NONE = "–"  # the cell of a value that there is not
 GAP = 2  # blanks between two columns of text
 
 # No number begins with a 0 before another digit: "05.1" is the name of an exercise.
-_NUMBER = r"[+\-−]?(?:(?!0\d)\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?|nan|inf)"
+_NUMBER = r"<?[+\-−]?(?:(?!0\d)\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?|nan|inf)"
 _NUMERIC = re.compile(
-    rf"({_NUMBER})(?:\s*±\s*<?{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
+    rf"({_NUMBER})(?:\s*±\s*{_NUMBER}|\s*\[{_NUMBER},\s*{_NUMBER}\])?(?:\s*%|\s*×)?\s*[*!]*"
 )
-_BEFORE_POINT = re.compile(r"[+\-−]?(?:\d[\d,]*|nan|inf)")
+_BEFORE_POINT = re.compile(r"<?[+\-−]?(?:\d[\d,]*|nan|inf)")
 # An interval in brackets counts as one word.
 _WORD = re.compile(r"[^\s\[]*\[[^\[\]\s]+,\s[^\[\]\s]+\]\S*|\S+")
 

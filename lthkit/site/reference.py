@@ -8,9 +8,9 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
+from collections.abc import Collection, Iterator
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +135,13 @@ def source_files(found: dict[str, Entry]) -> dict[str, Path]:
 
 
 def _title(room: str) -> str:
+    return escaped(" ".join(_said(room).split("\n\n")[0].split()))
+
+
+def _said(room: str) -> str:
+    """What a room says of itself, without what is true of its file alone."""
     text = inspect.getdoc(importlib.import_module(f"{PACKAGE.name}.{room}")) or ""
-    return escaped(" ".join(text.split("\n\n")[0].split()))
+    return re.sub(r"\s*This file\s+is the table of contents\.", "", text).strip()
 
 
 def _first(entry: Entry) -> str:
@@ -146,18 +151,16 @@ def _first(entry: Entry) -> str:
 
 
 def _room(room: str, own: list[Entry], found: dict[str, Entry]) -> str:
-    module = importlib.import_module(f"{PACKAGE.name}.{room}")
-    said = (inspect.getdoc(module) or "").replace("This file is the table of contents.", "").strip()
-    parts = [f"# lthkit.{room}", as_markdown(said)]
-    for entry in own:
+    parts = [f"# lthkit.{room}", as_markdown(_said(room))]
+    for entry in sorted(own, key=lambda entry: entry.own):
         parts += _entry(entry, found)
     return "\n\n".join(parts) + "\n"
 
 
 def _entry(entry: Entry, found: dict[str, Entry]) -> Iterator[str]:
-    def linked(code: str) -> str:
+    def link(code: str, own: Collection[str]) -> str:
         word = code.strip("`").removesuffix("()")
-        for name in (word.removeprefix("lth."), f"{entry.room}.{word}"):
+        for name in () if word in own else (word.removeprefix("lth."), f"{entry.room}.{word}"):
             if name in found and found[name] is not entry and "." in name:
                 other = found[name]
                 return f"[{code}]({'' if other.room == entry.room else other.room + '.html'}#{other.name})"
@@ -169,7 +172,8 @@ def _entry(entry: Entry, found: dict[str, Entry]) -> Iterator[str]:
     yield f'<a id="{entry.name}"></a>\n\n## {entry.own}'
     yield f"```python\n{_head(entry.own, _with_defaults(node, entry.what))}\n```"
     yield f'<p class="code-place"><a href="{place}">{file}, line {line}</a></p>'
-    yield as_markdown(inspect.getdoc(entry.what) or "", names=_names(entry.what, node), linked=linked)
+    own = _names(entry.what, node)
+    yield as_markdown(inspect.getdoc(entry.what) or "", names=own, linked=partial(link, own=own))
     if isinstance(node, ast.ClassDef):
         for method in node.body:
             if (
@@ -179,7 +183,8 @@ def _entry(entry: Entry, found: dict[str, Entry]) -> Iterator[str]:
             ):
                 yield f'<a id="{entry.name}.{method.name}"></a>\n\n### {entry.own}.{method.name}'
                 yield f"```python\n{_head(method.name, method)}\n```"
-                yield as_markdown(ast.get_docstring(method) or "", names=_arguments(method), linked=linked)
+                given, text = _arguments(method), ast.get_docstring(method) or ""
+                yield as_markdown(text, names=given, linked=partial(link, own=own | given))
 
 
 @cache
@@ -240,17 +245,32 @@ def _head(name: str, node: ast.FunctionDef | ast.ClassDef) -> str:
 
 
 def _with_defaults(node: ast.FunctionDef | ast.ClassDef, what: Any) -> ast.FunctionDef | ast.ClassDef:
-    """The definition in which a field's default is the value, where a private function of its module makes the field."""
-    if not isinstance(node, ast.ClassDef) or not is_dataclass(what):
-        return node
-    defaults = {field.name: field.default for field in fields(what) if field.default is not MISSING}
+    """The definition with the value of each default that is made by `field`, or has a private name or function."""
     shown = copy.deepcopy(node)
-    for part in shown.body:
-        if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call):
-            name = ast.unparse(part.target)
-            if ast.unparse(part.value.func).startswith("_") and name in defaults:
-                part.value = ast.Constant(defaults[name])
+    if isinstance(shown, ast.FunctionDef):
+        values = {name: one.default for name, one in inspect.signature(what).parameters.items()}
+        for given, defaults in (
+            (shown.args.args[len(shown.args.args) - len(shown.args.defaults) :], shown.args.defaults),
+            (shown.args.kwonlyargs, shown.args.kw_defaults),
+        ):
+            for i, (one, default) in enumerate(zip(given, defaults, strict=True)):
+                if default is not None and ast.unparse(default).startswith("_"):
+                    defaults[i] = ast.Constant(values[one.arg])
+    elif is_dataclass(what):
+        own = {field.name: field for field in fields(what)}
+        for part in shown.body:
+            if isinstance(part, ast.AnnAssign) and part.value and ast.unparse(part.target) in own:
+                if ast.unparse(part.value).startswith(("_", "field(")):
+                    part.value = _default(own[ast.unparse(part.target)])
     return shown
+
+
+def _default(field: Field[Any]) -> ast.expr | None:
+    if field.default is not MISSING:
+        return ast.Constant(field.default)
+    if field.default_factory is not MISSING:
+        return ast.Name(f"{getattr(field.default_factory, '__name__', '...')}()")
+    return None
 
 
 def _private(part: ast.AnnAssign) -> bool:

@@ -22,8 +22,8 @@ from lthkit.training.tasks import Task
 class Meeting:
     """Where trainings that are called in several threads wait for each other, and are done as one.
 
-    A thread takes part within `with meeting.joined() as train:`. Once every thread that takes part waits in its
-    `train`, the calls that fit together (same architecture, recipe, task, start step) are done by `train_together`. Calls
+    A thread takes part within `with meeting.joined() as train:`. Once every thread that takes part waits in it,
+    the calls that fit together (same architecture, recipe, task, start step) are done by `train_together`. Calls
     with a loss or an optimizer of one's own are done one by one.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lthkit.evidence import p_value
+from lthkit.evidence import p_said, p_value
 from lthkit.evidence.student import p_value_of, quantile, shifted_tail, tail
 
 
@@ -94,3 +94,13 @@ def test_a_shift_is_what_a_simulation_says() -> None:
     drawn = np.random.default_rng(1).normal(0.8, 1.0, (200_000, 4))
     t = drawn.mean(1) / (drawn.std(1, ddof=1) / 2)
     assert shifted_tail(1.5, 3, 1.6) == pytest.approx(np.mean(t > 1.5), abs=0.004)
+
+
+def test_a_p_value_in_words_is_never_zero() -> None:
+    """Catches "0.000", and a p-value in percent."""
+    assert [p_said(p) for p in (0.0, 1e-9, 0.000999, 0.001, 0.0421, 1.0)] == [
+        *3 * ["<0.001"], "0.001", "0.042", "1.000",
+    ]  # fmt: skip
+    for bad in (-0.1, 4.2, math.nan, True, None):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            p_said(bad)  # type: ignore[arg-type]

@@ -98,6 +98,12 @@ def test_texts_begin_at_the_left_and_names_of_exercises_are_texts() -> None:
     assert lines == ["05.1    1", "10.12  10", "        –"]
 
 
+def test_a_bound_stands_under_the_numbers() -> None:
+    """Catches "<0.001" that turns a column of p-values into one of texts."""
+    lines = Table(["p", "n"], [["0.042", 5], ["<0.001", 40]]).text().split("\n")[2:]
+    assert lines == [" 0.042   5", "<0.001  40"]
+
+
 @pytest.mark.parametrize(
     "value, form, shown",
     [

@@ -258,6 +258,10 @@ def test_each_name_of_a_docstring_is_an_item_of_its_own() -> None:
     text = "What.\n\n    a: one; b, c: two, d: no. e: `x. b: y`. So: it\n    goes on. d: last"
     items = ["- `a`: one.", "- `b, c`: two, d: no. e: `x. b: y`. So: it goes on.", "- `d`: last"]
     assert as_markdown(text, names=set("abcd")) == "What.\n\n" + "\n".join(items)
+    raises = "What.\n\nRaises:\n    ValueError: of a. claims.Taken: by None: no. OSError: that"
+    assert as_markdown(raises).endswith(
+        "- `ValueError`: of a.\n- `claims.Taken`: by None: no.\n- `OSError`: that"
+    )
     args = "What.\n\nArgs:\n    a: one. b: two.\n\nRaises:\n    ValueError: of a. b: no."
     assert "- `a`: one.\n- `b`: two.\n" in as_markdown(args, names={"a", "b"})
 
@@ -269,6 +273,21 @@ def test_the_reference_shows_texts_of_ours_and_no_helper() -> None:
     assert made_up == []
     settings = reference.pages(found)["reference/bench"]
     assert "    short: int = 7\n" in settings and "_full" not in settings
+    own = [
+        line
+        for page in reference.pages(found).values()
+        for line in page.split("\n")
+        if re.search(r"field\(|= _", line)
+    ]
+    assert own == []
+
+
+def test_an_argument_is_no_link_to_a_function_of_its_name() -> None:
+    """Catches "`tier`" of `by_tier`, which is what was given, as a link to `lth.tier`; and words about a file on a page."""
+    made = reference.pages(reference.entries())
+    said = made["reference/machine"].partition("## by_tier\n")[2].partition("\n## ")[0]
+    assert "`tier`" in said and "[`tier`]" not in said and "](#machine.tier)" not in said
+    assert [name for name, text in made.items() if "table of contents." in text.replace("\n", " ")] == []
 
 
 def test_the_reference_has_every_name_of_the_package_and_where_it_is(tmp_path: Path) -> None:

@@ -67,6 +67,18 @@
     if (!block.closest(".output") && !block.closest(".source-page")) copier(block);
   });
 
+  // The list of pages shows the one that is open.
+  var list = document.getElementById("pst-primary-sidebar");
+  var here = list && Array.from(list.querySelectorAll(".current > a")).pop();
+  if (here) list.scrollTop += Math.max(0, here.getBoundingClientRect().bottom + 24 - list.getBoundingClientRect().bottom);
+
+  // A comment behind code does not wrap: what goes on in the next line would be read as code.
+  document.querySelectorAll(".highlight .c1").forEach(function (comment) {
+    var before = "";
+    for (var part = comment.previousSibling; part && before.indexOf("\n") < 0; part = part.previousSibling) before = part.textContent + before;
+    if (!before.slice(before.lastIndexOf("\n") + 1).trim()) comment.classList.add("own-line");
+  });
+
   // What scrolls sideways can be reached and scrolled with the keyboard.
   function stops() {
     document.querySelectorAll("pre, .lth-table, .pst-scrollable-table-container, .output, .formula, .lth-says").forEach(function (part) {
