@@ -285,6 +285,21 @@ def test_a_broken_page_is_seen(site: Path, looks: Looks) -> None:
         assert part in found, found
 
 
+def test_a_comment_is_not_read_as_code(address: str, browser: Any) -> None:
+    """Catches: the end of a comment in the next line at the left, where the code is, without its sign."""
+    with Visit(browser, address, "reference/pruning.html") as visit:
+        visit.page.set_viewport_size({"width": 375, "height": 900})
+        behind = visit.page.locator(".highlight .c1:not(.own-line)", has_text="others stay whole")
+        assert behind.evaluate("e => e.getClientRects().length") == 1
+        visit.page.goto(address + "lessons/02_masks.html")
+        alone = visit.page.locator(".highlight .c1.own-line")
+        longest = alone.nth(max(range(alone.count()), key=lambda i: len(alone.nth(i).text_content())))
+        high, line, indent = longest.evaluate(
+            "e => [e.offsetHeight, parseFloat(getComputedStyle(e).lineHeight), parseFloat(getComputedStyle(e).textIndent)]"
+        )
+        assert high > 1.5 * line and indent < -5
+
+
 def test_the_search_finds_words_and_exercises(pages: dict[str, Page], address: str, browser: Any) -> None:
     asked = {
         "05.3": ("Exercise 05.3", ".search-known"),
