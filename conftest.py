@@ -25,6 +25,8 @@ _runs = tempfile.TemporaryDirectory(prefix="lthkit-runs-", ignore_cleanup_errors
 os.environ["LTHKIT_RUNS"] = _runs.name
 # pytest itself has read this by now. A kernel must not: somebody else's warning would end it before the first cell.
 os.environ.pop("PYTHONWARNINGS", None)
+# What is added for this run is not for a pytest that a test starts.
+os.environ.pop("PYTEST_ADDOPTS", None)
 
 # On two busy cores the time of a single example says nothing.
 settings.register_profile("lthkit", deadline=None)

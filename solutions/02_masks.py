@@ -513,7 +513,7 @@ table
 
 # %%
 table = lth.Table(
-    {"way": "", "not 0 (% of the removed)": ".1f", "their size (% of all)": ".4f"}
+    {"way": "", "not 0 (% of the removed)": ".1f", "their size (% of all)": ".3g"}
 )
 for way in WAYS:
     share, size = (
