@@ -1307,7 +1307,7 @@ for criterion, values in minus.items():
 # | let a second machine help, on a shared folder | the same command there |
 # | have all rows in Python | `lth.results("runs/criteria-laptop")` |
 #
-# The guide [From a laptop to a cluster](../solutions/from_a_laptop_to_a_cluster.md) goes on from here: every key of the file, many machines, and what happens when one of them dies.
+# The guide "From a laptop to a cluster" (`solutions/from_a_laptop_to_a_cluster.md`) goes on from here: every key of the file, many machines, and what happens when one of them dies.
 
 # %% question="13.Q7"
 quiz("13.Q7", "b")
@@ -1360,6 +1360,6 @@ quiz("13.Q7", "b")
 # asking.
 #
 # **Next:** [lesson 14](../notebooks/14_beyond.ipynb) goes beyond: untrained networks, masks that move, and what does not hold. Or an experiment of your own: `lthkit start capstone` in a
-# terminal gives you a notebook for it, with eight questions to choose from; [`capstone_example.ipynb`](../solutions/capstone_example.ipynb), beside the lessons, is one from beginning to end.
+# terminal gives you a notebook for it, with eight questions to choose from; `capstone_example.ipynb`, beside the lessons, is one from beginning to end.
 #
 # [docstrings]
