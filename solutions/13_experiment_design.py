@@ -639,8 +639,8 @@ table
 table = lth.Table({"seeds": "d", "90 % interval": "", "p": "", "says": ""})
 for count in (3, 5, 10, 20, 40):
     held = evidence.against_margin(pairs["shuffled - re-initialised"][:count], 0.5)
-    band = f"{held.low:+.2f} to {held.high:+.2f}"
-    table.add(count, band, evidence.p_said(held.p), held.says)
+    reach = f"{held.low:+.2f} to {held.high:+.2f}"
+    table.add(count, reach, evidence.p_said(held.p), held.says)
 table
 
 # %% question="13.Q4"
