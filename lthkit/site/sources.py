@@ -27,7 +27,7 @@ def page(file: str, text: str) -> str:
     code = "\n".join(f'<span id="line-{i}">{line}</span>' for i, line in enumerate(_lines(text), start=1))
     shell = (ASSETS / "source-page.htm").read_text(encoding="utf-8")
     said = {
-        "FILE": html.escape(file), "STATIC": to("_static"), "START": to("index.html"),
+        "FILE": html.escape(file), "SHOWN": html.escape(file).replace("/", "/<wbr>"), "STATIC": to("_static"), "START": to("index.html"),
         "REFERENCE": to("reference/index.html"), "CODE": code,  # the last, for it may have such names
     }  # fmt: skip
     for name, value in said.items():
