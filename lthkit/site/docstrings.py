@@ -17,6 +17,7 @@ _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _SPECIAL = re.compile(r"([\\*_\[\]<>#|~$^&{}])")
 _STRESS = re.compile(r"(?<![\w\\])\\\*(\w(?:[^*\n]*\w)?)\\\*(?!\w)")  # *word*, escaped
 _PERCENT = re.compile(r"(?<=\d) %")
+_COUNT = re.compile(r"\bn = (?=\d)")
 
 
 def as_markdown(docstring: str, *, names: Collection[str] = (), linked: Callable[[str], str] = str) -> str:
@@ -111,5 +112,6 @@ def _words(text: str) -> str:
 
 
 def joined(text: str) -> str:
-    """A text in which no line ends between a number and its percent sign."""
-    return _PERCENT.sub("\N{NO-BREAK SPACE}%", text)
+    """A text in which no line ends between a number and its percent sign, nor inside "n = 10"."""
+    text = _PERCENT.sub("\N{NO-BREAK SPACE}%", text)
+    return _COUNT.sub("n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)

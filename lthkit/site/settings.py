@@ -48,6 +48,7 @@ def conf() -> str:
         "extensions": ["myst_nb", "lthkit.site.formulas"],
         "templates_path": ["_templates"],
         "exclude_patterns": ["_*"],
+        "highlight_language": "none",  # a folder tree is no Python; what is says so
         "html_theme": "pydata_sphinx_theme",
         "html_theme_options": theme,
         "html_context": {"default_mode": "light", "theme_main_pages": MAIN_PAGES},
