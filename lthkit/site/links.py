@@ -89,7 +89,10 @@ class Links:
             if not (self.root / path).is_file():
                 raise BuildError(f"{file}: the picture {found['to']} is no file of the repository.")
             source = self.from_page(self.pages[file], self.file(path))
-            return f'<img src="{html.escape(source)}" alt="{html.escape(found["alt"])}" loading="lazy">'
+            made = f'<img src="{html.escape(source)}" alt="{html.escape(found["alt"])}" loading="lazy" class="figure">'
+            return (
+                f'<div class="figure-wide" tabindex="0" role="group" aria-label="a wide picture">{made}</div>'
+            )
 
         def link(found: re.Match[str]) -> str:
             return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)}{found['title'] or ''})"
