@@ -210,8 +210,8 @@ def test_the_same_grades_come_from_nbgraders_own_commands(
     by_content: dict[bytes, str] = {}  # repaired alike, graded alike: one of them is enough
     for student in sorted(p.name for p in course.path("submitted").iterdir()):
         by_content.setdefault(submitted(course, LESSON, student).read_bytes(), student)
-    students = [s for s in by_content.values() if every or s in BY_NBGRADER]
-    assert len(students) >= 12 if every else set(students) == BY_NBGRADER
+    students = sorted(by_content.values() if every else BY_NBGRADER)
+    assert len(students) >= (12 if every else 5)
     for i, folder in enumerate(folders):
         shutil.copytree(course.folder, folder)
         for student in {p.name for p in (folder / "submitted").iterdir()} - set(students[i::2]):
