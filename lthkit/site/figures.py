@@ -75,9 +75,12 @@ class Figures:
             width, height = int(shown), round(height * int(shown) / width)
         size = f' width="{width}" height="{height}"' if width else ""
         made = f'<img src="{self.prefix}{name}" alt="{html.escape(alt)}"{size} loading="lazy" class="figure">'
-        if width <= WIDE:
-            return made
-        return f'<div class="figure-wide" tabindex="0" role="group" aria-label="a wide picture">{made}</div>'
+        return made if width <= WIDE else wide(made)
+
+
+def wide(picture: str) -> str:
+    """A picture in a box that scrolls sideways, by keyboard too, where it would be too small to read."""
+    return f'<div class="figure-wide" tabindex="0" role="group" aria-label="a wide picture">{picture}</div>'
 
 
 def _size(raw: bytes, kind: str) -> tuple[int, int]:

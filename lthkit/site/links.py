@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from lthkit.classroom.cells import BuildError
 from lthkit.site.docstrings import joined
+from lthkit.site.figures import wide
 
 FILES = "files"  # the folder of the site that holds what is no page
 
@@ -89,10 +90,8 @@ class Links:
             if not (self.root / path).is_file():
                 raise BuildError(f"{file}: the picture {found['to']} is no file of the repository.")
             source = self.from_page(self.pages[file], self.file(path))
-            made = f'<img src="{html.escape(source)}" alt="{html.escape(found["alt"])}" loading="lazy" class="figure">'
-            return (
-                f'<div class="figure-wide" tabindex="0" role="group" aria-label="a wide picture">{made}</div>'
-            )
+            alt = html.escape(found["alt"])
+            return wide(f'<img src="{html.escape(source)}" alt="{alt}" loading="lazy" class="figure">')
 
         def link(found: re.Match[str]) -> str:
             return f"[{found['text']}]({self.of(found['to'], text=found['text'].strip('`'), file=file)}{found['title'] or ''})"

@@ -271,14 +271,10 @@ def test_the_reference_shows_texts_of_ours_and_no_helper() -> None:
     found = reference.entries()
     made_up = [name for name, one in found.items() if (one.what.__doc__ or "").startswith(f"{one.own}(")]
     assert made_up == []
-    settings = reference.pages(found)["reference/bench"]
+    made = reference.pages(found)
+    settings = made["reference/bench"]
     assert "    short: int = 7\n" in settings and "_full" not in settings
-    own = [
-        line
-        for page in reference.pages(found).values()
-        for line in page.split("\n")
-        if re.search(r"field\(|= _", line)
-    ]
+    own = [line for page in made.values() for line in page.split("\n") if re.search(r"field\(|= _", line)]
     assert own == []
 
 
