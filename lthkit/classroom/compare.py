@@ -49,8 +49,10 @@ def difference(expected: Any, got: Any, *, rtol: float, atol: float, at: str = "
             equal = bool(expected == got)
         else:
             equal = _close(_as_float(expected), _as_float(got), rtol, atol)
+        if equal:
+            return ""
         left, right = _apart(expected, got)
-        return "" if equal else f"{here}expected {left}, got {right}."
+        return f"{here}expected {left}, got {right}."
     if isinstance(expected, Mapping):
         if not isinstance(got, Mapping):
             return f"{here}a dict is expected, and this is {kind_of(got)}."

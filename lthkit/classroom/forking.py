@@ -21,6 +21,7 @@ from lthkit.classroom.values import read_frame, write_frame
 POSSIBLE = sys.platform == "linux" and "LTHKIT_NO_FORK" not in os.environ
 
 Job = tuple[dict[str, Any], bytes]
+BACK = {"what": "back"}  # the head of a frame that takes back the job under way
 
 
 def serve(jobs: BinaryIO, answers: BinaryIO, warm: Callable[[Job], None], do: Callable[[Job], None]) -> None:
@@ -30,7 +31,7 @@ def serve(jobs: BinaryIO, answers: BinaryIO, warm: Callable[[Job], None], do: Ca
 
     A job's first frame says "begun" and has a key that the process of the function cannot know; its last one has it again,
     says "done" and how that process ended: `code` as in `subprocess`, and whether the system ended one for want of memory.
-    Then nothing of the job runs any more.
+    Then nothing of the job runs any more. `BACK` before that takes the job back: its process is ended at once.
     """
     wall.adopt_orphans()
     ends, woken = os.pipe()
@@ -39,8 +40,9 @@ def serve(jobs: BinaryIO, answers: BinaryIO, warm: Callable[[Job], None], do: Ca
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: _leave())
     while (job := read_frame(jobs)) is not None:
-        warm(job)
-        _one(job, jobs, answers, ends, do)
+        if job[0] != BACK:  # that of a job which ended meanwhile
+            warm(job)
+            _one(job, jobs, answers, ends, do)
     os._exit(0)
 
 
@@ -80,15 +82,21 @@ def _alone(parent: int, jobs: BinaryIO, ends: int) -> None:
 
 
 def _wait(child: int, jobs: BinaryIO, ends: int) -> int:
-    """Wait until the child has ended and return its code; leave if nobody waits for its answers any more."""
+    """Wait until the child has ended and return its code; end it if its job is taken back.
+
+    Leave if nobody waits for its answers any more.
+    """
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
         ready, _, _ = select.select([jobs.fileno(), ends], [], [])
         if jobs.fileno() in ready:
-            _leave()
-        os.read(ends, 4096)
+            if read_frame(jobs) is None:
+                _leave()
+            os.kill(child, signal.SIGKILL)
+        if ends in ready:
+            os.read(ends, 4096)
 
 
 def _leave() -> None:

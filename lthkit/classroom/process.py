@@ -1,7 +1,7 @@
 """The notebook's side of the worker process: start it, send it a function, wait no longer than its limit (`limits`).
 
 One worker serves all checks. It is ended with the notebook, and replaced when a function killed, hung or changed it. Where
-the system can fork, each function has a process of its own below it, which ends with the function (`forking`).
+the system can fork, each function has a process of its own below it, which ends with the function or at its limit (`forking`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from lthkit.classroom.values import read_frame, write_frame
 
 SECONDS = 10.0  # of computing, for all cases of an exercise together
 FORGED = "forged"  # how it ended that a function wrote answers in the worker's place
+BACK_SECONDS = 5.0  # in which a job ends that is taken back; else the worker is ended with it
 START_SECONDS = 120.0  # importing torch takes long on a busy machine, and so may loading what is sent
 
 Frame = tuple[dict[str, Any], bytes]
@@ -149,7 +151,7 @@ class Worker:
         limit = self._limit(START_SECONDS)
         while (answer := self._next(limit)) is not None:
             if isinstance(answer, Over):
-                self.stop()
+                self._take_back(key)
                 return _over(tuple(calls), answer, state)
             head, content = answer
             match state, head["what"]:
@@ -172,6 +174,22 @@ class Worker:
                 case _:
                     break
         return self._ended(tuple(calls))
+
+    def _take_back(self, key: str | None) -> None:
+        """Have the job ended that has this key; together with the worker, unless that says soon that it has ended."""
+        try:
+            if not key:  # it is not read yet, or has no process of its own
+                return self.stop()
+            assert self._process is not None and self._process.stdin is not None
+            write_frame(self._process.stdin, forking.BACK)
+            until = time.monotonic() + BACK_SECONDS
+            while (answer := self._answer(until - time.monotonic())) is not None:
+                head, _ = answer
+                if head["what"] == "done" and head["key"] == key:
+                    return
+            self.stop()
+        except Exception:  # the worker is gone, or the function spoils its answers
+            self.stop()
 
     def _limit(self, seconds: float) -> Limit:
         assert self._process is not None

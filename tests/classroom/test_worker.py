@@ -367,9 +367,9 @@ def test_a_hostile_function_is_refused_with_a_reason_and_the_next_check_works(
     assert torch.equal(torch.ones(1), torch.zeros(1)) is False
 
 
-@pytest.fixture(params=["forked", "shared"] if forking.POSSIBLE else ["shared"])
+@pytest.fixture(scope="module", params=["forked", "shared"] if forking.POSSIBLE else ["shared"])
 def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    """A worker that forks for each function, and one in which they share a process."""
+    """A worker that forks for each function, and one in which they share a process; each starts in seconds."""
     shared = {"LTHKIT_NO_FORK": "1"} if request.param == "shared" else {}
     one = Worker(environment=dict(os.environ) | shared)
     yield one
@@ -471,7 +471,44 @@ def test_where_processes_are_forked_one_worker_serves_whatever_happens() -> None
     before = pid()
     for function in (quits, aborts, changes_the_precision, starts_a_thread, leaves_a_process, kills_itself):
         verdict(function)
+    for function in (loops, sleeps_whatever_happens, sleeps_in_a_process):
+        assert in_worker(function, DOUBLED.cases, seconds=0.5).stopped in ("time", "asleep")
     assert verdict(doubled).state == "passed" and pid() == before is not None
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
+def test_a_function_that_is_taken_back_has_ended(tmp_path: Path) -> None:
+    """Catches a loop that goes on beside the next function, and its answers among those of the next."""
+    file = tmp_path / "pid"
+
+    def hangs(w: Tensor) -> Tensor:
+        file.write_text(str(os.getpid()))
+        while True:
+            pass
+
+    assert in_worker(hangs, DOUBLED.cases, seconds=0.5).stopped == "time"
+    assert not _alive(int(file.read_text()))
+    assert [c.value.tolist() for c in run(doubled).calls] == [[2, -4], [2, 2, 2]]
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
+def test_a_job_that_ended_meanwhile_is_taken_back_without_harm() -> None:
+    """Catches a worker that takes what comes too late for its next job."""
+    worker = Worker()
+    try:
+        assert len(in_worker(doubled, DOUBLED.cases, worker=worker).calls) == 2
+        before, late = worker.pid, worker._process
+        assert late is not None and late.stdin is not None
+        values.write_frame(late.stdin, forking.BACK)
+        assert len(in_worker(doubled, DOUBLED.cases, worker=worker).calls) == 2
+        assert worker.pid == before is not None
+    finally:
+        worker.stop()
+
+
+def sleeps_in_a_process(w: Tensor) -> Tensor:
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(3600)"])
+    return w
 
 
 def kills_itself(w: Tensor) -> None:
