@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lthkit.machine.checks import shape_explained
 from lthkit.machine.seeds import global_generators
+from lthkit.machine.watching import Watching
 from lthkit.pruning.weights import copied
 
 # Same memory, another look at it; nothing is computed. Views are found by their schema.
@@ -254,7 +254,7 @@ def _uncompiled(network: nn.Module) -> nn.Module:
     return network
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(Watching):
     """Sees each operation below autograd, where composed ones are taken apart and functional calls look like layers."""
 
     def __init__(self, network: nn.Module, x: Tensor) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lthkit.machine.seeds import global_generators
+from lthkit.machine.watching import Watching
 from lthkit.training.shapes import few
 
 _ROWS = 12
@@ -70,7 +70,7 @@ def _asked(of: Callable[[Tensor, Tensor], Any], outputs: Tensor, targets: Tensor
         return float(of(outputs.clone(), targets.clone()))
 
 
-class _Largest(TorchDispatchMode):
+class _Largest(Watching):
     """Within it: the number of elements of the largest tensor that any operator has made."""
 
     def __init__(self) -> None:
