@@ -272,7 +272,8 @@ lth.Table(
 # Then every arm at every density. One row for each measurement.
 
 # %%
-densities = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+ladder = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+densities = lth.by_tier(smoke=(0.5, 0.3, 0.1, 0.05), laptop=ladder, gpu=ladder)
 rows = []
 for seed, density in lth.waiting(itertools.product(seeds, densities)):
     magnitude = lth.magnitude(networks[seed])

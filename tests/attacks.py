@@ -347,13 +347,15 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def command(user: int) -> list[str]:
-    """What tries the attacks as a user; called as root it also makes way to a Python that lies in root's home.
+def command(user: int, *names: str) -> list[str]:
+    """What tries the attacks as a user, behind the combinations of these names or, without names, behind all of them.
+
+    Called as root it also makes way to a Python that lies in root's home.
 
     Raises:
         FileNotFoundError: root cannot become another user, for want of util-linux.
     """
-    own = [sys.executable, "-m", "tests.attacks"]
+    own = [sys.executable, "-m", "tests.attacks", *names]
     if os.geteuid() != 0:
         return own
     steps, barred = ["mount --make-rprivate /"], {}
@@ -375,11 +377,12 @@ def command(user: int) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", " && ".join(steps)]
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
+    every = combinations(os.geteuid() == 0)
     with outside() as here:
-        found = {name: tried(here, name, parts) for name, parts in combinations(os.geteuid() == 0).items()}
-    print(json.dumps({"attacks": found, "line": wall.line()}))
+        found = {n: tried(here, n, parts) for n, parts in every.items() if not names or n in names}
+    print(json.dumps({"attacks": found, "parts": list(every), "line": wall.line()}))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -558,9 +558,8 @@ NETWORKS: dict[str, Net] = {
         lambda: conv(nn.BatchNorm2d(4), nn.ReLU()),
         ("0.weight", "5.weight"),
         no_layer("1", "BatchNorm2d"),
-        onnx=True,
     ),
-    "tied": Net(Tied, ("encode.weight", "out.weight"), no_stack("Tied"), onnx=True),
+    "tied": Net(Tied, ("encode.weight", "out.weight"), no_stack("Tied")),
     "tied embedding": Net(TiedEmbedding, ("embed.weight", "mix.weight"), no_stack("TiedEmbedding")),
     "tied in a stack": Net(
         tied_stack, ("1.weight", "5.weight"), no_layer("3", "Linear", "its weight is tied")
@@ -633,7 +632,6 @@ NETWORKS: dict[str, Net] = {
         | {
             "onnx": r"Cells cannot be exported so that onnxruntime computes the same: .*other batch.*save_packed"
         },
-        onnx=True,
         gated=True,
     ),
     "attention": Net(
@@ -690,7 +688,6 @@ NETWORKS: dict[str, Net] = {
         no_layer("2", "Conv2d", "it has 4 groups"),
         flops=2 * (64 * 36 + 64 * 36 + 64 * 24 + 18),
         first=2 * 64 * 36,
-        onnx=True,
     ),
     "grouped, dilated": Net(
         grouped,
@@ -721,7 +718,6 @@ NETWORKS: dict[str, Net] = {
         ("0.weight", "5.weight"),
         no_layer("1", "GroupNorm"),
         straight=lambda: conv(Gain(4, 1, 1), nn.ReLU()),
-        onnx=True,
         gated=True,
     ),
     "InstanceNorm": Net(
@@ -755,7 +751,6 @@ NETWORKS: dict[str, Net] = {
     "dropout": Net(
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 6), nn.ReLU(), nn.Dropout(0.4), nn.Linear(6, 3)),
         ("1.weight", "4.weight"),
-        onnx=True,
     ),
     "residual": Net(
         Residual, ("conv1.weight", "conv2.weight", "conv3.weight", "out.weight"), no_stack("Residual")
@@ -821,11 +816,11 @@ NETWORKS: dict[str, Net] = {
         flops=2 * (64 * 5 + 24 + 12),
         first=2 * 64 * 5 - 2 * 24,  # three factors, so three products on the way back
     ),
-    "buffers": Net(Buffers, ("fc1.weight", "fc2.weight"), no_stack("Buffers"), onnx=True),
+    "buffers": Net(Buffers, ("fc1.weight", "fc2.weight"), no_stack("Buffers")),
     "frozen layer": Net(frozen, PLAIN),
     "lazy": Net(lazy, None, {"all": r"1\.weight.*\(lazy layers\).*Run one batch through it first"}),
     "lazy, after a batch": Net(unlazy, ("1.weight", "3.weight")),
-    "double": Net(lambda: plain().double(), PLAIN, {"train": FLOAT, "imp": FLOAT}, onnx=True),
+    "double": Net(lambda: plain().double(), PLAIN, {"train": FLOAT, "imp": FLOAT}),
     "bfloat16": Net(
         lambda: plain().bfloat16(),
         PLAIN,
@@ -848,13 +843,11 @@ NETWORKS: dict[str, Net] = {
         lambda: nn.DataParallel(plain()),
         tuple(f"module.{n}" for n in PLAIN),
         no_stack("DataParallel"),
-        onnx=True,
     ),
     "hooked": Net(
         hooked,
         PLAIN,
         no_layer("3", "Linear", "it has hooks") | {"csr": r"3 \(Linear\) has hooks.*Remove them first"},
-        onnx=True,
     ),
     "resnet18": Net(resnet18, None, no_stack("ResNet"), size="32x32"),
     "mobilenet_v2": Net(

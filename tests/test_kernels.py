@@ -53,7 +53,7 @@ def run(folder: Path, *, deaths: int) -> tuple[subprocess.CompletedProcess[str],
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no Unix sockets there")
-@pytest.mark.parametrize("deaths", [0, 1])
+@pytest.mark.parametrize("deaths", [pytest.param(0, marks=pytest.mark.soak), 1])  # with 0 every lesson runs
 def test_a_kernel_has_sockets_of_its_own_and_may_die_at_its_start(tmp_path, deaths):
     """Catches a kernel on TCP ports that another one takes, a death at the start that fails a lesson or that nobody hears
     of, and sockets that stay behind."""

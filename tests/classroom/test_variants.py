@@ -20,7 +20,7 @@ from lthkit.classroom.running import in_process
 from lthkit.classroom.variants import hidden_cases, with_hidden
 
 EVERY = every()
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 by_exercise = pytest.mark.parametrize("exercise", EVERY, ids=lambda e: e.id)
 
 

@@ -40,12 +40,13 @@ def left_by(student: str) -> Any:
     return notebook
 
 
+# Blank and solved lessons run anyway, each edition's own; which of all this the passport says is left to a soak for them.
 @pytest.mark.parametrize(
     "student, passed, open_, questions",
     [
-        ("blank", "-", "01.1 01.2 01.3 01.4", "0 of 5"),
+        pytest.param("blank", "-", "01.1 01.2 01.3 01.4", "0 of 5", marks=pytest.mark.soak),
         ("half done", "01.1 01.2", "01.3 01.4", "2 of 5"),
-        ("solved", "01.1 01.2 01.3 01.4", "-", "5 of 5"),
+        pytest.param("solved", "01.1 01.2 01.3 01.4", "-", "5 of 5", marks=pytest.mark.soak),
     ],
 )
 def test_a_lesson_runs_to_its_end_whoever_left_it(

@@ -141,7 +141,7 @@ def test_three_rounds_in_float64_agree_to_nine_digits(monkeypatch, everything):
         return lth.models.lenet_300_100(seed=seed).double()
 
     mask = random_mask(network(seed=0), 0.1)
-    recipe = lth.Recipe(steps=2000, evaluate_every=500)
+    recipe = lth.Recipe(steps=500, evaluate_every=250)
     runs = []
     for choice in (replace(DENSE, written_out=False), SPARSE):
 
