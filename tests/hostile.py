@@ -110,7 +110,8 @@ ANSWERS: dict[str, Row] = {
     "forks without an end": Row("import os\nwhile True: os.fork()", NO, needs="seccomp"),
     "starts threads without an end": Row("import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(99,)).start()", "thread"),
     # What it has: memory, files, descriptors, limits.
-    "fills memory": Row("x = []\nwhile True: x.append(bytearray(2**28))", "out of memory", "stopped"),
+    # Memory that nobody writes into counts as well, and takes a busy machine no time.
+    "fills memory": Row("import torch\nx = [bytearray(2**28)]\nwhile True: x.append(torch.empty(2**28, dtype=torch.uint8))", "out of memory", "stopped"),
     "fills memory by torch": Row("import torch\nreturn torch.ones(2**34)", "out of memory", "stopped"),
     "maps memory": Row("import mmap\nreturn [mmap.mmap(-1, 2**30) for i in range(99)]", "Cannot allocate memory"),
     "makes a file of a terabyte": Row("open('s', 'wb').truncate(2**40)", "OSError", needs="namespaces"),

@@ -177,7 +177,7 @@ def test_feedback_gives_no_hidden_case_away(graded: dict[str, Any]) -> None:
 
 
 # Those in which a cell, a name, a verdict or what stands beside it differs; an endless loop is one with or without cells.
-EXPORTED = ("right", "wrong", "half", "stripped", "reordered", "deleted", "renamed", "warns", "table", "syntax")
+EXPORTED = "right wrong half stripped reordered deleted renamed warns table syntax".split()
 
 
 def test_the_same_grades_come_from_exported_py_files(graded: dict[str, Any], tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_same_grades_come_from_nbgraders_own_commands(
         for f in folders
     ]
     said = [process.communicate()[0] for process in running]
-    assert [p.returncode for p in running] == [0, 0], said
+    assert {p.returncode for p in running} == {0}, said
     points = {}
     for folder in folders:
         done = subprocess.run(

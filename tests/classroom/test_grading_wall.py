@@ -70,13 +70,13 @@ TABLE = [
 # Linux, and the version of Landlock that came with it.
 LANDLOCK = {"closed": 1, "from 6.2": 3, "from 6.7": 4, "from 6.12": 6, "open": 99}
 USERS = ([0, 1000] if os.geteuid() == 0 else [os.geteuid()]) if sys.platform == "linux" else []
-# Root and an ordinary user are both tried where that can be: then root has its own part and the whole, and the rest is soak.
-AS_ROOT = ("user", "all") if len(USERS) > 1 and shutil.which("setpriv") else ()
+# Where both can be tried, root has the part that is root's alone and the whole; behind each other part it is a soak.
+AS = {user: ("user", "all") if user == 0 and shutil.which("setpriv") else () for user in USERS}
 
 
 @functools.cache
-def attacked(user: int, *, every: bool = False) -> dict[str, Any]:
-    """What came of all attacks as a user, by parts of the wall and lines of the table."""
+def attacked(user: int, names: tuple[str, ...]) -> dict[str, Any]:
+    """What came of all attacks as a user, by parts of the wall (those of these names, else all) and lines of the table."""
     environment = {
         **os.environ,
         "LTHKIT_CHECK_SECONDS": "20",
@@ -86,7 +86,7 @@ def attacked(user: int, *, every: bool = False) -> dict[str, Any]:
     environment.pop("LTHKIT_WALL_HERE", None)
     environment.pop("TMPDIR", None)
     try:
-        command = attacks.command(user, *(() if user or every else AS_ROOT))
+        command = attacks.command(user, *names)
     except FileNotFoundError as error:
         pytest.skip(str(error))
     done = subprocess.run(command, env=environment, cwd=attacks.ROOT, capture_output=True, text=True)
@@ -100,13 +100,12 @@ def test_the_guides_table_has_a_line_for_each_attack() -> None:
 
 
 @pytest.mark.parametrize(
-    "user, every",
-    [(user, False) for user in USERS] + [pytest.param(0, True, marks=pytest.mark.soak)] * bool(AS_ROOT),
+    "user, names", [*AS.items()] + [pytest.param(0, (), marks=pytest.mark.soak)] * (len(AS) > 1)
 )
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
-def test_what_the_guide_calls_closed_is_closed(row: list[str], user: int, every: bool) -> None:
+def test_what_the_guide_calls_closed_is_closed(row: list[str], user: int, names: tuple[str, ...]) -> None:
     """Catches a cell that promises too much, as root and as an ordinary user; attacks that Python ends are closed too."""
-    came = attacked(user, every=every)
+    came = attacked(user, names)
     found = {n: results[row[0]] for n, results in came["attacks"].items() if row[0] in results}
     told = dict(zip(("seccomp", "namespaces", "user"), row[2:], strict=True))
     told |= {f"Landlock {v}": "closed" if v >= LANDLOCK[row[1]] else "open" for v in range(1, 7)}
@@ -122,8 +121,8 @@ def test_what_the_guide_calls_open_is_open(row: list[str]) -> None:
     told = dict(zip(("seccomp", "namespaces", "user"), row[2:], strict=True))
     told |= {f"Landlock {v}": "closed" if v >= LANDLOCK[row[1]] else "open" for v in range(1, 7)}
     found: dict[str, list[Any]] = {}
-    for user in USERS:
-        for name, results in attacked(user)["attacks"].items():
+    for user, names in AS.items():
+        for name, results in attacked(user, names)["attacks"].items():
             if row[0] in results:
                 found.setdefault(name, []).extend(results[row[0]])
     assert {name for name in found if told.get(name) == "open" and not any(found[name])} == set()
@@ -132,7 +131,7 @@ def test_what_the_guide_calls_open_is_open(row: list[str]) -> None:
 @pytest.mark.parametrize("user", USERS)
 def test_honest_work_is_done_behind_each_part_of_the_wall(user: int) -> None:
     """Catches a wall that is too narrow for threads, an optimizer, a file of one's own or an import."""
-    for name, results in attacked(user)["attacks"].items():
+    for name, results in attacked(user, AS[user])["attacks"].items():
         if name in attacks.ADDED:
             continue
         assert results[attacks.HONESTY] == ["True"] * len(attacks.HONEST), name
@@ -141,7 +140,7 @@ def test_honest_work_is_done_behind_each_part_of_the_wall(user: int) -> None:
 @pytest.mark.parametrize("user", USERS)
 def test_the_first_line_names_the_parts_that_were_tried(user: int) -> None:
     """Catches a line that promises a part which is not there, or is silent on one that is missing."""
-    found = attacked(user)
+    found = attacked(user, AS[user])
     line, tried = found["line"], found["parts"]
     holds, _, missing = line.partition("; not here: ")
     for name, word in {"seccomp": "seccomp", "namespaces": "namespaces", "user": "another user"}.items():
