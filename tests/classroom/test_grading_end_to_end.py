@@ -69,7 +69,7 @@ EXPECTED: dict[str, dict[str, tuple[str, str]]] = {
 def patient() -> Iterator[None]:
     """Short limits, so that an endless loop costs seconds, and no class around."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LTHKIT_CHECK_SECONDS", "6")
+        patch.setenv("LTHKIT_CHECK_SECONDS", "3")
         patch.delenv(courses.VARIABLE, raising=False)
         yield
 

@@ -492,6 +492,20 @@ def test_a_function_that_is_taken_back_has_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
+def test_after_many_functions_the_worker_is_the_same() -> None:
+    """Catches: memory that is laid out anew for cheaper forks, and lost by it."""
+    worker, pids = Worker(), set()
+    try:
+        for _ in range(forking._MANY + 5):
+            done = in_worker(doubled, DOUBLED.cases, worker=worker)
+            assert [c.value.tolist() for c in done.calls] == [[2, -4], [2, 2, 2]]
+            pids.add(worker.pid)
+        assert len(pids) == 1
+    finally:
+        worker.stop()
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="no process for each function on this system")
 def test_a_job_that_ended_meanwhile_is_taken_back_without_harm() -> None:
     """Catches a worker that takes what comes too late for its next job."""
     worker = Worker()

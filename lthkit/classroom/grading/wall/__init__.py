@@ -8,7 +8,7 @@ solutions/README.md says which of them closes what.
 
 from .closing import FOUND, Parts, here, kind, line, order, put_up, try_parts
 from .paths import readable, require_outside
-from .system import adopt_orphans, end_with
+from .system import adopt_orphans, end_with, keep_in_large_pages
 
 __all__ = [
     "FOUND",
@@ -16,6 +16,7 @@ __all__ = [
     "adopt_orphans",
     "end_with",
     "here",
+    "keep_in_large_pages",
     "kind",
     "line",
     "order",

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 NO_NEW_PRIVILEGES = 38  # prctl
@@ -13,6 +14,8 @@ DIE_WITH_PARENT = 1
 DUMPABLE = 4
 DROP_FROM_BOUND = 24
 ADOPT_ORPHANS = 36
+
+_COLLAPSE, _LARGE = 25, 2**21  # madvise
 
 
 @functools.cache
@@ -46,6 +49,23 @@ def syscall(number: int, *arguments: Any) -> int:
 
 def prctl(what: int, value: int = 0) -> None:
     call("prctl", what, value, 0, 0, 0)
+
+
+def keep_in_large_pages() -> None:
+    """Put what this process holds into pages of 2 MiB, as far as the system will: a fork copies an entry for each page.
+
+    Later pages are small again. It needs Linux 6.1, and takes a third of a second for a process with torch.
+    """
+    for line in Path("/proc/self/maps").read_text(encoding="ascii", errors="replace").splitlines():
+        place, rights, _, _, _, *name = line.split(maxsplit=5)
+        if rights == "rw-p" and (not name or name == ["[heap]"]):
+            begin, end = (int(number, 16) for number in place.split("-"))
+            begin, end = -(-begin // _LARGE) * _LARGE, end // _LARGE * _LARGE
+            if begin < end:
+                try:
+                    call("madvise", begin, end - begin, _COLLAPSE)
+                except OSError:  # the system is older, or has no such page to give
+                    continue
 
 
 def end_with(parent: int) -> None:
