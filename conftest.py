@@ -25,8 +25,6 @@ _runs = tempfile.TemporaryDirectory(prefix="lthkit-runs-", ignore_cleanup_errors
 os.environ["LTHKIT_RUNS"] = _runs.name
 # pytest itself has read this by now. A kernel must not: somebody else's warning would end it before the first cell.
 os.environ.pop("PYTHONWARNINGS", None)
-# What is added for this run is not for a pytest that a test starts.
-os.environ.pop("PYTEST_ADDOPTS", None)
 
 # On two busy cores the time of a single example says nothing.
 settings.register_profile("lthkit", deadline=None)
@@ -51,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, then the lessons, then the rest; inside a file nothing moves."""
+    # What is added for this run is not for a pytest that a test starts. Only where tests run: until then the processes of
+    # pytest-xdist read it, which get nothing else of it.
+    os.environ.pop("PYTEST_ADDOPTS", None)
     first = [ROOT / file for file in config.getini("longest_first")]
 
     def place(item: pytest.Item) -> int:

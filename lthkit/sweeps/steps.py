@@ -168,6 +168,11 @@ def _on_ladder(
             "expected rounds = [...] in its table.",
         )
         return []
+    if 1 - way.fraction == 1:
+        found.add(
+            whole, f"fraction = {way.fraction:g} removes nothing in any round; expected more, such as 0.2."
+        )
+        return []
     rounds: dict[int, float] = {}
     for place, density in given:
         near = math.log(density) / math.log(1 - way.fraction)

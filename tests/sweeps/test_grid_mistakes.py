@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lthkit.sweeps.entries import METHODS, SETTINGS
@@ -471,6 +471,7 @@ _TABLE = st.fixed_dictionaries(
     methods=st.lists(_TABLE, min_size=1, max_size=2) | _VALUES,
     recipes=st.dictionaries(st.text(max_size=3), _FIELDS, max_size=2) | _VALUES,
 )
+@example(given={}, methods=[{"method": "imp", "fraction": 1e-311}], recipes={})  # 1 - fraction is 1
 def test_whatever_stands_in_a_grid_is_read_or_refused(given, methods, recipes):
     """Catches: a traceback for a value that nobody thought of, such as a list in a list, nan, or a table for a number."""
     try:
