@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,15 @@ class Lab:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.25)
         pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+
+
+def until(page: Any, ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """What a page answers as soon as the answer is good; what it answered last, where it is not within 20 seconds."""
+    for _ in range(200):
+        if good(answer := ask()):
+            break
+        page.wait_for_timeout(100)
+    return answer
 
 
 class Notebook:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import ROOT, Lab, Notebook
+from tests.browser.lab import ROOT, Lab, Notebook, until
 
 SHOW = 'lth.pictures.show("rounds")'
 FIGURE = "lth.plots.show(lth.plots.trade_off(rows"  # the figure that stands still, below it
+LOOKS = "e => [getComputedStyle(e).backgroundColor, e.querySelector('.lp-stage svg').getBoundingClientRect().width, e.getBoundingClientRect().width]"
+HEIGHTS = "e => [document.documentElement.scrollHeight, window.frameElement.clientHeight]"  # of what a frame holds, and its own
 Shoot = Callable[[Any, str], None]
 
 
@@ -59,17 +61,15 @@ def test_a_lesson_that_is_trusted_shows_a_picture_that_answers(solved: Notebook,
     ):
         solved.theme(theme)
         picture = solved.show(SHOW).locator("iframe").content_frame.locator(".lth-picture")
-        assert picture.evaluate("e => getComputedStyle(e).backgroundColor") == ground
-        page.wait_for_timeout(300)
-        drawn, wide = picture.evaluate(
-            "e => [e.querySelector('.lp-stage svg').getBoundingClientRect().width, e.getBoundingClientRect().width]"
+        picture.locator(".lp-stage svg").wait_for()
+        given, drawn, wide = until(
+            page, lambda picture=picture: picture.evaluate(LOOKS), lambda now: now[2] - 40 < now[1] < now[2]
         )
+        assert given == ground
         assert wide - 40 < drawn < wide  # anew, although the theme changed while it was out of view
         assert picture.evaluate("e => e.getBoundingClientRect().width === innerWidth")  # no strip beside it
         shoot(page, f"picture_trusted_{theme.split()[1].lower()}")
-    high, given = picture.evaluate(
-        "e => [document.documentElement.scrollHeight, window.frameElement.clientHeight]"
-    )
+    high, given = until(page, lambda: picture.evaluate(HEIGHTS), lambda now: abs(now[0] - now[1]) <= 2)
     assert abs(high - given) <= 2
 
 
@@ -80,10 +80,9 @@ def test_a_picture_that_was_run_is_there(solved: Notebook, shoot: Shoot, name: s
     frame = cell.locator("iframe")
     frame.wait_for()
     inside = frame.content_frame
-    inside.locator(".lp-said").wait_for()
-    solved.page.wait_for_timeout(300)
-    high, wide, given = inside.locator(".lth-picture").evaluate(
-        "e => [document.documentElement.scrollHeight, document.documentElement.scrollWidth - innerWidth, window.frameElement.clientHeight]"
-    )
-    assert abs(high - given) <= 2 and wide <= 0
+    inside.locator(".lp-said:not(:empty)").wait_for()
+    picture = inside.locator(".lth-picture")
+    high, given = until(solved.page, lambda: picture.evaluate(HEIGHTS), lambda now: abs(now[0] - now[1]) <= 2)
+    assert abs(high - given) <= 2
+    assert picture.evaluate("e => document.documentElement.scrollWidth <= innerWidth")
     shoot(solved.page, f"picture_run_{name}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import RUN_ALL, Lab, Notebook
+from tests.browser.lab import RUN_ALL, Lab, Notebook, until
 from tests.browser.looks import broken_words, pale, sideways
 
 NO_WORDS = "No description has been provided for this image"
@@ -101,8 +101,7 @@ def test_1_the_first_screen(new_page: Any, lab: Lab, shoot: Shoot, lesson: str) 
         notebook.show(0)
         heading = page.locator("h2:visible", has_text=link.inner_text())
         link.click()
-        page.wait_for_timeout(1500)
-        top = heading.bounding_box()
+        top = until(page, heading.bounding_box, lambda box: box is not None and 0 <= box["y"] <= 800)
         assert top is not None and 0 <= top["y"] <= 800, link.inner_text()
     shoot(page, f"01_after_a_link_{lesson[:2]}")
     notebook.show(0)

@@ -98,7 +98,8 @@ def see(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Seen]]:
         page.set_default_timeout(20_000)
         seen = Seen(page, page.frame_locator("iframe") if frame else page)
         page.goto(f"{path.as_uri()}{query}")
-        seen.place.locator(".lp-said").wait_for()
+        # A picture draws when it has a width, and a frame may get its own later than it runs its script.
+        seen.place.locator(".lp-said:not(:empty)").wait_for()
         opened.append(seen)
         return seen
 
