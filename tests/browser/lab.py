@@ -156,7 +156,7 @@ class Lab:
         pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-def until(page: Any, ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+def until(page: Any, ask: Callable[[], Any], good: Callable[[Any], object]) -> Any:
     """What a page answers as soon as the answer is good; what it answered last, where it is not within 20 seconds."""
     for _ in range(200):
         if good(answer := ask()):
