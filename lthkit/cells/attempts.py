@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lthkit.cells.chains import CHAIN, SEARCH
 from lthkit.cells.folders import level_names, round_files
+from lthkit.storage import files
 from lthkit.storage.claims import CLAIM, Holding
 from lthkit.storage.publishing import REMOVED, remove, same_file
 
@@ -35,6 +36,10 @@ def attempt_of(claim: Holding) -> Path:
                 lock.unlink()
     for old in (*earlier, *folder.glob(f"{REMOVED}*")):  # also what one left that was killed while it removed
         remove(old)
+    for path in folder.iterdir():  # only who has the claim writes there: nobody alive will miss it
+        if files.is_temporary(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
     attempt.mkdir(exist_ok=True)
     return attempt
 
@@ -45,10 +50,12 @@ def path_of(claim: Holding) -> Path:
 
 
 def is_littered(folder: Path) -> bool:
-    """True if something lies in a cell's folder that only work needs: a claim, an attempt, one that was being removed."""
+    """True if something lies in a cell's folder that only work needs: a claim, an attempt, one that was being removed, half
+    a configuration."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.name.startswith((_PREFIX, REMOVED, CLAIM)) for entry in entries)
+            names = [entry.name for entry in entries]
+        return any(n.startswith((_PREFIX, REMOVED, CLAIM)) or files.is_temporary(n) for n in names)
     except OSError:
         return False
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from lthkit.storage import owners
 
 _META, _SEAL = "__meta__", owners.SEAL
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 class DamagedFile(ValueError):
@@ -60,6 +62,11 @@ def write_bytes(path: Path | str, content: bytes, *, forced: bool = True) -> Pat
     except OSError as error:
         raise CannotWrite(error.errno, error.strerror or str(error), str(path)) from error
     return path
+
+
+def is_temporary(name: str) -> bool:
+    """True for the name of a file that `write_bytes` gives another name when it is whole; a process that was killed leaves it."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def _write(path: Path, content: bytes, forced: bool) -> None:

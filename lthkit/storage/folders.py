@@ -214,10 +214,14 @@ def _same_function(one: object, other: object) -> bool:
 
 
 def _forget_if_empty(folder: Path) -> None:
-    """Where nothing was saved, a corrected call is welcome: the folder belongs to nobody again."""
-    if {path.name for path in folder.iterdir()} <= {owners.CONFIG, _LOCK, _HOLDER}:
-        (folder / owners.CONFIG).unlink(missing_ok=True)
-        owners.given_up(folder)
+    """Where nothing was saved, a corrected call is welcome: the folder belongs to nobody again.
+
+    One that is gone, or cannot be written, says nothing here: what ended the work is told, and not this.
+    """
+    with contextlib.suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {owners.CONFIG, _LOCK, _HOLDER}:
+            (folder / owners.CONFIG).unlink(missing_ok=True)
+            owners.given_up(folder)
 
 
 @contextlib.contextmanager

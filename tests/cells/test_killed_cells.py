@@ -181,6 +181,16 @@ def test_killed_while_publishing(context, whole, tmp_path, tiny, point):
             assert (folder / name).stat().st_ino == inode
 
 
+def test_killed_over_the_configuration(context, whole, tmp_path, tiny):
+    """Catches: half a configuration that stays beside the whole one for ever, whether levels are missing or none is."""
+    folder = tmp_path / "cell"
+    assert told(start(context, folder, ("before the rename", 1)), folder)["ended"] == "killed"
+    (half,) = [path for path in folder.iterdir() if path.name.startswith(".config.json.")]
+    check(folder, whole[0], tiny)
+    half.touch()
+    check(folder, whole[0], tiny)
+
+
 def test_one_that_sleeps_and_wakes(context, whole, tmp_path, tiny):
     """Catches: a worker that hangs longer than a claim lasts, wakes up, and writes into, publishes over, or removes what the next
     one does."""

@@ -32,6 +32,17 @@ def kept(tmp_path, monkeypatch):
     folders.keep_no_runs()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="an open file cannot be moved elsewhere")
+def test_what_ended_the_work_is_told_though_its_folder_is_gone(tmp_path):
+    """Catches: Ctrl-C that becomes a FileNotFoundError, where another process has taken the folder over meanwhile."""
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folders.working_in(tmp_path / "run", lambda: {"lr": 0.1}, name="run") as place,
+    ):
+        place.rename(tmp_path / "taken over")
+        raise KeyboardInterrupt
+
+
 def test_a_folder_belongs_to_one_configuration(tmp_path):
     folder = folders.open_run(tmp_path / "run", {"lr": 0.1, "seeds": (0, 1)})
     assert folders.open_run(folder, {"seeds": [0, 1], "lr": 0.1}) == folder
