@@ -14,7 +14,7 @@ from pathlib import Path
 from lthkit.cells.chains import CHAIN, SEARCH
 from lthkit.cells.folders import level_names, round_files
 from lthkit.storage import files
-from lthkit.storage.claims import CLAIM, Holding
+from lthkit.storage.claims import CLAIM, CLOCK, Holding, old_clocks
 from lthkit.storage.publishing import REMOVED, remove, same_file
 
 _PREFIX = "attempt-"
@@ -36,10 +36,10 @@ def attempt_of(claim: Holding) -> Path:
                 lock.unlink()
     for old in (*earlier, *folder.glob(f"{REMOVED}*")):  # also what one left that was killed while it removed
         remove(old)
-    for path in folder.iterdir():  # only who has the claim writes there: nobody alive will miss it
-        if files.is_temporary(path.name):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    half = [path for path in folder.iterdir() if files.is_temporary(path.name)]  # nobody else writes here
+    for path in (*half, *old_clocks(claim)):
+        with contextlib.suppress(OSError):
+            path.unlink()
     attempt.mkdir(exist_ok=True)
     return attempt
 
@@ -51,11 +51,11 @@ def path_of(claim: Holding) -> Path:
 
 def is_littered(folder: Path) -> bool:
     """True if something lies in a cell's folder that only work needs: a claim, an attempt, one that was being removed, half
-    a configuration."""
+    a configuration, a file from which the time was read."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]
-        return any(n.startswith((_PREFIX, REMOVED, CLAIM)) or files.is_temporary(n) for n in names)
+        return any(n.startswith((_PREFIX, REMOVED, CLAIM, CLOCK)) or files.is_temporary(n) for n in names)
     except OSError:
         return False
 

@@ -43,6 +43,7 @@ def _processes() -> str:
 
 _PROCESSES = _processes()
 CLAIM = ".claim-"  # begins the names of claims
+CLOCK = ".clock-"  # and those of the files from which the time is read
 _CLAIM = re.compile(rf"{re.escape(CLAIM)}(\d+)\.json")
 # of a file: that is not there, or that another machine has removed, as NFS says it
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -239,7 +240,7 @@ def claim_of(folder: Path, *, now: float | None = None) -> Claim | None:
 
 def time_in(folder: Path) -> float:
     """The time by the clock of the file system that has this folder: that of a file that is written now."""
-    probe = folder / f".clock-{uuid4().hex}"
+    probe = folder / f"{CLOCK}{uuid4().hex}"
     try:
         file = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except OSError:  # a folder that cannot be written: this machine's clock has to do
@@ -250,6 +251,16 @@ def time_in(folder: Path) -> float:
         os.close(file)
         with contextlib.suppress(OSError):
             probe.unlink()
+
+
+def old_clocks(claim: Holding) -> list[Path]:
+    """Files of `time_in` in the folder of a claim whose processes were killed over them: nobody that lives is silent so long."""
+    old = []
+    for path in claim.folder.glob(f"{CLOCK}*"):
+        with contextlib.suppress(OSError):
+            if claim.path.stat().st_mtime - path.stat().st_mtime > claim.patience.lost:
+                old.append(path)
+    return old
 
 
 def _read(folder: Path, number: int, now: float | None) -> Claim | None:

@@ -107,8 +107,8 @@ def told(process: Any, folder: Path) -> dict[str, Any]:
 
 
 def bury(folder: Path) -> None:
-    """Let the claim of a dead process be as old as it would be after two minutes."""
-    for path in folder.glob(".claim-*.json"):
+    """Let what a dead process left be as old as it would be after two minutes."""
+    for path in (*folder.glob(".claim-*.json"), *folder.glob(".clock-*")):
         os.utime(path, (0, 0))
 
 
@@ -182,12 +182,16 @@ def test_killed_while_publishing(context, whole, tmp_path, tiny, point):
 
 
 def test_killed_over_the_configuration(context, whole, tmp_path, tiny):
-    """Catches: half a configuration that stays beside the whole one for ever, whether levels are missing or none is."""
+    """Catches: half a configuration, or an empty file of a clock, that stays for ever, whether levels are missing or none is."""
     folder = tmp_path / "cell"
     assert told(start(context, folder, ("before the rename", 1)), folder)["ended"] == "killed"
     (half,) = [path for path in folder.iterdir() if path.name.startswith(".config.json.")]
     check(folder, whole[0], tiny)
     half.touch()
+    clock = folder / f".clock-{'0' * 32}"
+    clock.touch()
+    assert plain(carry_out(cell(), LEVELS, tiny, folder)) == whole[0]
+    assert clock.exists() and not half.exists()  # somebody may be about to read the time there
     check(folder, whole[0], tiny)
 
 
